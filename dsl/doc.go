@@ -1,0 +1,2 @@
+// Package dsl reads the TOML language in which shake's networks and experiments are written.
+package dsl

@@ -1,0 +1,138 @@
+package dsl
+
+// Spec is a network and its experiment, exactly as the TOML text asks for them: pure data,
+// resolved (extends and overrides applied, defaults filled in), valid, and knowing no device.
+type Spec struct {
+	Name string // base name of the file without ".toml": "26-2x32d"
+	Seed uint64 // key of every random number of the run
+
+	Net   Net
+	Shake Shake
+	Train Train
+	Data  Data
+}
+
+// Net is the architecture. A block of stage s computes
+//
+//	y = After(Skip(x) + sum over k of a_k * Branch_k(x))
+//
+// where Branch_1 .. Branch_Branches are copies of Branch with their own weights.
+type Net struct {
+	Stem     []Layer
+	Stages   []Stage
+	Branch   []Layer
+	Branches int // >= 1
+	Skip     SkipKind
+	After    []Layer // only ReLU; empty in pre-activation nets
+	Head     []Layer // [relu | bn]* avgpool linear
+}
+
+// Stage is a run of blocks of one width. The first block takes the stride.
+type Stage struct {
+	Width  int // channels of a block's output; default of every conv in the branch
+	Blocks int
+	Stride int // of the first block; default 1 in the first stage, 2 in the others
+}
+
+// LayerKind says what a layer does.
+type LayerKind int
+
+// The kinds of layer. AvgPool is global average pooling, Linear the classifier; both only in the head.
+const (
+	Conv LayerKind = iota
+	BN
+	ReLU
+	AvgPool
+	Linear
+)
+
+// Layer is one word of a stem, branch, after or head list.
+type Layer struct {
+	Kind        LayerKind
+	R, S        int  // kernel height and width (Conv)
+	Out         int  // output channels (Conv); 0 is the stage's width
+	Groups      int  // Conv; >= 1
+	Stride      int  // Conv; fixed stride >= 1; ignored if TakesStride
+	TakesStride bool // Conv in a branch: uses the stage's stride in the first block of a stage
+	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2
+}
+
+// SkipKind says what a block's skip connection does where the shape changes (channels or stride).
+// Where it does not change the skip is the identity, except for SkipNone.
+type SkipKind int
+
+// The kinds of skip: TwoFlow and ConvSkip as in reference sections 1.1 and 1.2; Identity is only valid when no block changes shape.
+const (
+	SkipNone SkipKind = iota // no skip anywhere: architectures A, B, C
+	SkipIdentity
+	SkipConv    // Conv1x1(stride)+BN
+	SkipTwoFlow // ReLU, two shifted subsampled Conv1x1 concatenated, BN
+)
+
+// Mode says how a pass chooses its scaling coefficients.
+type Mode int
+
+// The modes. Keep and M1..M5 are for the backward pass only; M1..M5 need exactly two branches and Image level.
+const (
+	Even   Mode = iota // 1/Branches
+	Shaken             // fresh draw; two branches: U[lo,hi) and its complement; more: uniform on the simplex
+	Keep               // backward: the forward's coefficients
+	M1
+	M2
+	M3
+	M4
+	M5
+)
+
+// Level says what shares one draw.
+type Level int
+
+// The levels: one draw an image, or one a replica's batch.
+const (
+	Image Level = iota
+	Batch
+)
+
+// Shake is the regularization: S-S-I is {Shaken, Shaken, Image}.
+type Shake struct {
+	Forward, Backward Mode
+	Level             Level
+	Range             [2]float64 // [lo, hi) of a, default [0, 1); another range needs two branches
+}
+
+// Train is the recipe.
+type Train struct {
+	Epochs      int
+	Batch       int // global
+	Replicas    int // groups of the batch with their own BN statistics and draws (the paper's cards)
+	LR          float64
+	Schedule    string // "cosine" (annealed every iteration to 0) or "constant"
+	Warmup      []Phase
+	Momentum    float64
+	Nesterov    bool
+	WeightDecay float64
+
+	MaxSteps        int // stop after this many iterations; 0: never
+	LogSteps        int // one metrics line every so many steps; 0: none
+	Workers         int // CPU threads; 0: all
+	CheckpointEvery int // epochs between checkpoints; default 1
+	CheckpointSteps int // steps between checkpoints besides those; 0: none
+}
+
+// Phase is a warm-up: the first Epochs epochs at a constant LR. The cosine counts its epochs too.
+type Phase struct {
+	Epochs int
+	LR     float64
+}
+
+// Data is the data set and its augmentation.
+type Data struct {
+	Set         string     // "cifar10", "cifar100" or "synthetic"
+	Mean, Std   [3]float64 // in units of a byte, 0..255
+	Flip        bool       // horizontal, p = 0.5
+	Crop        int        // zeros padded on each side (after normalising) before the random crop; 0: none
+	Augment     bool       // false switches Flip and Crop off
+	Shuffle     bool       // false: the order of the file
+	TrainImages int        // first so many; 0: all
+	TestImages  int
+}
