@@ -1,0 +1,1 @@
+static const sk_conv_kernels SK_(conv) = {0};

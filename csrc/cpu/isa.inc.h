@@ -1,0 +1,7 @@
+// isa.inc.h: everything that is compiled once per instruction set. The including file has set the target and SK_ISA.
+#include "dispatch.h"
+#include "vec.h"
+
+#include "conv.inc.h"
+
+const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .conv = &SK_(conv)};

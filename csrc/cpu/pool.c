@@ -1,0 +1,177 @@
+// pool.c: worker threads that take tasks from one atomic counter.
+//
+// A dispatch costs a few microseconds: workers spin for a short while after the last task (operations follow each other closely within
+// a step) and sleep on a condition variable after that. Denormals are flushed in every worker, the caller's thread included while it runs
+// tasks: gradients underflow, and a denormal costs a hundred cycles.
+#include "sk.h"
+#include "arena.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { SPINS = 4000 }; // some tens of microseconds
+
+typedef struct {
+  _Alignas(64) float *p;
+  int64_t bytes;
+} scratch;
+
+struct sk_pool {
+  int workers;
+  scratch *scratch; // [workers]
+  pthread_t *threads;
+  struct start {
+    sk_pool *pool;
+    int worker;
+  } *starts;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  int asleep;               // under lock
+  _Atomic uint32_t round;   // bumped to publish a job; 0: none yet
+  _Atomic int stop;
+  void (*fn)(void *, int, int); // the job: written before round, read after it
+  void *arg;
+  int tasks;
+  _Alignas(64) _Atomic int next;    // task
+  _Alignas(64) _Atomic int running; // workers that have not finished this round
+};
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Flushes denormals to zero and returns the state to restore.
+static inline uint64_t flush_denormals(void) {
+#if defined(__x86_64__)
+  unsigned old = _mm_getcsr();
+  _mm_setcsr(old | 0x8040); // FTZ, DAZ
+  return old;
+#elif defined(__aarch64__)
+  uint64_t old;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+  __asm__ volatile("msr fpcr, %0" : : "r"(old | 1 << 24)); // FZ
+  return old;
+#else
+  return 0;
+#endif
+}
+
+static inline void restore_denormals(uint64_t old) {
+#if defined(__x86_64__)
+  _mm_setcsr(old);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" : : "r"(old));
+#endif
+  (void)old;
+}
+
+static void take_tasks(sk_pool *p, int worker) {
+  for (int t; (t = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks;) p->fn(p->arg, t, worker);
+}
+
+// Waits for a round other than `seen`.
+static uint32_t await(sk_pool *p, uint32_t seen) {
+  uint32_t r;
+  for (int i = 0; i < SPINS; i++) {
+    if ((r = atomic_load_explicit(&p->round, memory_order_acquire)) != seen) return r;
+    relax();
+  }
+  pthread_mutex_lock(&p->lock);
+  p->asleep++;
+  while ((r = atomic_load_explicit(&p->round, memory_order_acquire)) == seen) pthread_cond_wait(&p->wake, &p->lock);
+  p->asleep--;
+  pthread_mutex_unlock(&p->lock);
+  return r;
+}
+
+static void *work(void *arg) {
+  struct start s = *(struct start *)arg;
+  flush_denormals();
+  for (uint32_t seen = 0;;) {
+    seen = await(s.pool, seen);
+    if (atomic_load_explicit(&s.pool->stop, memory_order_relaxed)) return NULL;
+    take_tasks(s.pool, s.worker);
+    atomic_fetch_sub_explicit(&s.pool->running, 1, memory_order_release);
+  }
+}
+
+static void publish(sk_pool *p) {
+  atomic_fetch_add_explicit(&p->round, 1, memory_order_seq_cst);
+  // Without the lock a worker could test the round, miss this wake and sleep.
+  pthread_mutex_lock(&p->lock);
+  int asleep = p->asleep;
+  pthread_mutex_unlock(&p->lock);
+  if (asleep) pthread_cond_broadcast(&p->wake);
+}
+
+sk_pool *sk_pool_new(int workers) {
+  sk_pool *p = sk_aligned(sizeof *p);
+  p->workers = 1;
+  p->scratch = sk_aligned(workers * sizeof *p->scratch);
+  p->threads = sk_aligned(workers * sizeof *p->threads);
+  p->starts = sk_aligned(workers * sizeof *p->starts);
+  pthread_mutex_init(&p->lock, NULL);
+  pthread_cond_init(&p->wake, NULL);
+  for (int i = 1; i < workers; i++) {
+    p->starts[i] = (struct start){p, i};
+    if (pthread_create(&p->threads[i], NULL, work, &p->starts[i])) break; // fewer threads compute the same
+    p->workers++;
+  }
+  return p;
+}
+
+void sk_pool_free(sk_pool *p) {
+  atomic_store(&p->stop, 1);
+  publish(p);
+  for (int i = 1; i < p->workers; i++) pthread_join(p->threads[i], NULL);
+  for (int i = 0; i < p->workers; i++) free(p->scratch[i].p);
+  pthread_cond_destroy(&p->wake);
+  pthread_mutex_destroy(&p->lock);
+  free(p->scratch);
+  free(p->threads);
+  free(p->starts);
+  free(p);
+}
+
+int sk_pool_workers(const sk_pool *p) { return p->workers; }
+
+void sk_parallel(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg) {
+  uint64_t csr = flush_denormals();
+  if (p->workers == 1 || tasks <= 1) {
+    for (int t = 0; t < tasks; t++) fn(arg, t, 0);
+    restore_denormals(csr);
+    return;
+  }
+  p->fn = fn;
+  p->arg = arg;
+  p->tasks = tasks;
+  atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+  atomic_store_explicit(&p->running, p->workers - 1, memory_order_relaxed);
+  publish(p);
+  take_tasks(p, 0);
+  // A worker that was never scheduled still has to pass by: yield to it where cores are few.
+  for (int i = 0; atomic_load_explicit(&p->running, memory_order_acquire); i++) {
+    if (i < SPINS) relax();
+    else sched_yield();
+  }
+  restore_denormals(csr);
+}
+
+void sk_scratch_reserve(sk_pool *p, int64_t bytes) {
+  for (int i = 0; i < p->workers; i++) {
+    if (p->scratch[i].bytes >= bytes) continue;
+    free(p->scratch[i].p);
+    p->scratch[i].p = sk_aligned(bytes);
+    p->scratch[i].bytes = bytes;
+  }
+}
+
+float *sk_scratch(sk_pool *p, int worker) { return p->scratch[worker].p; }
