@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"slices"
+
+	"shake/dsl"
+	"shake/internal/graph"
+	"shake/internal/rng"
+)
+
+// Draw fills the scaling coefficients of one block for one iteration: alpha[k][i] of the forward pass and beta[k][i] of the
+// backward pass, for branch k and image i of a global batch of n.
+//
+//	Even    1/branches
+//	Shaken  two branches: u in [lo, hi) and 1-u; more: uniform on the simplex
+//	Keep    beta = alpha
+//	M1..M5  beta from alpha and a fresh r in [0, 1), reference Table 4
+//
+// The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position in the global batch at
+// level Image, the replica's number at level Batch, where all images of the replica share the value. block is the index in graph.Graph.Blocks.
+// alpha and beta hold at least b.Branches slices of at least n numbers and are overwritten.
+func Draw(seed uint64, iteration uint32, block int, b graph.Block, n, replicas int, alpha, beta [][]float64) {
+	one := func(i int, index uint32) {
+		ctr := [4]uint32{iteration, uint32(block), index}
+		drawForward(seed, ctr, b, i, alpha)
+		drawBackward(seed, ctr, b, i, alpha, beta)
+	}
+	if b.Shake.Level == dsl.Image {
+		for i := range n {
+			one(i, uint32(i))
+		}
+		return
+	}
+	for r := range replicas {
+		lo, hi := ReplicaRange(n, replicas, r)
+		for i := lo; i < hi; i++ {
+			one(i, uint32(r))
+		}
+	}
+}
+
+func drawForward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha [][]float64) {
+	if b.Shake.Forward == dsl.Shaken {
+		fresh(seed, ctr, rng.Alpha, b, i, alpha)
+		return
+	}
+	for k := range b.Branches {
+		alpha[k][i] = 1 / float64(b.Branches)
+	}
+}
+
+func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta [][]float64) {
+	switch b.Shake.Backward {
+	case dsl.Shaken:
+		fresh(seed, ctr, rng.Beta, b, i, beta)
+	case dsl.Keep:
+		for k := range b.Branches {
+			beta[k][i] = alpha[k][i]
+		}
+	case dsl.M1, dsl.M2, dsl.M3, dsl.M4, dsl.M5:
+		ctr[3] = uint32(rng.Beta)
+		r := rng.Uniform(rng.Philox(seed, ctr)[0])
+		beta[0][i] = betaRule(b.Shake.Backward, alpha[0][i], r)
+		beta[1][i] = 1 - beta[0][i]
+	default:
+		for k := range b.Branches {
+			beta[k][i] = 1 / float64(b.Branches)
+		}
+	}
+}
+
+// betaRule is b of reference Table 4 for the first of two branches. Products are rounded by a conversion so that no
+// platform fuses them with the sum.
+func betaRule(m dsl.Mode, a, r float64) float64 {
+	low := a < 0.5
+	switch {
+	case m == dsl.M1:
+		return 1 - a
+	case m == dsl.M2 && low:
+		return float64(r * a)
+	case m == dsl.M2:
+		return float64(r*(1-a)) + a
+	case m == dsl.M3 && low:
+		return float64(r*(0.5-a)) + a
+	case m == dsl.M3:
+		return float64(r*(a-0.5)) + 0.5
+	case m == dsl.M4 && low:
+		return float64(r*(0.5-a)) + 0.5
+	case m == dsl.M4:
+		return float64(r*(0.5-(1-a))) + (1 - a)
+	case low:
+		return float64(r*a) + (1 - a)
+	default:
+		return float64(r * (1 - a))
+	}
+}
+
+// fresh writes a new draw of purpose p for image i. With more than two branches the coefficients are the spacings of
+// sorted uniforms in [0, 1], which is the uniform distribution on the simplex and gives U[0, 1) for two; ratios
+// u_k / sum(u) would not.
+func fresh(seed uint64, ctr [4]uint32, p rng.Purpose, b graph.Block, i int, coef [][]float64) {
+	if b.Branches == 2 {
+		ctr[3] = uint32(p)
+		lo, hi := b.Shake.Range[0], b.Shake.Range[1]
+		u := rng.Uniform(rng.Philox(seed, ctr)[0])
+		coef[0][i] = lo + float64(u*(hi-lo))
+		coef[1][i] = 1 - coef[0][i]
+		return
+	}
+	cuts := make([]float64, b.Branches-1)
+	var words [4]uint32
+	for j := range cuts {
+		if j%4 == 0 {
+			ctr[3] = p.Word(uint32(j / 4))
+			words = rng.Philox(seed, ctr)
+		}
+		cuts[j] = rng.Uniform(words[j%4])
+	}
+	slices.Sort(cuts)
+	prev := 0.0
+	for k, c := range cuts {
+		coef[k][i] = c - prev
+		prev = c
+	}
+	coef[len(cuts)][i] = 1 - prev
+}
