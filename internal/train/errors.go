@@ -1,0 +1,109 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+// ErrInterrupted is returned by Run when its context ended and a checkpoint was written.
+var ErrInterrupted = errors.New("interrupted; the checkpoint is written, --resume continues")
+
+// Diverged is returned by Run, beside a Summary, when the loss became infinite or not a number. The run directory records it.
+type Diverged struct{ Divergence }
+
+func (d *Diverged) Error() string {
+	return fmt.Sprintf("diverged at epoch %d, iteration %d: the loss is not finite", d.Epoch, d.Iteration)
+}
+
+// Locked means that another process works in the run directory.
+type Locked struct{ Dir string }
+
+func (l *Locked) Error() string {
+	return fmt.Sprintf("%s: another process is working in this run directory; wait for it or choose another --out", l.Dir)
+}
+
+// Exists means that a new run was asked for in a directory that already holds files.
+type Exists struct {
+	Dir string
+	Run bool // the files are those of a run
+}
+
+func (e *Exists) Error() string {
+	if e.Run {
+		return fmt.Sprintf("%s: a run is already there; --resume continues it, --out chooses another directory", e.Dir)
+	}
+	return fmt.Sprintf("%s: the directory is not empty and holds no run; choose another with --out", e.Dir)
+}
+
+// NoRun means that a directory to resume holds no run.
+type NoRun struct{ Dir string }
+
+func (e *NoRun) Error() string {
+	return fmt.Sprintf("%s: no run there to resume (no config.toml)", e.Dir)
+}
+
+// Mismatch means that a resumed run was given another experiment than the one it began with.
+type Mismatch struct {
+	Dir  string
+	Keys []string // "train.lr: 0.2, now 0.1"
+}
+
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("%s: cannot resume with another experiment: %s; start a new run with --out instead", m.Dir, strings.Join(m.Keys, "; "))
+}
+
+// Corrupt means that a file is damaged and there is nothing to fall back to.
+type Corrupt struct {
+	File   string
+	Detail string
+	Remedy string
+}
+
+func (c *Corrupt) Error() string { return fmt.Sprintf("%s: %s; %s", c.File, c.Detail, c.Remedy) }
+
+// WeightsError says why a weights file does not fit a network: every name that is wrong, at once.
+type WeightsError struct {
+	File    string
+	Unknown []string // in the file, not in the network
+	Missing []string // in the network, not in the file
+	Shapes  []string // "stem.0.weight: [16 3 5 5], want [16 3 3 3]"
+}
+
+func (w *WeightsError) Error() string {
+	var parts []string
+	for _, p := range []struct {
+		what  string
+		names []string
+	}{{"wrong shape", w.Shapes}, {"missing", w.Missing}, {"unknown", w.Unknown}} {
+		if n := len(p.names); n > 8 {
+			parts = append(parts, fmt.Sprintf("%s: %s and %d more", p.what, strings.Join(p.names[:8], ", "), n-8))
+		} else if n > 0 {
+			parts = append(parts, p.what+": "+strings.Join(p.names, ", "))
+		}
+	}
+	return fmt.Sprintf("%s: weights of another network: %s", w.File, strings.Join(parts, "; "))
+}
+
+// DiskFull means that a file could not be written for want of space. What was there before is whole.
+type DiskFull struct {
+	File string
+	Err  error
+}
+
+func (d *DiskFull) Error() string {
+	return fmt.Sprintf("%s: %v; the last checkpoint is whole: free some space and --resume", d.File, d.Err)
+}
+
+func (d *DiskFull) Unwrap() error { return d.Err }
+
+// writing wraps the error of a write to file, as *DiskFull where that is the reason.
+func writing(file string, err error) error {
+	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) {
+			return &DiskFull{File: file, Err: full}
+		}
+	}
+	return fmt.Errorf("writing %s: %w", file, err)
+}

@@ -1,0 +1,108 @@
+package train
+
+import "time"
+
+// Observer hears what a run does. Calls come from the goroutine of Run, one at a time, and hold the run up until they return.
+type Observer interface {
+	Start(Decisions)    // once, before the first step
+	Progress(Progress)  // about four times a second while steps run
+	Step(StepRecord)    // each line of train.log_steps
+	Epoch(EpochRecord)  // after each epoch's evaluation, and after one that train.max_steps cut short
+	Saved(Saved)        // a checkpoint is on the disk
+	Notice(text string) // something that the user should know and that did not stop the run
+	End(Summary)        // once, if the run finished, diverged, or had finished before
+}
+
+// Decisions are the first lines of a run.
+type Decisions struct {
+	Name, Dir     string
+	Device        string // "cpu"
+	Detail        string // "avx512, 2 workers"
+	Workers       int
+	Seed          uint64
+	Replicas      int
+	Batch         int
+	Epochs        int
+	StepsPerEpoch int
+	MaxSteps      int // 0: none
+	Parameters    int
+	MemoryBytes   int64 // what the program and the data set hold
+	FreeBytes     int64 // memory available on the machine when the run began; 0: unknown
+	TrainImages   int
+	TestImages    int
+	Data          string // Options.DataNote
+	Weights       string // file the weights came from, if any
+	Version       string
+	Resumed       bool
+	Epoch, Step   int // where a resumed run goes on: epochs and steps already done
+}
+
+// Progress is the live line.
+type Progress struct {
+	Epoch, Epochs int // the epoch being trained, from 1
+	Step          int // steps done in this epoch
+	StepsPerEpoch int
+	TotalStep     int // steps done in the run
+	TotalSteps    int // steps the run will have
+	Evaluating    bool
+	Loss          float64       // mean over this epoch's images so far
+	Error         float64       // training error so far, per cent
+	LR            float64       // of the last step
+	ImagesPerSec  float64       // training images, evaluation time not counted
+	ETA           time.Duration // 0 while unknown
+}
+
+// StepRecord is the line of one step (or, with train.log_steps = n, of the n steps that end with it).
+type StepRecord struct {
+	Step   int     `json:"step"`  // from 1, over the run
+	Epoch  int     `json:"epoch"` // from 1
+	Loss   float64 `json:"loss"`  // mean cross-entropy over Images
+	LR     float64 `json:"lr"`    // of the last of the steps
+	Errors int     `json:"errors"`
+	Images int     `json:"images"`
+}
+
+// EpochRecord is the line of one epoch. Errors are in per cent. TestImages is 0, and the test figures are, without a test set.
+type EpochRecord struct {
+	Epoch      int // from 1
+	Step       int // steps done
+	TrainLoss  float64
+	TrainError float64
+	TestLoss   float64 // not finite if the network's test logits are not
+	TestError  float64
+	TestImages int
+	LR         float64       // of the epoch's last step
+	Seconds    time.Duration // training and evaluation of what this process did of the epoch; not in metrics.jsonl
+}
+
+// Saved is a checkpoint.
+type Saved struct {
+	Path        string
+	Epoch, Step int // epochs and steps done
+}
+
+// Summary is how a run ended. The errors, in per cent, are those of the last epoch, never of the best.
+type Summary struct {
+	Name, Dir    string
+	TrainError   float64
+	TrainLoss    float64
+	TestError    float64
+	TestLoss     float64
+	TestImages   int
+	Epochs       int // whole epochs done
+	Steps        int
+	Evaluated    bool // an epoch line exists, so that the figures above mean something
+	Finished     bool // all that the network file asks for (or max_steps) is done
+	Diverged     *Divergence
+	Seconds      float64 // of training and evaluation, over all resumes
+	ImagesPerSec float64 // training images, over this process; 0 if it trained none
+	Weights      string  // path of last.safetensors
+	Curves       []string
+}
+
+// Divergence says where the loss stopped being finite. Both numbers count from 1; Iteration is within the epoch.
+type Divergence struct {
+	Epoch     int `json:"epoch"`
+	Iteration int `json:"iteration"`
+	Step      int `json:"step"` // over the run, from 1
+}
