@@ -1,0 +1,65 @@
+# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests of the C code.
+
+GO       ?= go
+NET      ?= quick
+OUT      ?= runs/$(NET)
+BENCH    ?= .
+FUZZTIME ?= 10s
+PYTHON   ?= python3
+
+COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
+LINK   := -ldflags "-X main.commit=$(COMMIT)"
+# The packages without C code of their own below them: the race detector sees all of what they do.
+PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race lint bench fuzz native vectors clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+build: ## build bin/shake
+	$(GO) build $(LINK) -o bin/shake ./cmd/shake
+
+run: build ## build, then train the small net on the built-in data (about two minutes); NET=..., OUT=... for others
+	bin/shake run $(NET) --out $(OUT)
+
+test: ## vet, all Go tests, and the C tests under sanitizers where there is cmake
+	$(GO) vet ./...
+	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
+	else echo "make test: no cmake here, so csrc's own tests under ASan and UBSan did not run"; fi
+	$(GO) test ./...
+
+race: ## the tests of the packages in pure Go under the race detector
+	$(GO) test -race -short $(PURE)
+
+lint: build ## gofmt, vet, staticcheck, and a look for undefined symbols in the binary
+	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	@if command -v ldd >/dev/null 2>&1; then \
+		if ldd -r bin/shake 2>&1 | grep -i undefined; then echo "bin/shake has undefined symbols"; exit 1; fi; \
+	else echo "make lint: no ldd here, so undefined symbols were not looked for"; fi
+	@echo "make lint: clean"
+
+bench: ## benchmarks; BENCH=regexp picks some
+	$(GO) test -run '^$$' -bench '$(BENCH)' ./bench/...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; done
+
+native: ## build and test csrc on its own with cmake: ASan and UBSan
+	cmake -S . -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSHAKE_SANITIZE=ON
+	cmake --build build/native --parallel 2
+	ctest --test-dir build/native --output-on-failure
+
+vectors: ## make the test vectors again with PyTorch, in a virtual environment of its own
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet torch numpy safetensors
+	.venv/bin/python tools/vectors.py
+
+clean: ## remove what was built (runs/ and data/ stay)
+	rm -rf bin build

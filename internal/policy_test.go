@@ -1,0 +1,181 @@
+// Package internal_test holds the rules of the house that no compiler checks: which room may import which, where C may stand,
+// and what no file may say.
+package internal_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says which rooms the non-test code of a room may import; a room may always import itself.
+type rule struct {
+	room string
+	may  []string
+}
+
+// rooms lists every room's rule. The first entry of which a package is a part (equal or below) counts, so the narrower ones stand first.
+var rooms = []rule{
+	{"dsl", nil},
+	{"nets", []string{"dsl"}},
+	{"csrc", nil},
+	{"internal/rng", nil},
+	{"internal/graph", []string{"dsl", "internal/rng", "internal/graph"}},
+	{"internal/engine/ref", []string{"dsl", "internal/rng", "internal/graph", "internal/engine"}},
+	{"internal/engine/cpu", []string{"dsl", "internal/rng", "internal/graph", "internal/engine", "csrc/cpu"}},
+	{"internal/engine/enginetest", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data"}},
+	{"internal/engine", []string{"dsl", "internal/rng", "internal/graph"}},
+	{"internal/data", []string{"dsl", "internal/rng", "internal/engine"}},
+	{"internal/report", []string{"dsl", "nets"}},
+	{"internal/train", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
+	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu"}},
+	{"bench", []string{"dsl", "nets", "internal", "csrc"}},
+}
+
+// backends are the rooms that only cmd and bench may name.
+var backends = []string{"internal/engine/ref", "internal/engine/cpu"}
+
+func TestImports(t *testing.T) {
+	for _, f := range goFiles(t) {
+		dir := path.Dir(f.name)
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		i := slices.IndexFunc(rooms, func(r rule) bool { return below(dir, r.room) })
+		if i < 0 {
+			t.Errorf("%s: no rule says what %s may import: add it to rooms", f.name, dir)
+			continue
+		}
+		for _, spec := range f.ast.Imports {
+			imp, ok := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "shake/")
+			if !ok || below(imp, rooms[i].room) && !slices.Contains(backends, imp) {
+				continue
+			}
+			if !slices.ContainsFunc(rooms[i].may, func(r string) bool { return below(imp, r) }) {
+				t.Errorf("%s: %s may not import %s", f.name, rooms[i].room, imp)
+			}
+			if slices.Contains(backends, imp) && !below(dir, "cmd") && !below(dir, "bench") {
+				t.Errorf("%s: only cmd and bench may name the backend %s", f.name, imp)
+			}
+		}
+	}
+}
+
+func TestCgoOnlyWhereTheCIs(t *testing.T) {
+	for _, f := range goFiles(t) {
+		for _, spec := range f.ast.Imports {
+			if spec.Path.Value == `"C"` && !below(f.name, "csrc") && !below(f.name, "cudnn") {
+				t.Errorf("%s: import \"C\" stands only under csrc and cudnn", f.name)
+			}
+		}
+	}
+}
+
+func TestPackageComments(t *testing.T) {
+	documented := map[string]bool{}
+	for _, f := range goFiles(t) {
+		dir := path.Dir(f.name)
+		documented[dir] = documented[dir] || f.ast.Doc != nil && len(f.ast.Doc.Text()) > 40
+	}
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("%s: no package comment that says what it is for", dir)
+		}
+	}
+}
+
+func TestRoomsHaveASubject(t *testing.T) {
+	junk := regexp.MustCompile(`(^|/)(util|utils|helper|helpers|common|misc)(/|\.[a-z]+$)`)
+	for _, name := range files(t) {
+		if junk.MatchString(name) {
+			t.Errorf("%s: a name that says nothing", name)
+		}
+	}
+}
+
+// TestNoPlaceOfOneMachine finds absolute paths below a person's or a machine's own folders, and marks of unfinished work.
+func TestNoPlaceOfOneMachine(t *testing.T) {
+	text := regexp.MustCompile(`(\.(go|c|h|cu|md|toml|py|txtar|txt|sh|json|yml|cmake)|Makefile|CMakeLists\.txt|/run)$`)
+	// Pieced together, so that this file passes its own test.
+	places := regexp.MustCompile(`(^|[^A-Za-z0-9._/-])/(` + strings.Join([]string{"work", "farm", "root", "home", "Users"}, "|") + `)/`)
+	marks := regexp.MustCompile(`\b(` + strings.Join([]string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"}, "|") + `)\b`)
+	for _, name := range files(t) {
+		if !text.MatchString(name) {
+			continue
+		}
+		b, err := fs.ReadFile(tree(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for line := range strings.Lines(string(b)) {
+			n++
+			if m := places.FindString(line); m != "" {
+				t.Errorf("%s:%d: a path of one machine: %s", name, n, m)
+			}
+			if m := marks.FindString(line); m != "" {
+				t.Errorf("%s:%d: a mark of unfinished work: %s", name, n, m)
+			}
+		}
+	}
+}
+
+// below tells whether name is dir or stands below it.
+func below(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
+
+// tree is the repository.
+func tree() fs.FS { return os.DirFS("..") }
+
+// files lists the repository's files, but for what git ignores.
+func files(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(tree(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains([]string{".git", ".venv", "bin", "build", "runs", "data"}, name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		names = append(names, name)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) < 10 {
+		t.Fatalf("only %d files: is this the repository?", len(names))
+	}
+	return names
+}
+
+type goFile struct {
+	name string
+	ast  *ast.File
+}
+
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var out []goFile
+	for _, name := range files(t) {
+		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "/testdata/") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), "../"+name, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, goFile{name, f})
+	}
+	return out
+}
