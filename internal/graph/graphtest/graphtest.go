@@ -1,0 +1,67 @@
+// Package graphtest makes the Specs of the paper's networks, at any width and depth, as plain Go values: tests of graphs and engines
+// need small ones and should not depend on the language that normally says them. Only tests import it.
+package graphtest
+
+import "shake/dsl"
+
+// Families are the names that Spec knows.
+var Families = []string{"26", "resnext", "a", "b", "c"}
+
+// Spec returns a network of a family (reference section 1) with blocks blocks in each of its three stages:
+//
+//	26       26 2xWd: pre-activation, two-flow skip                       (26 2x32d: width 32, blocks 4)
+//	resnext  ResNeXt-29 2x4xWd: 4 groups, post-activation, conv skip      (2x4x64d: width 64, blocks 3)
+//	a        26 without skips                                             (width 32, blocks 4)
+//	b        a with one conv a branch                                     (width 32, blocks 8)
+//	c        a without batch normalisation                                (width 32, blocks 2)
+//
+// All are S-S-I on ten classes with the paper's recipe; change fields of the result at will. An unknown family panics.
+func Spec(family string, width, blocks int) *dsl.Spec {
+	s := &dsl.Spec{
+		Name: family, Seed: 1,
+		Shake: dsl.Shake{Forward: dsl.Shaken, Backward: dsl.Shaken, Level: dsl.Image, Range: [2]float64{0, 1}},
+		Train: dsl.Train{Epochs: 1800, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1},
+		Data: dsl.Data{Set: "cifar10", Mean: [3]float64{125.3, 123.0, 113.9}, Std: [3]float64{63.0, 62.1, 66.7},
+			Flip: true, Crop: 4, Augment: true, Shuffle: true},
+	}
+	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
+	n := &s.Net
+	n.Branches = 2
+	n.Stem = []dsl.Layer{Conv(3, 16), bn}
+	n.Head = []dsl.Layer{relu, {Kind: dsl.AvgPool}, {Kind: dsl.Linear}}
+	first, second := strided(Conv(3, 0)), Conv(3, 0)
+	switch family {
+	case "26", "a":
+		n.Branch = []dsl.Layer{relu, first, bn, relu, second, bn}
+		if family == "26" {
+			n.Skip = dsl.SkipTwoFlow
+		}
+	case "b":
+		n.Branch = []dsl.Layer{relu, first, bn}
+	case "c":
+		n.Stem = n.Stem[:1]
+		n.Branch = []dsl.Layer{relu, first, relu, second}
+	case "resnext":
+		grouped := strided(Conv(3, 0))
+		grouped.Groups = 4
+		n.Stem = []dsl.Layer{Conv(3, width), bn, relu}
+		n.Branch = []dsl.Layer{Conv(1, 0), bn, relu, grouped, bn, relu, Conv(1, 0), bn}
+		n.Skip = dsl.SkipConv
+		n.After = []dsl.Layer{relu}
+		n.Head = n.Head[1:]
+		width *= 4
+	default:
+		panic("graphtest: unknown family " + family)
+	}
+	for i, stride := range []int{1, 2, 2} {
+		n.Stages = append(n.Stages, dsl.Stage{Width: width << i, Blocks: blocks, Stride: stride})
+	}
+	return s
+}
+
+// Conv is an r x r convolution to out channels (0: the stage's width), stride 1, padded to keep an odd r's map size.
+func Conv(r, out int) dsl.Layer {
+	return dsl.Layer{Kind: dsl.Conv, R: r, S: r, Out: out, Groups: 1, Stride: 1, Pad: (r - 1) / 2}
+}
+
+func strided(l dsl.Layer) dsl.Layer { l.TakesStride = true; return l }
