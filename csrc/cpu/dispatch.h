@@ -8,11 +8,13 @@
 #ifndef SK_DISPATCH_H
 #define SK_DISPATCH_H
 #include "conv.h"
+#include "elementwise.h"
 #include "sk.h"
 
 typedef struct {
   const char *name;
   const sk_conv_kernels *conv;
+  const sk_elementwise_kernels *elementwise;
 } sk_kernels;
 
 extern const sk_kernels sk_isa_avx512, sk_isa_avx2, sk_isa_portable;

@@ -2,6 +2,9 @@
 #include "dispatch.h"
 #include "vec.h"
 
-#include "conv.inc.h"
+#include "read.inc.h"
 
-const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .conv = &SK_(conv)};
+#include "conv.inc.h"
+#include "elementwise.inc.h"
+
+const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .conv = &SK_(conv), .elementwise = &SK_(elementwise)};

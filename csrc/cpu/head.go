@@ -1,0 +1,125 @@
+package cpu
+
+// #include "head.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// HeadSpec is the end of a network, for at most MaxN images:
+//
+//	m = mean over H and W of x;  logits = W*m + bias;  loss = -log softmax(logits)[label]
+//
+// W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at BOff.
+type HeadSpec struct {
+	X          View
+	Classes    int
+	WOff, BOff int
+	MaxN       int
+	DX         *HeadDX // nil: no gradient of X
+	Sums       []Sums  // taken per image of what DX wrote
+}
+
+// HeadDX says where the gradient of x goes, channels Off .. of G:
+//
+//	G = (Accumulate ? G : 0) + (ReLU ? [X before its own ReLU > 0] : 1) * dm/(H*W)
+//
+// For an X with a norm this is the gradient of the view, before the norm's own backward.
+type HeadDX struct {
+	G          *Tensor
+	Off        int
+	ReLU       bool
+	Accumulate bool
+}
+
+// Head is the end of a network bound to its input.
+type Head struct {
+	fit
+	p             *Pool
+	c             *C.sk_head
+	classes, flat int
+	loss, logits  []float32
+	wrong         []uint8
+	n             int // images of the last call
+}
+
+// NewHead lays the operation out in memory of the pool. The error says which shapes do not fit.
+func NewHead(p *Pool, s HeadSpec) (*Head, error) {
+	f := fitOf(s.X.T)
+	if s.Classes < 1 || s.Classes > 1<<16 || min(s.WOff, s.BOff) < 0 || s.MaxN < 1 {
+		f.fail("%d classes, parameters at %d and %d, at most %d images", s.Classes, s.WOff, s.BOff, s.MaxN)
+	}
+	if f.err == nil {
+		f.read("input", s.X, s.X.T.H, s.X.T.W)
+		if s.DX != nil {
+			f.channels("input gradient", s.DX.G, s.DX.Off, s.X.C, s.X.T.H, s.X.T.W)
+		}
+		f.sums(s.Sums)
+		f.n = min(f.n, s.MaxN)
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("cpu: head: %w", f.err)
+	}
+	h := &Head{fit: f, p: p, classes: s.Classes, flat: max(s.WOff+s.Classes*s.X.C, s.BOff+s.Classes), c: &calloc[C.sk_head](p, 1)[0],
+		loss: p.Floats(s.MaxN), logits: p.Floats(s.MaxN * s.Classes), wrong: calloc[uint8](p, s.MaxN)}
+	wide := s.MaxN * blocks(s.X.C) * lanes
+	sums := csums(p, s.Sums)
+	*h.c = C.sk_head{x: cview(p, &s.X), c: C.int(s.X.C), classes: C.int(s.Classes), woff: C.int64_t(s.WOff), boff: C.int64_t(s.BOff),
+		nsums: C.int(len(sums)), sums: unsafe.SliceData(sums), mean: cfloats(p.Floats(wide)), dmean: cfloats(p.Floats(wide)),
+		logits: cfloats(h.logits), dlogits: cfloats(p.Floats(s.MaxN * s.Classes)), loss: cfloats(h.loss), wrong: (*C.uint8_t)(&h.wrong[0])}
+	if s.DX != nil {
+		h.c.dx, h.c.dxcb0, h.c.relu, h.c.accumulate = s.DX.G.c, C.int(s.DX.Off/lanes), cbool(s.DX.ReLU), cbool(s.DX.Accumulate)
+	}
+	return h, nil
+}
+
+// Train computes logits, losses and errors of the batch and the gradient of its mean loss: DX, Sums, and dW and dbias, which overwrite
+// their places in grads. It returns an error, and computes nothing, where an image has no label or one that is not below Classes.
+func (h *Head) Train(b *Batch, params, grads []float32, labels []uint16) error {
+	if err := h.check(b, params, labels); err != nil {
+		return err
+	}
+	if len(grads) < h.flat {
+		return fmt.Errorf("cpu: head: want %d gradients, have %d", h.flat, len(grads))
+	}
+	C.sk_head_train(h.p.c, h.c, b.c, cfloats(params), cfloats(grads), (*C.uint16_t)(&labels[0]))
+	return nil
+}
+
+// Eval computes logits, losses and errors of the batch. Errors are Train's.
+func (h *Head) Eval(b *Batch, params []float32, labels []uint16) error {
+	if err := h.check(b, params, labels); err != nil {
+		return err
+	}
+	C.sk_head_eval(h.p.c, h.c, b.c, cfloats(params), (*C.uint16_t)(&labels[0]))
+	return nil
+}
+
+func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
+	h.run(b)
+	h.n = b.N()
+	if len(params) < h.flat {
+		return fmt.Errorf("cpu: head: want %d parameters, have %d", h.flat, len(params))
+	}
+	if len(labels) < h.n {
+		return fmt.Errorf("cpu: head: %d labels for %d images", len(labels), h.n)
+	}
+	for i, l := range labels[:h.n] {
+		if int(l) >= h.classes {
+			return fmt.Errorf("cpu: head: image %d of the batch has label %d, want one of %d classes", i, l, h.classes)
+		}
+	}
+	return nil
+}
+
+// Loss returns the cross-entropy of each image of the last batch, NaN where a logit is NaN: a view that the next call overwrites.
+func (h *Head) Loss() []float32 { return h.loss[:h.n] }
+
+// Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is not its label's, or that has a NaN among
+// its logits, and 0 for the others: a view that the next call overwrites.
+func (h *Head) Wrong() []uint8 { return h.wrong[:h.n] }
+
+// Logits returns the last batch's logits [n, Classes]: a view that the next call overwrites.
+func (h *Head) Logits() []float32 { return h.logits[:h.n*h.classes] }

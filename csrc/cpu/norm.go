@@ -1,0 +1,122 @@
+package cpu
+
+// #include "norm.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Epsilon is added to the variance before its square root.
+const Epsilon = 1e-5
+
+// NormSpec says what a batch normalisation works on: C channels of HW positions an image, at most MaxN images, statistics per replica.
+type NormSpec struct {
+	C, Replicas, MaxN, HW int
+
+	// Gamma and Beta name each channel's scale and shift by their index in the flat parameters; -1 in both makes the
+	// channel a padding lane, whose output and gradient are 0.
+	Gamma, Beta []int32
+}
+
+// Norm is batch normalisation over the channels of one stored tensor, with statistics per replica:
+//
+//	y = gamma * (x - mean) / sqrt(var + Epsilon) + beta
+//
+// Its own calls turn the partial sums of single images into coefficients per replica and channel (y = scale*x + shift, and
+// dx = ca*g + cb*x + cc); the operations that take a Norm apply them while they read, so no normalised tensor is ever stored.
+// Partial sums are written by whoever is given a Stats or a Sums that names the Norm.
+type Norm struct {
+	spec        NormSpec
+	c           *C.sk_norm
+	top         int32     // largest parameter index
+	rmean, rvar []float32 // [replica][blocks*16], C memory
+}
+
+// NewNorm lays the normalisation out in memory of the pool. Running statistics start at mean 0, variance 1.
+func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
+	if min(s.C, s.Replicas, s.MaxN, s.HW) < 1 {
+		return nil, fmt.Errorf("cpu: norm: want C, Replicas, MaxN and HW of at least 1, have %d, %d, %d, %d", s.C, s.Replicas, s.MaxN, s.HW)
+	}
+	if len(s.Gamma) != s.C || len(s.Beta) != s.C {
+		return nil, fmt.Errorf("cpu: norm: want %d indices in Gamma and Beta, have %d and %d", s.C, len(s.Gamma), len(s.Beta))
+	}
+	wide := blocks(s.C) * lanes
+	gamma, beta := calloc[int32](p, wide), calloc[int32](p, wide)
+	n := &Norm{spec: s, top: -1, c: &calloc[C.sk_norm](p, 1)[0], rmean: p.Floats(s.Replicas * wide), rvar: p.Floats(s.Replicas * wide)}
+	n.spec.Gamma, n.spec.Beta = gamma[:s.C], beta[:s.C]
+	for i := range wide {
+		gamma[i], beta[i] = -1, -1
+		if i < s.C {
+			gamma[i], beta[i] = s.Gamma[i], s.Beta[i]
+		}
+		if min(gamma[i], beta[i]) < -1 || (gamma[i] < 0) != (beta[i] < 0) {
+			return nil, fmt.Errorf("cpu: norm: channel %d: want two parameters, or -1 for both, have %d and %d", i, gamma[i], beta[i])
+		}
+		n.top = max(n.top, gamma[i], beta[i])
+	}
+	for i := range n.rvar {
+		if gamma[i%wide] >= 0 {
+			n.rvar[i] = 1
+		}
+	}
+	coef := func() *C.float { return cfloats(p.Floats(s.Replicas * wide)) }
+	*n.c = C.sk_norm{c: C.int(s.C), cb: C.int(blocks(s.C)), replicas: C.int(s.Replicas), maxn: C.int(s.MaxN), hw: C.int(s.HW),
+		gamma: (*C.int32_t)(&gamma[0]), beta: (*C.int32_t)(&beta[0]),
+		mean: coef(), invstd: coef(), scale: coef(), shift: coef(), ca: coef(), cb_: coef(), cc: coef(),
+		rmean: cfloats(n.rmean), rvar: cfloats(n.rvar), part: cfloats(p.Floats(s.MaxN * 2 * wide))}
+	return n, nil
+}
+
+// Running returns replica r's running mean and unbiased variance, C floats each: views of C memory that training changes and
+// that may be written.
+func (n *Norm) Running(r int) (mean, variance []float32) {
+	lo := r * blocks(n.spec.C) * lanes
+	hi := lo + n.spec.C
+	return n.rmean[lo:hi:hi], n.rvar[lo:hi:hi]
+}
+
+// FinalizeTrain merges the forward partial sums of each replica's images, in the order of the images (Chan, Golub and LeVeque's
+// formula, in float64), into mean and biased variance; sets scale and shift; and moves the running statistics:
+//
+//	running = (1-momentum)*running + momentum*(mean, unbiased variance)
+//
+// A replica without images keeps all it has. Where a replica has one value a channel the unbiased variance is taken as 0, like the biased one.
+func (n *Norm) FinalizeTrain(b *Batch, params []float32, momentum float32) {
+	n.check("FinalizeTrain", b, params)
+	C.sk_norm_train(n.c, b.c, cfloats(params), C.float(momentum))
+}
+
+// FinalizeEval sets scale and shift of every replica from the running statistics of one.
+func (n *Norm) FinalizeEval(params []float32, replica int) {
+	n.check("FinalizeEval", nil, params)
+	if replica < 0 || replica >= n.spec.Replicas {
+		panic(fmt.Sprintf("cpu: norm FinalizeEval: replica %d of %d", replica, n.spec.Replicas))
+	}
+	C.sk_norm_eval(n.c, cfloats(params), C.int(replica))
+}
+
+// FinalizeBackward merges S1 = sum g' and S2 = sum g'*xhat of each replica's images in their order and sets, with P the number of values
+// that a channel has in the replica,
+//
+//	dx = ca*(g' - S1/P - xhat*S2/P), kept as ca*g' + cb*x + cc with ca = gamma*invstd
+//
+// It overwrites grads[Gamma] with the sum of S2 over replicas and grads[Beta] with that of S1.
+func (n *Norm) FinalizeBackward(b *Batch, params, grads []float32) {
+	n.check("FinalizeBackward", b, params)
+	n.check("FinalizeBackward", b, grads)
+	C.sk_norm_backward(n.c, b.c, cfloats(params), cfloats(grads))
+}
+
+func (n *Norm) check(call string, b *Batch, flat []float32) {
+	if int(n.top) >= len(flat) {
+		panic(fmt.Sprintf("cpu: norm %s: parameter %d of %d", call, n.top, len(flat)))
+	}
+	if b != nil && (b.N() > n.spec.MaxN || len(b.count) != n.spec.Replicas) {
+		panic(fmt.Sprintf("cpu: norm %s: a batch of %d images in %d replicas, want at most %d in %d", call, b.N(), len(b.count), n.spec.MaxN, n.spec.Replicas))
+	}
+}
+
+// cfloats is the address of a slice's first float.
+func cfloats(f []float32) *C.float { return (*C.float)(unsafe.SliceData(f)) }
