@@ -1,0 +1,296 @@
+package dsl
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// checker holds a tree against the language and fills a Spec with it.
+type checker struct {
+	errs  Errors
+	nodes map[string]*node // by full key: where later checks report
+	bad   map[string]bool  // full keys of the values that are wrong, and of all that hold them
+}
+
+func newChecker() *checker {
+	return &checker{nodes: map[string]*node{}, bad: map[string]bool{}}
+}
+
+// fail reports a mistake in the value at path.
+func (c *checker) fail(path, want, have, hint string) {
+	n := c.nodes[path]
+	for p := path; n == nil && p != ""; n = c.nodes[p] {
+		p = parentKey(p)
+	}
+	if n == nil {
+		n = c.nodes[""]
+	}
+	c.failAt(n.at, path, want, have, hint)
+}
+
+func (c *checker) failAt(p place, path, want, have, hint string) {
+	c.errs = append(c.errs, Error{File: p.file, Line: p.line, Col: p.col, Key: path, Want: want, Have: have, Hint: hint})
+	for ; path != ""; path = parentKey(path) {
+		c.bad[path] = true
+	}
+}
+
+// ok reports whether nothing wrong was found at any of the paths or below.
+func (c *checker) ok(paths ...string) bool {
+	for _, p := range paths {
+		if c.bad[p] {
+			return false
+		}
+	}
+	return true
+}
+
+// parentKey returns what holds path: "net.stage[2].width" -> "net.stage[2]" -> "net.stage" -> "net" -> "".
+func parentKey(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// table checks the table n at path against keys and fills the struct that p points to.
+func (c *checker) table(keys []key, n *node, path string, p any) {
+	c.nodes[path] = n
+	t, ok := n.value.(table)
+	if !ok {
+		c.fail(path, "a table", n.have(), "")
+		return
+	}
+	for name, child := range t {
+		if !has(keys, name) {
+			c.failAt(child.keyAt, join(path, showKey(name)), "one of "+strings.Join(names(keys), ", "), quoteShort(name), keyHint(keys, path, name))
+		}
+	}
+	for _, k := range keys {
+		child, at := t[k.name], join(path, k.name)
+		switch {
+		case child != nil:
+			c.nodes[at] = child
+			c.value(k, child, at, p)
+		case k.kind == subtable:
+			c.table(k.keys, &node{value: table{}, at: n.at, keyAt: n.keyAt}, at, p)
+		case k.required():
+			c.failAt(n.at, at, k.want(), "nothing", "")
+		case k.def != "":
+			def := mustDecode(k.def)
+			def.at, def.keyAt = n.at, n.keyAt
+			c.nodes[at] = def
+			c.value(k, def, at, p)
+		}
+	}
+}
+
+// mustDecode reads a default of the language.
+func mustDecode(text string) *node {
+	n, err := decode("", "v = "+text)
+	if err != nil {
+		panic(err)
+	}
+	return n.value.(table)["v"]
+}
+
+// value checks n against k and stores it.
+func (c *checker) value(k key, n *node, path string, p any) {
+	if k.kind == subtable {
+		c.table(k.keys, n, path, p)
+		return
+	}
+	var f any
+	if k.field != nil {
+		f = k.field(p)
+	}
+	ok := true
+	hint := ""
+	switch k.kind {
+	case integer:
+		v, is := n.value.(int64)
+		if ok = is && k.allows(float64(v)); ok {
+			setInt(f, v)
+		}
+	case number:
+		var v float64
+		if v, ok = asNumber(n); ok {
+			ok = k.allows(v)
+			*f.(*float64) = v
+		}
+	case boolean:
+		*f.(*bool), ok = n.value.(bool)
+	case word:
+		ok, hint = setWord(k.words, n, f)
+	case text:
+		var s string
+		if s, ok = n.value.(string); ok && f != nil {
+			*f.(*string) = s
+		}
+	case numbers:
+		ok = setNumbers(k, n, f)
+	case kernel:
+		ok = setKernel(n, f.(*Layer))
+	case stride:
+		ok = setStride(k, n, f.(*Layer))
+	case layers:
+		c.layers(k, n, path, f.(*[]Layer))
+		return
+	case subtables:
+		c.tables(k, n, path, f)
+		return
+	}
+	if !ok {
+		c.fail(path, k.want(), n.have(), hint)
+	}
+}
+
+// tables checks a list of tables.
+func (c *checker) tables(k key, n *node, path string, f any) {
+	list, ok := n.value.([]*node)
+	if !ok || len(list) < k.least {
+		c.fail(path, k.want(), n.have(), "")
+		return
+	}
+	for i, item := range list {
+		at := fmt.Sprintf("%s[%d]", path, i+1)
+		switch f := f.(type) {
+		case *[]Stage:
+			*f = append(*f, Stage{})
+			c.table(k.keys, item, at, &(*f)[i])
+			if i == 0 && (*f)[i].Stride == 0 {
+				(*f)[i].Stride = 1
+			} else if (*f)[i].Stride == 0 {
+				(*f)[i].Stride = 2
+			}
+		case *[]Phase:
+			*f = append(*f, Phase{})
+			c.table(k.keys, item, at, &(*f)[i])
+		}
+	}
+}
+
+func setInt(f any, v int64) {
+	switch f := f.(type) {
+	case *int:
+		*f = int(v)
+	case *uint64:
+		*f = uint64(v)
+	}
+}
+
+func asNumber(n *node) (float64, bool) {
+	switch v := n.value.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+func setWord(words []string, n *node, f any) (ok bool, hint string) {
+	s, ok := n.value.(string)
+	if !ok {
+		return false, ""
+	}
+	i := 0
+	for i < len(words) && words[i] != s {
+		i++
+	}
+	if i == len(words) {
+		return false, didYouMean(s, words)
+	}
+	switch f := f.(type) {
+	case *string:
+		*f = s
+	case *SkipKind:
+		*f = SkipKind(i)
+	case *Mode:
+		*f = Mode(i)
+	case *Level:
+		*f = Level(i)
+	}
+	return true, ""
+}
+
+func setNumbers(k key, n *node, f any) bool {
+	var to []float64
+	switch f := f.(type) {
+	case *[2]float64:
+		to = f[:]
+	case *[3]float64:
+		to = f[:]
+	}
+	list, ok := n.value.([]*node)
+	if !ok || len(list) != len(to) {
+		return false
+	}
+	for i, item := range list {
+		v, ok := asNumber(item)
+		if !ok || !k.allows(v) {
+			return false
+		}
+		to[i] = v
+	}
+	return true
+}
+
+func has(keys []key, name string) bool {
+	for _, k := range keys {
+		if k.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// keyHint guesses which key of this table was meant by name, or which table has one of that name.
+func keyHint(keys []key, path, name string) string {
+	for _, full := range allKeys(language, "") {
+		if full[strings.LastIndexByte(full, '.')+1:] == name && parentKey(full) != path {
+			return fmt.Sprintf("did you mean %q?", full)
+		}
+	}
+	return didYouMean(name, names(keys))
+}
+
+// allKeys lists the full keys outside of lists.
+func allKeys(keys []key, path string) []string {
+	var all []string
+	for _, k := range keys {
+		all = append(all, join(path, k.name))
+		if k.kind == subtable {
+			all = append(all, allKeys(k.keys, join(path, k.name))...)
+		}
+	}
+	return all
+}
+
+// showKey quotes a name that is no bare key of TOML, and cuts a long one.
+func showKey(name string) string {
+	for i := range len(name) {
+		if !isBare(name[i]) {
+			return quoteShort(name)
+		}
+	}
+	if name == "" || len(name) > 40 {
+		return quoteShort(name)
+	}
+	return name
+}
+
+func quoteShort(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		s = string(r[:37]) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// plain prints a bound without an exponent.
+func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -1,0 +1,275 @@
+package dsl
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// kind is what a value of the language may be.
+type kind int
+
+const (
+	integer   kind = iota // into *int or *uint64
+	number                // an integer or a float, into *float64
+	boolean               // into *bool
+	word                  // one of key.words, into *string or a type whose value is the word's index
+	text                  // into *string
+	numbers               // a list of as many numbers as the array pointed to has items
+	kernel                // "3x3", into the R and S of a *Layer
+	stride                // true or an integer, into the Stride and TakesStride of a *Layer
+	layers                // a list of layers, into *[]Layer
+	subtable              // key.keys, into the same value as its own table
+	subtables             // a list of tables, into a slice
+)
+
+// key declares one key: the parser, the writer, the JSON Schema, docs/language.md and the guesses in errors all read this.
+type key struct {
+	name     string
+	kind     kind
+	min, max float64  // bounds of integer, number, numbers and stride
+	above    bool     // min itself is too small
+	below    bool     // max itself is too large
+	words    []string // of a word, and the kinds of layer in layers
+	least    int      // items that layers and subtables need
+	def      string   // default as TOML; required if this and absent are empty
+	absent   string   // what it means to leave the key out, where no value says it
+	doc      string
+	keys     []key
+	field    func(any) any // pointer to the field, from a pointer to the struct
+}
+
+func (k key) required() bool { return k.def == "" && k.absent == "" && k.kind != subtable }
+
+// in makes key.field from a typed function.
+func in[T, F any](f func(*T) *F) func(any) any {
+	return func(p any) any { return f(p.(*T)) }
+}
+
+var (
+	skipWords     = []string{"none", "identity", "conv", "two-flow"}                                     // by SkipKind
+	modeWords     = []string{"even", "shake", "keep", "m1", "m2", "m3", "m4", "m5"}                      // by Mode
+	levelWords    = []string{"image", "batch"}                                                           // by Level
+	scheduleWords = []string{"cosine", "constant"}                                                       //
+	setWords      = []string{"cifar10", "cifar100", "synthetic"}                                         //
+	layerWords    = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"} // by LayerKind
+)
+
+// language is every key, in the order in which a resolved file is written.
+var language = []key{
+	{name: "name", kind: text, absent: "the file's name without `.toml`", field: in(func(s *Spec) *string { return &s.Name }),
+		doc: "Name of the network in tables and run directories: letters, digits, `.`, `_` and `-`. It is not inherited through `extends`."},
+	{name: "extends", kind: text, absent: "the file stands alone",
+		doc: "Network to start from: a file, relative to this one, or the name of a built-in network. Tables are merged key by key; lists and values are replaced whole."},
+	{name: "seed", kind: integer, min: 0, max: math.Inf(1), def: "1", field: in(func(s *Spec) *uint64 { return &s.Seed }),
+		doc: "Key of every random number of the run: weights, shuffle, augmentation and draws."},
+	{name: "net", kind: subtable, keys: netKeys, doc: "The architecture."},
+	{name: "shake", kind: subtable, keys: shakeKeys, doc: "The regularization: how the branches are scaled."},
+	{name: "train", kind: subtable, keys: trainKeys, doc: "The recipe."},
+	{name: "data", kind: subtable, keys: dataKeys, doc: "The data set and its augmentation."},
+}
+
+var netKeys = []key{
+	{name: "stem", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
+		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32."},
+	{name: "branch", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
+		doc: "Layers of one branch of a block. A conv's `out` is the stage's width unless it says another; the last one must end in the stage's width."},
+	{name: "branches", kind: integer, min: 1, max: 64, field: in(func(s *Spec) *int { return &s.Net.Branches }),
+		doc: "Number of branches of a block, each with weights of its own."},
+	{name: "skip", kind: word, words: skipWords, field: in(func(s *Spec) *SkipKind { return &s.Net.Skip }),
+		doc: "Skip connection of a block that changes the shape: `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (1x1 conv, BN), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip."},
+	{name: "after", kind: layers, words: []string{"relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.After }),
+		doc: "Layers after the sum of a block: `[]` or `[\"relu\"]`."},
+	{name: "head", kind: layers, words: []string{"relu", "bn", "avgpool", "linear"}, least: 2, field: in(func(s *Spec) *[]Layer { return &s.Net.Head }),
+		doc: "Layers after the last stage: any `relu` and `bn`, then `avgpool`, then `linear`."},
+	{name: "stage", kind: subtables, keys: stageKeys, least: 1, field: in(func(s *Spec) *[]Stage { return &s.Net.Stages }),
+		doc: "One table a stage, first to last."},
+}
+
+var stageKeys = []key{
+	{name: "width", kind: integer, min: 1, max: 8192, field: in(func(s *Stage) *int { return &s.Width }),
+		doc: "Channels of a block's output, and of every conv in its branches that does not say otherwise."},
+	{name: "blocks", kind: integer, min: 1, max: 1000, field: in(func(s *Stage) *int { return &s.Blocks }),
+		doc: "Number of blocks."},
+	{name: "stride", kind: integer, min: 1, max: 2, absent: "1 in the first stage, 2 in the others", field: in(func(s *Stage) *int { return &s.Stride }),
+		doc: "Stride of the stage's first block; 2 halves the map."},
+}
+
+var convKeys = []key{
+	{name: "conv", kind: kernel, field: in(func(l *Layer) *Layer { return l }),
+		doc: "Kernel, height by width, each from 1 to 32: `\"3x3\"`. The word `\"conv3x3\"` is short for `{ conv = \"3x3\" }`. No conv has a bias."},
+	{name: "out", kind: integer, min: 1, max: 8192, absent: "the stage's width; needed in a stem", field: in(func(l *Layer) *int { return &l.Out }),
+		doc: "Output channels."},
+	{name: "groups", kind: integer, min: 1, max: 8192, def: "1", field: in(func(l *Layer) *int { return &l.Groups }),
+		doc: "Groups; they divide the input and the output channels."},
+	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the branch's first conv without a number, if no conv says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
+		doc: "`true`: takes the stage's stride in the first block of a stage (one conv of a branch). A number: that stride in every block."},
+	{name: "pad", kind: integer, min: 0, max: 31, absent: "(height - 1) / 2, rounded down", field: in(func(l *Layer) *int { return &l.Pad }),
+		doc: "Rows and columns of zeros on every side."},
+}
+
+var shakeKeys = []key{
+	{name: "forward", kind: word, words: modeWords[:2], field: in(func(s *Spec) *Mode { return &s.Shake.Forward }),
+		doc: "Coefficients of the forward pass: `even` (one over the number of branches) or `shake` (a fresh draw)."},
+	{name: "backward", kind: word, words: modeWords, field: in(func(s *Spec) *Mode { return &s.Shake.Backward }),
+		doc: "Coefficients of the backward pass: `even`, `shake`, `keep` (the forward pass's), or `m1` to `m5` (made from the forward pass's as in the paper's Table 4; two branches and level `image`)."},
+	{name: "level", kind: word, words: levelWords, def: `"image"`, field: in(func(s *Spec) *Level { return &s.Shake.Level }),
+		doc: "What shares a draw: one `image`, or the `batch` of a replica."},
+	{name: "range", kind: numbers, min: 0, max: 1, def: "[0.0, 1.0]", field: in(func(s *Spec) *[2]float64 { return &s.Shake.Range }),
+		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches."},
+}
+
+var trainKeys = []key{
+	{name: "epochs", kind: integer, min: 1, max: 50000, field: in(func(s *Spec) *int { return &s.Train.Epochs }),
+		doc: "Passes over the training set."},
+	{name: "batch", kind: integer, min: 1, max: 65536, field: in(func(s *Spec) *int { return &s.Train.Batch }),
+		doc: "Images of one step, over all replicas."},
+	{name: "replicas", kind: integer, min: 1, max: 1024, field: in(func(s *Spec) *int { return &s.Train.Replicas }),
+		doc: "Parts of the batch with BN statistics and draws of their own (the paper's cards), on whatever device they run."},
+	{name: "lr", kind: number, min: 0, max: 100, above: true, field: in(func(s *Spec) *float64 { return &s.Train.LR }),
+		doc: "Initial learning rate."},
+	{name: "schedule", kind: word, words: scheduleWords, field: in(func(s *Spec) *string { return &s.Train.Schedule }),
+		doc: "`cosine`: annealed every step from `lr` to 0. `constant`: `lr` throughout."},
+	{name: "warmup", kind: subtables, keys: warmupKeys, def: "[]", field: in(func(s *Spec) *[]Phase { return &s.Train.Warmup }),
+		doc: "Phases of constant learning rate at the start of training. The cosine counts their epochs too."},
+	{name: "momentum", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.Momentum }),
+		doc: "Momentum of SGD."},
+	{name: "nesterov", kind: boolean, field: in(func(s *Spec) *bool { return &s.Train.Nesterov }),
+		doc: "Nesterov's form of momentum; needs `momentum` above 0."},
+	{name: "weight_decay", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.WeightDecay }),
+		doc: "L2 penalty on every parameter, BN and bias included."},
+	{name: "max_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.MaxSteps }),
+		doc: "Stop after so many steps; 0: never. The schedule stays that of `epochs`."},
+	{name: "log_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.LogSteps }),
+		doc: "A line of metrics every so many steps; 0: only one an epoch."},
+	{name: "workers", kind: integer, min: 0, max: 1024, def: "0", field: in(func(s *Spec) *int { return &s.Train.Workers }),
+		doc: "CPU threads; 0: one a core."},
+	{name: "checkpoint_every", kind: integer, min: 1, max: 50000, def: "1", field: in(func(s *Spec) *int { return &s.Train.CheckpointEvery }),
+		doc: "Epochs between checkpoints."},
+	{name: "checkpoint_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.CheckpointSteps }),
+		doc: "Steps between checkpoints besides those; 0: none."},
+}
+
+var warmupKeys = []key{
+	{name: "epochs", kind: integer, min: 1, max: 50000, field: in(func(p *Phase) *int { return &p.Epochs }),
+		doc: "Length of the phase."},
+	{name: "lr", kind: number, min: 0, max: 100, above: true, field: in(func(p *Phase) *float64 { return &p.LR }),
+		doc: "Learning rate of the phase."},
+}
+
+var dataKeys = []key{
+	{name: "set", kind: word, words: setWords, field: in(func(s *Spec) *string { return &s.Data.Set }),
+		doc: "`cifar10`, `cifar100`, or `synthetic` (made from the seed, ten classes). It decides the number of classes."},
+	{name: "mean", kind: numbers, min: 0, max: 255, field: in(func(s *Spec) *[3]float64 { return &s.Data.Mean }),
+		doc: "Mean of red, green and blue, in units of a byte, taken from every pixel."},
+	{name: "std", kind: numbers, min: 0, max: 255, above: true, field: in(func(s *Spec) *[3]float64 { return &s.Data.Std }),
+		doc: "Standard deviation of red, green and blue, by which every pixel is then divided."},
+	{name: "flip", kind: boolean, field: in(func(s *Spec) *bool { return &s.Data.Flip }),
+		doc: "Mirror an image left to right with probability one half."},
+	{name: "crop", kind: integer, min: 0, max: 16, field: in(func(s *Spec) *int { return &s.Data.Crop }),
+		doc: "Zeros put on each side after normalising, before a random 32×32 crop; 0: no crop."},
+	{name: "augment", kind: boolean, def: "true", field: in(func(s *Spec) *bool { return &s.Data.Augment }),
+		doc: "`false` switches `flip` and `crop` off."},
+	{name: "shuffle", kind: boolean, def: "true", field: in(func(s *Spec) *bool { return &s.Data.Shuffle }),
+		doc: "A new random order each epoch; `false`: the order of the file."},
+	{name: "train_images", kind: integer, min: 0, max: 50000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TrainImages }),
+		doc: "Use the first so many training images; 0: all."},
+	{name: "test_images", kind: integer, min: 0, max: 10000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TestImages }),
+		doc: "Use the first so many test images; 0: all."},
+}
+
+// want says in words what k may be.
+func (k key) want() string {
+	switch k.kind {
+	case integer:
+		return k.bounds("an integer")
+	case number:
+		return k.bounds("a number")
+	case boolean:
+		return "true or false"
+	case word:
+		return orList(quoteAll(k.words))
+	case text:
+		return "a text in quotes"
+	case numbers:
+		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), strings.TrimPrefix(k.bounds(""), " "))
+	case kernel:
+		return `a kernel such as "3x3", each side from 1 to 32`
+	case stride:
+		return "true or " + k.bounds("an integer")
+	case layers:
+		return "a list of layers (" + strings.Join(k.layerForms(), ", ") + ")"
+	case subtables:
+		return "a list of tables with " + strings.Join(names(k.keys), ", ")
+	}
+	return "a table"
+}
+
+func (k key) bounds(noun string) string {
+	low, high := "from", "to"
+	if k.above {
+		low = "above"
+	}
+	if k.below {
+		high = "below"
+	}
+	switch {
+	case math.IsInf(k.max, 1):
+		return fmt.Sprintf("%s of at least %v", noun, k.min)
+	case k.kind == integer && k.max == k.min+1:
+		return fmt.Sprintf("%v or %v", k.min, k.max)
+	}
+	return fmt.Sprintf("%s %s %s %s %s", noun, low, plain(k.min), high, plain(k.max))
+}
+
+// allows reports whether v is within the bounds. It is false for a NaN.
+func (k key) allows(v float64) bool {
+	return v >= k.min && v <= k.max && !math.IsInf(v, 0) && !(k.above && v == k.min) && !(k.below && v == k.max)
+}
+
+// length is the number of items of a list of numbers.
+func (k key) length() int {
+	switch k.field(&Spec{}).(type) {
+	case *[2]float64:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// layerForms lists the words of a list of layers as a person writes them.
+func (k key) layerForms() []string {
+	var fs []string
+	for _, w := range k.words {
+		if w == "conv" {
+			fs = append(fs, `"convRxS"`, `{ conv = "RxS", ... }`)
+			continue
+		}
+		fs = append(fs, `"`+w+`"`)
+	}
+	return fs
+}
+
+func names(keys []key) []string {
+	ns := make([]string, len(keys))
+	for i, k := range keys {
+		ns[i] = k.name
+	}
+	return ns
+}
+
+func quoteAll(words []string) []string {
+	q := make([]string, len(words))
+	for i, w := range words {
+		q[i] = `"` + w + `"`
+	}
+	return q
+}
+
+func orList(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,139 @@
+package dsl
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxKernel is the largest height or width of a kernel.
+const maxKernel = 32
+
+var kernelForm = regexp.MustCompile(`^([1-9][0-9]?)x([1-9][0-9]?)$`)
+
+// noPad marks a conv that does not say its padding, noStride one that does not say its stride, until the list is complete.
+const (
+	noPad    = -1
+	noStride = 0
+)
+
+// layers checks a list of layers and resolves their defaults.
+func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
+	list, ok := n.value.([]*node)
+	if !ok || len(list) < k.least {
+		c.fail(path, k.want(), n.have(), "")
+		return
+	}
+	for i, item := range list {
+		at := fmt.Sprintf("%s[%d]", path, i+1)
+		c.nodes[at] = item
+		l := Layer{Kind: Conv, Pad: noPad, Stride: noStride, Groups: 1}
+		switch v := item.value.(type) {
+		case string:
+			c.layerWord(k, v, item, at, &l)
+		case table:
+			if !slices.Contains(k.words, "conv") {
+				c.fail(at, orList(k.layerForms()), item.have(), "")
+				continue
+			}
+			c.table(convKeys, item, at, &l)
+		default:
+			c.fail(at, orList(k.layerForms()), item.have(), "")
+		}
+		*out = append(*out, l)
+	}
+	if !c.ok(path) {
+		return
+	}
+	inBranch := k.name == "branch"
+	if inBranch {
+		c.takeStride(path, *out)
+	}
+	for i := range *out {
+		l := &(*out)[i]
+		if l.Kind != Conv {
+			*l = Layer{Kind: l.Kind}
+			continue
+		}
+		if l.Pad == noPad {
+			l.Pad = (l.R - 1) / 2
+		}
+		if l.Stride == noStride {
+			l.Stride = 1
+		}
+		at := fmt.Sprintf("%s[%d]", path, i+1)
+		if !inBranch && l.Out == 0 {
+			c.fail(at, `a conv with its output channels: { conv = "3x3", out = 16 }`, c.nodes[at].have(), "")
+		}
+		if !inBranch && l.TakesStride {
+			c.fail(at+".stride", "an integer: only a branch has a stage's stride to take", "true", "")
+		}
+	}
+}
+
+// layerWord reads "bn", "conv3x3" and the like.
+func (c *checker) layerWord(k key, w string, n *node, at string, l *Layer) {
+	if i := slices.Index(layerWords, w); i > int(Conv) && slices.Contains(k.words, w) {
+		l.Kind = LayerKind(i)
+		return
+	}
+	if size, is := strings.CutPrefix(w, "conv"); is && slices.Contains(k.words, "conv") && parseKernel(size, l) {
+		return
+	}
+	near := slices.Clone(k.words)
+	if i := slices.Index(near, "conv"); i >= 0 {
+		near[i] = "conv3x3"
+		near = append(near, "conv1x1")
+	}
+	c.fail(at, orList(k.layerForms()), n.have(), didYouMean(w, near))
+}
+
+// takeStride gives the stage's stride to one conv of a branch: the one that says so, else the first that says no number.
+func (c *checker) takeStride(path string, ls []Layer) {
+	taker := -1
+	for i, l := range ls {
+		if l.Kind != Conv || !l.TakesStride {
+			continue
+		}
+		if taker >= 0 {
+			c.fail(fmt.Sprintf("%s[%d].stride", path, i+1), "one conv that takes the stage's stride", fmt.Sprintf("a second one, after %s[%d]", path, taker+1), "")
+			continue
+		}
+		taker = i
+	}
+	if taker < 0 {
+		taker = slices.IndexFunc(ls, func(l Layer) bool { return l.Kind == Conv && l.Stride == noStride })
+	}
+	if taker >= 0 {
+		ls[taker].TakesStride, ls[taker].Stride = true, 1
+	}
+}
+
+func parseKernel(s string, l *Layer) bool {
+	m := kernelForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	l.R, _ = strconv.Atoi(m[1])
+	l.S, _ = strconv.Atoi(m[2])
+	return l.R <= maxKernel && l.S <= maxKernel
+}
+
+func setKernel(n *node, l *Layer) bool {
+	s, ok := n.value.(string)
+	return ok && parseKernel(s, l)
+}
+
+func setStride(k key, n *node, l *Layer) bool {
+	switch v := n.value.(type) {
+	case bool:
+		l.TakesStride = v
+		return v
+	case int64:
+		l.Stride = int(v)
+		return k.allows(float64(v))
+	}
+	return false
+}

@@ -1,0 +1,237 @@
+package dsl
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// builtinPrefix marks the file of a built-in network in errors.
+const builtinPrefix = "builtin:"
+
+// maxExtends is the length of the longest chain of files that extend each other.
+const maxExtends = 16
+
+// Loader reads networks from files and from the built-in ones.
+type Loader struct {
+	Builtin fs.FS // NAME.toml in its root; may be nil
+}
+
+// Load returns the network called nameOrPath with the overrides ("train.lr=0.1") applied, in order. A name with a slash or with the ending
+// ".toml" is a file, or else the built-in network of that name; any other is a built-in network, or else a file.
+//
+// Errors are Errors, with every mistake found, or a *NotFoundError.
+func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
+	file, ok := l.find(nameOrPath)
+	if !ok {
+		return nil, &NotFoundError{Name: nameOrPath, Names: l.Names()}
+	}
+	text, err := l.read(file)
+	if err != nil {
+		return nil, err
+	}
+	return l.Parse(file, text, overrides...)
+}
+
+// Parse is Load for a text in memory. file is what errors and the network's name say; what the text extends is looked for beside it.
+func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, error) {
+	r := reading{Loader: l}
+	root, err := r.resolve(file, string(text), nil)
+	var errs Errors
+	if err != nil {
+		errs = append(errs, asErrors(err)...)
+	}
+	for _, s := range overrides {
+		o, err := parseOverride(s)
+		if err == nil && root != nil {
+			var next *node
+			if next, err = o.apply(root); err == nil {
+				root = next
+			}
+		}
+		if err != nil {
+			errs = append(errs, asErrors(err)...)
+		}
+	}
+	if root == nil {
+		return nil, errs
+	}
+	c := newChecker()
+	c.errs = errs
+	s := &Spec{Name: nameOf(file)}
+	c.table(language, root, "", s)
+	c.rules(s)
+	if len(c.errs) > 0 {
+		for _, o := range overrides {
+			r.files = append(r.files, "-o "+quoteless(o))
+		}
+		return nil, c.errs.inOrder(r.files)
+	}
+	return s, nil
+}
+
+// Exists reports whether Load would find nameOrPath.
+func (l *Loader) Exists(nameOrPath string) bool {
+	_, ok := l.find(nameOrPath)
+	return ok
+}
+
+// Names returns the names of the built-in networks, sorted.
+func (l *Loader) Names() []string {
+	if l.Builtin == nil {
+		return nil
+	}
+	files, _ := fs.Glob(l.Builtin, "*.toml")
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".toml")
+	}
+	sort.Strings(files)
+	return files
+}
+
+// find returns the file that a name stands for.
+func (l *Loader) find(name string) (file string, ok bool) {
+	if strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".toml") {
+		if isFile(name) {
+			return name, true
+		}
+		return l.builtin(name)
+	}
+	if file, ok = l.builtin(name); ok {
+		return file, ok
+	}
+	return name, isFile(name)
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
+}
+
+func (l *Loader) builtin(name string) (file string, ok bool) {
+	name = strings.TrimPrefix(name, builtinPrefix)
+	name = strings.TrimSuffix(name, ".toml") + ".toml"
+	if l.Builtin == nil || strings.ContainsAny(name, `/\`) {
+		return "", false
+	}
+	if _, err := fs.Stat(l.Builtin, name); err != nil {
+		return "", false
+	}
+	return builtinPrefix + name, true
+}
+
+// read returns the text of a file that find found, cut off where it is too long for any network.
+func (l *Loader) read(file string) ([]byte, error) {
+	var f io.ReadCloser
+	var err error
+	if name, is := strings.CutPrefix(file, builtinPrefix); is {
+		f, err = l.Builtin.Open(name)
+	} else {
+		f, err = os.Open(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a network: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading a network: %w", err)
+	}
+	return text, nil
+}
+
+// reading is one Load: it remembers the files in the order in which errors are reported.
+type reading struct {
+	*Loader
+	files []string
+}
+
+// resolve decodes a text and lays it over what it extends. chain holds the files that led here.
+// It returns the tree as far as it could be made; nil if the text itself is not TOML.
+func (r *reading) resolve(file, text string, chain []string) (*node, error) {
+	r.files = append(r.files, file)
+	root, err := decode(file, text)
+	if err != nil {
+		return nil, err
+	}
+	ext := root.value.(table)["extends"]
+	if ext == nil {
+		return root, nil
+	}
+	name, ok := ext.value.(string)
+	if !ok {
+		return root, nil // the check of types reports it
+	}
+	fail := func(want, have, hint string) (*node, error) {
+		return nil, Errors{{File: file, Line: ext.at.line, Col: ext.at.col, Key: "extends", Want: want, Have: have, Hint: hint}}
+	}
+	base, ok := r.findBase(file, name)
+	if !ok {
+		want := "a file beside this one"
+		if names := r.Names(); len(names) > 0 {
+			want += " or a built-in network (" + strings.Join(names, ", ") + ")"
+		}
+		return fail(want, quoteShort(name), didYouMean(strings.TrimSuffix(name, ".toml"), r.Names()))
+	}
+	chain = append(chain, file)
+	for i, f := range chain {
+		if same(f, base) {
+			return fail("files that do not extend each other in a circle", strings.Join(append(chain[i:], base), " -> "), "")
+		}
+	}
+	if len(chain) >= maxExtends {
+		return fail(fmt.Sprintf("a chain of at most %d files", maxExtends), "a longer one", "")
+	}
+	baseText, err := r.read(base)
+	if err != nil {
+		return fail("a file that can be read", err.Error(), "")
+	}
+	under, err := r.resolve(base, string(baseText), chain)
+	if under == nil {
+		return nil, err
+	}
+	delete(under.value.(table), "name")
+	return merge(under, root), err
+}
+
+// findBase returns the file that a file means by extends = name.
+func (r *reading) findBase(file, name string) (string, bool) {
+	if strings.HasPrefix(file, builtinPrefix) {
+		return r.builtin(name)
+	}
+	beside := name
+	if !filepath.IsAbs(name) {
+		beside = filepath.Join(filepath.Dir(file), filepath.FromSlash(name))
+	}
+	if strings.HasSuffix(name, ".toml") && isFile(beside) {
+		return beside, true
+	}
+	if base, ok := r.builtin(path.Base(filepath.ToSlash(name))); ok && !strings.ContainsAny(name, `/\`) {
+		return base, true
+	}
+	return beside, isFile(beside)
+}
+
+// same reports whether two file names mean one file.
+func same(a, b string) bool {
+	if strings.HasPrefix(a, builtinPrefix) || strings.HasPrefix(b, builtinPrefix) {
+		return a == b
+	}
+	x, errX := filepath.Abs(a)
+	y, errY := filepath.Abs(b)
+	return errX == nil && errY == nil && x == y
+}
+
+func asErrors(err error) Errors {
+	var es Errors
+	if errors.As(err, &es) {
+		return es
+	}
+	return Errors{{Have: err.Error()}}
+}

@@ -1,0 +1,182 @@
+package dsl
+
+import "fmt"
+
+// The size of an image: what every network reads.
+const (
+	inputChannels = 3
+	inputSize     = 32
+)
+
+// maxMap is the largest height or width of a map: pads may make it grow, by mistake only.
+const maxMap = 2 * inputSize
+
+// shape is C channels of an H×W map.
+type shape struct{ c, h, w int }
+
+func (s shape) String() string { return fmt.Sprintf("%d×%d×%d", s.c, s.h, s.w) }
+
+// net checks that the layers of a network fit together, walking every block once.
+func (c *checker) net(n *Net) {
+	if countKind(n.Stem, Conv) == 0 {
+		c.fail("net.stem", "at least one conv", c.nodes["net.stem"].have(), "")
+	}
+	if countKind(n.Branch, Conv) == 0 {
+		c.fail("net.branch", "at least one conv", c.nodes["net.branch"].have(), "")
+	}
+	if len(n.After) > 1 {
+		c.fail("net.after", `[] or ["relu"]`, c.nodes["net.after"].have(), "")
+	}
+	c.head(n.Head)
+	if !c.ok("net.stem", "net.branch") {
+		return
+	}
+	x, ok := c.layerShapes("net.stem", n.Stem, shape{inputChannels, inputSize, inputSize}, 0, 1, "")
+	if !ok {
+		return
+	}
+	for i, st := range n.Stages {
+		for b := range st.Blocks {
+			s := 1
+			if b == 0 {
+				s = st.Stride
+			}
+			before := x
+			if x, ok = c.block(n, i, s, x); !ok {
+				return
+			}
+			if b > 0 && x == before { // and so do the rest of the stage
+				break
+			}
+		}
+	}
+}
+
+// block checks one block of stage i (from 0) with stride s on a map x, and returns its output.
+func (c *checker) block(n *Net, i, s int, x shape) (shape, bool) {
+	width := n.Stages[i].Width
+	where := fmt.Sprintf(" in stage %d", i+1)
+	stage := fmt.Sprintf("net.stage[%d]", i+1)
+	y, ok := c.layerShapes("net.branch", n.Branch, x, width, s, where)
+	if !ok {
+		return y, false
+	}
+	if y.c != width {
+		c.fail(lastConv("net.branch", n.Branch), fmt.Sprintf("a branch that ends in the stage's width, %d channels%s", width, where), fmt.Sprint(y.c), "")
+		return y, false
+	}
+	if s > 1 && !takesStride(n.Branch) {
+		c.fail("net.branch", fmt.Sprintf("a conv that takes the stage's stride %d%s", s, where), "numbers for every conv", "write stride = true in one")
+		return y, false
+	}
+	if n.Skip == SkipNone {
+		return y, true
+	}
+	skip := shape{width, (x.h-1)/s + 1, (x.w-1)/s + 1}
+	if y != skip {
+		c.fail("net.branch", fmt.Sprintf("an output of %v like the skip's%s", skip, where), y.String(), "look at the pads and strides")
+		return y, false
+	}
+	if changes := s > 1 || x.c != width; changes && n.Skip == SkipIdentity {
+		c.fail("net.skip", `"two-flow", "conv" or "none": `+fmt.Sprintf("%s changes the shape from %v to %v", stage, x, y), `"identity"`, "")
+		return y, false
+	} else if changes && n.Skip == SkipTwoFlow && width%2 != 0 {
+		c.fail(stage+".width", "an even number: each flow of a two-flow skip makes half of the channels", fmt.Sprint(width), "")
+		return y, false
+	}
+	return y, true
+}
+
+// layerShapes follows x through a list of layers of a block with the given width and stride.
+func (c *checker) layerShapes(path string, ls []Layer, x shape, width, stride int, where string) (shape, bool) {
+	ok := true
+	for i, l := range ls {
+		if l.Kind != Conv {
+			continue
+		}
+		at := fmt.Sprintf("%s[%d]", path, i+1)
+		out, s := l.Out, l.Stride
+		if out == 0 {
+			out = width
+		}
+		if l.TakesStride {
+			s = stride
+		}
+		if x.c%l.Groups != 0 || out%l.Groups != 0 {
+			c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", x.c, out, where), fmt.Sprint(l.Groups), "")
+			ok = false
+		}
+		h, w := x.h+2*l.Pad-l.R, x.w+2*l.Pad-l.S
+		if h < 0 || w < 0 {
+			c.fail(at, fmt.Sprintf("a kernel that fits into a %d×%d map with pad %d%s", x.h, x.w, l.Pad, where), fmt.Sprintf("%dx%d", l.R, l.S), "")
+			return x, false
+		}
+		x = shape{out, h/s + 1, w/s + 1}
+		if max(x.h, x.w) > maxMap {
+			c.fail(at, fmt.Sprintf("a map of at most %d×%d%s", maxMap, maxMap, where), fmt.Sprintf("%d×%d", x.h, x.w), "look at its pad")
+			return x, false
+		}
+	}
+	return x, ok
+}
+
+// head checks [relu | bn]* avgpool linear.
+func (c *checker) head(ls []Layer) {
+	if !c.ok("net.head") {
+		return
+	}
+	last := len(ls) - 1
+	pools := 0
+	for i, l := range ls {
+		at := fmt.Sprintf("net.head[%d]", i+1)
+		switch {
+		case l.Kind == Linear && i != last:
+			c.fail(at, `"linear" only as the last layer`, fmt.Sprintf("it in place %d of %d", i+1, len(ls)), "")
+		case l.Kind == AvgPool:
+			pools++
+			if pools > 1 {
+				c.fail(at, `one "avgpool"`, "a second", "")
+			}
+		case l.Kind != Linear && pools > 0:
+			c.fail(at, `"linear" after "avgpool"`, c.nodes[at].have(), "")
+		}
+	}
+	if !c.ok("net.head") {
+		return
+	}
+	if pools == 0 {
+		c.fail("net.head", `"avgpool" before "linear"`, c.nodes["net.head"].have(), "")
+	}
+	if ls[last].Kind != Linear {
+		c.fail("net.head", `"linear" at the end`, c.nodes["net.head"].have(), "")
+	}
+}
+
+func countKind(ls []Layer, k LayerKind) int {
+	n := 0
+	for _, l := range ls {
+		if l.Kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+func takesStride(ls []Layer) bool {
+	for _, l := range ls {
+		if l.TakesStride {
+			return true
+		}
+	}
+	return false
+}
+
+// lastConv is the key of the last conv of a list.
+func lastConv(path string, ls []Layer) string {
+	for i := len(ls) - 1; i >= 0; i-- {
+		if ls[i].Kind == Conv {
+			return fmt.Sprintf("%s[%d]", path, i+1)
+		}
+	}
+	return path
+}
