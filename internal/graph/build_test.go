@@ -1,0 +1,193 @@
+package graph_test
+
+import (
+	"errors"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"shake/dsl"
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+// golden compares text with testdata/name.
+func golden(t *testing.T, name, have string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), have); diff != "" {
+		t.Errorf("%s (-want +have):\n%s", name, diff)
+	}
+}
+
+// TestBuildGolden holds the primitive graph of every family: words in order, names, shapes.
+func TestBuildGolden(t *testing.T) {
+	for _, family := range graphtest.Families {
+		golden(t, family+".txt", build(t, graphtest.Spec(family, 4, 1)).String())
+	}
+}
+
+// TestTwoFlowEverywhere: the first block of every stage has the two-flow skip, the stride-1 first stage included, and no other block has one.
+func TestTwoFlowEverywhere(t *testing.T) {
+	g := build(t, graphtest.Spec("26", 32, 4))
+	have := map[string]bool{}
+	for _, p := range g.Params {
+		if name, ok := strings.CutSuffix(p.Name, ".skip.b.weight"); ok {
+			have[name] = true
+		}
+	}
+	want := map[string]bool{"stages.0.0": true, "stages.1.0": true, "stages.2.0": true}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("blocks with a two-flow skip (-want +have):\n%s", diff)
+	}
+}
+
+// TestTwoFlowWords: ReLU first; flow A unshifted, flow B shifted by one right and down; BN last.
+func TestTwoFlowWords(t *testing.T) {
+	g := build(t, graphtest.Spec("26", 32, 1))
+	var have []string
+	for _, line := range strings.Split(g.String(), "\n") {
+		if strings.HasPrefix(line, "stages.1.0.skip") {
+			have = append(have, strings.SplitN(line, "= ", 2)[1])
+		}
+	}
+	want := []string{
+		"relu(stages.0.0)",
+		"subsample(stages.1.0.skip.relu) stride 2 shift 0",
+		"conv(stages.1.0.skip.a.subsample) stride 1",
+		"subsample(stages.1.0.skip.relu) stride 2 shift 1",
+		"conv(stages.1.0.skip.b.subsample) stride 1",
+		"concat(stages.1.0.skip.a, stages.1.0.skip.b)",
+		"norm(stages.1.0.skip.concat)",
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+}
+
+// TestNoReLUAfterStem: the stem's BN feeds the first block as it is, and the block's skip sees it before the branches' ReLU.
+func TestNoReLUAfterStem(t *testing.T) {
+	g := build(t, graphtest.Spec("26", 16, 1)) // 16 channels: the first block's skip is the identity
+	for _, op := range g.Ops {
+		if j, ok := op.(*graph.Join); ok {
+			if j.Skip == nil || g.Values[j.Skip.Value].Name != "stem.1" {
+				t.Fatalf("the first skip is %+v, want all of stem.1", j.Skip)
+			}
+			return
+		}
+	}
+}
+
+// TestNoConvBias: biases belong to norms and the classifier; a conv owns a weight and nothing else.
+func TestNoConvBias(t *testing.T) {
+	for _, family := range graphtest.Families {
+		g := build(t, graphtest.Spec(family, 4, 1))
+		owners, biases := 0, 0
+		for _, op := range g.Ops {
+			switch op.(type) {
+			case *graph.Norm, *graph.Head:
+				owners++
+			}
+		}
+		for _, p := range g.Params {
+			if strings.HasSuffix(p.Name, ".bias") {
+				biases++
+			}
+		}
+		if biases != owners {
+			t.Errorf("%s: %d biases for %d norms and heads", family, biases, owners)
+		}
+	}
+}
+
+func TestBuildInit(t *testing.T) {
+	params := map[string]graph.Param{}
+	for _, p := range build(t, graphtest.Spec("resnext", 8, 1)).Params {
+		params[p.Name] = p
+	}
+	for _, c := range []struct {
+		name  string
+		shape []int
+		init  graph.Init
+	}{
+		{"stem.0.weight", []int{8, 3, 3, 3}, graph.Init{Kind: graph.InitNormal, Scale: math.Sqrt(2.0 / (9 * 8))}},
+		{"stem.1.weight", []int{8}, graph.Init{Kind: graph.InitOne}},
+		{"stem.1.bias", []int{8}, graph.Init{Kind: graph.InitZero}},
+		// grouped: out is the layer's, not the group's
+		{"stages.1.0.branches.1.3.weight", []int{64, 16, 3, 3}, graph.Init{Kind: graph.InitNormal, Scale: math.Sqrt(2.0 / (9 * 64))}},
+		{"stages.1.0.skip.conv.weight", []int{64, 32, 1, 1}, graph.Init{Kind: graph.InitNormal, Scale: math.Sqrt(2.0 / 64)}},
+		{"stages.1.0.skip.bn.weight", []int{64}, graph.Init{Kind: graph.InitOne}},
+		{"head.1.weight", []int{10, 128}, graph.Init{Kind: graph.InitUniform, Scale: 1 / math.Sqrt(128)}},
+		{"head.1.bias", []int{10}, graph.Init{Kind: graph.InitZero}},
+	} {
+		want := graph.Param{Name: c.name, Shape: c.shape, Init: c.init}
+		if diff := cmp.Diff(want, params[c.name]); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestBuildErrors(t *testing.T) {
+	for _, c := range []struct {
+		name, where, detail string
+		family              string
+		change              func(*dsl.Spec)
+	}{
+		{"data set", "data.set", "cifar10", "26", func(s *dsl.Spec) { s.Data.Set = "mnist" }},
+		{"no stage", "net.stage", "at least one stage", "26", func(s *dsl.Spec) { s.Net.Stages = nil }},
+		{"no branch layer", "net.branch", "at least one layer", "26", func(s *dsl.Spec) { s.Net.Branch = nil }},
+		{"no branches", "net.branches", "1 or more", "26", func(s *dsl.Spec) { s.Net.Branches = 0 }},
+		{"width", "stages.1", "width", "26", func(s *dsl.Spec) { s.Net.Stages[1].Width = -4 }},
+		{"blocks", "stages.0", "at least one block", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 0 }},
+		{"too many blocks", "stages.0", "operations", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 1 << 40 }},
+		{"stride 0", "stages.2", "stride", "26", func(s *dsl.Spec) { s.Net.Stages[2].Stride = 0 }},
+		{"stem without out", "stem.0", "output channels", "26", func(s *dsl.Spec) { s.Net.Stem[0].Out = 0 }},
+		{"stem conv takes stride", "stem.0", "stride", "26", func(s *dsl.Spec) { s.Net.Stem[0].TakesStride = true }},
+		{"pool in stem", "stem.1", "head only", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = dsl.AvgPool }},
+		{"unknown layer", "stem.1", "unknown", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = 77 }},
+		{"linear in branch", "stages.0.0.branches.0.5", "head only", "26", func(s *dsl.Spec) { s.Net.Branch[5].Kind = dsl.Linear }},
+		{"groups in", "stages.0.0.branches.0.1", "3 groups do not divide the 16 input", "26", func(s *dsl.Spec) { s.Net.Branch[1].Groups = 3 }},
+		{"groups out", "stem.0", "3 groups do not divide the 16 output", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 3 }},
+		{"groups 0", "stem.0", "groups", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 0 }},
+		{"kernel 0", "stem.0", "kernel", "26", func(s *dsl.Spec) { s.Net.Stem[0].R = 0 }},
+		{"kernel too large", "stem.0", "larger than its 32x32 input", "26", func(s *dsl.Spec) { s.Net.Stem[0].R = 99 }},
+		{"maps differ", "stages.0.0", "branches end in 30x30 maps and the skip in 32x32", "26", func(s *dsl.Spec) { s.Net.Branch[1].Pad = 0 }},
+		{"channels differ", "stages.0.0.branches.0", "ends in 6 channels and the stage is 4", "26", func(s *dsl.Spec) { s.Net.Branch[4].Out = 6 }},
+		{"nobody takes the stride", "stages.1.0", "no conv of the branch takes it", "a", func(s *dsl.Spec) { s.Net.Branch[1].TakesStride = false }},
+		{"identity", "stages.0.0.skip", "identity skip cannot go from 16 to 4", "26", func(s *dsl.Spec) { s.Net.Skip = dsl.SkipIdentity }},
+		{"unknown skip", "stages.0.0.skip", "unknown", "26", func(s *dsl.Spec) { s.Net.Skip = 9 }},
+		{"odd two-flow", "stages.0.0.skip", "odd", "26", func(s *dsl.Spec) { s.Net.Stages[0].Width = 5 }},
+		{"after", "stages.0.0.after.0", "only relu", "resnext", func(s *dsl.Spec) { s.Net.After[0].Kind = dsl.BN }},
+		{"head without pool", "head", "avgpool and linear", "26", func(s *dsl.Spec) { s.Net.Head = s.Net.Head[:1] }},
+		{"two pools", "head.0", "head only", "26", func(s *dsl.Spec) { s.Net.Head[0].Kind = dsl.AvgPool }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			spec := graphtest.Spec(c.family, 4, 1)
+			c.change(spec)
+			_, err := graph.Build(spec)
+			var e *graph.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("want a *graph.Error, have %v", err)
+			}
+			if e.Where != c.where || !strings.Contains(e.Detail, c.detail) {
+				t.Errorf("want %q at %s, have: %v", c.detail, c.where, err)
+			}
+		})
+	}
+}
