@@ -1,0 +1,148 @@
+package ref
+
+import (
+	"fmt"
+	"math"
+
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// Backend is the reference device.
+type Backend struct{}
+
+// Name is "ref".
+func (Backend) Name() string { return "ref" }
+
+// Compile checks graph and configuration and returns a program whose parameters are all zero. Workers is ignored: there is one.
+func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+	if err := graph.Check(g); err != nil {
+		return nil, fmt.Errorf("ref: compiling: %w", err)
+	}
+	if c.Batch < 1 || c.Replicas < 1 || c.Crop < 0 {
+		return nil, fmt.Errorf("ref: compiling: want batch and replicas of 1 or more and crop of 0 or more, have %d, %d and %d", c.Batch, c.Replicas, c.Crop)
+	}
+	p := &program{g: g, c: c, params: make([][]float64, len(g.Params)), velocity: make([][]float64, len(g.Params)), running: make([]Running, c.Replicas)}
+	for i, param := range g.Params {
+		p.params[i] = make([]float64, size(param.Shape))
+		p.velocity[i] = make([]float64, size(param.Shape))
+	}
+	for r := range p.running {
+		p.running[r] = Running{}
+		for _, part := range normParts(g) {
+			m := Moments{Mean: make([]float64, part.C), Var: make([]float64, part.C)}
+			for i := range m.Var {
+				m.Var[i] = 1
+			}
+			p.running[r][part.Name] = m
+		}
+	}
+	p.sums.BadStep = -1
+	return p, nil
+}
+
+// normParts are the BN layers of g in the order of its ops.
+func normParts(g *graph.Graph) []graph.NormPart {
+	var parts []graph.NormPart
+	for _, op := range g.Ops {
+		if n, ok := op.(*graph.Norm); ok {
+			parts = append(parts, n.Parts...)
+		}
+	}
+	return parts
+}
+
+// program is a network with its state. Its zero momentum makes the first step's velocity the gradient itself.
+type program struct {
+	g           *graph.Graph
+	c           engine.Config
+	params      [][]float64
+	velocity    [][]float64
+	running     []Running // by replica
+	train, test *engine.Images
+	sums        engine.Metrics
+	closed      bool
+}
+
+// Load keeps its own copy of the pixels.
+func (p *program) Load(train, test *engine.Images) error {
+	if err := p.open("Load"); err != nil {
+		return err
+	}
+	for name, im := range map[string]*engine.Images{"train": train, "test": test} {
+		if err := p.checkImages(im); err != nil {
+			return fmt.Errorf("ref: Load: %s: %w", name, err)
+		}
+	}
+	p.train, p.test = cloneImages(train), cloneImages(test)
+	return nil
+}
+
+func (p *program) checkImages(im *engine.Images) error {
+	if im == nil {
+		return nil
+	}
+	in := p.g.Values[p.g.Input]
+	if im.C != in.C || im.H != in.H || im.W != in.W {
+		return fmt.Errorf("want images of %dx%dx%d, have %dx%dx%d", in.C, in.H, in.W, im.C, im.H, im.W)
+	}
+	if im.N < 0 || len(im.Pix) != im.N*im.C*im.H*im.W || len(im.Labels) != im.N {
+		return fmt.Errorf("want %d bytes and %d labels for %d images, have %d and %d", im.N*im.C*im.H*im.W, im.N, im.N, len(im.Pix), len(im.Labels))
+	}
+	if len(im.Mean) != im.C || len(im.Std) != im.C {
+		return fmt.Errorf("want mean and std of %d channels, have %d and %d", im.C, len(im.Mean), len(im.Std))
+	}
+	for c, s := range im.Std {
+		if !(s > 0) || math.IsInf(s, 0) || math.IsNaN(im.Mean[c]) || math.IsInf(im.Mean[c], 0) {
+			return fmt.Errorf("want finite means and positive stds, have %v and %v", im.Mean, im.Std)
+		}
+	}
+	for i, l := range im.Labels {
+		if int(l) >= p.g.Classes {
+			return fmt.Errorf("label of image %d: want 0..%d, have %d", i, p.g.Classes-1, l)
+		}
+	}
+	return nil
+}
+
+func cloneImages(im *engine.Images) *engine.Images {
+	if im == nil {
+		return nil
+	}
+	c := *im
+	c.Pix = append([]byte(nil), im.Pix...)
+	c.Labels = append([]uint16(nil), im.Labels...)
+	c.Mean, c.Std = append([]float64(nil), im.Mean...), append([]float64(nil), im.Std...)
+	return &c
+}
+
+func (p *program) Info() engine.Info {
+	return engine.Info{Device: "ref", Detail: "float64, plain Go", Workers: 1, Memory: p.memory()}
+}
+
+// memory is that of parameters, momentum, running statistics and the values and gradients of one full batch.
+func (p *program) memory() int64 {
+	n := 0
+	for i := range p.params {
+		n += 3 * len(p.params[i])
+	}
+	for _, part := range normParts(p.g) {
+		n += 2 * part.C * p.c.Replicas
+	}
+	for _, v := range p.g.Values {
+		n += 2 * p.c.Batch * v.C * v.H * v.W
+	}
+	return int64(8 * n)
+}
+
+func (p *program) Close() error {
+	p.closed = true
+	return nil
+}
+
+func (p *program) open(call string) error {
+	if p.closed {
+		return fmt.Errorf("ref: %s: the program is closed", call)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package ref
+
+import (
+	"fmt"
+	"math"
+
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// Step augments, draws, runs Train, updates the weights and replica statistics, and adds to the metrics.
+func (p *program) Step(s engine.Step) error {
+	if err := p.open("Step"); err != nil {
+		return err
+	}
+	if p.train == nil {
+		return fmt.Errorf("ref: Step: no training images are loaded")
+	}
+	n := len(s.Index)
+	if n < 1 || n > p.c.Batch {
+		return fmt.Errorf("ref: Step: want 1..%d images, have %d", p.c.Batch, n)
+	}
+	for i, j := range s.Index {
+		if j < 0 || int(j) >= p.train.N {
+			return fmt.Errorf("ref: Step: index of image %d: want 0..%d, have %d", i, p.train.N-1, j)
+		}
+	}
+	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas}
+	for i, j := range s.Index {
+		b.Labels[i] = int(p.train.Labels[j])
+	}
+	b.Alpha, b.Beta = Draws(p.g, p.c.Seed, s.Iteration, n, p.c.Replicas)
+	pass, err := Train(p.g, p.params, b)
+	if err != nil {
+		return err
+	}
+	p.count(&p.sums, pass, b.Labels)
+	if loss := pass.Loss(); p.sums.BadStep < 0 && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
+		p.sums.BadStep = int64(s.Iteration)
+	}
+	p.sgd(pass.DParams, s.LR)
+	p.track(pass.Stats)
+	return nil
+}
+
+// Draws returns the coefficients [block][branch][image] of every block of g in one iteration, by engine.Draw.
+func Draws(g *graph.Graph, seed uint64, iteration uint32, n, replicas int) (alpha, beta [][][]float64) {
+	for i, block := range g.Blocks {
+		a, b := make([][]float64, block.Branches), make([][]float64, block.Branches)
+		for k := range a {
+			a[k], b[k] = make([]float64, n), make([]float64, n)
+		}
+		engine.Draw(seed, iteration, i, block, n, replicas, a, b)
+		alpha, beta = append(alpha, a), append(beta, b)
+	}
+	return alpha, beta
+}
+
+// augmented is the normalised batch, flipped, padded with zeros and cropped, in this order.
+func (p *program) augmented(s engine.Step) []float64 {
+	im := p.train
+	per := im.C * im.H * im.W
+	out := make([]float64, 0, len(s.Index)*per)
+	for i, j := range s.Index {
+		x := normalized(im, int(j), int(j)+1)
+		flip, dy, dx := engine.AugmentDraw(p.c.Seed, s.Iteration, i, p.c.Crop)
+		if flip && p.c.Flip {
+			x = flipped(x, im.W)
+		}
+		out = append(out, cropped(x, im.C, im.H, im.W, dy-p.c.Crop, dx-p.c.Crop)...)
+	}
+	return out
+}
+
+// normalized returns (pix-mean)/std of images lo..hi-1.
+func normalized(im *engine.Images, lo, hi int) []float64 {
+	hw := im.H * im.W
+	out := make([]float64, 0, (hi-lo)*im.C*hw)
+	for i, pix := range im.Pix[lo*im.C*hw : hi*im.C*hw] {
+		c := i / hw % im.C
+		out = append(out, (float64(pix)-im.Mean[c])/im.Std[c])
+	}
+	return out
+}
+
+// flipped mirrors every row of w pixels.
+func flipped(x []float64, w int) []float64 {
+	out := make([]float64, len(x))
+	for i := range x {
+		row, q := i/w, i%w
+		out[i] = x[row*w+w-1-q]
+	}
+	return out
+}
+
+// cropped returns out[y][x] = x[y+dy][x+dx], 0 outside, for each of c maps.
+func cropped(in []float64, c, h, w, dy, dx int) []float64 {
+	out := make([]float64, len(in))
+	for m := range c {
+		for y := range h {
+			for x := range w {
+				if y+dy >= 0 && y+dy < h && x+dx >= 0 && x+dx < w {
+					out[(m*h+y)*w+x] = in[(m*h+y+dy)*w+x+dx]
+				}
+			}
+		}
+	}
+	return out
+}
+
+// sgd computes, for every parameter w with gradient g, momentum m and learning rate lr:
+//
+//	g += decay*w    v = m*v + g    w -= lr*(g + m*v) with Nesterov, lr*v without
+func (p *program) sgd(grads [][]float64, lr float64) {
+	for id, w := range p.params {
+		v := p.velocity[id]
+		for i := range w {
+			g := grads[id][i] + p.c.WeightDecay*w[i]
+			v[i] = p.c.Momentum*v[i] + g
+			if p.c.Nesterov {
+				w[i] -= lr * (g + p.c.Momentum*v[i])
+			} else {
+				w[i] -= lr * v[i]
+			}
+		}
+	}
+}
+
+// track moves every replica's running statistics: running = 0.9*running + 0.1*batch. A replica without images keeps its own.
+func (p *program) track(batch []Running) {
+	for r, stats := range batch {
+		for name, m := range stats {
+			run := p.running[r][name]
+			for c := range m.Mean {
+				run.Mean[c] += momentum * (m.Mean[c] - run.Mean[c])
+				run.Var[c] += momentum * (m.Var[c] - run.Var[c])
+			}
+		}
+	}
+}
+
+func (p *program) count(m *engine.Metrics, pass *Pass, labels []int) {
+	for i, z := range pass.Logits {
+		m.Images++
+		m.Loss += crossEntropy(z, labels[i])
+		if argmax(z) != labels[i] {
+			m.Errors++
+		}
+	}
+}
+
+func (p *program) Metrics(reset bool) (engine.Metrics, error) {
+	if err := p.open("Metrics"); err != nil {
+		return engine.Metrics{}, err
+	}
+	m := p.sums
+	if reset {
+		p.sums = engine.Metrics{BadStep: -1}
+	}
+	return m, nil
+}
+
+func (p *program) Eval(lo, hi int) (engine.Metrics, error) {
+	m := engine.Metrics{BadStep: -1}
+	err := p.infer("Eval", lo, hi, func(pass *Pass, labels []int) { p.count(&m, pass, labels) })
+	return m, err
+}
+
+func (p *program) Logits(lo, hi int) ([]float32, error) {
+	var out []float32
+	err := p.infer("Logits", lo, hi, func(pass *Pass, _ []int) {
+		for _, z := range pass.Logits {
+			for _, v := range z {
+				out = append(out, float32(v))
+			}
+		}
+	})
+	return out, err
+}
+
+// infer runs test images lo..hi-1 with replica 0's running statistics, a batch at a time.
+func (p *program) infer(call string, lo, hi int, f func(pass *Pass, labels []int)) error {
+	if err := p.open(call); err != nil {
+		return err
+	}
+	if p.test == nil {
+		return fmt.Errorf("ref: %s: no test images are loaded", call)
+	}
+	if lo < 0 || hi > p.test.N || lo > hi {
+		return fmt.Errorf("ref: %s: want images within 0..%d, have %d..%d", call, p.test.N, lo, hi)
+	}
+	for ; lo < hi; lo += p.c.Batch {
+		end := min(lo+p.c.Batch, hi)
+		pass, err := Infer(p.g, p.params, p.running[0], normalized(p.test, lo, end), end-lo)
+		if err != nil {
+			return err
+		}
+		labels := make([]int, end-lo)
+		for i := range labels {
+			labels[i] = int(p.test.Labels[lo+i])
+		}
+		f(pass, labels)
+	}
+	return nil
+}
