@@ -133,6 +133,14 @@ func newEdit(g *Graph) *edit { return &edit{Graph: g.Clone(), moved: map[ValueID
 // redirect makes readers of old read the same channels of to.Value from to.Off on.
 func (e *edit) redirect(old ValueID, to Ref) { e.moved[old] = to }
 
+// resolve follows the redirections of r.
+func (e *edit) resolve(r Ref) Ref {
+	for to, ok := e.moved[r.Value]; ok; to, ok = e.moved[r.Value] {
+		r.Value, r.Off = to.Value, r.Off+to.Off
+	}
+	return r
+}
+
 // settle applies the redirections and drops deleted ops, so that the next step of a pass sees a plain graph.
 func (e *edit) settle() {
 	ops := e.Ops[:0]
@@ -140,11 +148,7 @@ func (e *edit) settle() {
 		if op == nil {
 			continue
 		}
-		eachInput(op, func(r *Ref) {
-			for to, ok := e.moved[r.Value]; ok; to, ok = e.moved[r.Value] {
-				r.Value, r.Off = to.Value, r.Off+to.Off
-			}
-		})
+		eachInput(op, func(r *Ref) { *r = e.resolve(*r) })
 		ops = append(ops, op)
 	}
 	e.Ops = ops
