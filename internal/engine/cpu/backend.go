@@ -1,0 +1,47 @@
+// Package cpu runs plans on the C kernels of csrc/cpu: float32, any number of worker threads, nothing to install.
+//
+// The same seed gives the same bits for any number of workers; instruction sets differ by rounding.
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+
+	kernel "shake/csrc/cpu"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// block is the channel block of the kernels' layout.
+const block = 16
+
+// Backend is the CPU.
+type Backend struct{}
+
+// Name returns "cpu".
+func (Backend) Name() string { return "cpu" }
+
+// Compile implements engine.Backend.
+func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+	isa, err := kernel.ISA()
+	if err != nil {
+		return nil, fmt.Errorf("choosing the instruction set: %w", err)
+	}
+	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
+		return nil, fmt.Errorf("cpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
+	}
+	plan, err := engine.NewPlan(g, block)
+	if err != nil {
+		return nil, err
+	}
+	workers := c.Workers
+	if workers <= 0 {
+		workers = runtime.NumCPU()
+	}
+	p := &program{cfg: c, plan: plan, isa: isa, workers: workers, pool: kernel.NewPool(workers)}
+	if err := p.build(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}

@@ -1,0 +1,193 @@
+package cpu
+
+import (
+	"fmt"
+
+	kernel "shake/csrc/cpu"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// binder turns the plan's steps into calls, keeping the first error.
+type binder struct {
+	*program
+	convs map[*graph.Conv]*kernel.Conv // forward and backward steps share one
+	err   error
+}
+
+// try passes op on and remembers the first error.
+func try[T any](b *binder) func(op T, err error) T {
+	return func(op T, err error) T {
+		if err != nil && b.err == nil {
+			b.err = err
+		}
+		return op
+	}
+}
+
+func (b *binder) bind() {
+	for _, s := range b.plan.Forward {
+		b.forward(s)
+	}
+	b.bindHead(&b.plan.Head)
+	for _, s := range b.plan.Backward {
+		b.backward(s)
+	}
+}
+
+// both adds a step to training and to evaluation.
+func (b *binder) both(train, eval func()) {
+	b.program.train = append(b.program.train, train)
+	b.program.eval = append(b.program.eval, eval)
+}
+
+func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, f) }
+
+// momentum is that of the running statistics (torch's convention: the weight of the new value).
+const momentum = 0.1
+
+func (b *binder) forward(s engine.PlanStep) {
+	switch s := s.(type) {
+	case *engine.ConvStep:
+		c, err := b.newConv(s.Op)
+		if err != nil {
+			b.err = err
+			return
+		}
+		b.convs[s.Op] = c
+		train := c.ForwardOp(b.view(s.X), b.tensors[s.Y], b.stats(s.Stats))
+		eval := c.ForwardOp(b.view(s.X), b.tensors[s.Y], nil)
+		b.both(func() { train.Run(b.batch) }, func() { eval.Run(b.batch) })
+	case *engine.NormStep:
+		n := b.norms[s.Norm]
+		b.trainOnly(func() { n.FinalizeTrain(b.batch, b.w, momentum) })
+	case *engine.ApplyStep:
+		train := try[*kernel.Apply](b)(kernel.NewApply(b.pool, b.view(s.X), b.tensors[s.Y], b.stats(s.Stats)))
+		eval := try[*kernel.Apply](b)(kernel.NewApply(b.pool, b.view(s.X), b.tensors[s.Y], nil))
+		b.both(func() { train.Run(b.batch) }, func() { eval.Run(b.batch) })
+	case *engine.StatsStep:
+		op := try[*kernel.StatsOp](b)(kernel.NewStats(b.pool, b.tensors[s.X], b.stats(s.Stats)))
+		b.trainOnly(func() { op.Run(b.batch) })
+	case *engine.JoinStep:
+		b.join(s)
+	default:
+		b.err = fmt.Errorf("cpu: no kernel for forward step %T", s)
+	}
+}
+
+func (b *binder) join(s *engine.JoinStep) {
+	spec := kernel.JoinSpec{Coefs: b.alpha[s.Block], Y: b.tensors[s.Y], ReLU: s.ReLU}
+	for _, br := range s.Branches {
+		spec.Branches = append(spec.Branches, b.view(br))
+	}
+	if s.Skip != nil {
+		v := b.view(*s.Skip)
+		spec.Skip = &v
+	}
+	eval := try[*kernel.Join](b)(kernel.NewJoin(b.pool, spec))
+	spec.Stats = b.stats(s.Stats)
+	train := try[*kernel.Join](b)(kernel.NewJoin(b.pool, spec))
+	b.both(func() { train.Run(b.batch) }, func() { eval.Run(b.batch) })
+}
+
+// bindHead's calls fail only on labels that Load refuses.
+func (b *binder) bindHead(s *engine.HeadStep) {
+	spec := kernel.HeadSpec{
+		X: b.view(s.X), Classes: b.plan.Graph.Classes, WOff: b.offset[s.Op.W], BOff: b.offset[s.Op.Bias],
+		MaxN: b.cfg.Batch, Sums: b.sumsOf(s.Sums),
+	}
+	if s.DX.Buf != engine.None {
+		spec.DX = &kernel.HeadDX{G: b.tensors[s.DX.Buf], Off: s.DX.Off, ReLU: s.DX.ReLU, Accumulate: s.DX.Accumulate}
+	}
+	h := try[*kernel.Head](b)(kernel.NewHead(b.pool, spec))
+	b.head = h
+	b.both(
+		func() { b.fail(h.Train(b.batch, b.w, b.g, b.labels[:b.batch.N()])) },
+		func() { b.fail(h.Eval(b.batch, b.w, b.labels[:b.batch.N()])) })
+}
+
+func (b *binder) backward(s engine.PlanStep) {
+	switch s := s.(type) {
+	case *engine.ConvBackStep:
+		b.convBack(s)
+	case *engine.NormBackStep:
+		n := b.norms[s.Norm]
+		b.trainOnly(func() { n.FinalizeBackward(b.batch, b.w, b.g) })
+	case *engine.SumsStep:
+		op := try[*kernel.SumsOp](b)(kernel.NewSums(b.pool, b.sumsOf(s.Sums)))
+		b.trainOnly(func() { op.Run(b.batch) })
+	case *engine.GradStep:
+		op := try[*kernel.GradApply](b)(kernel.NewGradApply(b.pool, kernel.GradApplySpec{
+			Dst: b.tensors[s.Buf], Off: s.Off, Accumulate: s.Accumulate, Terms: b.grads(s.Terms), Sums: b.sumsOf(s.Sums),
+		}))
+		b.trainOnly(func() { op.Run(b.batch) })
+	default:
+		b.err = fmt.Errorf("cpu: no kernel for backward step %T", s)
+	}
+}
+
+func (b *binder) convBack(s *engine.ConvBackStep) {
+	c := b.convs[s.Op]
+	if c == nil {
+		return // its forward failed
+	}
+	var dx *kernel.ConvDX
+	if o := s.DX; o != nil {
+		dx = &kernel.ConvDX{G: b.tensors[o.Buf], Off: o.Off, ReLU: o.ReLU, Accumulate: o.Accumulate}
+		if o.Residual != nil {
+			r := b.grad(*o.Residual)
+			dx.Residual = &r
+		}
+	}
+	op := c.BackwardOp(b.view(s.X), b.grads(s.DY), dx, b.sumsOf(s.Sums))
+	b.trainOnly(func() { op.Run(b.batch, b.g) })
+}
+
+func (p *program) view(v engine.View) kernel.View {
+	k := kernel.View{T: p.tensors[v.Buf], Off: v.Off, C: v.C, NormOff: v.NormOff, ReLU: v.ReLU}
+	if v.Norm != engine.None {
+		k.Norm = p.norms[v.Norm]
+	}
+	return k
+}
+
+func (p *program) grad(g engine.Grad) kernel.Grad {
+	k := kernel.Grad{G: p.tensors[g.Buf], GOff: g.Off, C: g.C, MaskOff: g.MaskOff, NormOff: g.NormOff, YOff: g.YOff, ReLU: g.ReLU}
+	if g.Mask != engine.None {
+		k.Mask = p.tensors[g.Mask]
+	}
+	if g.Block != engine.None {
+		k.Coef = p.beta[g.Block][g.Branch]
+	}
+	if g.Norm != engine.None {
+		k.Norm = p.norms[g.Norm]
+	}
+	if g.Y != engine.None {
+		k.Y = p.tensors[g.Y]
+	}
+	return k
+}
+
+func (p *program) grads(gs []engine.Grad) []kernel.Grad {
+	var out []kernel.Grad
+	for _, g := range gs {
+		out = append(out, p.grad(g))
+	}
+	return out
+}
+
+func (p *program) stats(ss []engine.StatsOf) []kernel.Stats {
+	var out []kernel.Stats
+	for _, s := range ss {
+		out = append(out, kernel.Stats{Norm: p.norms[s.Norm], Off: s.Off})
+	}
+	return out
+}
+
+func (p *program) sumsOf(ss []engine.SumsOf) []kernel.Sums {
+	var out []kernel.Sums
+	for _, s := range ss {
+		out = append(out, kernel.Sums{Norm: p.norms[s.Of.Norm], Of: p.grad(s.Of)})
+	}
+	return out
+}

@@ -1,0 +1,265 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	kernel "shake/csrc/cpu"
+	"shake/internal/engine"
+)
+
+// program is one network with its memory. train and eval are the steps of its plan, bound to their operands.
+type program struct {
+	cfg     engine.Config
+	plan    *engine.Plan
+	isa     string
+	workers int
+
+	pool    *kernel.Pool
+	memory  *kernel.Arena // activations and gradients
+	flat    *kernel.Arena // weights, momentum, weight gradients, coefficients
+	w, v, g []float32     // every parameter, in the order of Graph.Params
+	offset  []int         // of each parameter within w
+	batch   *kernel.Batch
+	tensors []*kernel.Tensor // by BufID
+	norms   []*kernel.Norm   // by NormID
+	convs   []*kernel.Conv
+	head    *kernel.Head
+	alpha   [][][]float32 // [block][branch][image]
+	beta    [][][]float32
+	packed  bool // the convs hold the current weights
+
+	train, eval []func()
+
+	sets   [2]*dataSet // training, test
+	labels []uint16    // of the batch at hand
+	index  []int32
+	flip   []uint8
+	dy, dx []int8
+	draws  [2][][]float64 // alpha and beta of one block, scratch
+
+	metrics engine.Metrics
+	err     error // the first failure of a kernel call
+}
+
+// dataSet is a resident data set.
+type dataSet struct {
+	n       int
+	classes int
+	labels  []uint16
+	augment *kernel.Augment
+}
+
+func (p *program) Info() engine.Info {
+	return engine.Info{
+		Device:  "cpu",
+		Detail:  fmt.Sprintf("%s, %d workers", p.isa, p.workers),
+		Workers: p.workers,
+		Memory:  4 * (int64(p.plan.Floats)*int64(p.cfg.Batch) + int64(3*len(p.w))),
+	}
+}
+
+func (p *program) Load(train, test *engine.Images) error {
+	for i, im := range []*engine.Images{train, test} {
+		if im == nil {
+			continue
+		}
+		in := p.plan.Graph.Values[p.plan.Graph.Input]
+		if im.C != in.C || im.H != in.H || im.W != in.W {
+			return fmt.Errorf("cpu: images of %dx%dx%d for a network that reads %dx%dx%d", im.C, im.H, im.W, in.C, in.H, in.W)
+		}
+		if im.Classes > p.plan.Graph.Classes {
+			return fmt.Errorf("cpu: images of %d classes for a network with %d", im.Classes, p.plan.Graph.Classes)
+		}
+		if len(im.Labels) != im.N || len(im.Pix) != im.N*im.C*im.H*im.W {
+			return fmt.Errorf("cpu: %d images with %d labels and %d bytes", im.N, len(im.Labels), len(im.Pix))
+		}
+		for j, l := range im.Labels {
+			if int(l) >= p.plan.Graph.Classes {
+				return fmt.Errorf("cpu: label %d of image %d: want below %d", l, j, p.plan.Graph.Classes)
+			}
+		}
+		a, err := kernel.NewAugment(p.pool, kernel.AugmentSpec{Pix: im.Pix, C: im.C, H: im.H, W: im.W, Mean: im.Mean, Std: im.Std, Pad: p.cfg.Crop})
+		if err != nil {
+			return err
+		}
+		p.sets[i] = &dataSet{n: im.N, classes: im.Classes, labels: append([]uint16(nil), im.Labels...), augment: a}
+	}
+	return nil
+}
+
+// gather makes the images of index the batch: labels, replicas, and the input tensor.
+func (p *program) gather(d *dataSet, index []int32, augment func(pos int)) error {
+	n := len(index)
+	if n == 0 || n > p.cfg.Batch {
+		return fmt.Errorf("cpu: batch of %d images: want 1 to %d", n, p.cfg.Batch)
+	}
+	for i, j := range index {
+		if j < 0 || int(j) >= d.n {
+			return fmt.Errorf("cpu: image %d of %d", j, d.n)
+		}
+		p.labels[i] = d.labels[j]
+	}
+	p.batch.Set(n)
+	in := p.tensors[0]
+	if augment == nil {
+		return d.augment.Run(p.batch, index, nil, nil, nil, in)
+	}
+	for i := range index {
+		augment(i)
+	}
+	return d.augment.Run(p.batch, index, p.flip[:n], p.dy[:n], p.dx[:n], in)
+}
+
+func (p *program) pack() {
+	if p.packed {
+		return
+	}
+	for _, c := range p.convs {
+		c.Pack(p.w)
+	}
+	p.packed = true
+}
+
+func (p *program) Step(s engine.Step) error {
+	if p.sets[0] == nil {
+		return errors.New("cpu: Step before Load of a training set")
+	}
+	var augment func(int)
+	if p.cfg.Flip || p.cfg.Crop > 0 {
+		augment = func(i int) {
+			f, dy, dx := engine.AugmentDraw(p.cfg.Seed, s.Iteration, i, p.cfg.Crop)
+			p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
+			if f && p.cfg.Flip {
+				p.flip[i] = 1
+			}
+		}
+	}
+	if err := p.gather(p.sets[0], s.Index, augment); err != nil {
+		return err
+	}
+	n := len(s.Index)
+	p.draw(s.Iteration, n)
+	p.pack()
+	for _, f := range p.train {
+		f()
+	}
+	if p.err != nil {
+		return p.err
+	}
+	kernel.SGD(p.pool, p.w, p.v, p.g, float32(s.LR), float32(p.cfg.Momentum), float32(p.cfg.WeightDecay), p.cfg.Nesterov, false)
+	p.packed = false
+
+	m := p.sums(n)
+	if p.metrics.BadStep < 0 && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
+		p.metrics.BadStep = int64(s.Iteration)
+	}
+	p.metrics.Images, p.metrics.Loss, p.metrics.Errors = p.metrics.Images+n, p.metrics.Loss+m.Loss, p.metrics.Errors+m.Errors
+	return nil
+}
+
+// draw fills every block's coefficients.
+func (p *program) draw(iteration uint32, n int) {
+	for b, bl := range p.plan.Graph.Blocks {
+		alpha, beta := p.draws[0][:bl.Branches], p.draws[1][:bl.Branches]
+		for k := range alpha {
+			alpha[k], beta[k] = alpha[k][:n], beta[k][:n]
+		}
+		engine.Draw(p.cfg.Seed, iteration, b, bl, n, p.cfg.Replicas, alpha, beta)
+		for k := range alpha {
+			for i := range n {
+				p.alpha[b][k][i], p.beta[b][k][i] = float32(alpha[k][i]), float32(beta[k][i])
+			}
+		}
+	}
+}
+
+func (p *program) fail(err error) {
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+// sums reads the head's results for a batch of n.
+func (p *program) sums(n int) engine.Metrics {
+	m := engine.Metrics{Images: n}
+	for i, l := range p.head.Loss()[:n] {
+		m.Loss += float64(l)
+		m.Errors += int(p.head.Wrong()[i])
+	}
+	return m
+}
+
+func (p *program) Metrics(reset bool) (engine.Metrics, error) {
+	m := p.metrics
+	if reset {
+		p.metrics = engine.Metrics{BadStep: -1}
+	}
+	return m, nil
+}
+
+func (p *program) Eval(lo, hi int) (engine.Metrics, error) {
+	total := engine.Metrics{BadStep: -1}
+	err := p.evaluate(lo, hi, func(n int) {
+		m := p.sums(n)
+		total.Images, total.Loss, total.Errors = total.Images+n, total.Loss+m.Loss, total.Errors+m.Errors
+	})
+	return total, err
+}
+
+func (p *program) Logits(lo, hi int) ([]float32, error) {
+	var out []float32
+	err := p.evaluate(lo, hi, func(n int) { out = append(out, p.head.Logits()[:n*p.plan.Graph.Classes]...) })
+	return out, err
+}
+
+// evaluate runs test images lo..hi-1, a batch at a time, and calls each with the images of the batch at hand.
+func (p *program) evaluate(lo, hi int, each func(n int)) error {
+	d := p.sets[1]
+	if d == nil {
+		return errors.New("cpu: evaluation before Load of a test set")
+	}
+	if lo < 0 || hi > d.n || lo > hi {
+		return fmt.Errorf("cpu: test images %d to %d of %d", lo, hi, d.n)
+	}
+	for b := range p.alpha {
+		for _, coef := range p.alpha[b] {
+			for i := range coef {
+				coef[i] = 1 / float32(len(p.alpha[b]))
+			}
+		}
+	}
+	p.pack()
+	for _, n := range p.norms {
+		n.FinalizeEval(p.w, 0)
+	}
+	for ; lo < hi; lo += p.cfg.Batch {
+		n := min(p.cfg.Batch, hi-lo)
+		for i := range n {
+			p.index[i] = int32(lo + i)
+		}
+		if err := p.gather(d, p.index[:n], nil); err != nil {
+			return err
+		}
+		for _, f := range p.eval {
+			f()
+		}
+		if p.err != nil {
+			return p.err
+		}
+		each(n)
+	}
+	return nil
+}
+
+func (p *program) Close() error {
+	if p.memory != nil {
+		p.memory.Close()
+	}
+	if p.flat != nil {
+		p.flat.Close()
+	}
+	p.pool.Close()
+	return nil
+}

@@ -1,0 +1,80 @@
+package cpu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"shake/internal/engine"
+)
+
+// slot is one named array of the state, in C memory.
+type slot struct {
+	name  string
+	shape []int
+	data  []float32
+}
+
+// slots lists everything that training changes, in the order of engine.Program.State.
+func (p *program) slots() []slot {
+	var out []slot
+	flat := func(prefix string, buf []float32) {
+		for i, prm := range p.plan.Graph.Params {
+			n := size(prm.Shape)
+			out = append(out, slot{prefix + prm.Name, prm.Shape, buf[p.offset[i] : p.offset[i]+n]})
+		}
+	}
+	flat("", p.w)
+	flat("momentum/", p.v)
+	for r := range p.cfg.Replicas {
+		for i, op := range p.plan.Norms {
+			mean, variance := p.norms[i].Running(r)
+			for _, part := range op.Parts {
+				name := fmt.Sprintf("replica%d/%s", r, part.Name)
+				out = append(out,
+					slot{name + ".running_mean", []int{part.C}, mean[part.Off : part.Off+part.C]},
+					slot{name + ".running_var", []int{part.C}, variance[part.Off : part.Off+part.C]})
+			}
+		}
+	}
+	return out
+}
+
+func (p *program) State() ([]engine.Tensor, error) {
+	var ts []engine.Tensor
+	for _, s := range p.slots() {
+		ts = append(ts, engine.Tensor{Name: s.name, Shape: slices.Clone(s.shape), F32: slices.Clone(s.data)})
+	}
+	return ts, nil
+}
+
+func (p *program) SetState(ts []engine.Tensor) error {
+	byName := map[string]slot{}
+	for _, s := range p.slots() {
+		byName[s.name] = s
+	}
+	var problems []string
+	for _, t := range ts {
+		s, ok := byName[t.Name]
+		switch n := max(len(t.F32), len(t.F64)); {
+		case !ok:
+			problems = append(problems, t.Name+": no such tensor in this network")
+		case !slices.Equal(t.Shape, s.shape):
+			problems = append(problems, fmt.Sprintf("%s: shape %v: want %v", t.Name, t.Shape, s.shape))
+		case n != len(s.data):
+			problems = append(problems, fmt.Sprintf("%s: %d values: want %d", t.Name, n, len(s.data)))
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("cpu: setting state: %s", strings.Join(problems, "; "))
+	}
+	for _, t := range ts {
+		dst := byName[t.Name].data
+		copy(dst, t.F32)
+		for i, x := range t.F64 {
+			dst[i] = float32(x)
+		}
+	}
+	p.packed = false
+	return nil
+}

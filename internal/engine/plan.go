@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"shake/internal/graph"
+)
+
+// Plan is what a device runs for one training step: fused operations over buffers, in order. It is made from a graph
+// by the passes and by lowering, is plain deterministic data, and prints without any device (String).
+//
+// Elementwise operations have no steps of their own where their readers can recompute them: a step reads its input through a View, and its
+// output's gradient through Grads. What remains is one Conv step per merged convolution and direction, one Join per block,
+// one Head, and the small finalizing steps of each Norm.
+type Plan struct {
+	Graph    *graph.Graph // after the passes
+	Align    int          // channels of a buffer are rounded up to a multiple of this
+	Buffers  []Buffer
+	Norms    []*graph.Norm
+	Forward  []PlanStep // ends before the head
+	Head     HeadStep
+	Backward []PlanStep
+	Floats   int // size of the arena, floats an image
+}
+
+// BufID indexes Plan.Buffers; None means there is none.
+type BufID int
+
+// NormID indexes Plan.Norms; None means there is none.
+type NormID int
+
+// None is the absent BufID, NormID, block or branch.
+const None = -1
+
+// Buffer is a tensor with memory: an activation or the gradient of one. Steps are numbered through Forward, Head and Backward.
+type Buffer struct {
+	Name    string
+	C, H, W int
+	Grad    bool
+	First   int   // step that first writes it
+	Last    int   // step that last reads it
+	Offset  int   // in floats an image: a batch of n puts it at n*Offset
+	Size    int   // floats an image, channels rounded up to Align
+	InPlace BufID // shares that buffer's memory on purpose (written where the other is read for the last time), or None
+}
+
+// View is C channels of a buffer from Off on, read through the elementwise operations in front of them:
+// v = relu?(norm?(buffer)), where channel Off of the buffer is channel NormOff of the norm.
+type View struct {
+	Buf     BufID
+	Off, C  int
+	Norm    NormID
+	NormOff int
+	ReLU    bool
+}
+
+// Grad is the gradient of C channels of a tensor y, recomputed on load from a gradient further up:
+//
+//	g' = Buf[Off..] * (b of Block and Branch, if any) * ([Mask > 0], if any) * ([v(y) > 0], if ReLU)     v(y) = norm?(y)
+//	dy = Norm ? backward of the norm at g' : g'
+type Grad struct {
+	Buf           BufID
+	Off, C        int
+	Mask          BufID
+	MaskOff       int
+	Block, Branch int
+	Norm          NormID
+	NormOff       int
+	Y             BufID
+	YOff          int
+	ReLU          bool
+}
+
+// GradOut is where a step adds to the gradient of what it read: dst = (Accumulate ? dst : 0) + [x > 0 if ReLU] * dx + Residual.
+type GradOut struct {
+	Buf        BufID
+	Off, C     int
+	ReLU       bool
+	Accumulate bool
+	Residual   *Grad
+}
+
+// StatsOf asks a step that writes a buffer for the forward statistics of a norm over its channels from Off on.
+type StatsOf struct {
+	Norm NormID
+	Off  int
+}
+
+// SumsOf asks a step that completes a gradient for the backward sums (sum g', sum g'*xhat) of Of.Norm.
+type SumsOf struct{ Of Grad }
+
+// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep, NormBackStep, SumsStep, GradStep.
+type PlanStep interface {
+	// uses calls f for every buffer the step touches.
+	uses(f func(b BufID, write bool))
+}
+
+// ConvStep computes y = conv(x).
+type ConvStep struct {
+	Op    *graph.Conv
+	X     View
+	Y     BufID
+	Stats []StatsOf
+}
+
+// NormStep turns a norm's statistics into its affine map and updates the running statistics.
+type NormStep struct{ Norm NormID }
+
+// ApplyStep stores a view.
+type ApplyStep struct {
+	X     View
+	Y     BufID
+	Stats []StatsOf
+}
+
+// StatsStep takes statistics of a buffer whose writer could not (the input).
+type StatsStep struct {
+	X     BufID
+	Stats []StatsOf
+}
+
+// JoinStep computes a block's shaken sum.
+type JoinStep struct {
+	Block    int
+	Branches []View
+	Skip     *View
+	Y        BufID
+	ReLU     bool
+	Stats    []StatsOf
+}
+
+// HeadStep is pooling, classifier and loss with their whole backward pass.
+type HeadStep struct {
+	Op   *graph.Head
+	X    View
+	DX   GradOut
+	Sums []SumsOf
+}
+
+// ConvBackStep computes a convolution's weight gradients and, if DX is not nil, its data gradient. DY covers Y's channels in order.
+type ConvBackStep struct {
+	Op   *graph.Conv
+	X    View
+	DY   []Grad
+	DX   *GradOut
+	Sums []SumsOf
+}
+
+// NormBackStep turns a norm's backward sums into the coefficients of its gradient and the gradients of gamma and beta.
+type NormBackStep struct{ Norm NormID }
+
+// SumsStep takes backward sums that no writer could take.
+type SumsStep struct{ Sums []SumsOf }
+
+// GradStep stores dst = (Accumulate ? dst : 0) + sum of Terms; no terms: zeros.
+type GradStep struct {
+	Buf        BufID
+	Off, C     int
+	Accumulate bool
+	Terms      []Grad
+	Sums       []SumsOf
+}
+
+// NewPlan applies the passes to a primitive graph and lowers the result. align is the device's channel block.
+func NewPlan(g *graph.Graph, align int) (*Plan, error) {
+	p := &Plan{Graph: graph.Passes(g, align), Align: align}
+	l := newLowering(p)
+	if err := l.forward(); err != nil {
+		return nil, err
+	}
+	if err := l.backward(); err != nil {
+		return nil, err
+	}
+	p.lifetimes()
+	p.layout()
+	return p, nil
+}
+
+// Steps returns every step of a training iteration in order.
+func (p *Plan) Steps() []PlanStep {
+	s := make([]PlanStep, 0, len(p.Forward)+1+len(p.Backward))
+	s = append(s, p.Forward...)
+	s = append(s, &p.Head)
+	return append(s, p.Backward...)
+}
+
+func (v View) uses(f func(BufID, bool)) { f(v.Buf, false) }
+
+func (g Grad) uses(f func(BufID, bool)) {
+	f(g.Buf, false)
+	if g.Mask != None {
+		f(g.Mask, false)
+	}
+	if g.Y != None {
+		f(g.Y, false)
+	}
+}
+
+func (o *GradOut) uses(f func(BufID, bool)) {
+	if o == nil {
+		return
+	}
+	f(o.Buf, true)
+	if o.Residual != nil {
+		o.Residual.uses(f)
+	}
+}
+
+func usesSums(sums []SumsOf, f func(BufID, bool)) {
+	for _, s := range sums {
+		s.Of.uses(f)
+	}
+}
+
+func (s *ConvStep) uses(f func(BufID, bool))  { s.X.uses(f); f(s.Y, true) }
+func (s *NormStep) uses(func(BufID, bool))    {}
+func (s *ApplyStep) uses(f func(BufID, bool)) { s.X.uses(f); f(s.Y, true) }
+func (s *StatsStep) uses(f func(BufID, bool)) { f(s.X, false) }
+func (s *JoinStep) uses(f func(BufID, bool)) {
+	for _, b := range s.Branches {
+		b.uses(f)
+	}
+	if s.Skip != nil {
+		s.Skip.uses(f)
+	}
+	f(s.Y, true)
+}
+func (s *HeadStep) uses(f func(BufID, bool)) { s.X.uses(f); s.DX.uses(f); usesSums(s.Sums, f) }
+func (s *ConvBackStep) uses(f func(BufID, bool)) {
+	s.X.uses(f)
+	for _, g := range s.DY {
+		g.uses(f)
+	}
+	s.DX.uses(f)
+	usesSums(s.Sums, f)
+}
+func (s *NormBackStep) uses(func(BufID, bool)) {}
+func (s *SumsStep) uses(f func(BufID, bool))   { usesSums(s.Sums, f) }
+func (s *GradStep) uses(f func(BufID, bool)) {
+	f(s.Buf, true)
+	for _, g := range s.Terms {
+		g.uses(f)
+	}
+	usesSums(s.Sums, f)
+}

@@ -1,0 +1,214 @@
+package engine_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// variants are nets that reach every corner of lowering: fused, unaligned, several readers of one norm, stored norms and ReLUs.
+func variants() map[string]*dsl.Spec {
+	m := map[string]*dsl.Spec{}
+	for _, f := range graphtest.Families {
+		m[f] = graphtest.Spec(f, 32, 2)
+		m[f+"-odd"] = graphtest.Spec(f, 6, 1)
+	}
+	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
+	pre := graphtest.Spec("26", 16, 2) // full pre-activation: a norm and the skip read one value
+	pre.Net.Branch = append([]dsl.Layer{bn}, pre.Net.Branch...)
+	m["preact"] = pre
+	twice := graphtest.Spec("26", 16, 1) // bn relu bn: a norm of a ReLU
+	twice.Net.Branch = append(twice.Net.Branch, relu, bn)
+	m["bn-relu-bn"] = twice
+	three := graphtest.Spec("resnext", 16, 2)
+	three.Net.Branches = 3
+	m["three"] = three
+	stem := graphtest.Spec("26", 16, 2) // the first block's identity skip reads the stem's norm
+	stem.Net.Stem = append(stem.Net.Stem, relu)
+	stem.Net.Stages = stem.Net.Stages[:1]
+	stem.Net.Head[1] = dsl.Layer{Kind: dsl.AvgPool}
+	m["stem"] = stem
+	return m
+}
+
+func plan(t *testing.T, s *dsl.Spec, align int) *engine.Plan {
+	t.Helper()
+	g, err := graph.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := engine.NewPlan(g, align)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func eachPlan(t *testing.T, f func(t *testing.T, p *engine.Plan)) {
+	for name, s := range variants() {
+		for _, align := range []int{1, 16} {
+			t.Run(fmt.Sprintf("%s/align%d", name, align), func(t *testing.T) { f(t, plan(t, s, align)) })
+		}
+	}
+}
+
+// Buffers that live at the same step must not share memory, unless one was put over the other on purpose.
+func TestPlanLayout(t *testing.T) {
+	eachPlan(t, func(t *testing.T, p *engine.Plan) {
+		for i, a := range p.Buffers {
+			if a.Offset%p.Align != 0 || a.Offset+a.Size > p.Floats {
+				t.Errorf("buffer %d %s: %d+%d in an arena of %d", i, a.Name, a.Offset, a.Size, p.Floats)
+			}
+			for j, b := range p.Buffers[:i] {
+				alive := a.First <= b.Last && b.First <= a.Last
+				over := a.Offset < b.Offset+b.Size && b.Offset < a.Offset+a.Size
+				meant := a.InPlace == engine.BufID(j) || b.InPlace == engine.BufID(i)
+				if alive && over && !meant {
+					t.Errorf("buffers %d %s and %d %s share memory and steps %d-%d, %d-%d", i, a.Name, j, b.Name, a.First, a.Last, b.First, b.Last)
+				}
+			}
+		}
+	})
+}
+
+// written records which channels of each buffer hold something.
+type written map[engine.BufID][]bool
+
+func (w written) set(p *engine.Plan, b engine.BufID, off, c int) {
+	if w[b] == nil {
+		w[b] = make([]bool, p.Buffers[b].C)
+	}
+	for i := off; i < off+c; i++ {
+		w[b][i] = true
+	}
+}
+
+func (w written) has(b engine.BufID, off, c int) bool {
+	for i := off; i < off+c; i++ {
+		if w[b] == nil || !w[b][i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Every gradient must be complete where it is read, a first write must not accumulate, and a later one must.
+func TestPlanOrder(t *testing.T) {
+	eachPlan(t, func(t *testing.T, p *engine.Plan) {
+		w := written{}
+		norms := map[engine.NormID]int{} // channels whose sums were taken; -1 once finalized
+		grad := func(g engine.Grad) {
+			if !w.has(g.Buf, g.Off, g.C) {
+				t.Errorf("gradient %s[%d:%d] is read before it is written", p.Buffers[g.Buf].Name, g.Off, g.Off+g.C)
+			}
+		}
+		final := func(g engine.Grad) {
+			grad(g)
+			if g.Norm != engine.None && norms[g.Norm] != -1 {
+				t.Errorf("backward of norm %d is used before it is finalized", g.Norm)
+			}
+		}
+		out := func(o *engine.GradOut) {
+			if o == nil || o.Buf == engine.None {
+				return
+			}
+			if o.Residual != nil {
+				final(*o.Residual)
+			}
+			if o.Accumulate != w.has(o.Buf, o.Off, o.C) {
+				t.Errorf("write to %s[%d:%d]: accumulate is %v", p.Buffers[o.Buf].Name, o.Off, o.Off+o.C, o.Accumulate)
+			}
+			w.set(p, o.Buf, o.Off, o.C)
+		}
+		sums := func(ss []engine.SumsOf) {
+			for _, s := range ss {
+				grad(s.Of)
+				norms[s.Of.Norm] += s.Of.C
+			}
+		}
+		for _, s := range p.Steps() {
+			switch s := s.(type) {
+			case *engine.HeadStep:
+				out(&s.DX)
+				sums(s.Sums)
+			case *engine.ConvBackStep:
+				for _, g := range s.DY {
+					final(g)
+				}
+				out(s.DX)
+				sums(s.Sums)
+			case *engine.SumsStep:
+				sums(s.Sums)
+			case *engine.GradStep:
+				for _, g := range s.Terms {
+					final(g)
+				}
+				out(&engine.GradOut{Buf: s.Buf, Off: s.Off, C: s.C, Accumulate: s.Accumulate})
+				sums(s.Sums)
+			case *engine.NormBackStep:
+				if norms[s.Norm] != p.Norms[s.Norm].X.C {
+					t.Errorf("norm %d finalized with the sums of %d of %d channels", s.Norm, norms[s.Norm], p.Norms[s.Norm].X.C)
+				}
+				norms[s.Norm] = -1
+			}
+		}
+		for i := range p.Norms {
+			if norms[engine.NormID(i)] != -1 {
+				t.Errorf("norm %d has no backward", i)
+			}
+		}
+	})
+}
+
+// The canonical nets need no step but conv, norm, join and head: everything elementwise is fused.
+func TestPlanFused(t *testing.T) {
+	for _, f := range graphtest.Families {
+		p := plan(t, graphtest.Spec(f, 32, 2), 16) // at width 16 the stem of 26 would be an identity skip
+		for i, s := range p.Steps() {
+			switch s.(type) {
+			case *engine.ApplyStep, *engine.StatsStep, *engine.GradStep, *engine.SumsStep:
+				t.Errorf("%s: step %d is a %T", f, i, s)
+			}
+		}
+		inPlace := 0
+		for _, b := range p.Buffers {
+			if b.InPlace != engine.None {
+				inPlace++
+			}
+		}
+		if (f == "26" || f == "resnext") && inPlace != 3 {
+			t.Errorf("%s: %d data gradients in place of the skip's, want one a stage", f, inPlace)
+		}
+	}
+}
+
+func TestPlanGolden(t *testing.T) {
+	for _, f := range []string{"26", "resnext", "preact"} {
+		s := variants()[f]
+		have := plan(t, s, 16).String()
+		file := filepath.Join("testdata", "plan-"+f+".golden")
+		if *update {
+			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), have); d != "" {
+			t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"shake/internal/graph"
+)
+
+// String lists the steps of a training iteration, then the buffers with the steps they live through and their place in the arena.
+func (p *Plan) String() string {
+	var sb strings.Builder
+	fmt.Fprintf(&sb, "plan %s: %d steps, %d buffers, %d norms, %.1f KiB an image\n", p.Graph.Name, len(p.Steps()), len(p.Buffers), len(p.Norms), float64(p.Floats)*4/1024)
+	tw := tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
+	for i, s := range p.Steps() {
+		fmt.Fprintf(tw, "%3d\t%s\n", i, p.step(s))
+	}
+	tw.Flush()
+	sb.WriteString("\nbuffers\n")
+	tw = tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
+	for i, b := range p.Buffers {
+		place := fmt.Sprintf("at %d", b.Offset)
+		if b.InPlace != None {
+			place += fmt.Sprintf(", over %%%d", b.InPlace)
+		}
+		fmt.Fprintf(tw, "%%%d\t%s\t%dx%dx%d\tsteps %d-%d\t%s\n", i, b.Name, b.C, b.H, b.W, b.First, b.Last, place)
+	}
+	tw.Flush()
+	return sb.String()
+}
+
+func (p *Plan) step(s PlanStep) string {
+	switch s := s.(type) {
+	case *ConvStep:
+		return fmt.Sprintf("conv\t%%%d = %s * %s%s", s.Y, p.view(s.X), p.weights(s.Op), p.stats(s.Stats))
+	case *NormStep:
+		return fmt.Sprintf("norm\t@%d %s", s.Norm, p.normName(s.Norm))
+	case *ApplyStep:
+		return fmt.Sprintf("apply\t%%%d = %s%s", s.Y, p.view(s.X), p.stats(s.Stats))
+	case *StatsStep:
+		return fmt.Sprintf("stats\t%%%d%s", s.X, p.stats(s.Stats))
+	case *JoinStep:
+		var terms []string
+		if s.Skip != nil {
+			terms = append(terms, p.view(*s.Skip))
+		}
+		for k, b := range s.Branches {
+			terms = append(terms, fmt.Sprintf("a%d.%d %s", s.Block, k, p.view(b)))
+		}
+		sum := strings.Join(terms, " + ")
+		if s.ReLU {
+			sum = "relu(" + sum + ")"
+		}
+		return fmt.Sprintf("join\t%%%d = %s%s", s.Y, sum, p.stats(s.Stats))
+	case *HeadStep:
+		return fmt.Sprintf("head\t%s; %s%s", p.view(s.X), p.out(&s.DX, "d head"), p.sums(s.Sums))
+	case *ConvBackStep:
+		var dy []string
+		for _, g := range s.DY {
+			dy = append(dy, p.grad(g))
+		}
+		out := "no dx"
+		if s.DX != nil {
+			out = p.out(s.DX, "dx")
+		}
+		return fmt.Sprintf("conv'\tdy = [%s], x = %s; %s%s; dw %s", strings.Join(dy, ", "), p.view(s.X), out, p.sums(s.Sums), p.weights(s.Op))
+	case *NormBackStep:
+		return fmt.Sprintf("norm'\t@%d %s", s.Norm, p.normName(s.Norm))
+	case *SumsStep:
+		return fmt.Sprintf("sums\t%s", strings.TrimPrefix(p.sums(s.Sums), "; "))
+	case *GradStep:
+		var terms []string
+		if s.Accumulate {
+			terms = append(terms, "itself")
+		}
+		for _, g := range s.Terms {
+			terms = append(terms, p.grad(g))
+		}
+		if len(terms) == 0 {
+			terms = []string{"0"}
+		}
+		return fmt.Sprintf("grad\t%s = %s%s", p.part(s.Buf, s.Off, s.C), strings.Join(terms, " + "), p.sums(s.Sums))
+	}
+	return fmt.Sprintf("%T", s)
+}
+
+// part names channels of a buffer, the whole of it by its number alone.
+func (p *Plan) part(b BufID, off, c int) string {
+	if off == 0 && c == p.Buffers[b].C {
+		return fmt.Sprintf("%%%d", b)
+	}
+	return fmt.Sprintf("%%%d[%d:%d]", b, off, off+c)
+}
+
+func (p *Plan) view(v View) string {
+	s := p.part(v.Buf, v.Off, v.C)
+	if v.Norm != None {
+		s = fmt.Sprintf("norm@%d(%s)", v.Norm, s)
+	}
+	if v.ReLU {
+		s = "relu(" + s + ")"
+	}
+	return s
+}
+
+func (p *Plan) grad(g Grad) string {
+	s := p.part(g.Buf, g.Off, g.C)
+	if g.Block != None {
+		s = fmt.Sprintf("b%d.%d %s", g.Block, g.Branch, s)
+	}
+	if g.Mask != None {
+		s += fmt.Sprintf(" [%s>0]", p.part(g.Mask, g.MaskOff, g.C))
+	}
+	y := View{Buf: g.Y, Off: g.YOff, C: g.C, Norm: g.Norm, NormOff: g.NormOff}
+	if g.ReLU {
+		s += fmt.Sprintf(" [%s>0]", p.view(y))
+	}
+	if g.Norm != None {
+		s = fmt.Sprintf("norm'@%d(%s)", g.Norm, s)
+	}
+	return s
+}
+
+func (p *Plan) out(o *GradOut, what string) string {
+	s := what
+	if o.ReLU {
+		s += " [x>0]"
+	}
+	if o.Residual != nil {
+		s += " + " + p.grad(*o.Residual)
+	}
+	op := "="
+	if o.Accumulate {
+		op = "+="
+	}
+	return fmt.Sprintf("%s %s %s", p.part(o.Buf, o.Off, o.C), op, s)
+}
+
+func (p *Plan) stats(st []StatsOf) string {
+	var sb strings.Builder
+	for _, s := range st {
+		fmt.Fprintf(&sb, "; stats @%d", s.Norm)
+	}
+	return sb.String()
+}
+
+func (p *Plan) sums(ss []SumsOf) string {
+	var sb strings.Builder
+	for _, s := range ss {
+		g := s.Of
+		fmt.Fprintf(&sb, "; sums @%d[%d:%d]", g.Norm, g.NormOff, g.NormOff+g.C)
+	}
+	return sb.String()
+}
+
+func (p *Plan) weights(op *graph.Conv) string {
+	var w []string
+	for _, part := range op.Parts {
+		s := fmt.Sprintf("%s %dx%d", p.Graph.Params[part.W].Name, part.R, part.S)
+		if part.Groups > 1 {
+			s += fmt.Sprintf(" g%d", part.Groups)
+		}
+		w = append(w, s)
+	}
+	stride := ""
+	if op.Stride > 1 {
+		stride = fmt.Sprintf(" /%d", op.Stride)
+	}
+	return "{" + strings.Join(w, ", ") + "}" + stride
+}
+
+func (p *Plan) normName(id NormID) string {
+	var s []string
+	for _, part := range p.Norms[id].Parts {
+		s = append(s, part.Name)
+	}
+	return strings.Join(s, " ")
+}
