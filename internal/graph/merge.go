@@ -4,7 +4,7 @@ import "sort"
 
 // Merge returns g with work that several operations share done once:
 //
-//   - ReLU and Subsample operations that read the same channels become one;
+//   - ReLU and Subsample operations that read the same channels become one, and a ReLU of a ReLU goes;
 //   - a 1x1 conv of a Subsample reads the original with the subsample's stride and, as padding, its shift;
 //   - a Concat of convs becomes one Conv with a part for each;
 //   - ReLUs over adjacent channels of one value become one;
@@ -24,25 +24,37 @@ func Merge(g *Graph, align int) *Graph {
 	return e.finish()
 }
 
-// dropDuplicates keeps the first of several ReLUs, or Subsamples, that compute the same.
+// dropDuplicates keeps the first of several ReLUs, or Subsamples, that compute the same, and no ReLU of what a ReLU made.
 func (e *edit) dropDuplicates() {
 	type key struct {
 		x             Ref
 		stride, shift int // 0 for ReLU
 	}
 	first := map[key]ValueID{}
+	positive := map[ValueID]bool{}
 	for i, op := range e.Ops {
 		var k key
 		var y ValueID
 		switch o := op.(type) {
 		case *ReLU:
-			k, y = key{x: o.X}, o.Y
+			k, y = key{x: e.resolve(o.X)}, o.Y
+			if positive[k.x.Value] {
+				e.redirect(y, k.x)
+				e.Ops[i] = nil
+				continue
+			}
+			positive[y] = true
+		case *Norm:
+			positive[o.Y] = o.ReLU
+			continue
+		case *Join:
+			positive[o.Y] = o.ReLU
+			continue
 		case *Subsample:
-			k, y = key{o.X, o.Stride, o.Shift}, o.Y
+			k, y = key{e.resolve(o.X), o.Stride, o.Shift}, o.Y
 		default:
 			continue
 		}
-		k.x = e.resolve(k.x) // a Subsample of a dropped ReLU is one of the kept ReLU
 		if kept, ok := first[k]; ok {
 			e.redirect(y, Ref{Value: kept})
 			e.Ops[i] = nil

@@ -2,7 +2,12 @@
 // need small ones and should not depend on the language that normally says them. Only tests import it.
 package graphtest
 
-import "shake/dsl"
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"shake/dsl"
+)
 
 // Families are the names that Spec knows.
 var Families = []string{"26", "resnext", "a", "b", "c"}
@@ -65,3 +70,40 @@ func Conv(r, out int) dsl.Layer {
 }
 
 func strided(l dsl.Layer) dsl.Layer { l.TakesStride = true; return l }
+
+// SmallMaps replaces the stem's first conv by one that leaves 10 rows and 11 columns, so that strides meet odd and even maps: 10x11, 5x6, 3x3.
+func SmallMaps(s *dsl.Spec) *dsl.Spec {
+	stem := &s.Net.Stem[0]
+	stem.R, stem.S, stem.Pad, stem.Stride = 5, 2, 0, 3
+	return s
+}
+
+// Random is a network nobody would train, of words in random order: 1 to 3 branches of three convs of which one takes the
+// stride, with or without skip, post-activation, grouped convs and a norm in the head. It is a pure function of its seed.
+func Random(seed uint64) *dsl.Spec {
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	s := Spec("26", []int{4, 8, 12, 16}[rnd.IntN(4)], 1+rnd.IntN(2))
+	s.Name = fmt.Sprintf("random-%d", seed)
+	n := &s.Net
+	n.Branches = 1 + rnd.IntN(3)
+	n.Skip = []dsl.SkipKind{dsl.SkipNone, dsl.SkipConv, dsl.SkipTwoFlow}[rnd.IntN(3)]
+	n.Branch = nil
+	stride := rnd.IntN(3)
+	for i := range 3 {
+		for rnd.IntN(2) == 0 {
+			n.Branch = append(n.Branch, dsl.Layer{Kind: []dsl.LayerKind{dsl.BN, dsl.ReLU}[rnd.IntN(2)]})
+		}
+		conv := Conv([]int{1, 3}[rnd.IntN(2)], 0)
+		conv.Groups = []int{1, 2}[rnd.IntN(2)]
+		conv.TakesStride = i == stride
+		n.Branch = append(n.Branch, conv)
+	}
+	n.Branch = append(n.Branch, dsl.Layer{Kind: dsl.BN})
+	if rnd.IntN(2) == 0 {
+		n.After = []dsl.Layer{{Kind: dsl.ReLU}}
+	}
+	if rnd.IntN(3) == 0 {
+		n.Head = append([]dsl.Layer{{Kind: dsl.BN}}, n.Head...)
+	}
+	return s
+}
