@@ -2,6 +2,8 @@ package dsl
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,9 +68,12 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 		c.fail(path, "a table", n.have(), "")
 		return
 	}
-	for name, child := range t {
-		if !has(keys, name) {
-			c.failAt(child.keyAt, join(path, showKey(name)), "one of "+strings.Join(names(keys), ", "), quoteShort(name), keyHint(keys, path, name))
+	meant := map[string]bool{} // keys that are missing only because they are misspelt
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		if child := t[name]; !has(keys, name) {
+			guess, hint := guessKey(keys, t, path, name)
+			meant[guess] = true
+			c.failAt(child.keyAt, join(path, showKey(name)), "one of "+strings.Join(names(keys), ", "), quoteShort(name), hint)
 		}
 	}
 	for _, k := range keys {
@@ -80,6 +85,10 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 		case k.kind == subtable:
 			c.table(k.keys, &node{value: table{}, at: n.at, keyAt: n.keyAt}, at, p)
 		case k.required():
+			if meant[k.name] {
+				c.bad[at] = true
+				continue
+			}
 			c.failAt(n.at, at, k.want(), "nothing", "")
 		case k.def != "":
 			def := mustDecode(k.def)
@@ -250,14 +259,23 @@ func has(keys []key, name string) bool {
 	return false
 }
 
-// keyHint guesses which key of this table was meant by name, or which table has one of that name.
-func keyHint(keys []key, path, name string) string {
+// guessKey guesses which key of this table was meant by name, those that are missing first, or which other table has a key of that name.
+func guessKey(keys []key, t table, path, name string) (guess, hint string) {
 	for _, full := range allKeys(language, "") {
 		if full[strings.LastIndexByte(full, '.')+1:] == name && parentKey(full) != path {
-			return fmt.Sprintf("did you mean %q?", full)
+			return "", meantHint(full)
 		}
 	}
-	return didYouMean(name, names(keys))
+	var missing []string
+	for _, k := range keys {
+		if t[k.name] == nil {
+			missing = append(missing, k.name)
+		}
+	}
+	if guess = nearest(name, missing); guess == "" {
+		guess = nearest(name, names(keys))
+	}
+	return guess, meantHint(guess)
 }
 
 // allKeys lists the full keys outside of lists.

@@ -86,17 +86,24 @@ func parens(hint string) string {
 }
 
 // didYouMean returns `did you mean "x"?` for the word nearest to have, or "" if none is near.
-func didYouMean(have string, words []string) string {
-	best, at := 1+len(have)/3, "" // a third of the letters may be wrong, and one always
+func didYouMean(have string, words []string) string { return meantHint(nearest(have, words)) }
+
+func meantHint(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", word)
+}
+
+// nearest returns the word nearest to have, the first of several, or "" if none is near.
+func nearest(have string, words []string) string {
+	best, at := 2+len(have)/3, "" // one letter may be wrong, and a third of them
 	for _, w := range words {
-		if d := distance(have, w); d <= best && d < max(len(have), len(w)) && (at == "" || d < best) {
+		if d := distance(have, w); d < best && d < max(len(have), len(w)) {
 			best, at = d, w
 		}
 	}
-	if at == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", at)
+	return at
 }
 
 // distance is the number of letters to insert, delete, replace or swap with their neighbour to get from a to b,

@@ -192,7 +192,7 @@ func (k key) want() string {
 	case text:
 		return "a text in quotes"
 	case numbers:
-		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), strings.TrimPrefix(k.bounds(""), " "))
+		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), k.bounds(""))
 	case kernel:
 		return `a kernel such as "3x3", each side from 1 to 32`
 	case stride:
@@ -205,21 +205,22 @@ func (k key) want() string {
 	return "a table"
 }
 
+// bounds says "an integer from 1 to 9", "a number above 0, at most 1", "1 or 2".
 func (k key) bounds(noun string) string {
-	low, high := "from", "to"
-	if k.above {
-		low = "above"
-	}
-	if k.below {
-		high = "below"
-	}
-	switch {
-	case math.IsInf(k.max, 1):
-		return fmt.Sprintf("%s of at least %v", noun, k.min)
-	case k.kind == integer && k.max == k.min+1:
+	if k.kind == integer && k.max == k.min+1 {
 		return fmt.Sprintf("%v or %v", k.min, k.max)
 	}
-	return fmt.Sprintf("%s %s %s %s %s", noun, low, plain(k.min), high, plain(k.max))
+	if math.IsInf(k.max, 1) {
+		return fmt.Sprintf("%s of at least %v", noun, k.min)
+	}
+	low, high := "from "+plain(k.min), " to "+plain(k.max)
+	if k.above {
+		low, high = "above "+plain(k.min), ", at most "+plain(k.max)
+	}
+	if k.below {
+		high = ", below " + plain(k.max)
+	}
+	return strings.TrimSpace(noun + " " + low + high)
 }
 
 // allows reports whether v is within the bounds. It is false for a NaN.

@@ -153,7 +153,6 @@ type reading struct {
 }
 
 // resolve decodes a text and lays it over what it extends. chain holds the files that led here.
-// It returns the tree as far as it could be made; nil if the text itself is not TOML.
 func (r *reading) resolve(file, text string, chain []string) (*node, error) {
 	r.files = append(r.files, file)
 	root, err := decode(file, text)
@@ -193,11 +192,11 @@ func (r *reading) resolve(file, text string, chain []string) (*node, error) {
 		return fail("a file that can be read", err.Error(), "")
 	}
 	under, err := r.resolve(base, string(baseText), chain)
-	if under == nil {
+	if err != nil {
 		return nil, err
 	}
 	delete(under.value.(table), "name")
-	return merge(under, root), err
+	return merge(under, root), nil
 }
 
 // findBase returns the file that a file means by extends = name.

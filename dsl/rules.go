@@ -31,6 +31,7 @@ func (c *checker) rules(s *Spec) {
 	if c.ok("name") && !nameForm.MatchString(s.Name) {
 		c.fail("name", "letters, digits, '.', '_' and '-'", c.nodes["name"].have(), "")
 	}
+	c.layerLists(&s.Net)
 	if c.ok("net") {
 		c.net(&s.Net)
 	}

@@ -16,21 +16,25 @@ type shape struct{ c, h, w int }
 
 func (s shape) String() string { return fmt.Sprintf("%d×%d×%d", s.c, s.h, s.w) }
 
-// net checks that the layers of a network fit together, walking every block once.
-func (c *checker) net(n *Net) {
-	if countKind(n.Stem, Conv) == 0 {
-		c.fail("net.stem", "at least one conv", c.nodes["net.stem"].have(), "")
+// layerLists checks what each list of layers must hold.
+func (c *checker) layerLists(n *Net) {
+	needConv := func(path string, ls []Layer) {
+		if c.ok(path) && countKind(ls, Conv) == 0 {
+			c.fail(path, "at least one conv", c.nodes[path].have(), "")
+		}
 	}
-	if countKind(n.Branch, Conv) == 0 {
-		c.fail("net.branch", "at least one conv", c.nodes["net.branch"].have(), "")
-	}
-	if len(n.After) > 1 {
+	needConv("net.stem", n.Stem)
+	needConv("net.branch", n.Branch)
+	if c.ok("net.after") && len(n.After) > 1 {
 		c.fail("net.after", `[] or ["relu"]`, c.nodes["net.after"].have(), "")
 	}
-	c.head(n.Head)
-	if !c.ok("net.stem", "net.branch") {
-		return
+	if c.ok("net.head") {
+		c.head(n.Head)
 	}
+}
+
+// net checks that the layers of a network fit together, walking every block once.
+func (c *checker) net(n *Net) {
 	x, ok := c.layerShapes("net.stem", n.Stem, shape{inputChannels, inputSize, inputSize}, 0, 1, "")
 	if !ok {
 		return
@@ -122,9 +126,6 @@ func (c *checker) layerShapes(path string, ls []Layer, x shape, width, stride in
 
 // head checks [relu | bn]* avgpool linear.
 func (c *checker) head(ls []Layer) {
-	if !c.ok("net.head") {
-		return
-	}
 	last := len(ls) - 1
 	pools := 0
 	for i, l := range ls {

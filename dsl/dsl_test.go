@@ -1,0 +1,308 @@
+package dsl
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite schema.json, testdata/*.golden and the key tables of docs/language.md")
+
+// builtin is a loader with the networks of the project.
+var builtin = &Loader{Builtin: os.DirFS("../nets")}
+
+// whole is a valid network that the tables of mistakes change in one place.
+const whole = `seed = 7
+
+[net]
+stem = [{ conv = "3x3", out = 16 }, "bn"]
+branch = ["relu", "conv3x3", "bn", "relu", "conv3x3", "bn"]
+branches = 2
+skip = "two-flow"
+head = ["relu", "avgpool", "linear"]
+
+[[net.stage]]
+width = 32
+blocks = 2
+
+[[net.stage]]
+width = 64
+blocks = 1
+
+[shake]
+forward = "shake"
+backward = "shake"
+
+[train]
+epochs = 3
+batch = 128
+replicas = 2
+lr = 0.2
+schedule = "cosine"
+momentum = 0.9
+nesterov = true
+weight_decay = 1e-4
+
+[data]
+set = "cifar10"
+mean = [125.3, 123.0, 113.9]
+std = [63.0, 62.1, 66.7]
+flip = true
+crop = 4
+`
+
+func TestParseWhole(t *testing.T) {
+	s, err := builtin.Parse("dir/my net.toml", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conv := func(takes bool) Layer {
+		return Layer{Kind: Conv, R: 3, S: 3, Groups: 1, Stride: 1, TakesStride: takes, Pad: 1}
+	}
+	want := &Spec{
+		Name: "my-net", Seed: 7,
+		Net: Net{
+			Stem:     []Layer{{Kind: Conv, R: 3, S: 3, Out: 16, Groups: 1, Stride: 1, Pad: 1}, {Kind: BN}},
+			Stages:   []Stage{{32, 2, 1}, {64, 1, 2}},
+			Branch:   []Layer{{Kind: ReLU}, conv(true), {Kind: BN}, {Kind: ReLU}, conv(false), {Kind: BN}},
+			Branches: 2,
+			Skip:     SkipTwoFlow,
+			Head:     []Layer{{Kind: ReLU}, {Kind: AvgPool}, {Kind: Linear}},
+		},
+		Shake: Shake{Shaken, Shaken, Image, [2]float64{0, 1}},
+		Train: Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1},
+		Data:  Data{Set: "cifar10", Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("want %+v\nhave %+v", want, s)
+	}
+}
+
+func TestConvForms(t *testing.T) {
+	for _, c := range []struct {
+		name, branch string
+		want         []Layer
+	}{
+		{"even kernel, pad rounded down", `["conv2x2", { conv = "2x2", pad = 1 }]`,
+			[]Layer{{R: 2, S: 2, Groups: 1, Stride: 1, TakesStride: true}, {R: 2, S: 2, Groups: 1, Stride: 1, Pad: 1}}},
+		{"the conv that says so takes the stride", `["conv1x1", { conv = "3x3", groups = 4, stride = true }, "conv1x1"]`,
+			[]Layer{{R: 1, S: 1, Groups: 1, Stride: 1}, {R: 3, S: 3, Groups: 4, Stride: 1, TakesStride: true, Pad: 1}, {R: 1, S: 1, Groups: 1, Stride: 1}}},
+		{"the first conv without a number takes it", `[{ conv = "1x1", stride = 1, out = 8 }, "conv3x3", "conv3x3"]`,
+			[]Layer{{R: 1, S: 1, Out: 8, Groups: 1, Stride: 1}, {R: 3, S: 3, Groups: 1, Stride: 1, TakesStride: true, Pad: 1}, {R: 3, S: 3, Groups: 1, Stride: 1, Pad: 1}}},
+		{"kernel of unequal sides", `[{ conv = "5x3", pad = 2 }, { conv = "1x3", pad = 0 }]`,
+			[]Layer{{R: 5, S: 3, Groups: 1, Stride: 1, TakesStride: true, Pad: 2}, {R: 1, S: 3, Groups: 1, Stride: 1}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := builtin.Parse("x.toml", []byte(whole), "net.skip=none", "net.branch="+c.branch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(s.Net.Branch, c.want) {
+				t.Errorf("want %+v\nhave %+v", c.want, s.Net.Branch)
+			}
+		})
+	}
+}
+
+// TestMistakes changes one place of a valid network and expects exactly one error.
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		// Values.
+		{"seed = 7", "seed = -1", `x.toml:1:8: seed: want an integer of at least 0, have -1`},
+		{"seed = 7", "name = \"a/b\"", `x.toml:1:8: name: want letters, digits, '.', '_' and '-', have "a/b"`},
+		{"branches = 2", "branches = 0", `x.toml:6:12: net.branches: want an integer from 1 to 64, have 0`},
+		{"branches = 2", "branches = \"two\"", `x.toml:6:12: net.branches: want an integer from 1 to 64, have "two"`},
+		{"branches = 2", "branches = 2.0", `x.toml:6:12: net.branches: want an integer from 1 to 64, have 2.0`},
+		{`skip = "two-flow"`, `skip = "twoflow"`, `x.toml:7:8: net.skip: want "none", "identity", "conv" or "two-flow", have "twoflow" (did you mean "two-flow"?)`},
+		{`skip = "two-flow"`, `skip = 2026-01-01`, `x.toml:7:8: net.skip: want "none", "identity", "conv" or "two-flow", have 2026-01-01`},
+		{`blocks = 1`, "blocks = 1\nstride = 3", `x.toml:17:10: net.stage[2].stride: want 1 or 2, have 3`},
+		{`forward = "shake"`, `forward = "keep"`, `x.toml:19:11: shake.forward: want "even" or "shake", have "keep"`},
+		{`forward = "shake"`, `forward = "m1"`, `x.toml:19:11: shake.forward: want "even" or "shake", have "m1"`},
+		{`backward = "shake"`, `backward = "shale"`, `x.toml:20:12: shake.backward: want "even", "shake", "keep", "m1", "m2", "m3", "m4" or "m5", have "shale" (did you mean "shake"?)`},
+		{"lr = 0.2", "lr = 0", `x.toml:26:6: train.lr: want a number above 0, at most 100, have 0`},
+		{"lr = 0.2", "lr = nan", `x.toml:26:6: train.lr: want a number above 0, at most 100, have nan`},
+		{"lr = 0.2", "lr = inf", `x.toml:26:6: train.lr: want a number above 0, at most 100, have inf`},
+		{"momentum = 0.9", "momentum = 1", `x.toml:28:12: train.momentum: want a number from 0, below 1, have 1`},
+		{"nesterov = true", `nesterov = "yes"`, `x.toml:29:12: train.nesterov: want true or false, have "yes"`},
+		{"std = [63.0, 62.1, 66.7]", "std = [63.0, 0, 66.7]", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have [63.0, 0, 66.7]`},
+		{"std = [63.0, 62.1, 66.7]", "std = 63", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have 63`},
+		{"std = [63.0, 62.1, 66.7]", "std = [1, 2]", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have [1, 2]`},
+		{"[shake]", "[shake]\nrange = [0.6, 0.4]", `x.toml:19:9: shake.range: want [low, high] with low below high, have [0.6, 0.4]`},
+
+		// Keys.
+		{"crop = 4", "corp = 4\ncrop = 4", `x.toml:37:1: data.corp: want one of set, mean, std, flip, crop, augment, shuffle, train_images, test_images, have "corp" (did you mean "crop"?)`},
+		{"seed = 7", "lr = 7", `x.toml:1:1: lr: want one of name, extends, seed, net, shake, train, data, have "lr" (did you mean "train.lr"?)`},
+		{"seed = 7", `"a.b\n" = 7`, `x.toml:1:1: "a.b\n": want one of name, extends, seed, net, shake, train, data, have "a.b\n"`},
+		{"blocks = 1", "block = 1\nblocks = 1", `x.toml:16:1: net.stage[2].block: want one of width, blocks, stride, have "block" (did you mean "blocks"?)`},
+		{"lr = 0.2\n", "", `x.toml:22:1: train.lr: want a number above 0, at most 100, have nothing`},
+		{"blocks = 1\n", "", `x.toml:14:1: net.stage[2].blocks: want an integer from 1 to 1000, have nothing`},
+		{`backward = "shake"`, ``, `x.toml:18:1: shake.backward: want "even", "shake", "keep", "m1", "m2", "m3", "m4" or "m5", have nothing`},
+		{"[shake]\nforward = \"shake\"\nbackward = \"shake\"", "[shake]\nbackward = \"shake\"\n[shake.forward]", `x.toml:20:1: shake.forward: want "even" or "shake", have a table with 0 keys`},
+
+		// Layers.
+		{`"conv3x3", "bn", "relu"`, `"conv3x3", "bm", "relu"`, `x.toml:5:30: net.branch[3]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have "bm" (did you mean "bn"?)`},
+		{`"conv3x3", "bn", "relu"`, `"conv3x33", "bn", "relu"`, `x.toml:5:19: net.branch[2]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have "conv3x33" (did you mean "conv3x3"?)`},
+		{`"conv3x3", "bn", "relu"`, `"conv3x3", 3, "relu"`, `x.toml:5:30: net.branch[3]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have 3`},
+		{`"conv3x3", "bn", "relu"`, `{ conf = "3x3", conv = "3x3" }, "bn", "relu"`, `x.toml:5:21: net.branch[2].conf: want one of conv, out, groups, stride, pad, have "conf" (did you mean "conv"?)`},
+		{`"conv3x3", "bn", "relu"`, `{ conv = "0x3" }, "bn", "relu"`, `x.toml:5:28: net.branch[2].conv: want a kernel such as "3x3", each side from 1 to 32, have "0x3"`},
+		{`"conv3x3", "bn", "relu"`, `{ conv = "3x3", stride = false }, "bn", "relu"`, `x.toml:5:44: net.branch[2].stride: want true or an integer from 1 to 8, have false`},
+		{`"conv3x3", "bn", "relu", "conv3x3"`, `{ conv = "3x3", stride = true }, "bn", { conv = "3x3", stride = true }`, `x.toml:5:83: net.branch[4].stride: want one conv that takes the stage's stride, have a second one, after net.branch[2]`},
+		{`stem = [{ conv = "3x3", out = 16 }, "bn"]`, `stem = ["conv3x3", "bn"]`, `x.toml:4:9: net.stem[1]: want a conv with its output channels: { conv = "3x3", out = 16 }, have "conv3x3"`},
+		{`out = 16 }`, `out = 16, stride = true }`, `x.toml:4:44: net.stem[1].stride: want an integer: only a branch has a stage's stride to take, have true`},
+		{`stem = [{ conv = "3x3", out = 16 }, "bn"]`, `stem = ["bn"]`, `x.toml:4:8: net.stem: want at least one conv, have ["bn"]`},
+		{`stem = [{ conv = "3x3", out = 16 }, "bn"]`, `stem = []`, `x.toml:4:8: net.stem: want a list of layers ("convRxS", { conv = "RxS", ... }, "bn", "relu"), have []`},
+		{`branch = ["relu", "conv3x3", "bn", "relu", "conv3x3", "bn"]`, `branch = ["relu"]`, `x.toml:5:10: net.branch: want at least one conv, have ["relu"]`},
+		{`"avgpool", "linear"`, `"linear", "avgpool"`, `x.toml:8:17: net.head[2]: want "linear" only as the last layer, have it in place 2 of 3`},
+		{`"avgpool", "linear"`, `"bn", "linear"`, `x.toml:8:8: net.head: want "avgpool" before "linear", have ["relu", "bn", "linear"]`},
+		{`"avgpool", "linear"`, `"bn", "avgpool"`, `x.toml:8:8: net.head: want "linear" at the end, have ["relu", "bn", "avgpool"]`},
+		{`"avgpool", "linear"`, `"avgpool", "avgpool", "linear"`, `x.toml:8:28: net.head[3]: want one "avgpool", have a second`},
+		{`"avgpool", "linear"`, `"avgpool", "relu", "linear"`, `x.toml:8:28: net.head[3]: want "linear" after "avgpool", have "relu"`},
+		{`"avgpool", "linear"`, `"conv1x1", "avgpool", "linear"`, `x.toml:8:17: net.head[2]: want "relu", "bn", "avgpool" or "linear", have "conv1x1"`},
+		{`skip = "two-flow"`, "skip = \"two-flow\"\nafter = [\"relu\", \"relu\"]", `x.toml:8:9: net.after: want [] or ["relu"], have ["relu", "relu"]`},
+		{`skip = "two-flow"`, "skip = \"two-flow\"\nafter = [{ conv = \"1x1\" }]", `x.toml:8:10: net.after[1]: want "relu", have { conv = "1x1" }`},
+
+		// Shapes.
+		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", groups = 5 }, "bn"]`, `x.toml:5:69: net.branch[5].groups: want a divisor of 32 input and 32 output channels in stage 1, have 5`},
+		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", out = 48 }, "bn"]`, `x.toml:5:44: net.branch[5]: want a branch that ends in the stage's width, 32 channels in stage 1, have 48`},
+		{"width = 64", "width = 65", `x.toml:15:9: net.stage[2].width: want an even number: each flow of a two-flow skip makes half of the channels, have 65`},
+		{`skip = "two-flow"`, `skip = "identity"`, `x.toml:7:8: net.skip: want "two-flow", "conv" or "none": net.stage[1] changes the shape from 16×32×32 to 32×32×32, have "identity"`},
+		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", pad = 0 }, "bn"]`, `x.toml:5:10: net.branch: want an output of 32×32×32 like the skip's in stage 1, have 32×30×30 (look at the pads and strides)`},
+		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", pad = 31 }, "bn"]`, `x.toml:5:44: net.branch[5]: want a map of at most 64×64 in stage 1, have 92×92 (look at its pad)`},
+		{`out = 16 }`, `out = 16 }, { conv = "32x32", out = 16, pad = 0 }, { conv = "2x2", out = 16, pad = 0 }`, `x.toml:4:76: net.stem[3]: want a kernel that fits into a 1×1 map with pad 0, have 2x2`},
+		{`["relu", "conv3x3", "bn", "relu", "conv3x3", "bn"]`, `[{ conv = "3x3", stride = 1 }]`, `x.toml:5:10: net.branch: want a conv that takes the stage's stride 2 in stage 2, have numbers for every conv (write stride = true in one)`},
+
+		// Shake.
+		{`backward = "shake"`, "backward = \"m1\"\nlevel = \"batch\"", `x.toml:20:12: shake.backward: want "even", "shake" or "keep" at level "batch", have "m1" (write level = "image")`},
+
+		// Train.
+		{"batch = 128", "batch = 1", `x.toml:24:9: train.batch: want at least one image for each of 2 replicas, have 1`},
+		{"momentum = 0.9", "momentum = 0", `x.toml:28:12: train.momentum: want a number above 0, since nesterov = true, have 0 (or write nesterov = false)`},
+		{"lr = 0.2", "lr = 0.2\nwarmup = [{ epochs = 2, lr = 0.1 }, { epochs = 2, lr = 0.2 }]", `x.toml:27:48: train.warmup[2].epochs: want phases within the 3 epochs of training, have 4 so far`},
+		{"lr = 0.2", "lr = 0.2\nwarmup = [{ epochs = 2 }]", `x.toml:27:11: train.warmup[1].lr: want a number above 0, at most 100, have nothing`},
+		{"lr = 0.2", "lr = 0.2\nwarmup = 3", `x.toml:27:10: train.warmup: want a list of tables with epochs, lr, have 3`},
+
+		// Text.
+		{"seed = 7", "seed = ", `x.toml:1:8: seed: expected value but found '\n' instead`},
+		{"seed = 7", "seed = 7\nseed = 8", `x.toml:2:1: seed: Key 'seed' has already been defined.`},
+		{"seed = 7", "seed = \"\xff\"", `x.toml:1:9: want UTF-8 text, have byte 0xff`},
+		{"seed = 7", "# " + strings.Repeat("é", 2100), `x.toml:1:1: want a line of at most 4096 bytes, have 4203`},
+		{"seed = 7", strings.Repeat("#\n", 40000), `x.toml: want at most 65536 bytes, have 80522`},
+	} {
+		text := strings.Replace(whole, c.from, c.to, 1)
+		if text == whole {
+			t.Fatalf("%q is not in the text", c.from)
+		}
+		_, err := builtin.Parse("x.toml", []byte(text))
+		if err == nil {
+			t.Errorf("%.200q: no error, want\n\t%s", c.to, c.want)
+		} else if err.Error() != c.want {
+			t.Errorf("%.200q:\nwant\t%s\nhave\t%s", c.to, c.want, err)
+		}
+	}
+}
+
+// TestGoldenErrors holds the report of files with many mistakes. They are made for: ten.toml, what a person sees who makes ten; types.toml, a wrong type for every kind
+// of value; missing.toml, a file with nothing in it; derived.toml, mistakes in a base and in what extends it; shapes.toml, what only shows once all else is right.
+func TestGoldenErrors(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.toml")
+	if len(files) == 0 {
+		t.Fatal("no files")
+	}
+	for _, file := range files {
+		_, err := builtin.Load(file)
+		if err == nil {
+			t.Errorf("%s: no error", file)
+			continue
+		}
+		var es Errors
+		if !errors.As(err, &es) {
+			t.Errorf("%s: %T", file, err)
+		}
+		if strings.HasSuffix(file, "ten.toml") && len(es) < 10 {
+			t.Errorf("%s: %d mistakes, want at least ten", file, len(es))
+		}
+		golden(t, strings.TrimSuffix(file, "toml")+"golden", filepath.ToSlash(err.Error())+"\n")
+	}
+}
+
+// golden compares have with the file, or writes it with -update.
+func golden(t *testing.T, file, have string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != have {
+		t.Errorf("%s (go test ./dsl -update rewrites it):\nwant\n%s\nhave\n%s", file, want, have)
+	}
+}
+
+func TestClassesAndLabels(t *testing.T) {
+	for set, want := range map[string]int{"cifar10": 10, "cifar100": 100, "synthetic": 10} {
+		if have := (&Spec{Data: Data{Set: set}}).Classes(); have != want {
+			t.Errorf("%s: %d classes, want %d", set, have, want)
+		}
+	}
+	for _, c := range []struct {
+		have Shake
+		want string
+	}{
+		{Shake{Forward: Shaken, Backward: Shaken, Level: Image}, "S-S-I"},
+		{Shake{Forward: Shaken, Backward: Keep, Level: Batch}, "S-K-B"},
+		{Shake{Forward: Even, Backward: Shaken, Level: Image}, "E-S-I"},
+		{Shake{Forward: Even, Backward: Even, Level: Image}, "E-E-B"},
+		{Shake{Forward: Shaken, Backward: M3, Level: Image}, "S-M3-I"},
+	} {
+		if have := c.have.Label(); have != c.want {
+			t.Errorf("%+v: %s, want %s", c.have, have, c.want)
+		}
+	}
+	if have := Mode(99).String(); have != "?" {
+		t.Errorf("unknown mode prints %q", have)
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	words := []string{"forward", "backward", "level", "range"}
+	for have, want := range map[string]string{
+		"bakward": "backward", "Backward": "backward", "backwrad": "backward", "lvl": "level", "leve": "level",
+		"xyz": "", "": "", "front": "", strings.Repeat("a", 1000): "",
+	} {
+		if want != "" {
+			want = `did you mean "` + want + `"?`
+		}
+		if got := didYouMean(have, words); got != want {
+			t.Errorf("%.20s: %s, want %s", have, got, want)
+		}
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	_, err := builtin.Load("26-2x32")
+	var nf *NotFoundError
+	if !errors.As(err, &nf) || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("%T %v", err, err)
+	}
+	if want := `26-2x32: want a file or a built-in network (26-2x32d, 26-2x64d, 26-2x96d, a, b, c, quick, resnext29) (did you mean "26-2x32d"?)`; err.Error() != want {
+		t.Errorf("want %s\nhave %s", want, err)
+	}
+	if builtin.Exists("26-2x32") || !builtin.Exists("26-2x32d") || !builtin.Exists("quick.toml") || builtin.Exists("testdata") || !builtin.Exists("testdata/ten.toml") {
+		t.Error("Exists is wrong")
+	}
+	if (&Loader{}).Exists("quick") || (&Loader{}).Names() != nil {
+		t.Error("a loader without built-in networks has one")
+	}
+	if _, err := builtin.Load("../nets/doc.txt"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("have %v", err)
+	}
+}

@@ -1,0 +1,152 @@
+package dsl
+
+import (
+	"encoding/json"
+	"math"
+)
+
+// object is a JSON object; encoding/json writes its keys in order.
+type object = map[string]any
+
+// Schema returns the JSON Schema (draft 7) of the language, for editors: taplo finds it by the line "#:schema PATH" at the top of a file. It says what each
+// key may be on its own; what concerns several keys, such as shapes that fit, only the parser knows.
+func Schema() []byte {
+	s := tableSchema(language, nil)
+	s["$schema"] = "http://json-schema.org/draft-07/schema#"
+	s["title"] = "shake"
+	s["description"] = "A multi-branch convolutional network and how to train it."
+	s["if"] = object{"not": object{"required": []string{"extends"}}}
+	then := object{}
+	var tables []string
+	for _, k := range language {
+		if k.kind == subtable {
+			tables = append(tables, k.name)
+			then[k.name] = object{"required": requiredNames(k.keys)}
+		}
+	}
+	s["then"] = object{"required": tables, "properties": then}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic(err) // the language is fixed: only a fault in its declaration can come here
+	}
+	return append(text, '\n')
+}
+
+func tableSchema(keys []key, required []string) object {
+	properties := object{}
+	for _, k := range keys {
+		properties[k.name] = k.schema()
+	}
+	s := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	return s
+}
+
+func (k key) schema() object {
+	var s object
+	switch k.kind {
+	case integer:
+		s = k.boundsSchema("integer")
+	case number:
+		s = k.boundsSchema("number")
+	case boolean:
+		s = object{"type": "boolean"}
+	case word:
+		s = object{"enum": k.words}
+	case text:
+		s = object{"type": "string"}
+		if k.name == "name" {
+			s["pattern"] = nameForm.String()
+		}
+	case numbers:
+		n := k.length()
+		s = object{"type": "array", "items": k.boundsSchema("number"), "minItems": n, "maxItems": n}
+	case kernel:
+		s = object{"type": "string", "pattern": kernelPattern("")}
+	case stride:
+		s = object{"anyOf": []any{object{"const": true}, k.boundsSchema("integer")}}
+	case layers:
+		s = object{"type": "array", "items": k.layerSchema()}
+	case subtables:
+		s = object{"type": "array", "items": tableSchema(k.keys, requiredNames(k.keys))}
+	case subtable:
+		s = tableSchema(k.keys, nil)
+	}
+	if k.least > 0 {
+		s["minItems"] = k.least
+	}
+	s["description"] = k.doc
+	if k.def != "" {
+		s["default"] = mustDecode(k.def).plain()
+	}
+	return s
+}
+
+func (k key) boundsSchema(kind string) object {
+	low, high := "minimum", "maximum"
+	if k.above {
+		low = "exclusiveMinimum"
+	}
+	if k.below {
+		high = "exclusiveMaximum"
+	}
+	s := object{"type": kind, low: k.min}
+	if !math.IsInf(k.max, 1) {
+		s[high] = k.max
+	}
+	return s
+}
+
+// layerSchema is what one layer of the list k may be.
+func (k key) layerSchema() object {
+	var words []string
+	var forms []any
+	for _, w := range k.words {
+		if w == "conv" {
+			forms = append(forms,
+				object{"type": "string", "pattern": kernelPattern("conv")},
+				tableSchema(convKeys, requiredNames(convKeys)))
+			continue
+		}
+		words = append(words, w)
+	}
+	return object{"anyOf": append([]any{object{"enum": words}}, forms...)}
+}
+
+// kernelPattern matches prefix and a kernel of 1 to 32 by 1 to 32.
+func kernelPattern(prefix string) string {
+	const side = "([1-9]|[12][0-9]|3[0-2])"
+	return "^" + prefix + side + "x" + side + "$"
+}
+
+func requiredNames(keys []key) []string {
+	var ns []string
+	for _, k := range keys {
+		if k.required() {
+			ns = append(ns, k.name)
+		}
+	}
+	return ns
+}
+
+// plain returns the value as encoding/json takes it.
+func (n *node) plain() any {
+	switch v := n.value.(type) {
+	case []*node:
+		list := []any{}
+		for _, e := range v {
+			list = append(list, e.plain())
+		}
+		return list
+	case table:
+		t := object{}
+		for k, e := range v {
+			t[k] = e.plain()
+		}
+		return t
+	default:
+		return v
+	}
+}
