@@ -18,11 +18,16 @@ void *sk_aligned(int64_t size) {
 
 void *sk_map(int64_t size) {
   void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) return NULL;
+  if (p == MAP_FAILED) {
+    fprintf(stderr, "cpu: out of memory mapping %lld bytes; use a smaller batch\n", (long long)size);
+    abort();
+  }
 #ifdef MADV_HUGEPAGE
   madvise(p, size, MADV_HUGEPAGE); // advice: a refusal costs speed only
 #endif
   return p;
 }
 
-void sk_unmap(void *p, int64_t size) { munmap(p, size); }
+void sk_unmap(void *p, int64_t size) {
+  if (p) munmap(p, size);
+}

@@ -18,14 +18,11 @@ type Arena struct {
 	pool Pool // of headers: never started
 }
 
-// NewArena makes an arena of floats float32. It panics if the system refuses the memory, as make does.
+// NewArena makes an arena of floats float32. It ends the process if the system refuses the memory, as make does.
 func NewArena(floats int64) *Arena {
 	a := &Arena{n: floats}
 	if floats > 0 {
 		a.base = C.sk_map(C.int64_t(4 * floats))
-		if a.base == nil {
-			panic(fmt.Sprintf("cpu: no memory for %d bytes of tensors; use a smaller batch", 4*floats))
-		}
 	}
 	return a
 }

@@ -1,1 +1,184 @@
-static const sk_conv_kernels SK_(conv) = {0};
+// conv.inc.h: the convolution kernels, compiled once per instruction set. Register tiles are sized by the registers there are; the order of
+// every sum is the same in all of them, so results depend on neither the tile nor the worker.
+
+// Blocks (SK_KB) by positions (SK_PX) of a gemm tile; input channels of a weight gradient tile (SK_CW).
+#if defined(SK_AVX512)
+#define SK_KB 2
+#define SK_PX 12
+#define SK_CW 8
+#elif defined(SK_AVX2) || defined(__aarch64__)
+#define SK_KB 1
+#define SK_PX 6
+#define SK_CW 6
+#else
+#define SK_KB 1
+#define SK_PX 3
+#define SK_CW 3
+#endif
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { STEP_CHANNELS = 9 * 16 }; // walked before the next positions: SK_WIDE blocks of weights of so many channels stay in L1
+
+// The heart: y[kb blocks][px positions] (+)= sum over steps and their channels of w * x.
+SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, int64_t yblock,
+                         int ypx, int load) {
+  vf a[SK_KB * STRIPS][SK_PX];
+  UNROLL for (int i = 0; i < kb * STRIPS; i++)
+    UNROLL for (int j = 0; j < px; j++)
+      a[i][j] = load ? vf_load(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W) : (vf){};
+  for (; steps; steps--, s++) {
+    const float *xs = x + s->x, *end = xs + s->nc;
+    for (; xs < end; xs++, w += wrow) {
+      vf wv[SK_KB * STRIPS];
+      UNROLL for (int i = 0; i < kb * STRIPS; i++) wv[i] = vf_load(w + i * SK_W);
+      UNROLL for (int j = 0; j < px; j++) {
+        vf b = vf_set(xs[j * SK_B]);
+        UNROLL for (int i = 0; i < kb * STRIPS; i++) a[i][j] += wv[i] * b;
+      }
+    }
+  }
+  UNROLL for (int i = 0; i < kb * STRIPS; i++)
+    UNROLL for (int j = 0; j < px; j++)
+      vf_store(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W, a[i][j]);
+}
+
+// acc[cw channels][kb blocks] (+)= sum over rows x cols positions of x * dy.
+SK_INLINE void weight_tile(const int kb, const int cw, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock,
+                           float *acc, int wrow, int load) {
+  vf a[SK_CW][SK_KB * STRIPS];
+  UNROLL for (int c = 0; c < cw; c++)
+    UNROLL for (int i = 0; i < kb * STRIPS; i++)
+      a[c][i] = load ? vf_load(acc + c * wrow + i * SK_W) : (vf){};
+  for (; rows; rows--, x += xrow, d += drow) {
+    const float *xp = x, *dp = d, *end = x + cols * SK_B;
+    for (; xp < end; xp += SK_B, dp += SK_B) {
+      vf dv[SK_KB * STRIPS];
+      UNROLL for (int i = 0; i < kb * STRIPS; i++) dv[i] = vf_load(dp + i / STRIPS * dblock + i % STRIPS * SK_W);
+      UNROLL for (int c = 0; c < cw; c++) {
+        vf b = vf_set(xp[c]);
+        UNROLL for (int i = 0; i < kb * STRIPS; i++) a[c][i] += dv[i] * b;
+      }
+    }
+  }
+  UNROLL for (int c = 0; c < cw; c++)
+    UNROLL for (int i = 0; i < kb * STRIPS; i++)
+      vf_store(acc + c * wrow + i * SK_W, a[c][i]);
+}
+
+// One function per tile size, smallest first.
+#define GEMM(kb, px)                                                                                                                       \
+  static void gemm_##kb##_##px(int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, int64_t yblock, int ypx,    \
+                               int load) {                                                                                                 \
+    gemm_tile(kb, px, steps, s, w, wrow, x, y, yblock, ypx, load);                                                                         \
+  }
+#define WEIGHT(kb, cw)                                                                                                                     \
+  static void weight_##kb##_##cw(int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc, \
+                                 int wrow, int load) {                                                                                     \
+    weight_tile(kb, cw, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);                                                            \
+  }
+typedef void gemm_fn(int, const sk_step *, const float *, int, const float *, float *, int64_t, int, int);
+typedef void weight_fn(int, int, const float *, int64_t, const float *, int64_t, int64_t, float *, int, int);
+
+GEMM(1, 1) GEMM(1, 2) GEMM(1, 3)
+WEIGHT(1, 1) WEIGHT(1, 2) WEIGHT(1, 3)
+#if SK_PX >= 6
+GEMM(1, 4) GEMM(1, 5) GEMM(1, 6)
+WEIGHT(1, 4) WEIGHT(1, 5) WEIGHT(1, 6)
+#endif
+#if SK_PX >= 12
+GEMM(1, 7) GEMM(1, 8) GEMM(1, 9) GEMM(1, 10) GEMM(1, 11) GEMM(1, 12)
+GEMM(2, 1) GEMM(2, 2) GEMM(2, 3) GEMM(2, 4) GEMM(2, 5) GEMM(2, 6) GEMM(2, 7) GEMM(2, 8) GEMM(2, 9) GEMM(2, 10) GEMM(2, 11) GEMM(2, 12)
+WEIGHT(1, 7) WEIGHT(1, 8)
+WEIGHT(2, 1) WEIGHT(2, 2) WEIGHT(2, 3) WEIGHT(2, 4) WEIGHT(2, 5) WEIGHT(2, 6) WEIGHT(2, 7) WEIGHT(2, 8)
+#endif
+
+static gemm_fn *const gemm_tiles[SK_KB][SK_PX] = {
+    {gemm_1_1, gemm_1_2, gemm_1_3,
+#if SK_PX >= 6
+     gemm_1_4, gemm_1_5, gemm_1_6,
+#endif
+#if SK_PX >= 12
+     gemm_1_7, gemm_1_8, gemm_1_9, gemm_1_10, gemm_1_11, gemm_1_12},
+    {gemm_2_1, gemm_2_2, gemm_2_3, gemm_2_4, gemm_2_5, gemm_2_6, gemm_2_7, gemm_2_8, gemm_2_9, gemm_2_10, gemm_2_11, gemm_2_12
+#endif
+    }};
+
+static weight_fn *const weight_tiles[SK_KB][SK_CW] = {
+    {weight_1_1, weight_1_2, weight_1_3,
+#if SK_PX >= 6
+     weight_1_4, weight_1_5, weight_1_6,
+#endif
+#if SK_PX >= 12
+     weight_1_7, weight_1_8},
+    {weight_2_1, weight_2_2, weight_2_3, weight_2_4, weight_2_5, weight_2_6, weight_2_7, weight_2_8
+#endif
+    }};
+
+// Part i of n nearly equal parts of len.
+SK_INLINE int cut(int len, int n, int i) { return (int)((int64_t)len * i / n); }
+
+static void gemm(const sk_run *run, const sk_step *steps, const float *w, const sk_walk *k) {
+  int tiles = (k->cols + SK_PX - 1) / SK_PX, wrow = run->nb * SK_B;
+  for (int b = 0; b < run->nb; b += SK_KB) {
+    int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
+    int s0 = 0;
+    do { // once even with no steps: zeros are written then
+      int s1 = s0;
+      for (int nc = 0; s1 < run->steps && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
+      const float *ws = s0 < run->steps ? w + steps[s0].w + b * SK_B : w;
+      for (int p = 0; p < k->rows; p++)
+        for (int t = 0; t < tiles; t++) {
+          int q = cut(k->cols, tiles, t), px = cut(k->cols, tiles, t + 1) - q;
+          gemm_tiles[kb - 1][px - 1](s1 - s0, steps + s0, ws, wrow, k->x + p * k->xrow + q * SK_B,
+                                     k->y + b * k->yblock + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, s0 > 0);
+        }
+      s0 = s1;
+    } while (s0 < run->steps);
+  }
+}
+
+enum { BAND_FLOATS = 4096 }; // of x and dy rows that one pass over the taps reads: they stay in L1
+
+// All taps of one input block over one band of rows of one image.
+static void weight_band(const sk_run *run, const sk_step *s, int taps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
+                        int64_t dblock, float *acc, int load) {
+  int wrow = run->nb * SK_B;
+  for (int b = 0; b < run->nb; b += SK_KB) {
+    int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
+    for (int t = 0; t < taps; t++) {
+      int cuts = (s[t].nc + SK_CW - 1) / SK_CW;
+      for (int i = 0; i < cuts; i++) {
+        int c = cut(s[t].nc, cuts, i), cw = cut(s[t].nc, cuts, i + 1) - c;
+        weight_tiles[kb - 1][cw - 1](rows, cols, x + s[t].x + c, xrow, d + b * dblock, drow, dblock, acc + s[t].w + c * wrow + b * SK_B, wrow, load);
+      }
+    }
+  }
+}
+
+static void weights(const sk_conv *c, const sk_run *run, const float *xs, const float *ds, int images, int first, float *acc) {
+  const sk_step *s = c->f.step + run->step0, *end = s + run->steps;
+  int64_t xrow = c->s.stride * c->xrow;
+  int band = BAND_FLOATS / (xrow + run->nb * c->drow);
+  if (band < 1) band = 1;
+  ds += run->b0 * c->dblock + c->dtop * c->drow + c->dleft * SK_B;
+  for (int taps; s < end; s += taps) {
+    for (taps = 1; s + taps < end && s[taps].in == s->in; taps++) {}
+    for (int i = 0; i < images; i++)
+      for (int p = 0; p < c->s.p; p += band) {
+        int rows = c->s.p - p < band ? c->s.p - p : band;
+        weight_band(run, s, taps, rows, c->s.q, xs + i * c->ximage + p * xrow, xrow, ds + i * c->dimage + p * c->drow, c->drow, c->dblock, acc,
+                    !first || i || p);
+      }
+  }
+}
+
+static void merge(float *slots, int64_t slot, int count, int64_t len) {
+  for (int64_t i = 0; i < len; i += SK_W) {
+    vf sum = vf_load(slots + i);
+    for (int s = 1; s < count; s++) sum += vf_load(slots + s * slot + i);
+    vf_store(slots + i, sum);
+  }
+}
+
+static const sk_conv_kernels SK_(conv) = {
+    .stage_view = stage_view, .stage_grads = stage_grads, .gemm = gemm, .weights = weights, .finish = finish, .merge = merge};

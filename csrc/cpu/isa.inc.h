@@ -4,6 +4,7 @@
 
 #include "read.inc.h"
 
+#include "stage.inc.h"
 #include "conv.inc.h"
 #include "elementwise.inc.h"
 

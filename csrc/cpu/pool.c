@@ -23,6 +23,7 @@ typedef struct {
 struct sk_pool {
   int workers;
   scratch *scratch; // [workers]
+  scratch shared;
   pthread_t *threads;
   struct start {
     sk_pool *pool;
@@ -132,7 +133,8 @@ void sk_pool_free(sk_pool *p) {
   atomic_store(&p->stop, 1);
   publish(p);
   for (int i = 1; i < p->workers; i++) pthread_join(p->threads[i], NULL);
-  for (int i = 0; i < p->workers; i++) free(p->scratch[i].p);
+  for (int i = 0; i < p->workers; i++) sk_unmap(p->scratch[i].p, p->scratch[i].bytes);
+  sk_unmap(p->shared.p, p->shared.bytes);
   pthread_cond_destroy(&p->wake);
   pthread_mutex_destroy(&p->lock);
   free(p->scratch);
@@ -165,13 +167,18 @@ void sk_parallel(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg)
   restore_denormals(csr);
 }
 
+static void grow(scratch *s, int64_t bytes) {
+  if (s->bytes >= bytes) return;
+  if (s->p) sk_unmap(s->p, s->bytes);
+  *s = (scratch){sk_map(bytes), bytes};
+}
+
 void sk_scratch_reserve(sk_pool *p, int64_t bytes) {
-  for (int i = 0; i < p->workers; i++) {
-    if (p->scratch[i].bytes >= bytes) continue;
-    free(p->scratch[i].p);
-    p->scratch[i].p = sk_aligned(bytes);
-    p->scratch[i].bytes = bytes;
-  }
+  for (int i = 0; i < p->workers; i++) grow(&p->scratch[i], bytes);
 }
 
 float *sk_scratch(sk_pool *p, int worker) { return p->scratch[worker].p; }
+
+void sk_shared_reserve(sk_pool *p, int64_t bytes) { grow(&p->shared, bytes); }
+
+float *sk_shared(sk_pool *p) { return p->shared.p; }

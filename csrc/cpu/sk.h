@@ -82,6 +82,9 @@ void sk_parallel(sk_pool *, int tasks, void (*fn)(void *arg, int task, int worke
 // At least `bytes` of 64-byte-aligned scratch of this worker, kept and grown between calls; reserve before running, from the caller only.
 void sk_scratch_reserve(sk_pool *, int64_t bytes);
 float *sk_scratch(sk_pool *, int worker);
+// The same, one piece for all workers: what tasks hand to the next dispatch of the same operation.
+void sk_shared_reserve(sk_pool *, int64_t bytes);
+float *sk_shared(sk_pool *);
 
 // elementwise, called by an op's task on image n right after it wrote it (all instruction sets: see dispatch.h)
 void sk_image_stats(const sk_stats *, const sk_tensor *, int n);

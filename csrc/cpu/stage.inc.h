@@ -1,0 +1,95 @@
+// stage.inc.h: images on their way into and out of a convolution: read through a view or a gradient into bordered scratch, and written back.
+
+static void zero(float *p, int64_t floats) { memset(p, 0, floats * sizeof *p); }
+
+SK_INLINE void stage_view_case(float *dst, const view_strip *v, int p, int step, int m, int norm, int relu) {
+  for (int i = 0; i < m; i++) vf_store(dst + i * SK_B, view_value(v, p + i * step, norm, relu));
+}
+
+// dst[i] = v[p + i*step], i < m, one strip
+static void stage_view_row(float *dst, const view_strip *v, int p, int step, int m) {
+  switch (v->norm * 2 + v->relu) {
+  case 0: stage_view_case(dst, v, p, step, m, 0, 0); break;
+  case 1: stage_view_case(dst, v, p, step, m, 0, 1); break;
+  case 2: stage_view_case(dst, v, p, step, m, 1, 0); break;
+  default: stage_view_case(dst, v, p, step, m, 1, 1); break;
+  }
+}
+
+static void stage_view_strip(const sk_conv *c, const view_strip *v, float *xs) {
+  int w = c->s.w, stride = c->s.stride;
+  for (int r = 0; r < c->xrows; r++) {
+    int i = r - c->top;
+    if (i < 0 || i >= c->s.h) continue;
+    float *row = xs + r * c->xrow;
+    for (int f = 0; f < stride; f++, row += c->xcols * SK_B) {
+      // Columns f, f+stride, ... of the bordered row; u0 .. u1-1 of them lie inside the image.
+      int u0 = c->left > f ? (c->left - f + stride - 1) / stride : 0, u1 = w + c->left > f ? (w - 1 + c->left - f) / stride + 1 : 0;
+      if (u1 > c->xcols) u1 = c->xcols;
+      if (u0 < u1) stage_view_row(row + u0 * SK_B, v, i * w + u0 * stride + f - c->left, stride, u1 - u0);
+    }
+  }
+}
+
+static void stage_view(const sk_conv *c, const sk_view *x, const sk_batch *b, int n, float *xs) {
+  zero(xs, c->ximage);
+  for (int s = 0; s < c->xb * STRIPS; s++) {
+    view_strip v = view_at(x, b, n, s);
+    stage_view_strip(c, &v, xs + s / STRIPS * c->xblock + s % STRIPS * SK_W);
+  }
+}
+
+SK_INLINE void stage_grad_case(float *dst, const grad_strip *g, int p, int m, int mask, int relu, int norm) {
+  for (int i = 0; i < m; i++) {
+    vf d = g->ca * grad_masked(g, p + i, mask, relu);
+    if (norm) d += g->cb * vf_load(g->y + (int64_t)(p + i) * SK_B) + g->cc;
+    vf_store(dst + i * SK_B, d);
+  }
+}
+
+// dst[i] = dy[p + i], i < m, one strip
+static void stage_grad_row(float *dst, const grad_strip *g, int p, int m) {
+  switch ((g->mask != NULL) * 4 + g->relu * 2 + g->norm) {
+  case 0: stage_grad_case(dst, g, p, m, 0, 0, 0); break;
+  case 1: stage_grad_case(dst, g, p, m, 0, 0, 1); break;
+  case 2: stage_grad_case(dst, g, p, m, 0, 1, 0); break;
+  case 3: stage_grad_case(dst, g, p, m, 0, 1, 1); break;
+  case 4: stage_grad_case(dst, g, p, m, 1, 0, 0); break;
+  case 5: stage_grad_case(dst, g, p, m, 1, 0, 1); break;
+  case 6: stage_grad_case(dst, g, p, m, 1, 1, 0); break;
+  default: stage_grad_case(dst, g, p, m, 1, 1, 1); break;
+  }
+}
+
+static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_batch *b, int n, float *ds) {
+  zero(ds, c->dimage);
+  ds += c->dtop * c->drow + c->dleft * SK_B;
+  for (const sk_grad *d = dy; d < dy + ndy; ds += d->cb * c->dblock, d++)
+    for (int s = 0; s < d->cb * STRIPS; s++) {
+      grad_strip g = grad_at(d, b, n, s);
+      float *dst = ds + s / STRIPS * c->dblock + s % STRIPS * SK_W;
+      for (int r = 0; r < c->s.p; r++) stage_grad_row(dst + r * c->drow, &g, r * c->s.q, c->s.q);
+    }
+}
+
+static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, const sk_batch *b, int n, int b0, int nb, const float *raw) {
+  int hw = c->s.h * c->s.w;
+  for (int s = 0; s < nb * STRIPS; s++) {
+    float *dst = strip_of(dx->g, n, dx->cb0 + b0, s);
+    const float *src = raw + s / STRIPS * (int64_t)hw * SK_B + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
+    grad_strip residual;
+    if (dx->residual) residual = grad_at(dx->residual, b, n, b0 * STRIPS + s);
+    for (int p = 0; p < hw; p += RUN) {
+      int m = hw - p < RUN ? hw - p : RUN;
+      vf out[RUN];
+      for (int i = 0; i < m; i++) {
+        const int64_t at = (int64_t)(p + i) * SK_B;
+        out[i] = vf_load(src + at);
+        if (dx->relu) out[i] = vf_where_pos(vf_load(mask + at), out[i]);
+        if (dx->accumulate) out[i] += vf_load(dst + at);
+      }
+      if (dx->residual) grad_add(out, &residual, p, m);
+      for (int i = 0; i < m; i++) vf_store(dst + (int64_t)(p + i) * SK_B, out[i]);
+    }
+  }
+}
