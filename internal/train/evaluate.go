@@ -3,9 +3,13 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // Evaluation is the result of Evaluate. TestError is in per cent.
@@ -17,13 +21,86 @@ type Evaluation struct {
 }
 
 // Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and runs every image of test with
-// running statistics and even coefficients. Errors are those of Run, *WeightsError above all.
+// running statistics and even coefficients. Errors are those of Run, *WeightsError above all, and ctx's when it ends.
 func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) (*Evaluation, error) {
-	return nil, errors.ErrUnsupported
+	if test == nil || test.N == 0 {
+		return nil, errors.New("train: no test images")
+	}
+	_, p, err := compile(spec, b, nil, test)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	left, err := loadWeights(p, weights)
+	if err != nil {
+		return nil, err
+	}
+	if left > 0 {
+		return nil, &WeightsError{File: weights, Missing: []string{"the running statistics of its batch norms, without which it cannot be tested"}}
+	}
+	s, err := evaluate(ctx, p, test.N, spec.Train.Batch, func() error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return &Evaluation{TestError: s.percent(), TestLoss: s.meanLoss(), Errors: s.Errors, Images: s.Images}, nil
 }
 
-// Export writes the weights of a fresh network, drawn with seed, to file: spec's parameters and BN running statistics by their PyTorch names, F32.
-func Export(spec *dsl.Spec, seed uint64, file string) error { return errors.ErrUnsupported }
+// loadWeights sets what the safetensors file has: parameters, and running statistics and momentum if they are there. It returns
+// how many running statistics are not.
+func loadWeights(p engine.Program, file string) (left int, err error) {
+	ts, _, err := readTensors(file)
+	if err != nil {
+		return 0, fmt.Errorf("reading weights: %w", err)
+	}
+	state, err := p.State()
+	if err != nil {
+		return 0, fmt.Errorf("reading the program's state: %w", err)
+	}
+	set, left, err := fit(file, ts, state, false)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.SetState(set); err != nil {
+		return 0, fmt.Errorf("setting weights from %s: %w", file, err)
+	}
+	return left, nil
+}
 
-// ExportRun copies the weights of the run in dir (its newest whole checkpoint) to file.
-func ExportRun(dir, file string) error { return errors.ErrUnsupported }
+// Export writes the weights of a fresh network, drawn with seed, to file: spec's parameters and BN running statistics (mean 0, variance 1) by
+// their PyTorch names, F32. It needs no backend.
+func Export(spec *dsl.Spec, seed uint64, file string) error {
+	g, err := graph.Build(spec)
+	if err != nil {
+		return err
+	}
+	state := engine.InitTensors(g, seed)
+	for _, op := range g.Ops {
+		norm, ok := op.(*graph.Norm)
+		if !ok {
+			continue
+		}
+		for _, part := range norm.Parts {
+			mean, variance := make([]float32, part.C), make([]float32, part.C)
+			for i := range variance {
+				variance[i] = 1
+			}
+			name := replica0Prefix + part.Name
+			state = append(state, engine.Tensor{Name: name + ".running_mean", Shape: []int{part.C}, F32: mean},
+				engine.Tensor{Name: name + ".running_var", Shape: []int{part.C}, F32: variance})
+		}
+	}
+	return writeWeights(store{}, file, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
+}
+
+// ExportRun copies the weights of the run in dir, which may be going on, to file after checking that they are whole.
+func ExportRun(dir, file string) error {
+	from := filepath.Join(dir, WeightsFile)
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("reading the run's weights: %w", err)
+	}
+	if _, _, err := decodeTensors(append([]byte(nil), b...)); err != nil {
+		return &Corrupt{File: from, Detail: err.Error(), Remedy: "resume the run for another step to write it again"}
+	}
+	return store{}.writeBytes(file, b)
+}

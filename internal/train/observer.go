@@ -25,7 +25,7 @@ type Decisions struct {
 	Epochs        int
 	StepsPerEpoch int
 	MaxSteps      int // 0: none
-	Parameters    int
+	Parameters    int64
 	MemoryBytes   int64 // what the program and the data set hold
 	FreeBytes     int64 // memory available on the machine when the run began; 0: unknown
 	TrainImages   int

@@ -3,9 +3,16 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
 
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // Options say what to run and where.
@@ -20,13 +27,341 @@ type Options struct {
 	Weights  string         // safetensors file to start from instead of a fresh draw
 	Version  string         // of the program, for the record
 	Observer Observer       // nil: none
+
+	wrap func(file string, w io.Writer) io.Writer // see store
 }
 
 // Run trains to the end of the recipe, to Spec.Train.MaxSteps, to divergence or to the end of ctx, whichever comes first.
-// A run that had already finished is reported and left alone.
+// A run that had already finished is reported and left alone. Run keeps its goroutine on one thread, as devices want.
 //
 // Errors: *Diverged (with a Summary), ErrInterrupted after a checkpoint because ctx ended, *Locked, *Exists, *NoRun, *Mismatch, *Corrupt,
 // *WeightsError, *DiskFull, and whatever the backend returns.
 func Run(ctx context.Context, o Options) (*Summary, error) {
-	return nil, errors.ErrUnsupported
+	if o.Train == nil || o.Train.N == 0 {
+		return nil, errors.New("train: no training images")
+	}
+	if o.Test != nil && o.Test.N == 0 {
+		o.Test = nil
+	}
+	if o.Weights != "" {
+		if o.Resume {
+			return nil, errors.New("train: a resumed run has weights of its own: leave --weights out")
+		}
+		var err error
+		if o.Weights, err = filepath.Abs(o.Weights); err != nil {
+			return nil, err
+		}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	d, err := openDir(o.Dir, o.Resume, store{o.wrap})
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	logFile, err := os.OpenFile(d.path(LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, writing(d.path(LogFile), err)
+	}
+	defer logFile.Close()
+
+	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: d.store, dir: d.path(StateDir)}, began: time.Now()}
+	defer r.close()
+	var done bool
+	if o.Resume {
+		done, err = r.resume()
+	} else {
+		err = r.create()
+	}
+	if err != nil {
+		r.obs.(*logger).printf("stopped: %v", err)
+		return nil, err
+	}
+	if !done {
+		if err = r.loop(ctx); err == nil {
+			err = r.finish()
+		}
+		var div *Diverged
+		if err != nil && !errors.As(err, &div) {
+			r.obs.(*logger).printf("stopped: %v", err)
+			return nil, err
+		}
+	}
+	s := r.summary()
+	r.obs.End(*s)
+	if s.Diverged != nil {
+		return s, &Diverged{*s.Diverged}
+	}
+	return s, nil
+}
+
+// run is a run at work.
+type run struct {
+	o    Options
+	spec *dsl.Spec
+	obs  Observer
+	dir  *rundir
+	ck   checkpoints
+	rec  *Record
+	prog engine.Program
+
+	k       counters
+	epochs  []EpochRecord // every epoch line of metrics.jsonl
+	metrics *journal
+	events  *journal
+
+	perEpoch int  // steps
+	steps    int  // that the run will have
+	stepwise bool // the loop adds metrics, not the device
+
+	began     time.Time     // of this process
+	before    float64       // seconds of the processes before
+	trained   int           // images, by this process
+	training  time.Duration // that took
+	epochFrom time.Time     // when this process began the epoch at hand
+	evalTime  time.Duration // of the last evaluation
+	reported  time.Time     // last Progress
+	plotted   time.Time     // last curves
+	lr        float64       // of the last step
+}
+
+func (r *run) close() {
+	if r.prog != nil {
+		r.prog.Close()
+	}
+	for _, j := range []*journal{r.metrics, r.events} {
+		if j != nil {
+			j.Close()
+		}
+	}
+}
+
+// plan computes how long the run is.
+func (r *run) plan() {
+	t := r.spec.Train
+	r.perEpoch = (r.o.Train.N + t.Batch - 1) / t.Batch
+	r.steps = t.Epochs * r.perEpoch
+	if t.MaxSteps > 0 {
+		r.steps = min(r.steps, t.MaxSteps)
+	}
+}
+
+// compile makes the program, gives it the data, and fills in the record.
+func (r *run) compile() (*graph.Graph, error) {
+	g, p, err := compile(r.spec, r.o.Backend, r.o.Train, r.o.Test)
+	if err != nil {
+		return nil, err
+	}
+	r.prog = p
+	r.plan()
+	info := p.Info()
+	r.rec.Device, r.rec.Detail, r.rec.Workers = info.Device, info.Detail, info.Workers
+	r.rec.platform(r.o.Version)
+	return g, nil
+}
+
+// compile makes a program of spec's network on backend b with its data loaded. The caller closes it.
+func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*graph.Graph, engine.Program, error) {
+	g, err := graph.Build(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := spec.Train
+	c := engine.Config{
+		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
+		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
+	}
+	if spec.Data.Augment {
+		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
+	}
+	p, err := b.Compile(g, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("compiling %s for %s: %w", spec.Name, b.Name(), err)
+	}
+	if err := p.Load(train, test); err != nil {
+		p.Close()
+		return nil, nil, fmt.Errorf("loading the data set: %w", err)
+	}
+	return g, p, nil
+}
+
+// create begins a new run.
+func (r *run) create() error {
+	r.rec = &Record{
+		Name: r.spec.Name, Status: Starting, Seed: r.spec.Seed, Weights: r.o.Weights, Data: r.o.DataNote,
+		TrainData: fingerprint(r.o.Train), TestData: fingerprint(r.o.Test), Started: r.began.Truncate(time.Second),
+	}
+	g, err := r.compile()
+	if err != nil {
+		return err
+	}
+	for _, p := range g.Params {
+		r.rec.Parameters += p.Elements()
+	}
+	if err := r.initialize(g); err != nil {
+		return err
+	}
+	// config.toml makes the directory a run that can be resumed, so what resuming needs comes before it.
+	if err := r.dir.writeRecord(r.rec); err != nil {
+		return err
+	}
+	if err := r.dir.store.writeBytes(r.dir.path(ConfigFile), r.spec.TOML()); err != nil {
+		return err
+	}
+	return r.begin()
+}
+
+// initialize sets fresh or given weights.
+func (r *run) initialize(g *graph.Graph) error {
+	if err := r.prog.SetState(engine.InitTensors(g, r.spec.Seed)); err != nil {
+		return fmt.Errorf("setting initial weights: %w", err)
+	}
+	if r.rec.Weights == "" {
+		return nil
+	}
+	left, err := loadWeights(r.prog, r.rec.Weights)
+	if left > 0 {
+		r.obs.Notice(fmt.Sprintf("%s has no running statistics for %d tensors: they start from their defaults", r.rec.Weights, left))
+	}
+	return err
+}
+
+// begin opens the journals of a run at step 0 and writes its first checkpoint.
+func (r *run) begin() error {
+	if err := r.openJournals(); err != nil {
+		return err
+	}
+	r.start(false)
+	return r.save(r.mark())
+}
+
+// resume goes on from the newest whole checkpoint. done means that there is nothing to do.
+func (r *run) resume() (done bool, err error) {
+	if r.rec, err = ReadRecord(r.dir.dir); err != nil {
+		return false, err
+	}
+	if err := r.dir.sameConfig(r.spec); err != nil {
+		return false, err
+	}
+	if r.rec.Name != r.spec.Name { // it is read from a file called config.toml
+		named := *r.spec
+		named.Name = r.rec.Name
+		r.spec = &named
+	}
+	if err := r.sameData(); err != nil {
+		return false, err
+	}
+	r.plan()
+	r.before = r.rec.Seconds
+	if r.rec.Status == DivergedRun || r.rec.Status == Finished && r.rec.Steps >= r.steps {
+		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")
+		r.k.Step, r.k.Epochs = r.rec.Steps, r.rec.Epochs
+		r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
+		return true, err
+	}
+	device, detail := r.rec.Device, r.rec.Detail
+	g, err := r.compile()
+	if err != nil {
+		return false, err
+	}
+	if r.rec.Device != device || r.rec.Detail != detail {
+		r.obs.Notice(fmt.Sprintf("the run began on %s (%s): on %s (%s) it goes on the same but for rounding", device, detail, r.rec.Device, r.rec.Detail))
+	}
+	k, state, damaged, err := r.ck.load()
+	if errors.Is(err, errNoCheckpoint) && r.rec.Status == Starting {
+		if err := r.initialize(g); err != nil {
+			return false, err
+		}
+		return false, r.begin()
+	}
+	if errors.Is(err, errNoCheckpoint) {
+		err = &Corrupt{File: r.ck.dir, Detail: "the checkpoints are gone", Remedy: "restore them, or start a new run with --weights " + r.dir.path(WeightsFile)}
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, c := range damaged {
+		r.obs.Notice(fmt.Sprintf("checkpoint %s is damaged (%s): going on from the one before it, %s", filepath.Base(c.File), c.Detail, filepath.Base(r.ck.last)))
+	}
+	if err := r.restore(k, state); err != nil {
+		return false, err
+	}
+	r.start(true)
+	return false, nil
+}
+
+// restore puts the run where a checkpoint left it.
+func (r *run) restore(k counters, state []engine.Tensor) error {
+	have, err := r.prog.State()
+	if err != nil {
+		return fmt.Errorf("reading the program's state: %w", err)
+	}
+	set, _, err := fit(r.ck.last, state, have, true)
+	if err != nil {
+		return err
+	}
+	if err := r.prog.SetState(set); err != nil {
+		return fmt.Errorf("restoring %s: %w", r.ck.last, err)
+	}
+	r.k = k
+	r.rec.Status = Running
+	if err := r.openJournals(); err != nil {
+		return err
+	}
+	r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
+	return err
+}
+
+// sameData refuses to go on with other images.
+func (r *run) sameData() error {
+	var keys []string
+	if fingerprint(r.o.Train) != r.rec.TrainData {
+		keys = append(keys, "the training images are not those the run began with ("+r.rec.Data+")")
+	}
+	if fingerprint(r.o.Test) != r.rec.TestData {
+		keys = append(keys, "the test images are not those the run began with ("+r.rec.Data+")")
+	}
+	if keys != nil {
+		return &Mismatch{Dir: r.dir.dir, Keys: keys}
+	}
+	return nil
+}
+
+// openJournals opens metrics.jsonl and the event file at the lengths the counters say.
+func (r *run) openJournals() error {
+	var short bool
+	var err error
+	if r.metrics, short, err = openJournal(r.dir.store, r.dir.path(MetricsFile), r.k.MetricsBytes); err != nil {
+		return err
+	}
+	if short {
+		r.obs.Notice(MetricsFile + " is shorter than the checkpoint says: lines are missing from it")
+	}
+	name := r.dir.path(fmt.Sprintf("events.out.tfevents.%d.shake", r.rec.Started.Unix()))
+	if old, _ := filepath.Glob(r.dir.path(eventsGlob)); len(old) > 0 {
+		name = old[0]
+	}
+	if r.events, _, err = openJournal(r.dir.store, name, r.k.EventsBytes); err != nil {
+		return err
+	}
+	if r.events.size == 0 {
+		return r.events.append(eventHeader(r.began))
+	}
+	return nil
+}
+
+func (r *run) start(resumed bool) {
+	t := r.spec.Train
+	info := r.prog.Info()
+	d := Decisions{
+		Name: r.spec.Name, Dir: r.dir.dir, Device: info.Device, Detail: info.Detail, Workers: info.Workers, Seed: r.spec.Seed,
+		Replicas: t.Replicas, Batch: t.Batch, Epochs: t.Epochs, StepsPerEpoch: r.perEpoch, MaxSteps: t.MaxSteps, Parameters: r.rec.Parameters,
+		MemoryBytes: info.Memory + int64(len(r.o.Train.Pix)), FreeBytes: availableMemory(), TrainImages: r.o.Train.N,
+		Data: r.rec.Data, Weights: r.rec.Weights, Version: r.o.Version, Resumed: resumed, Epoch: r.k.Epochs, Step: r.k.Step,
+	}
+	if r.o.Test != nil {
+		d.TestImages = r.o.Test.N
+		d.MemoryBytes += int64(len(r.o.Test.Pix))
+	}
+	r.obs.Start(d)
 }

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Result is what the block at the end of a run says. Errors are in per cent; NaN-free figures are the caller's care.
+type Result struct {
+	Name         string
+	TrainError   float64
+	TestError    float64
+	TestLoss     float64
+	TestImages   int // 0: there was no test set
+	Epochs       int // whole epochs done
+	Steps        int
+	Seconds      float64
+	ImagesPerSec float64 // 0: nothing was trained
+	Diverged     string  // "diverged at ...", or ""
+	Dir          string
+	Weights      string
+	Curves       []string
+}
+
+// Figure is a published test error to set beside the result: Label says whose row ("26 2x32d S-S-I, 1800 epochs, mean of 3"),
+// Table where it stands ("Table 1").
+type Figure struct {
+	Label string
+	Table string
+	Error float64
+}
+
+// Summary writes the block: the last epoch's error, the paper's figure where there is one, and where everything lies.
+func Summary(w io.Writer, r Result, paper *Figure) error {
+	var b strings.Builder
+	row := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-12s"+format+"\n", append([]any{key}, args...)...)
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.Name)
+	if r.Diverged != "" {
+		row("result", "%s", r.Diverged)
+	}
+	switch {
+	case r.TestImages > 0:
+		row("test error", "%.2f%% of %s images, last epoch (loss %.4f)", r.TestError, Count(int64(r.TestImages)), r.TestLoss)
+	case r.Diverged == "":
+		row("test error", "no test set")
+	}
+	if paper != nil {
+		row("paper", "%.2f%%  %s: %s", paper.Error, paper.Table, paper.Label)
+	}
+	if r.Epochs > 0 || r.TestImages > 0 {
+		row("train error", "%.2f%%", r.TrainError)
+	}
+	speed := ""
+	if r.ImagesPerSec > 0 {
+		speed = fmt.Sprintf(", %.0f img/s", r.ImagesPerSec)
+		if r.ImagesPerSec < 10 {
+			speed = fmt.Sprintf(", %.1f img/s", r.ImagesPerSec)
+		}
+	}
+	row("trained", "%d epochs, %s steps in %s%s", r.Epochs, Count(int64(r.Steps)), Duration(r.Seconds), speed)
+	row("run", "%s", r.Dir)
+	if r.Weights != "" {
+		row("weights", "%s", r.Weights)
+	}
+	if len(r.Curves) > 0 {
+		row("curves", "%s", strings.Join(r.Curves, ", "))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Duration writes seconds as a person says them: 42 s, 3 m 20 s, 5 h 12 m, 2 d 3 h.
+func Duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case h >= 24:
+		return fmt.Sprintf("%d d %d h", h/24, h%24)
+	case h > 0:
+		return fmt.Sprintf("%d h %d m", h, m)
+	case m > 0:
+		return fmt.Sprintf("%d m %d s", m, s)
+	}
+	return fmt.Sprintf("%d s", s)
+}

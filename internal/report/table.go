@@ -1,0 +1,143 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// Table is rows of values under named columns.
+type Table struct {
+	Columns []Column
+	Rows    [][]any // as many values as columns; nil is empty
+}
+
+// Column is a heading, the key of its values in JSON, and the verb they are printed with.
+type Column struct {
+	Title string
+	Key   string
+	Verb  string // of fmt; "" is %v
+	Right bool   // aligned right, as numbers want
+}
+
+// Text writes the table with aligned columns, two spaces apart, under its headings. A row shorter than the columns leaves the rest empty.
+func (t *Table) Text(w io.Writer) error {
+	cells := make([][]string, 0, len(t.Rows)+1)
+	var head []string
+	for _, c := range t.Columns {
+		head = append(head, c.Title)
+	}
+	cells = append(cells, head)
+	for _, r := range t.Rows {
+		row := make([]string, len(t.Columns))
+		for i := range min(len(r), len(t.Columns)) {
+			row[i] = t.Columns[i].text(r[i])
+		}
+		cells = append(cells, row)
+	}
+	width := make([]int, len(t.Columns))
+	for _, row := range cells {
+		for i, s := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(s))
+		}
+	}
+	var b strings.Builder
+	for _, row := range cells {
+		var l strings.Builder
+		for i, s := range row {
+			if i > 0 {
+				l.WriteString("  ")
+			}
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(s))
+			if t.Columns[i].Right {
+				l.WriteString(pad + s)
+			} else {
+				l.WriteString(s + pad)
+			}
+		}
+		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c Column) text(v any) string {
+	if v == nil {
+		return ""
+	}
+	if c.Verb == "" {
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf(c.Verb, v)
+}
+
+// JSON writes the table as an array of objects, one a row, with the columns' keys in their order. Columns without a key are left out; numbers that are not finite are null.
+func (t *Table) JSON(w io.Writer) error {
+	var b bytes.Buffer
+	b.WriteString("[")
+	for i, r := range t.Rows {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n  {")
+		first := true
+		for j, c := range t.Columns {
+			if c.Key == "" {
+				continue
+			}
+			if !first {
+				b.WriteString(", ")
+			}
+			first = false
+			var v any
+			if j < len(r) {
+				v = r[j]
+			}
+			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+				v = nil
+			}
+			value, err := json.Marshal(v)
+			if err != nil {
+				return fmt.Errorf("row %d, %s: %w", i, c.Key, err)
+			}
+			key, err := json.Marshal(c.Key)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%s: %s", key, value)
+		}
+		b.WriteString("}")
+	}
+	b.WriteString("\n]\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Count writes a number with its thousands apart: 2,923,162.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// Bytes writes a size in powers of 1024 with one decimal: 1.5 GiB.
+func Bytes(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n)/1024, 0
+	for f >= 1024 && unit < 4 {
+		f, unit = f/1024, unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", f, "KMGTP"[unit])
+}

@@ -1,0 +1,264 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"shake/internal/engine"
+)
+
+// loop trains from where the counters stand to the end of the run. Every way out leaves a checkpoint no older than the last one due.
+func (r *run) loop(ctx context.Context) error {
+	// A run that stopped within an epoch still owes the evaluation of it.
+	for r.k.Epochs < r.spec.Train.Epochs && (r.k.Step < r.steps || r.k.Epoch.Images > 0) {
+		r.epochFrom = time.Now()
+		if err := r.train(ctx); err != nil {
+			return err
+		}
+		rec, err := r.evaluate(ctx)
+		if err != nil {
+			return err
+		}
+		if r.k.Step < (r.k.Epochs+1)*r.perEpoch {
+			return r.stopWithin(rec)
+		}
+		if err := r.closeEpoch(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// train runs the rest of an epoch's steps and leaves its sums in the counters.
+//
+// While an epoch is trained in one piece the device adds its metrics and they are read now and then. After a resume within an
+// epoch the loop adds to the checkpoint's sums step by step, which is the same additions in the same order. So it does for lines of single steps.
+func (r *run) train(ctx context.Context) error {
+	t := r.spec.Train
+	end := min((r.k.Epochs+1)*r.perEpoch, r.steps)
+	r.stepwise = r.k.Epoch.Images > 0 || t.LogSteps > 0
+	if _, err := r.prog.Metrics(true); err != nil {
+		return fmt.Errorf("reading metrics: %w", err)
+	}
+	order := r.order()
+	from, images := time.Now(), r.trained
+	training := r.training
+	for r.k.Step < end {
+		if ctx.Err() != nil {
+			return r.interrupt()
+		}
+		lo := r.k.Step % r.perEpoch * t.Batch
+		batch := order[lo:min(lo+t.Batch, len(order))]
+		r.lr = engine.LR(t, r.k.Step, r.perEpoch)
+		if err := r.prog.Step(engine.Step{Iteration: uint32(r.k.Step), Index: batch, LR: r.lr}); err != nil {
+			return fmt.Errorf("training step %d: %w", r.k.Step+1, err)
+		}
+		r.k.Step++
+		r.trained = r.trained + len(batch)
+		if err := r.afterStep(); err != nil {
+			return err
+		}
+		if c := t.CheckpointSteps; c > 0 && r.k.Step%c == 0 && r.k.Step < end {
+			if err := r.collect(); err != nil {
+				return err
+			}
+			if err := r.save(r.mark()); err != nil {
+				return err
+			}
+		}
+		r.training = training + time.Since(from)
+		if err := r.progress(false); err != nil {
+			return err
+		}
+	}
+	err := r.collect()
+	if r.trained > images {
+		r.training = training + time.Since(from)
+	}
+	return err
+}
+
+// order is the order in which the epoch at hand visits the training images.
+func (r *run) order() []int32 {
+	if r.spec.Data.Shuffle {
+		return engine.Permutation(r.spec.Seed, uint32(r.k.Epochs+1), r.o.Train.N)
+	}
+	order := make([]int32, r.o.Train.N)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	return order
+}
+
+// afterStep adds the metrics of the step just made, if the loop does that, and writes its line.
+func (r *run) afterStep() error {
+	if !r.stepwise {
+		return nil
+	}
+	m, err := r.prog.Metrics(true)
+	if err != nil {
+		return fmt.Errorf("reading metrics: %w", err)
+	}
+	if err := r.sound(m); err != nil {
+		return err
+	}
+	r.k.Epoch.add(m)
+	n := r.spec.Train.LogSteps
+	if n == 0 {
+		return nil
+	}
+	r.k.Window.add(m)
+	if r.k.Step%n != 0 {
+		return nil
+	}
+	w := r.k.Window
+	r.k.Window = sums{}
+	rec := StepRecord{Step: r.k.Step, Epoch: r.k.Epochs + 1, Loss: w.meanLoss(), LR: r.lr, Errors: w.Errors, Images: w.Images}
+	if err := r.write(rec, rec.Step, stepScalars(rec)); err != nil {
+		return err
+	}
+	r.obs.Step(rec)
+	return nil
+}
+
+// collect waits for the device and leaves the epoch's sums so far in the counters.
+func (r *run) collect() error {
+	if r.stepwise {
+		return nil
+	}
+	m, err := r.prog.Metrics(false)
+	if err != nil {
+		return fmt.Errorf("reading metrics: %w", err)
+	}
+	if err := r.sound(m); err != nil {
+		return err
+	}
+	r.k.Epoch = sums{}
+	r.k.Epoch.add(m)
+	return nil
+}
+
+// sound ends the run if the loss of a step was not finite.
+func (r *run) sound(m engine.Metrics) error {
+	bad := m.BadStep
+	if bad < 0 && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
+		bad = int64(r.k.Step - 1) // every step was finite and their sum is not
+	}
+	if bad < 0 {
+		return nil
+	}
+	d := Divergence{Epoch: int(bad)/r.perEpoch + 1, Iteration: int(bad)%r.perEpoch + 1, Step: int(bad) + 1}
+	if err := r.write(divergedLine{"diverged", d}, d.Step, nil); err != nil {
+		return err
+	}
+	if err := r.metrics.sync(); err != nil {
+		return err
+	}
+	r.rec.Status, r.rec.Diverged = DivergedRun, &d
+	if err := r.record(); err != nil {
+		return err
+	}
+	r.plot(true)
+	return &Diverged{d}
+}
+
+// evaluate runs the test set and returns the record of the epoch at hand.
+func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
+	rec := EpochRecord{Epoch: r.k.Epochs + 1, Step: r.k.Step, TrainLoss: r.k.Epoch.meanLoss(), TrainError: r.k.Epoch.percent()}
+	rec.LR = engine.LR(r.spec.Train, r.k.Step-1, r.perEpoch)
+	if r.o.Test != nil {
+		from := time.Now()
+		s, err := evaluate(ctx, r.prog, r.o.Test.N, r.spec.Train.Batch, func() error { return r.progress(true) })
+		if ctx.Err() != nil {
+			return rec, r.interrupt()
+		}
+		if err != nil {
+			return rec, err
+		}
+		r.evalTime = time.Since(from)
+		rec.TestLoss, rec.TestError, rec.TestImages = s.meanLoss(), s.percent(), s.Images
+	}
+	rec.Seconds = time.Since(r.epochFrom)
+	return rec, nil
+}
+
+// evaluate runs n test images in batches and calls tick before each. It stops early, with ctx's error, when ctx ends.
+func evaluate(ctx context.Context, p engine.Program, n, batch int, tick func() error) (sums, error) {
+	var s sums
+	for lo := 0; lo < n; lo += batch {
+		if err := ctx.Err(); err != nil {
+			return s, err
+		}
+		if err := tick(); err != nil {
+			return s, err
+		}
+		m, err := p.Eval(lo, min(lo+batch, n))
+		if err != nil {
+			return s, fmt.Errorf("evaluating test images from %d on: %w", lo, err)
+		}
+		s.add(m)
+	}
+	return s, nil
+}
+
+// closeEpoch writes the line of a whole epoch, and a checkpoint if one is due.
+func (r *run) closeEpoch(rec EpochRecord) error {
+	r.k.Epochs++
+	r.k.Epoch = sums{}
+	if err := r.epochLine(rec); err != nil {
+		return err
+	}
+	last := r.k.Epochs == r.spec.Train.Epochs || r.k.Step >= r.steps
+	if every := max(r.spec.Train.CheckpointEvery, 1); r.k.Epochs%every == 0 || last {
+		return r.save(r.mark())
+	}
+	return r.metrics.sync()
+}
+
+// stopWithin ends a run whose train.max_steps fell within an epoch. The line it writes is not counted in the checkpoint: with a
+// larger max_steps the run goes on as if it had never stopped.
+func (r *run) stopWithin(rec EpochRecord) error {
+	counted := r.mark()
+	if err := r.epochLine(rec); err != nil {
+		return err
+	}
+	return r.save(counted)
+}
+
+func (r *run) epochLine(rec EpochRecord) error {
+	if err := r.write(rec, rec.Step, epochScalars(rec)); err != nil {
+		return err
+	}
+	r.epochs = append(r.epochs, rec)
+	r.obs.Epoch(rec)
+	return nil
+}
+
+// write appends a line to metrics.jsonl and its curves to the event file.
+func (r *run) write(v any, step int, values []scalar) error {
+	b, err := line(v)
+	if err != nil {
+		return err
+	}
+	if err := r.metrics.append(b); err != nil {
+		return err
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return r.events.append(eventScalars(time.Now(), step, values))
+}
+
+// interrupt writes a checkpoint of where the run is.
+func (r *run) interrupt() error {
+	if err := r.collect(); err != nil {
+		return err
+	}
+	r.rec.Status = Interrupted
+	if err := r.save(r.mark()); err != nil {
+		return err
+	}
+	return ErrInterrupted
+}

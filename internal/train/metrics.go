@@ -1,0 +1,110 @@
+package train
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+)
+
+// The events of metrics.jsonl. Every line is a JSON object with its event first and its keys in the order below.
+type (
+	epochLine struct {
+		Event      string   `json:"event"` // "epoch"
+		Epoch      int      `json:"epoch"`
+		Step       int      `json:"step"`
+		TrainLoss  *float64 `json:"train_loss"`
+		TrainError *float64 `json:"train_error"`
+		TestLoss   *float64 `json:"test_loss"`
+		TestError  *float64 `json:"test_error"`
+		TestImages int      `json:"test_images"`
+		LR         float64  `json:"lr"`
+	}
+	divergedLine struct {
+		Event string `json:"event"` // "diverged"
+		Divergence
+	}
+)
+
+// finite is x for JSON: null where x is no number.
+func finite(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+func number(x *float64) float64 {
+	if x == nil {
+		return math.NaN()
+	}
+	return *x
+}
+
+// MarshalJSON writes the record as its line in metrics.jsonl: figures that are not finite, and test figures without a test set, are null.
+func (r EpochRecord) MarshalJSON() ([]byte, error) {
+	l := epochLine{
+		Event: "epoch", Epoch: r.Epoch, Step: r.Step, TestImages: r.TestImages, LR: r.LR,
+		TrainLoss: finite(r.TrainLoss), TrainError: finite(r.TrainError),
+	}
+	if r.TestImages > 0 {
+		l.TestLoss, l.TestError = finite(r.TestLoss), finite(r.TestError)
+	}
+	return json.Marshal(l)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; null becomes NaN.
+func (r *EpochRecord) UnmarshalJSON(b []byte) error {
+	var l epochLine
+	if err := json.Unmarshal(b, &l); err != nil {
+		return err
+	}
+	*r = EpochRecord{
+		Epoch: l.Epoch, Step: l.Step, TestImages: l.TestImages, LR: l.LR,
+		TrainLoss: number(l.TrainLoss), TrainError: number(l.TrainError), TestLoss: number(l.TestLoss), TestError: number(l.TestError),
+	}
+	return nil
+}
+
+// MarshalJSON writes the record as its line in metrics.jsonl.
+func (r StepRecord) MarshalJSON() ([]byte, error) {
+	type plain StepRecord // without this method
+	return json.Marshal(struct {
+		Event string `json:"event"`
+		plain
+	}{"step", plain(r)})
+}
+
+// line is v as one line of metrics.jsonl.
+func line(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// ReadEpochs returns the epoch lines of a metrics.jsonl. Lines that cannot be read, as a kill may leave the last one, are passed over; a file that does not exist has none.
+func ReadEpochs(file string) ([]EpochRecord, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var epochs []EpochRecord
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		var kind struct{ Event string }
+		var r EpochRecord
+		if json.Unmarshal(s.Bytes(), &kind) == nil && kind.Event == "epoch" && json.Unmarshal(s.Bytes(), &r) == nil {
+			epochs = append(epochs, r)
+		}
+	}
+	return epochs, s.Err()
+}

@@ -1,0 +1,104 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"shake/internal/engine"
+)
+
+// Status says how far a run is.
+type Status string
+
+// The states of a run. A killed process leaves Starting or Running behind.
+const (
+	Starting    Status = "starting" // no checkpoint yet
+	Running     Status = "running"
+	Interrupted Status = "interrupted"
+	Finished    Status = "finished"
+	DivergedRun Status = "diverged"
+)
+
+// Record is run.json: what ran, on what, and how far it is. The fields about the machine are of the process that ran last.
+type Record struct {
+	Name       string      `json:"name"`
+	Status     Status      `json:"status"`
+	Version    string      `json:"version"`
+	Commit     string      `json:"commit,omitempty"`
+	Go         string      `json:"go"`
+	Platform   string      `json:"platform"`
+	Device     string      `json:"device"`
+	Detail     string      `json:"detail"`
+	Workers    int         `json:"workers"`
+	Seed       uint64      `json:"seed"`
+	Parameters int64       `json:"parameters"`
+	Weights    string      `json:"weights,omitempty"` // file the run started from
+	Data       string      `json:"data"`
+	TrainData  string      `json:"train_data"` // SHA-256 of images and labels
+	TestData   string      `json:"test_data,omitempty"`
+	Started    time.Time   `json:"started"`
+	Updated    time.Time   `json:"updated"`
+	Seconds    float64     `json:"seconds"` // of training and evaluation, over all processes
+	Steps      int         `json:"steps"`
+	Epochs     int         `json:"epochs"`
+	Diverged   *Divergence `json:"diverged,omitempty"`
+}
+
+// ReadRecord reads the run.json in dir.
+func ReadRecord(dir string) (*Record, error) {
+	file := (&rundir{dir: dir}).path(RecordFile)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the run's record: %w", err)
+	}
+	r := new(Record)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it from a copy"}
+	}
+	return r, nil
+}
+
+func (d *rundir) writeRecord(r *Record) error {
+	r.Updated = time.Now().Truncate(time.Second)
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return d.store.writeBytes(d.path(RecordFile), append(b, '\n'))
+}
+
+// platform fills in what the running binary knows of itself.
+func (r *Record) platform(version string) {
+	r.Version, r.Go, r.Platform = version, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
+	r.Commit = ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				r.Commit = s.Value
+			}
+		}
+	}
+}
+
+// fingerprint is the SHA-256 of a data set's pixels, labels and normalisation; "" without images.
+func fingerprint(im *engine.Images) string {
+	if im == nil {
+		return ""
+	}
+	h := sha256.New()
+	h.Write(im.Pix[:min(len(im.Pix), im.N*im.C*im.H*im.W)])
+	labels := make([]byte, 0, 2*im.N)
+	for _, l := range im.Labels {
+		labels = binary.LittleEndian.AppendUint16(labels, l)
+	}
+	h.Write(labels)
+	fmt.Fprint(h, im.N, im.C, im.H, im.W, im.Mean, im.Std)
+	return hex.EncodeToString(h.Sum(nil))
+}

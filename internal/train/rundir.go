@@ -1,0 +1,165 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/gofrs/flock"
+
+	"shake/dsl"
+)
+
+// The files of a run directory.
+const (
+	ConfigFile  = "config.toml"
+	RecordFile  = "run.json"
+	MetricsFile = "metrics.jsonl"
+	WeightsFile = "last.safetensors"
+	LogFile     = "log.txt"
+	StateDir    = "state"
+	lockFile    = ".lock"
+	eventsGlob  = "events.out.tfevents.*"
+)
+
+// rundir is a run directory that this process has locked.
+type rundir struct {
+	dir   string
+	store store
+	lock  *flock.Flock
+}
+
+func (d *rundir) path(name string) string { return filepath.Join(d.dir, name) }
+
+// openDir locks dir for a new run or to resume one. A new run needs a directory that is empty, new, or holds only what a run leaves that was
+// killed before its config.toml; a resumed one needs config.toml.
+func openDir(dir string, resume bool, s store) (*rundir, error) {
+	d := &rundir{dir: dir, store: s}
+	if resume {
+		if _, err := os.Stat(d.path(ConfigFile)); errors.Is(err, fs.ErrNotExist) {
+			return nil, &NoRun{dir}
+		} else if err != nil {
+			return nil, err
+		}
+	} else if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("making the run directory: %w", err)
+	} else if err := vacant(dir); err != nil {
+		return nil, err
+	}
+	d.lock = flock.New(d.path(lockFile))
+	ok, err := d.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the run directory: %w", err)
+	}
+	if !ok {
+		return nil, &Locked{dir}
+	}
+	if !resume { // another process may have begun a run between the first look and the lock
+		if err := vacant(dir); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(d.path(StateDir), 0o777); err != nil {
+		d.close()
+		return nil, writing(d.path(StateDir), err)
+	}
+	removeTemps(dir)
+	removeTemps(d.path(StateDir))
+	return d, nil
+}
+
+// close gives the lock back. The lock's file stays: removing it would let two processes lock two files of one name.
+func (d *rundir) close() { d.lock.Close() }
+
+// vacant checks that a new run may begin in dir.
+func vacant(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err == nil {
+		return &Exists{Dir: dir, Run: true}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("reading the run directory: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		unborn := name == lockFile || name == RecordFile || name == StateDir || strings.HasSuffix(name, tempSuffix)
+		if !unborn {
+			return &Exists{Dir: dir}
+		}
+	}
+	return nil
+}
+
+// free are the keys that may change when a run is resumed: none of them changes what is learnt.
+var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps"}
+
+// sameConfig compares the run's config.toml with spec and returns *Mismatch if anything but the free keys differs.
+func (d *rundir) sameConfig(spec *dsl.Spec) error {
+	file := d.path(ConfigFile)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the run's configuration: %w", err)
+	}
+	have, err := flatten(old)
+	if err != nil {
+		return &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it: it is the network the run was started with, resolved"}
+	}
+	want, err := flatten(spec.TOML())
+	if err != nil {
+		return fmt.Errorf("reading back the resolved network: %w", err)
+	}
+	var diff []string
+	for k, w := range want {
+		if h, ok := have[k]; !ok {
+			diff = append(diff, fmt.Sprintf("%s: absent, now %s", k, w))
+		} else if h != w {
+			diff = append(diff, fmt.Sprintf("%s: %s, now %s", k, h, w))
+		}
+	}
+	for k, h := range have {
+		if _, ok := want[k]; !ok {
+			diff = append(diff, fmt.Sprintf("%s: %s, now absent", k, h))
+		}
+	}
+	diff = slices.DeleteFunc(diff, func(s string) bool {
+		key, _, _ := strings.Cut(s, ":")
+		return slices.Contains(free, key)
+	})
+	if len(diff) > 0 {
+		slices.Sort(diff)
+		return &Mismatch{Dir: d.dir, Keys: diff}
+	}
+	return nil
+}
+
+// flatten reads TOML into dotted keys with their values as text. Arrays are one value, except arrays of tables.
+func flatten(text []byte) (map[string]string, error) {
+	var tree map[string]any
+	if err := toml.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	var walk func(prefix string, v any)
+	walk = func(prefix string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, x := range v {
+				walk(strings.TrimPrefix(prefix+"."+k, "."), x)
+			}
+		case []map[string]any:
+			for i, x := range v {
+				walk(fmt.Sprintf("%s.%d", prefix, i), x)
+			}
+		default:
+			out[prefix] = fmt.Sprint(v)
+		}
+	}
+	walk("", tree)
+	return out, nil
+}

@@ -1,0 +1,146 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"shake/internal/report"
+)
+
+const (
+	progressEvery = 250 * time.Millisecond
+	plotEvery     = 30 * time.Second
+)
+
+// mark is a place in the journals.
+type mark struct{ metrics, events int64 }
+
+func (r *run) mark() mark { return mark{r.metrics.size, r.events.size} }
+
+// save writes a checkpoint of the counters' place, to which the journals belong up to m: first what the checkpoint refers to, then
+// the checkpoint, then the record, so that a kill in between leaves a run that resumes from the checkpoint before.
+func (r *run) save(m mark) error {
+	state, err := r.prog.State()
+	if err != nil {
+		return fmt.Errorf("reading the program's state: %w", err)
+	}
+	if err := r.metrics.sync(); err != nil {
+		return err
+	}
+	if err := r.events.sync(); err != nil {
+		return err
+	}
+	meta := map[string]string{"shake.name": r.spec.Name, "shake.step": strconv.Itoa(r.k.Step), "shake.epochs": strconv.Itoa(r.k.Epochs)}
+	if err := writeWeights(r.dir.store, r.dir.path(WeightsFile), state, meta); err != nil {
+		return err
+	}
+	r.k.MetricsBytes, r.k.EventsBytes = m.metrics, m.events
+	path, err := r.ck.save(r.k, state)
+	if err != nil {
+		return err
+	}
+	if r.rec.Status != Interrupted {
+		r.rec.Status = Running
+	}
+	if err := r.record(); err != nil {
+		return err
+	}
+	r.obs.Saved(Saved{Path: path, Epoch: r.k.Epochs, Step: r.k.Step})
+	r.plot(false)
+	return nil
+}
+
+// record brings run.json up to date.
+func (r *run) record() error {
+	r.rec.Seconds = r.before + time.Since(r.began).Seconds()
+	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
+	return r.dir.writeRecord(r.rec)
+}
+
+// finish marks a run as complete.
+func (r *run) finish() error {
+	r.plot(true)
+	r.rec.Status = Finished
+	return r.record()
+}
+
+func (r *run) curveFiles() []string {
+	return []string{r.dir.path("curves.svg"), r.dir.path("curves.png")}
+}
+
+// plot draws the curves, at most every plotEvery unless it is the last time. Curves can be drawn again from metrics.jsonl, so a
+// failure is a notice.
+func (r *run) plot(last bool) {
+	if len(r.epochs) == 0 || !last && time.Since(r.plotted) < plotEvery {
+		return
+	}
+	r.plotted = time.Now()
+	c := report.Curves{Title: r.spec.Name}
+	for _, e := range r.epochs {
+		p := report.Point{Epoch: float64(e.Step) / float64(r.perEpoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
+		if e.TestImages == 0 {
+			p.TestError, p.TestLoss = math.NaN(), math.NaN()
+		}
+		c.Points = append(c.Points, p)
+	}
+	for _, file := range r.curveFiles() {
+		b, err := c.Encode(file[strings.LastIndexByte(file, '.')+1:])
+		if err == nil {
+			err = r.dir.store.writeBytes(file, b)
+		}
+		if err != nil {
+			r.obs.Notice(fmt.Sprintf("the curves are not drawn: %v", err))
+			return
+		}
+	}
+}
+
+// progress tells the observer how far the epoch is, if it is time for that.
+func (r *run) progress(evaluating bool) error {
+	if time.Since(r.reported) < progressEvery {
+		return nil
+	}
+	if err := r.collect(); err != nil {
+		return err
+	}
+	r.reported = time.Now()
+	p := Progress{
+		Epoch: r.k.Epochs + 1, Epochs: r.spec.Train.Epochs, Step: r.k.Step - r.k.Epochs*r.perEpoch, StepsPerEpoch: r.perEpoch,
+		TotalStep: r.k.Step, TotalSteps: r.steps, Evaluating: evaluating, Loss: r.k.Epoch.meanLoss(), Error: r.k.Epoch.percent(), LR: r.lr,
+	}
+	if r.trained > 0 {
+		p.ImagesPerSec = float64(r.trained) / r.training.Seconds()
+		perStep := r.training.Seconds() * float64(r.spec.Train.Batch) / float64(r.trained)
+		evaluations := (r.steps+r.perEpoch-1)/r.perEpoch - r.k.Epochs
+		left := time.Duration(perStep * float64(r.steps-r.k.Step) * float64(time.Second))
+		p.ETA = left + time.Duration(evaluations)*r.evalTime
+	}
+	r.obs.Progress(p)
+	return nil
+}
+
+// summary tells how the run ended.
+func (r *run) summary() *Summary {
+	s := &Summary{
+		Name: r.spec.Name, Dir: r.dir.dir, Epochs: r.k.Epochs, Steps: r.k.Step, Finished: r.rec.Status == Finished,
+		Diverged: r.rec.Diverged, Seconds: r.rec.Seconds, Weights: r.dir.path(WeightsFile),
+	}
+	if n := len(r.epochs); n > 0 {
+		e := r.epochs[n-1]
+		s.Evaluated = true
+		s.TrainError, s.TrainLoss, s.TestError, s.TestLoss, s.TestImages = e.TrainError, e.TrainLoss, e.TestError, e.TestLoss, e.TestImages
+	}
+	if r.trained > 0 {
+		s.ImagesPerSec = float64(r.trained) / r.training.Seconds()
+	}
+	for _, f := range r.curveFiles() {
+		if _, err := os.Stat(f); err == nil {
+			s.Curves = append(s.Curves, f)
+		}
+	}
+	return s
+}

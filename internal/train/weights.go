@@ -1,0 +1,88 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"shake/internal/engine"
+)
+
+const (
+	momentumPrefix = "momentum/"
+	replica0Prefix = "replica0/"
+)
+
+// publicWeights are the tensors of a state that make a model: parameters, and the running statistics of replica 0 without their prefix, F32.
+func publicWeights(state []engine.Tensor) []engine.Tensor {
+	var ts []engine.Tensor
+	for _, t := range state {
+		name, running := strings.CutPrefix(t.Name, replica0Prefix)
+		if !running && strings.Contains(t.Name, "/") {
+			continue
+		}
+		w := engine.Tensor{Name: name, Shape: t.Shape, F32: t.F32}
+		if t.F64 != nil {
+			w.F32 = make([]float32, len(t.F64))
+			for i, x := range t.F64 {
+				w.F32[i] = float32(x)
+			}
+		}
+		ts = append(ts, w)
+	}
+	return ts
+}
+
+// writeWeights writes the model part of state to file.
+func writeWeights(s store, file string, state []engine.Tensor, meta map[string]string) error {
+	meta["format"] = "pt" // what transformers and others expect of a PyTorch state dict
+	return s.write(file, func(w io.Writer) error { return encodeTensors(w, publicWeights(state), meta) })
+}
+
+// fit matches the tensors of a file with the state of a program and returns what SetState has to be given. NAME.running_mean and _var without a replica
+// are meant for every replica; num_batches_tracked is PyTorch's own and ignored. All parameters must be there, running statistics and
+// momentum need not: those absent are counted in left (momentum is not). With whole set, everything in the state must be there.
+func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Tensor, left int, err error) {
+	w := &WeightsError{File: file}
+	byName := make(map[string]engine.Tensor, len(have))
+	for _, t := range have {
+		byName[t.Name] = t
+	}
+	used := map[string]bool{}
+	for _, s := range state {
+		prefix, base, replica := strings.Cut(s.Name, "/")
+		replica = replica && strings.HasPrefix(prefix, "replica")
+		name := s.Name
+		t, ok := byName[name]
+		if !ok && replica && !whole {
+			name = base
+			t, ok = byName[name]
+		}
+		switch {
+		case !ok && !whole && replica:
+			left++
+		case !ok && !whole && strings.HasPrefix(name, momentumPrefix):
+		case !ok:
+			w.Missing = append(w.Missing, name)
+		case !slices.Equal(t.Shape, s.Shape):
+			w.Shapes = append(w.Shapes, fmt.Sprintf("%s: %v, want %v", name, t.Shape, s.Shape))
+		default:
+			t.Name = s.Name
+			set = append(set, t)
+		}
+		used[name] = true
+	}
+	for _, t := range have {
+		// Statistics that only another number of replicas has are no mistake in weights to start from.
+		other := !whole && strings.HasPrefix(t.Name, "replica")
+		if !used[t.Name] && !other && !strings.HasSuffix(t.Name, ".num_batches_tracked") {
+			w.Unknown = append(w.Unknown, t.Name)
+		}
+	}
+	slices.Sort(w.Unknown)
+	if len(w.Unknown)+len(w.Missing)+len(w.Shapes) > 0 {
+		return nil, 0, w
+	}
+	return set, left, nil
+}
