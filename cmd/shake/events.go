@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+
+	"shake/internal/train"
+)
+
+// events writes a run as JSON, one object a line, each with "event": start, progress, step, epoch, saved, notice or end. It is a train.Observer.
+// The first error of writing is kept, and nothing is written after it.
+type events struct {
+	w   io.Writer
+	err error
+}
+
+func (e *events) emit(event string, fields map[string]any) {
+	if e.err != nil {
+		return
+	}
+	fields["event"] = event
+	for k, v := range fields {
+		// JSON has no numbers that are not finite; null says so.
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			fields[k] = nil
+		}
+	}
+	b, err := json.Marshal(fields)
+	if err == nil {
+		_, err = e.w.Write(append(b, '\n'))
+	}
+	e.err = err
+}
+
+func (e *events) Start(d train.Decisions) {
+	e.emit("start", map[string]any{
+		"name": d.Name, "dir": d.Dir, "device": d.Device, "detail": d.Detail, "workers": d.Workers, "seed": d.Seed, "replicas": d.Replicas,
+		"batch": d.Batch, "epochs": d.Epochs, "steps_per_epoch": d.StepsPerEpoch, "max_steps": d.MaxSteps, "parameters": d.Parameters,
+		"memory_bytes": d.MemoryBytes, "free_bytes": d.FreeBytes, "train_images": d.TrainImages, "test_images": d.TestImages,
+		"data": d.Data, "weights": d.Weights, "version": d.Version, "resumed": d.Resumed, "epoch": d.Epoch, "step": d.Step,
+	})
+}
+
+func (e *events) Progress(p train.Progress) {
+	e.emit("progress", map[string]any{
+		"epoch": p.Epoch, "epochs": p.Epochs, "step": p.TotalStep, "steps": p.TotalSteps, "loss": p.Loss, "error": p.Error, "lr": p.LR,
+		"images_per_second": p.ImagesPerSec, "eta_seconds": p.ETA.Seconds(), "evaluating": p.Evaluating,
+	})
+}
+
+func (e *events) Step(s train.StepRecord) {
+	e.emit("step", map[string]any{"step": s.Step, "epoch": s.Epoch, "loss": s.Loss, "lr": s.LR, "errors": s.Errors, "images": s.Images})
+}
+
+func (e *events) Epoch(r train.EpochRecord) {
+	f := map[string]any{
+		"epoch": r.Epoch, "step": r.Step, "train_loss": r.TrainLoss, "train_error": r.TrainError, "lr": r.LR, "seconds": r.Seconds.Seconds(),
+	}
+	if r.TestImages > 0 {
+		f["test_loss"], f["test_error"], f["test_images"] = r.TestLoss, r.TestError, r.TestImages
+	}
+	e.emit("epoch", f)
+}
+
+func (e *events) Saved(s train.Saved) {
+	e.emit("saved", map[string]any{"path": s.Path, "epoch": s.Epoch, "step": s.Step})
+}
+
+func (e *events) Notice(text string) { e.emit("notice", map[string]any{"text": text}) }
+
+func (e *events) End(s train.Summary) {
+	f := map[string]any{
+		"name": s.Name, "dir": s.Dir, "epochs": s.Epochs, "steps": s.Steps, "finished": s.Finished, "seconds": s.Seconds,
+		"images_per_second": s.ImagesPerSec, "weights": s.Weights, "curves": s.Curves,
+	}
+	if s.Evaluated {
+		f["train_error"], f["train_loss"] = s.TrainError, s.TrainLoss
+		if s.TestImages > 0 {
+			f["test_error"], f["test_loss"], f["test_images"] = s.TestError, s.TestLoss, s.TestImages
+		}
+	}
+	if s.Diverged != nil {
+		f["diverged"] = s.Diverged
+	}
+	e.emit("end", f)
+}
+
+// both is two observers that hear the same.
+type both struct{ a, b train.Observer }
+
+func (o both) Start(d train.Decisions)   { o.a.Start(d); o.b.Start(d) }
+func (o both) Progress(p train.Progress) { o.a.Progress(p); o.b.Progress(p) }
+func (o both) Step(s train.StepRecord)   { o.a.Step(s); o.b.Step(s) }
+func (o both) Epoch(e train.EpochRecord) { o.a.Epoch(e); o.b.Epoch(e) }
+func (o both) Saved(s train.Saved)       { o.a.Saved(s); o.b.Saved(s) }
+func (o both) Notice(text string)        { o.a.Notice(text); o.b.Notice(text) }
+func (o both) End(s train.Summary)       { o.a.End(s); o.b.End(s) }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"shake/dsl"
+	"shake/internal/data"
+	"shake/internal/graph"
+	"shake/internal/train"
+)
+
+// The exit codes. Scripts may rely on them; "shake help exit-codes" prints the list.
+const (
+	exitOK          = 0
+	exitInternal    = 1   // a fault of shake or of the machine: no space left, out of memory, a bug
+	exitUsage       = 2   // an unknown verb, flag, device or argument
+	exitSpec        = 3   // the network cannot be read: every mistake is listed with its place
+	exitData        = 4   // the data set is missing, foreign or damaged
+	exitDiverged    = 5   // the loss became infinite or not a number: a result, recorded in the run directory
+	exitLocked      = 6   // another process works in the run directory
+	exitCorrupt     = 7   // weights or checkpoints are damaged, or belong to another network
+	exitInterrupted = 130 // stopped by Ctrl-C or SIGTERM after a checkpoint
+)
+
+// exitCodes is the list as "shake help exit-codes" prints it.
+const exitCodes = `  0  ok
+  1  internal     a fault of shake or of the machine: no space left, out of memory, a bug
+  2  usage        an unknown verb, flag, device or argument
+  3  bad spec     the network cannot be read; every mistake is listed with its place
+  4  data         the data set is missing, foreign or damaged
+  5  diverged     the loss became infinite or not a number; the run directory records it
+  6  locked       another process works in the run directory
+  7  corrupt      weights or checkpoints are damaged, or belong to another network
+130  interrupted  stopped by Ctrl-C or SIGTERM, after a checkpoint
+`
+
+// fault is an error with the code that the process exits with. A fault without an error has already said all there is to say.
+type fault struct {
+	code int
+	err  error
+}
+
+func (f *fault) Error() string {
+	if f.err == nil {
+		return "failed"
+	}
+	return f.err.Error()
+}
+
+func (f *fault) Unwrap() error { return f.err }
+
+// exit marks err, if there is one, with an exit code.
+func exit(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fault{code, err}
+}
+
+// classify finds the exit code of an error by its type.
+func classify(err error) int {
+	is := func(targets ...error) bool {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is(train.ErrInterrupted, context.Canceled):
+		return exitInterrupted
+	case as[*train.Diverged](err):
+		return exitDiverged
+	case as[*train.Locked](err), is(data.ErrBusy):
+		return exitLocked
+	case as[*train.Corrupt](err), as[*train.WeightsError](err):
+		return exitCorrupt
+	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err):
+		return exitUsage
+	case as[dsl.Errors](err), as[*dsl.NotFoundError](err), as[*graph.Error](err):
+		return exitSpec
+	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
+		return exitData
+	}
+	return exitInternal
+}
+
+// as tells whether err is or wraps a T.
+func as[T error](err error) bool {
+	var t T
+	return errors.As(err, &t)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/engine/cpu"
+	"shake/internal/engine/ref"
+	"shake/internal/graph"
+	"shake/nets"
+)
+
+// netFlags are the flags of every verb that reads a network.
+type netFlags struct {
+	overrides []string
+}
+
+func (f *netFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&f.overrides, "override", "o", nil, "set `key=value` of the network, such as train.epochs=10; may be repeated")
+}
+
+// load reads a network and builds its graph.
+func (f *netFlags) load(name string) (*dsl.Spec, *graph.Graph, error) {
+	spec, err := nets.Load(name, f.overrides...)
+	if err != nil {
+		return nil, nil, exit(exitSpec, err)
+	}
+	g, err := graph.Build(spec)
+	if err != nil {
+		return nil, nil, exit(exitSpec, fmt.Errorf("%s: %w", name, err))
+	}
+	return spec, g, nil
+}
+
+// loadRun is load for what may be a run directory as well: then the network is the run's own.
+func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		spec, err := f.readConfig(name)
+		return spec, name, err
+	}
+	spec, _, err = f.load(name)
+	return spec, "", err
+}
+
+// readConfig reads the network of a run directory.
+func (f *netFlags) readConfig(dir string) (*dsl.Spec, error) {
+	file := filepath.Join(dir, "config.toml")
+	if _, err := os.Stat(file); err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("%s: no run there (no config.toml)", dir))
+	}
+	spec, _, err := f.load(file)
+	return spec, err
+}
+
+// completeNets completes the names of the built-in networks, and files.
+func completeNets(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nets.Names(), cobra.ShellCompDirectiveDefault
+}
+
+// deviceNames are the values of --device.
+var deviceNames = []string{"cpu", "ref"}
+
+func addDevice(c *cobra.Command, name *string) {
+	c.Flags().StringVar(name, "device", "cpu", "where to run: cpu, or ref (float64, slow)")
+	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// backend returns the backend that --device names.
+func backend(name string) (engine.Backend, error) {
+	switch name {
+	case "cpu":
+		return cpu.Backend{}, nil
+	case "ref":
+		return ref.Backend{}, nil
+	case "gpu", "cuda":
+		return nil, exit(exitUsage, fmt.Errorf("--device %s: this build has no GPU support; want cpu or ref", name))
+	}
+	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want cpu or ref", name))
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// app is the command's world: what it reads, its data (out) and its progress (err).
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run executes one command line and returns the exit code. It never exits itself, and errors go to stderr.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin, stdout, stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err == nil {
+		return exitOK
+	}
+	var f *fault
+	if !errors.As(err, &f) {
+		f = &fault{classify(err), err}
+	}
+	if f.err != nil {
+		fmt.Fprintf(stderr, "shake: %s\n", strings.TrimRight(f.err.Error(), "\n"))
+	}
+	return f.code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "shake",
+		Short: "Train Shake-Shake networks from TOML files",
+		Long: `shake trains Shake-Shake networks, and any multi-branch convolutional network
+that its TOML language can say. Start with:
+
+  shake run quick            a small net on the built-in data: about two minutes
+  shake show 26-2x32d        what a network consists of
+  shake run 26-2x32d         the paper's recipe on CIFAR-10 (see shake data fetch)`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          verb,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return exit(exitUsage, fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
+	})
+	root.AddCommand(a.runCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.versionCmd(),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: "shake exits with one of:\n\n" + exitCodes})
+	return root
+}
+
+// verb is the argument check of a command that only has verbs below it.
+func verb(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	msg := fmt.Sprintf("unknown verb %q; see %q", args[0], c.CommandPath()+" --help")
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		msg += fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return exit(exitUsage, errors.New(msg))
+}
+
+// takes is the argument check of a verb that wants exactly the named arguments.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		want := strings.Join(names, " ")
+		if want == "" {
+			want = "no arguments"
+		}
+		return exit(exitUsage, fmt.Errorf("%s: want %s, have %s; see %q", c.Name(), want, plural(len(args), "argument"), c.CommandPath()+" --help"))
+	}
+}
+
+// exclusive is an error if more than one of the flags was given.
+func exclusive(c *cobra.Command, flags ...string) error {
+	var given []string
+	for _, f := range flags {
+		if c.Flags().Changed(f) {
+			given = append(given, "--"+f)
+		}
+	}
+	if len(given) < 2 {
+		return nil
+	}
+	return exit(exitUsage, fmt.Errorf("%s: only one of %s at a time", c.Name(), strings.Join(given, ", ")))
+}
+
+// printJSON writes v, indented, as the command's data.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shake/csrc/cpu"
+	"shake/dsl"
+	"shake/internal/data"
+	"shake/internal/engine"
+	"shake/internal/train"
+)
+
+// runFlags are the flags of "shake run".
+type runFlags struct {
+	net                                netFlags
+	out, resume, weights, device, data string
+	asJSON                             bool
+}
+
+func (a *app) runCmd() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run NET | run --resume DIR",
+		Short: "Train a network",
+		Long: `run trains a network to the end of its recipe and leaves a run directory: the resolved
+network, metrics, weights, checkpoints and curves. NET is a built-in name or a TOML file.
+
+Ctrl-C once writes a checkpoint and stops, twice stops now; --resume continues to the
+same bits as a run never stopped. The figures are those of the last epoch.`,
+		Example: `  shake run quick
+  shake run 26-2x32d -o train.epochs=20 --data path/to/cifar
+  shake run --resume runs/26-2x32d
+  shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
+		Args: func(c *cobra.Command, args []string) error {
+			if f.resume != "" {
+				return cmp.Or(exclusive(c, "resume", "out"), exclusive(c, "resume", "weights"), takes()(c, args))
+			}
+			return takes("NET")(c, args)
+		},
+		ValidArgsFunction: completeNets,
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.resume != "" {
+				return a.resume(c, f)
+			}
+			return a.begin(f, args[0])
+		},
+	}
+	f.net.add(c)
+	addDevice(c, &f.device)
+	addData(c, &f.data)
+	c.Flags().StringVar(&f.out, "out", "", "run directory (default runs/NAME, or the first free runs/NAME-N)")
+	c.Flags().StringVar(&f.resume, "resume", "", "continue the run in this directory")
+	c.Flags().StringVar(&f.weights, "weights", "", "start from the weights of this safetensors file instead of drawing them")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON, one a line")
+	return c
+}
+
+// begin starts a new run.
+func (a *app) begin(f runFlags, name string) error {
+	spec, _, err := f.net.load(name)
+	if err != nil {
+		return err
+	}
+	dir := f.out
+	if dir == "" {
+		dir = freeDir(spec.Name)
+	}
+	return a.train(f, train.Options{Spec: spec, Dir: dir, Weights: f.weights})
+}
+
+// resume continues the run in f.resume, on the device that it began on unless --device names another.
+func (a *app) resume(c *cobra.Command, f runFlags) error {
+	spec, err := f.net.readConfig(f.resume)
+	if err != nil {
+		return err
+	}
+	rec, err := train.ReadRecord(f.resume)
+	if err != nil {
+		return err
+	}
+	if !c.Flags().Changed("device") {
+		f.device = rec.Device
+	}
+	err = a.train(f, train.Options{Spec: spec, Dir: f.resume, Resume: true})
+	if as[*data.NotFoundError](err) {
+		err = fmt.Errorf("%w\nthe run began with %s; --data says where it is now", err, rec.Data)
+	}
+	return err
+}
+
+// freeDir returns runs/NAME if there is none yet, else the first free runs/NAME-2, -3 and so on.
+func freeDir(name string) string {
+	dir := filepath.Join("runs", name)
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(dir); err != nil {
+			return dir
+		}
+		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", name, n))
+	}
+}
+
+// train fills in what every run needs, runs, and says how it ended.
+func (a *app) train(f runFlags, o train.Options) error {
+	var err error
+	if o.Backend, err = backend(f.device); err != nil {
+		return err
+	}
+	if _, err := cpu.ISA(); err != nil {
+		return exit(exitUsage, err)
+	}
+	scr := newScreen(a.err)
+	ctx, stop := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
+	defer stop()
+	defer scr.close()
+
+	var prov data.Provenance
+	if o.Train, o.Test, prov, err = loadData(o.Spec, f.data); err != nil {
+		return err
+	}
+	o.DataNote = fmt.Sprintf("%s, %s", prov.Source, prov.Note)
+	o.Version = revision()
+	o.Observer = newWatcher(scr)
+	var ev events
+	if f.asJSON {
+		ev.w = a.out
+		o.Observer = both{o.Observer, &ev}
+	}
+	sum, err := train.Run(ctx, o)
+	said := ev.err
+	if sum != nil && !f.asJSON {
+		said = printSummary(a.out, o.Spec, sum)
+	}
+	if err == nil && said != nil {
+		err = fmt.Errorf("writing to standard output: %w", said)
+	}
+	return err
+}
+
+// loadData reads what the network trains on.
+func loadData(spec *dsl.Spec, dir string) (tr, te *engine.Images, prov data.Provenance, err error) {
+	tr, te, prov, err = data.Load(spec.Data, spec.Seed, dir)
+	return tr, te, prov, exit(exitData, err)
+}
+
+func addData(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "data", "", "folder or archive of the data set (default $SHAKE_DATA, ./data, or where data fetch puts it)")
+}

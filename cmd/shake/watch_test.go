@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"shake/internal/train"
+)
+
+var somewhere = train.Progress{
+	Epoch: 3, Epochs: 20, Step: 50, StepsPerEpoch: 100, TotalStep: 250, TotalSteps: 2000,
+	Loss: 1.23456, Error: 45.678, LR: 0.1923, ImagesPerSec: 412.3, ETA: 185 * time.Second,
+}
+
+func TestLiveLine(t *testing.T) {
+	starting := train.Progress{Epoch: 1, Epochs: 2, StepsPerEpoch: 0}
+	evaluating := somewhere
+	evaluating.Evaluating = true
+	for _, c := range []struct {
+		name  string
+		p     train.Progress
+		width int
+		want  string
+	}{
+		{"wide", somewhere, 200, "epoch 3/20  ##########..........   50%  loss 1.2346  error 45.68%  lr 0.1923  412 img/s  ETA 3 m 5 s"},
+		{"no room for the bar", somewhere, 90, "epoch 3/20   50%  loss 1.2346  error 45.68%  lr 0.1923  412 img/s  ETA 3 m 5 s"},
+		{"no room for the speed", somewhere, 60, "epoch 3/20   50%  loss 1.2346  error 45.68%  ETA 3 m 5 s"},
+		{"narrow", somewhere, 30, "epoch 3/20   50%  ETA 3 m 5 s"},
+		{"one field, cut", somewhere, 5, "epoch"},
+		{"no room", somewhere, 0, ""},
+		{"no room at all", somewhere, -1, ""},
+		{"nothing known yet", starting, 80, "epoch 1/2  ....................    0%  loss 0.0000  error 0.00%  lr 0"},
+		{"about to diverge", train.Progress{Epoch: 1, Epochs: 2, Loss: 7.9356e12}, 45, "epoch 1/2    0%  loss 7.94e+12  error 0.00%"},
+		{"evaluating", evaluating, 30, "epoch 3/20  test  ETA 3 m 5 s"},
+	} {
+		if have := liveLine(c.p, c.width); have != c.want {
+			t.Errorf("%s:\nhave %q\nwant %q", c.name, have, c.want)
+		}
+	}
+}
+
+// watch plays an epoch of a run to a screen of the given width (0: no terminal) and returns what it wrote.
+func watch(width int) string {
+	var b bytes.Buffer
+	s := &screen{w: &b}
+	if width > 0 {
+		s.width = func() int { return width }
+	}
+	now := time.Unix(0, 0)
+	w := &watcher{screen: s, now: func() time.Time { return now }}
+	w.Start(train.Decisions{Name: "n", Dir: "d", Device: "cpu", Epochs: 20, MemoryBytes: 2e9, FreeBytes: 1e9})
+	w.Progress(somewhere)
+	now = now.Add(2 * quiet)
+	w.Progress(somewhere)
+	w.Epoch(train.EpochRecord{Epoch: 3, TrainLoss: 1.5, TrainError: 50, TestLoss: 1.25, TestError: 40, TestImages: 10, LR: 0.1, Seconds: 61 * time.Second})
+	w.Progress(somewhere)
+	w.End(train.Summary{})
+	return b.String()
+}
+
+func TestWatcherOnATerminal(t *testing.T) {
+	have := watch(60)
+	if !strings.Contains(have, "\r\x1b[Kepoch  3/20  train loss 1.5000  error 50.00%  test loss 1.2500  error 40.00%  lr 0.1  1 m 1 s\n") {
+		t.Errorf("the epoch's line does not replace the live one:\n%q", have)
+	}
+	if !strings.HasSuffix(have, "\r\x1b[K") {
+		t.Errorf("the live line is left behind: %q", have)
+	}
+	for part := range strings.SplitSeq(have, "\r\x1b[K") {
+		if live := part[strings.LastIndex(part, "\n")+1:]; len(live) > 59 {
+			t.Errorf("a live line of %d columns on a terminal of 60: %q", len(live), live)
+		}
+	}
+}
+
+func TestWatcherInALogFile(t *testing.T) {
+	have := watch(0)
+	if strings.ContainsAny(have, "\r\x1b") {
+		t.Errorf("control characters in a log file: %q", have)
+	}
+	if n := strings.Count(have, "step 50/100"); n != 1 {
+		t.Errorf("%d progress lines, want 1: one after a quiet minute, none before", n)
+	}
+	if !strings.Contains(have, "memory     1.9 GiB needed, 953.7 MiB free: too little") {
+		t.Errorf("no warning about memory in:\n%s", have)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	var b bytes.Buffer
+	e := &events{w: &b}
+	o := both{e, &events{w: &bytes.Buffer{}}}
+	o.Start(train.Decisions{Name: "n", Seed: math.MaxUint64})
+	o.Progress(somewhere)
+	o.Step(train.StepRecord{Step: 1})
+	o.Epoch(train.EpochRecord{Epoch: 1, TestImages: 1, TestLoss: math.Inf(1)})
+	o.Saved(train.Saved{Path: "p"})
+	o.Notice("careful")
+	o.End(train.Summary{Evaluated: true, TrainLoss: math.NaN(), Diverged: &train.Divergence{Epoch: 2}})
+	var names []string
+	for line := range strings.Lines(b.String()) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		names = append(names, m["event"].(string))
+		if v, ok := m["test_loss"]; ok && v != nil {
+			t.Errorf("an infinite loss became %v, want null", v)
+		}
+	}
+	if have, want := strings.Join(names, " "), "start progress step epoch saved notice end"; have != want || e.err != nil {
+		t.Errorf("have events %s (error %v), want %s", have, e.err, want)
+	}
+}
