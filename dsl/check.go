@@ -38,10 +38,10 @@ func (c *checker) failAt(p place, path, want, have, hint string) {
 	}
 }
 
-// ok reports whether nothing wrong was found at any of the paths or below.
+// ok reports whether all of the paths have values, and nothing wrong was found at any of them or below.
 func (c *checker) ok(paths ...string) bool {
 	for _, p := range paths {
-		if c.bad[p] {
+		if c.bad[p] || c.nodes[p] == nil {
 			return false
 		}
 	}
@@ -303,12 +303,7 @@ func showKey(name string) string {
 	return name
 }
 
-func quoteShort(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		s = string(r[:37]) + "..."
-	}
-	return strconv.Quote(s)
-}
+func quoteShort(s string) string { return strconv.Quote(short(s, 40)) }
 
 // plain prints a bound without an exponent.
 func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

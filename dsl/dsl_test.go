@@ -191,6 +191,8 @@ func TestMistakes(t *testing.T) {
 		{"seed = 7", "seed = 7\nseed = 8", `x.toml:2:1: seed: Key 'seed' has already been defined.`},
 		{"seed = 7", "seed = \"\xff\"", `x.toml:1:9: want UTF-8 text, have byte 0xff`},
 		{"seed = 7", "# " + strings.Repeat("é", 2100), `x.toml:1:1: want a line of at most 4096 bytes, have 4203`},
+		{"seed = 7", "a = " + strings.Repeat("[\n", 33), `x.toml:33:1: want at most 32 lists and tables within each other, have more`},
+		{"seed = 7", strings.Repeat("a.", 33) + "b = 1", `x.toml:1:65: want at most 32 lists and tables within each other, have more`},
 		{"seed = 7", strings.Repeat("#\n", 40000), `x.toml: want at most 65536 bytes, have 80522`},
 	} {
 		text := strings.Replace(whole, c.from, c.to, 1)

@@ -69,7 +69,7 @@ func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, er
 	c.rules(s)
 	if len(c.errs) > 0 {
 		for _, o := range overrides {
-			r.files = append(r.files, "-o "+quoteless(o))
+			r.files = append(r.files, overrideSource(o))
 		}
 		return nil, c.errs.inOrder(r.files)
 	}

@@ -25,9 +25,12 @@ var (
 	bareWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 )
 
+// overrideSource is what errors say instead of a file.
+func overrideSource(s string) string { return "-o " + short(oneLine(s), 60) }
+
 // parseOverride reads "train.lr=0.1". The value is TOML; one that is not, but is a single word, is a text: shake.forward=even.
 func parseOverride(s string) (override, error) {
-	o := override{source: "-o " + quoteless(s)}
+	o := override{source: overrideSource(s)}
 	fail := func(key, want, have, hint string) (override, error) {
 		return o, Errors{{File: o.source, Key: key, Want: want, Have: have, Hint: hint}}
 	}
@@ -131,13 +134,4 @@ func (o override) set(n *node, steps []step, path string) (*node, error) {
 	changed := append([]*node(nil), list...)
 	changed[s.index-1] = item
 	return &node{value: changed, at: n.at, keyAt: n.keyAt, raw: n.raw}, nil
-}
-
-// quoteless shows an override as it was typed, on one line.
-func quoteless(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 60 {
-		s = string(r[:57]) + "..."
-	}
-	return s
 }

@@ -42,14 +42,17 @@ type part struct {
 }
 
 type scanner struct {
-	src string
-	i   int
+	src   string
+	i     int
+	depth int // lists and tables around the current value
+	deep  int // where more than maxDepth things were first within each other; -1: nowhere
 }
 
-// scan returns the marks of a valid TOML text. A text that is not valid gives marks of no meaning, but ends.
-func scan(src string) *mark {
-	s := &scanner{src: src}
-	root := newTable(0, 0)
+// scan returns the marks of a TOML text, and the offset at which it nests too deeply (-1: nowhere), behind which nothing is marked. What follows the first fault of a text that is not
+// valid gets marks of no meaning, but the scan ends.
+func scan(src string) (root *mark, deep int) {
+	s := &scanner{src: src, deep: -1}
+	root = newTable(0, 0)
 	cur := root
 	for s.blank(); s.i < len(s.src); s.blank() {
 		if s.peek(0) == '[' {
@@ -62,7 +65,15 @@ func scan(src string) *mark {
 			s.i++
 		}
 	}
-	return root
+	return root, s.deep
+}
+
+// tooDeep ends the scan at an offset.
+func (s *scanner) tooDeep(at int) {
+	if s.deep < 0 {
+		s.deep = at
+	}
+	s.i = len(s.src)
 }
 
 // header reads [a.b] or [[a.b]] and returns the table that the following lines fill.
@@ -138,7 +149,10 @@ func (s *scanner) keys() []part {
 		if s.i == start {
 			return parts
 		}
-		parts = append(parts, part{name, start, s.i})
+		if parts = append(parts, part{name, start, s.i}); len(parts) > maxDepth {
+			s.tooDeep(start)
+			return parts
+		}
 		s.space()
 		if s.peek(0) != '.' {
 			return parts
@@ -149,6 +163,11 @@ func (s *scanner) keys() []part {
 
 func (s *scanner) value() *mark {
 	m := &mark{key: s.i, start: s.i}
+	s.depth++
+	defer func() { s.depth-- }()
+	if s.depth > maxDepth {
+		s.tooDeep(s.i)
+	}
 	switch c := s.peek(0); c {
 	case '"', '\'':
 		if q := strings.Repeat(string(c), 3); strings.HasPrefix(s.src[s.i:], q) {

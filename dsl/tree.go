@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
 
-// maxText is the size of the longest text that is read, in bytes. A network needs one or two thousand; the limits keep a foreign
-// file from costing time that is quadratic in its size.
+// maxText and maxLine are the longest text and line that are read, in bytes, and maxDepth the most lists and tables, or parts of a key, within each other.
+// A network needs two thousand, two hundred and four. The limits keep a foreign file from costing the TOML library a time that is cubic in its size.
 const (
-	maxText = 1 << 16
-	maxLine = 1 << 12
+	maxText  = 1 << 16
+	maxLine  = 1 << 12
+	maxDepth = 32
 )
 
 // place is where something stands. An override has no line.
@@ -59,11 +61,16 @@ func decode(file, text string) (*node, error) {
 		p := d.place(i)
 		return nil, Errors{{File: file, Line: p.line, Col: p.col, Want: "UTF-8 text", Have: fmt.Sprintf("byte %#02x", text[i])}}
 	}
+	marks, deep := scan(text)
+	if deep >= 0 {
+		p := d.place(deep)
+		return nil, Errors{{File: file, Line: p.line, Col: p.col, Want: fmt.Sprintf("at most %d lists and tables within each other", maxDepth), Have: "more"}}
+	}
 	values := map[string]any{}
 	if err := decodeTOML(text, &values); err != nil {
 		return nil, d.syntaxError(err)
 	}
-	return d.node(values, scan(text), place{file, 1, 1}), nil
+	return d.node(values, marks, place{file, 1, 1}), nil
 }
 
 // decodeTOML keeps a panic of the TOML library, which it has for states it thinks impossible, from ending the program.
@@ -95,7 +102,7 @@ func (d *document) syntaxError(err error) error {
 		p := d.place(max(0, min(pe.Position.Start, len(d.text))))
 		e.Line, e.Col, e.Key, e.Have = p.line, p.col, pe.LastKey, pe.Message
 	}
-	e.Have = strings.ReplaceAll(e.Have, "\n", " ")
+	e.Key, e.Have = oneLine(e.Key), oneLine(e.Have)
 	return Errors{e}
 }
 
@@ -148,9 +155,24 @@ func (n *node) have() string {
 	if l, ok := n.value.([]*node); ok && strings.HasPrefix(n.raw, "[[") {
 		return fmt.Sprintf("a list of %s", count(len(l), "table"))
 	}
-	s := strings.Join(strings.Fields(n.raw), " ")
-	if r := []rune(s); len(r) > 40 {
-		s = string(r[:37]) + "..."
+	return short(oneLine(n.raw), 40)
+}
+
+// oneLine puts a text of a user on one line that a terminal can show.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// short cuts a text to n characters.
+func short(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-3]) + "..."
 	}
 	return s
 }
