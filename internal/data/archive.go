@@ -1,0 +1,126 @@
+package data
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"shake/internal/engine"
+)
+
+// slack is how much besides the set's own files an archive may hold, uncompressed: headers, texts, padding.
+const slack = 16 << 20
+
+// errTooLarge stops the reading of an archive that unpacks to more than the set.
+var errTooLarge = errors.New("unpacks to more than the set's files")
+
+// readArchive fills train and test from a .tar.gz and returns the checksum of each member. See readTar.
+func (c *cifar) readArchive(file string, train, test *engine.Images) (map[string]string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	defer f.Close()
+	return c.readTar(f, file, train, test)
+}
+
+// readTar reads a gzipped tar stream called file. The set's files must stand in it once each, as regular files of the
+// exact size, at the top or in the official folder; other entries are skipped. Nothing is ever written, so a name in
+// the archive cannot lead anywhere. The stream is read to its end, so that gzip's own checksum is verified.
+func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (map[string]string, error) {
+	packed := &meter{r: r, left: 1 << 62}
+	broken := func(err error) error {
+		var fe *FormatError
+		if errors.As(err, &fe) || packed.err != nil {
+			return err
+		}
+		return &FormatError{Set: c.set, File: file, Offset: packed.n, Detail: "damaged, truncated or not a .tar.gz (found on reading up to here)", Err: err}
+	}
+	zr, err := gzip.NewReader(bufio.NewReaderSize(packed, 1<<16))
+	if err != nil {
+		return nil, broken(err)
+	}
+	plain := &meter{r: zr, left: slack}
+	where := map[string]member{}
+	to := map[string]slot{}
+	for m, s := range c.slots(train, test) {
+		where[m.name], to[m.name] = m, s
+		plain.left += c.bytes(m)
+	}
+	sums := map[string]string{}
+	tr := tar.NewReader(plain)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, broken(err)
+		}
+		name := path.Clean(h.Name)
+		m, ours := where[path.Base(name)]
+		if dir := path.Dir(name); !ours || dir != "." && dir != c.folder {
+			continue
+		}
+		if err := c.checkEntry(h, m, file+": "+name, sums); err != nil {
+			return nil, err
+		}
+		sum, err := c.readRecords(tr, file+": "+name, m, to[m.name].im, to[m.name].at)
+		if err != nil {
+			return nil, broken(err)
+		}
+		sums[m.name] = sum
+	}
+	if _, err := io.Copy(io.Discard, plain); err != nil {
+		return nil, broken(err)
+	}
+	for m := range c.slots(train, test) {
+		if _, ok := sums[m.name]; !ok {
+			return nil, &FormatError{Set: c.set, File: file, Offset: packed.n, Detail: "the archive ends without " + path.Join(c.folder, m.name)}
+		}
+	}
+	return sums, nil
+}
+
+// checkEntry refuses an entry that has the name of a member but is not it.
+func (c *cifar) checkEntry(h *tar.Header, m member, file string, sums map[string]string) error {
+	detail := ""
+	switch _, again := sums[m.name]; {
+	case h.Typeflag != tar.TypeReg:
+		detail = fmt.Sprintf("want a regular file, have tar type %q", h.Typeflag)
+	case h.Size != c.bytes(m):
+		detail = fmt.Sprintf("want %d bytes (%d images), have %d", c.bytes(m), m.images, h.Size)
+	case again:
+		detail = "the archive holds this file twice"
+	default:
+		return nil
+	}
+	return &FormatError{Set: c.set, File: file, Offset: min(h.Size, c.bytes(m)), Detail: detail}
+}
+
+// meter counts the bytes that are read through it, keeps the first error of its source other than io.EOF, and fails
+// with errTooLarge when more than left are asked for.
+type meter struct {
+	r    io.Reader
+	n    int64
+	left int64
+	err  error
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
+	m.n += int64(n)
+	m.left -= int64(n)
+	if err != nil && err != io.EOF {
+		m.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,281 @@
+package data
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// FetchOptions says how to fetch; the zero value is right for a person at a terminal.
+type FetchOptions struct {
+	Dir      string                  // folder of the archive; "": Folder()
+	From     string                  // mirror: the archive's URL, a URL ending in "/" that holds it, or a local file; "": the authors' site
+	Progress func(done, total int64) // bytes so far and in all, -1 if unknown; called from Fetch's goroutine; may be nil
+	Stall    time.Duration           // a connection silent for so long is given up and resumed; 0: 30 s
+	Client   *http.Client            // nil: http.DefaultClient
+
+	pause time.Duration // before the second attempt; 0: firstPause
+}
+
+// Fetched is the result of Fetch.
+type Fetched struct {
+	Path    string `json:"path"`
+	Bytes   int64  `json:"bytes"`
+	MD5     string `json:"md5"`    // hexadecimal; the one that the authors publish
+	SHA256  string `json:"sha256"` // hexadecimal
+	Already bool   `json:"already"`
+}
+
+// ErrBusy says that another process is fetching the same archive into the same folder.
+var ErrBusy = errors.New("another process is fetching this archive")
+
+// ChecksumError says that what was received is not the official archive.
+type ChecksumError struct {
+	From       string
+	Want, Have string // SHA-256, hexadecimal
+	Bytes      int64
+	WantBytes  int64
+	Hint       string
+}
+
+func (e *ChecksumError) Error() string {
+	return fmt.Sprintf("data: %s is not the official archive: want sha256 %s (%d bytes), have %s (%d bytes)%s",
+		e.From, e.Want, e.WantBytes, e.Have, e.Bytes, e.Hint)
+}
+
+// Fetch puts the official archive of "cifar10" or "cifar100" into a folder, unopened, and returns where. An archive
+// that is already there and whole is kept.
+//
+// The bytes gather in a file beside it, NAME.partial, which a later call goes on with if the first is cut, cancelled
+// or out of disk. Cut and silent connections are resumed by Range with If-Range; a server that ignores ranges, or
+// whose file has changed, is read from the start. Only when MD5 and SHA-256 are the published ones is the file renamed,
+// atomically, to its name; otherwise it is deleted and the error is a *ChecksumError. Errors that trying again cannot
+// cure (no such address, no such file) come at once, others after five attempts in a row that got no further.
+// A second process that fetches the same gets ErrBusy.
+func Fetch(ctx context.Context, set string, o FetchOptions) (Fetched, error) {
+	c, err := known(set)
+	if err != nil {
+		return Fetched{}, err
+	}
+	return fetch(ctx, c.archive, o)
+}
+
+func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
+	if o.Dir == "" {
+		dir, err := Folder()
+		if err != nil {
+			return Fetched{}, err
+		}
+		o.Dir = dir
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: making the folder for %s: %w", a.name, err))
+	}
+	lock := flock.New(filepath.Join(o.Dir, "."+a.name+".lock"))
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: locking %s: %w", lock.Path(), err))
+	case !ok:
+		return Fetched{}, fmt.Errorf("data: %s: %w; wait for it to end", filepath.Join(o.Dir, a.name), ErrBusy)
+	}
+	defer lock.Close()
+
+	final := filepath.Join(o.Dir, a.name)
+	if got, err := a.check(final); err == nil {
+		got.Already = true
+		return got, nil
+	}
+	got, err := receive(ctx, a, o, final+".partial")
+	if err != nil {
+		return Fetched{}, diskError(a, o.Dir, err)
+	}
+	if err := publish(final+".partial", final); err != nil {
+		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: %w", err))
+	}
+	got.Path = final
+	return got, nil
+}
+
+// receive fills the partial file, from where it ends if it can, until it is the whole archive.
+func receive(ctx context.Context, a archive, o FetchOptions, partial string) (Fetched, error) {
+	source, local := locate(a, o.From)
+	for {
+		resumed, err := false, error(nil)
+		if local {
+			err = copyFile(ctx, source, partial, o.Progress)
+		} else {
+			resumed, err = download(ctx, a, source, partial, o)
+		}
+		if err != nil {
+			return Fetched{}, err
+		}
+		got, err := a.check(partial)
+		var wrong *ChecksumError
+		if !errors.As(err, &wrong) {
+			return got, err
+		}
+		if err := discard(partial); err != nil {
+			return Fetched{}, err
+		}
+		if !resumed { // a file glued from two versions gets a second chance, a wrong one does not
+			wrong.From = source
+			return Fetched{}, wrong
+		}
+	}
+}
+
+// locate returns the URL or the local file to fetch from.
+func locate(a archive, from string) (source string, local bool) {
+	switch {
+	case from == "":
+		return a.url, false
+	case strings.HasPrefix(from, "http://"), strings.HasPrefix(from, "https://"):
+		if strings.HasSuffix(from, "/") {
+			from += a.name
+		}
+		return from, false
+	}
+	from = strings.TrimPrefix(from, "file://")
+	if info, err := os.Stat(from); err == nil && info.IsDir() {
+		from = filepath.Join(from, a.name)
+	}
+	return from, true
+}
+
+// check returns a *ChecksumError unless the file is the archive.
+func (a archive) check(file string) (Fetched, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Fetched{}, fmt.Errorf("data: %w", err)
+	}
+	defer f.Close()
+	m, s := md5.New(), sha256.New()
+	head := make([]byte, 512)
+	k, _ := io.ReadFull(f, head)
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return Fetched{}, fmt.Errorf("data: %w", err)
+	}
+	n, err := io.Copy(io.MultiWriter(m, s), f)
+	if err != nil {
+		return Fetched{}, fmt.Errorf("data: checking %s: %w", file, err)
+	}
+	got := Fetched{Path: file, Bytes: n, MD5: hex.EncodeToString(m.Sum(nil)), SHA256: hex.EncodeToString(s.Sum(nil))}
+	if got.SHA256 == a.sha256 && got.MD5 == a.md5 {
+		return got, nil
+	}
+	e := &ChecksumError{From: file, Want: a.sha256, Have: got.SHA256, Bytes: n, WantBytes: a.size}
+	if kind := http.DetectContentType(head[:k]); strings.HasPrefix(kind, "text/") && k > 0 {
+		e.Hint = "; it is " + kind + ": a proxy or login page?"
+	}
+	return Fetched{}, e
+}
+
+// copyFile copies a local archive to the partial file.
+func copyFile(ctx context.Context, source, partial string, progress func(done, total int64)) error {
+	in, err := os.Open(source)
+	if err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("data: %s is not a file", source)
+	}
+	if err := discard(partial); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	w := &sink{w: out, total: info.Size(), progress: progress, ctx: ctx}
+	_, err = io.Copy(w, in)
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("data: copying %s: %w", source, err)
+	}
+	return nil
+}
+
+// sink writes, reports progress, and stops when its context ends.
+type sink struct {
+	w        io.Writer
+	done     int64
+	total    int64
+	progress func(done, total int64)
+	ctx      context.Context
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	if err := context.Cause(s.ctx); err != nil {
+		return 0, err
+	}
+	n, err := s.w.Write(p)
+	s.done += int64(n)
+	if s.progress != nil {
+		s.progress(s.done, s.total)
+	}
+	return n, err
+}
+
+// publish makes the partial file durable, gives it its name and removes what belonged to it.
+func publish(partial, final string) error {
+	f, err := os.OpenFile(partial, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(partial, final); err != nil {
+		return err
+	}
+	if err := os.Remove(originFile(partial)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if dir, err := os.Open(filepath.Dir(final)); err == nil { // best effort: some systems cannot sync a folder
+		_ = dir.Sync()
+		dir.Close()
+	}
+	return nil
+}
+
+// discard removes the partial file and its origin.
+func discard(partial string) error {
+	for _, f := range []string{partial, originFile(partial)} {
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("data: %w", err)
+		}
+	}
+	return nil
+}
+
+// diskError explains a full disk.
+func diskError(a archive, dir string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("no room in %s for %s (%d MB): %w; free some or choose another folder with --dir: what has come so far is kept and resumed",
+			dir, a.name, (a.size+999_999)/1_000_000, err)
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package data
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"shake/dsl"
+	"shake/internal/engine"
+)
+
+func TestLoadSynthetic(t *testing.T) {
+	d := dsl.Data{Set: "synthetic", Mean: [3]float64{1, 2, 3}, Std: [3]float64{4, 5, 6}, TrainImages: 30, TestImages: 20}
+	train, test, prov, err := Load(d, 9, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := Synthetic(9, 30, 0)
+	if train.N != 30 || test.N != 20 || hexSum(train.Pix) != hexSum(want.Pix) {
+		t.Errorf("have %d and %d images", train.N, test.N)
+	}
+	for _, im := range []*engine.Images{train, test} {
+		if im.Mean[2] != 3 || im.Std[0] != 4 {
+			t.Errorf("the run's mean and std are not used: %v %v", im.Mean, im.Std)
+		}
+	}
+	if prov.Source != "built in" || !strings.Contains(prov.Note, "seed 9") {
+		t.Errorf("provenance %+v", prov)
+	}
+}
+
+func TestLoadRefusesWrongCounts(t *testing.T) {
+	for key, d := range map[string]dsl.Data{
+		"data.train_images": {Set: "synthetic", TrainImages: 50001, TestImages: 1},
+		"data.test_images":  {Set: "synthetic", TrainImages: 1, TestImages: -1},
+	} {
+		var ce *CountError
+		if _, _, _, err := Load(d, 1, ""); !errors.As(err, &ce) || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	var se *SetError
+	if _, _, _, err := Load(dsl.Data{Set: "cifar11"}, 1, ""); !errors.As(err, &se) {
+		t.Errorf("have %v", err)
+	}
+}
+
+func TestFirstN(t *testing.T) {
+	im, _ := Synthetic(1, 5, 0)
+	for n, want := range map[int]int{0: 5, 1: 1, 5: 5} {
+		first, err := FirstN(im, n)
+		if err != nil || first.N != want || len(first.Labels) != want || len(first.Pix) != want*pixels || im.N != 5 {
+			t.Errorf("first %d: %v, %v", n, first.N, err)
+		}
+	}
+	for _, n := range []int{-1, 6} {
+		if _, err := FirstN(im, n); err == nil {
+			t.Errorf("first %d of 5: no error", n)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for set, n := range map[string]int{"cifar10": 10, "cifar100": 100, "synthetic": 10, "mnist": 0} {
+		seen := map[string]bool{}
+		for _, name := range Names(set) {
+			seen[name] = true
+		}
+		if len(seen) != n {
+			t.Errorf("%s: want %d names, have %d", set, n, len(seen))
+		}
+	}
+	if len(figures) != len(SyntheticNames) {
+		t.Errorf("%d figures, %d names", len(figures), len(SyntheticNames))
+	}
+}

@@ -1,0 +1,210 @@
+package data
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"shake/internal/engine"
+)
+
+// Provenance says where a set came from, for the record of a run.
+type Provenance struct {
+	Set      string    `json:"set"`
+	Source   string    `json:"source"`   // the folder or archive; "built in"
+	Official bool      `json:"official"` // every file has the SHA-256 of the authors' file
+	Note     string    `json:"note"`     // the same in words
+	Files    []FileSum `json:"files,omitempty"`
+}
+
+// FileSum is the checksum of one file, or member of an archive, as read.
+type FileSum struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // hexadecimal
+}
+
+// Open reads "cifar10" or "cifar100" in the official binary format.
+//
+// path is the official archive, a folder with the set's .bin files, or a folder that holds either the archive or the
+// folder that it unpacks to (cifar-10-batches-bin, cifar-100-binary). If path is empty, $SHAKE_DATA, ./data and the
+// folder that Fetch writes to are tried in this order. An archive is read as a stream: nothing is written.
+//
+// The number of files, their sizes and their labels must be right: else the error is a *FormatError with file and
+// offset, or a *NotFoundError with every place that was tried. Files of the right form with another content than the
+// official ones are accepted and noted in the Provenance.
+func Open(set, path string) (train, test *engine.Images, prov Provenance, err error) {
+	c, err := known(set)
+	if err != nil {
+		return nil, nil, Provenance{}, err
+	}
+	return c.open(path)
+}
+
+// Folder is where Fetch leaves an archive and Open finds it: shake/data in the user's cache folder.
+func Folder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("data: no cache folder: %w; name a folder with SHAKE_DATA or on the command line", err)
+	}
+	return filepath.Join(cache, "shake", "data"), nil
+}
+
+// roots are the places that Open tries if it is told none.
+func roots() []string {
+	var rs []string
+	if env := os.Getenv("SHAKE_DATA"); env != "" {
+		rs = append(rs, env)
+	}
+	rs = append(rs, "data")
+	if dir, err := Folder(); err == nil {
+		rs = append(rs, dir)
+	}
+	return rs
+}
+
+func (c *cifar) open(path string) (train, test *engine.Images, prov Provenance, err error) {
+	places := roots()
+	if path != "" {
+		places = []string{path}
+	}
+	source, isArchive, err := c.find(places)
+	if err != nil {
+		return nil, nil, Provenance{}, err
+	}
+	train, test = c.blank()
+	var sums map[string]string
+	if isArchive {
+		sums, err = c.readArchive(source, train, test)
+	} else {
+		sums, err = c.readFolder(source, train, test)
+	}
+	if err != nil {
+		return nil, nil, Provenance{}, err
+	}
+	return train, test, c.provenance(source, sums), nil
+}
+
+// find returns the first folder that has all of the set's files, or archive of the set, in or at the places.
+func (c *cifar) find(places []string) (source string, isArchive bool, err error) {
+	failure := &NotFoundError{Set: c.set}
+	for _, place := range places {
+		info, err := os.Stat(place)
+		if err == nil && info.Mode().IsRegular() {
+			return place, true, nil
+		}
+		for _, dir := range []string{place, filepath.Join(place, c.folder)} {
+			missing := c.missing(dir)
+			if len(missing) == 0 {
+				return dir, false, nil
+			}
+			if len(missing) < len(c.members()) && failure.Missing == nil {
+				failure.Missing = missing
+			}
+			failure.Looked = append(failure.Looked, filepath.Join(dir, c.glob()))
+		}
+		file := filepath.Join(place, c.archive.name)
+		if _, err := os.Stat(file); err == nil {
+			return file, true, nil
+		}
+		failure.Looked = append(failure.Looked, file)
+	}
+	return "", false, failure
+}
+
+// glob names the set's files in a message.
+func (c *cifar) glob() string {
+	ms := c.members()
+	if len(ms) == 2 {
+		return "{" + ms[0].name + "," + ms[1].name + "}"
+	}
+	return fmt.Sprintf("{%s .. %s,%s}", ms[0].name, c.train[len(c.train)-1].name, c.test[0].name)
+}
+
+// missing lists the files of the set that a folder lacks.
+func (c *cifar) missing(dir string) (files []string) {
+	for _, m := range c.members() {
+		file := filepath.Join(dir, m.name)
+		if _, err := os.Stat(file); err != nil {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// readFolder fills train and test from a folder and returns the checksum of each file.
+func (c *cifar) readFolder(dir string, train, test *engine.Images) (map[string]string, error) {
+	sums := map[string]string{}
+	for m, slot := range c.slots(train, test) {
+		sum, err := c.readFile(filepath.Join(dir, m.name), m, slot)
+		if err != nil {
+			return nil, err
+		}
+		sums[m.name] = sum
+	}
+	return sums, nil
+}
+
+func (c *cifar) readFile(file string, m member, s slot) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("data: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("data: %w", err)
+	}
+	if want := c.bytes(m); info.Mode().IsRegular() && info.Size() != want {
+		return "", &FormatError{Set: c.set, File: file, Offset: min(want, info.Size()),
+			Detail: fmt.Sprintf("want %d bytes (%d images), have %d", want, m.images, info.Size())}
+	}
+	sum, err := c.readRecords(f, file, m, s.im, s.at)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	return sum, nil
+}
+
+// slot is where a member's images go.
+type slot struct {
+	im *engine.Images
+	at int
+}
+
+// slots maps the members of the set, in order, to where their images go.
+func (c *cifar) slots(train, test *engine.Images) func(yield func(member, slot) bool) {
+	return func(yield func(member, slot) bool) {
+		at := 0
+		for _, m := range c.train {
+			if !yield(m, slot{train, at}) {
+				return
+			}
+			at += m.images
+		}
+		at = 0
+		for _, m := range c.test {
+			if !yield(m, slot{test, at}) {
+				return
+			}
+			at += m.images
+		}
+	}
+}
+
+// provenance compares the checksums with the official ones.
+func (c *cifar) provenance(source string, sums map[string]string) Provenance {
+	p := Provenance{Set: c.set, Source: source, Official: true, Note: "the official files"}
+	var other []string
+	for _, m := range c.members() {
+		p.Files = append(p.Files, FileSum{m.name, sums[m.name]})
+		if sums[m.name] != m.sha256 {
+			other = append(other, m.name)
+		}
+	}
+	if len(other) > 0 {
+		p.Official = false
+		p.Note = fmt.Sprintf("not the official files: %d of %d differ (first %s); errors measured on them are not comparable to the last digit",
+			len(other), len(p.Files), other[0])
+	}
+	return p
+}
