@@ -31,7 +31,7 @@ type Curves struct {
 var (
 	testColor  = color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}
 	trainColor = color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}
-	gridColor  = color.Gray{Y: 0xe2}
+	gridColor  = color.Gray{Y: 0xd8}
 )
 
 const (
@@ -85,6 +85,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 	}
 	scaleY(p, train, test)
 	grid := plotter.NewGrid()
+	grid.Vertical.Width, grid.Horizontal.Width = vg.Points(.5), vg.Points(.5)
 	grid.Vertical.Color, grid.Horizontal.Color = gridColor, gridColor
 	p.Add(grid)
 	for _, s := range []struct {
@@ -92,10 +93,11 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 		xys   plotter.XYs
 		color color.Color
 		shape draw.GlyphDrawer
-	}{{"training", train, trainColor, draw.SquareGlyph{}}, {"test", test, testColor, draw.CircleGlyph{}}} {
+	}{{"training", train, trainColor, draw.BoxGlyph{}}, {"test", test, testColor, draw.CircleGlyph{}}} {
 		if len(s.xys) == 0 {
 			continue
 		}
+		last := s.xys[len(s.xys)-1].Y
 		for i := range s.xys { // a logarithmic axis has no place for 0
 			s.xys[i].Y = max(s.xys[i].Y, p.Y.Min)
 		}
@@ -111,7 +113,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 			p.Add(points)
 			thumbs = append(thumbs, points)
 		}
-		p.Legend.Add(s.name+"  "+fmt.Sprintf(verb, s.xys[len(s.xys)-1].Y), thumbs...)
+		p.Legend.Add(s.name+"  "+fmt.Sprintf(verb, last), thumbs...)
 	}
 	p.X.Min = 0
 	p.X.Max = max(p.X.Max, 1)
@@ -142,7 +144,7 @@ func scaleY(p *plot.Plot, curves ...plotter.XYs) {
 		return
 	}
 	if hi/lo < logFrom {
-		p.Y.Min, p.Y.Max = 0, 1.08*hi
+		p.Y.Min, p.Y.Max = 0, 1.25*hi
 		return
 	}
 	p.Y.Min, p.Y.Max = lo/1.15, hi*1.15

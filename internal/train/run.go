@@ -28,7 +28,8 @@ type Options struct {
 	Version  string         // of the program, for the record
 	Observer Observer       // nil: none
 
-	wrap func(file string, w io.Writer) io.Writer // see store
+	wrap  func(file string, w io.Writer) io.Writer // see store
+	plain bool                                     // no curves: tests make hundreds of runs
 }
 
 // Run trains to the end of the recipe, to Spec.Train.MaxSteps, to divergence or to the end of ctx, whichever comes first.
@@ -65,7 +66,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	defer logFile.Close()
 
-	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: d.store, dir: d.path(StateDir)}, began: time.Now()}
+	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: d.store, dir: d.path(StateDir)}, began: time.Now(), plotted: time.Now()}
 	defer r.close()
 	var done bool
 	if o.Resume {

@@ -75,7 +75,7 @@ func (r *run) curveFiles() []string {
 // plot draws the curves, at most every plotEvery unless it is the last time. Curves can be drawn again from metrics.jsonl, so a
 // failure is a notice.
 func (r *run) plot(last bool) {
-	if len(r.epochs) == 0 || !last && time.Since(r.plotted) < plotEvery {
+	if r.o.plain || len(r.epochs) == 0 || !last && time.Since(r.plotted) < plotEvery {
 		return
 	}
 	r.plotted = time.Now()
