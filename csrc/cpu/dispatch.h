@@ -1,6 +1,6 @@
 // dispatch.h: one kernel source, compiled once per instruction set, and the table of its functions.
 //
-// How to add kernels: write NAME.inc.h against vec.h (v16 and the vXX functions), every function `static`; isa.inc.h includes it, so it is
+// How to add kernels: write NAME.inc.h against vec.h, every function `static`; isa.inc.h includes it, so it is
 // compiled under each of isa_avx512.c, isa_avx2.c and isa_portable.c. End NAME.inc.h with one table
 //     static const sk_NAME_kernels SK_(NAME) = {.f = f, ...};
 // whose struct type stands in NAME.h, and give sk_kernels below a `const sk_NAME_kernels *NAME`, set in isa.inc.h. Callers outside
