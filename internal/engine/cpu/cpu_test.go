@@ -1,0 +1,193 @@
+package cpu_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/engine/cpu"
+	"shake/internal/engine/ref"
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+)
+
+// images makes n random images.
+func images(n, classes int) *engine.Images {
+	r := rand.New(rand.NewPCG(1, 2))
+	im := &engine.Images{N: n, C: 3, H: 32, W: 32, Classes: classes, Mean: []float64{120, 125, 110}, Std: []float64{60, 65, 70}}
+	im.Pix, im.Labels = make([]byte, n*3*32*32), make([]uint16, n)
+	for i := range im.Pix {
+		im.Pix[i] = byte(r.UintN(256))
+	}
+	for i := range im.Labels {
+		im.Labels[i] = uint16(r.IntN(classes))
+	}
+	return im
+}
+
+// small is a net of the family on maps of 8, 4 and 2 pixels, cheap enough for the reference: the stem takes every fourth one.
+func small(family string, width, blocks int) *dsl.Spec {
+	s := graphtest.Spec(family, width, blocks)
+	s.Net.Stem[0].Stride = 4
+	return s
+}
+
+// program compiles s for a batch of n and gives it the images and the seed's weights.
+func program(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, replicas, workers int) engine.Program {
+	t.Helper()
+	g, err := graph.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Compile(g, engine.Config{
+		Seed: seed, Batch: n, Replicas: replicas, Workers: workers, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	im := images(2*n, g.Classes)
+	if err := p.Load(im, im); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SetState(engine.InitTensors(g, seed)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// train runs steps of n images, the last of them ragged.
+func train(t *testing.T, p engine.Program, n, steps int) {
+	t.Helper()
+	for i := range steps {
+		index := make([]int32, n)
+		for j := range index {
+			index[j] = int32((i + 3*j) % (2 * n))
+		}
+		if i == steps-1 && n > 1 {
+			index = index[:n-1]
+		}
+		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: 0.05}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func state(t *testing.T, p engine.Program) map[string]engine.Tensor {
+	t.Helper()
+	ts, err := p.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string]engine.Tensor{}
+	for _, x := range ts {
+		m[x.Name] = x
+	}
+	return m
+}
+
+// worst returns the largest difference of any tensor, relative to that tensor's own size.
+func worst(t *testing.T, have, want map[string]engine.Tensor) (name string, rel float64) {
+	t.Helper()
+	if len(have) != len(want) {
+		t.Fatalf("%d tensors, want %d", len(have), len(want))
+	}
+	for k, w := range want {
+		h, ok := have[k]
+		if !ok {
+			t.Fatalf("no tensor %s", k)
+		}
+		diff, norm := 0.0, 1e-12
+		for i, x := range w.F64 {
+			d := float64(h.F32[i]) - x
+			diff, norm = diff+d*d, norm+x*x
+		}
+		if r := math.Sqrt(diff / norm); r > rel || math.IsNaN(r) {
+			name, rel = k, r
+		}
+	}
+	return name, rel
+}
+
+// TestAgainstReference trains two steps of nets that reach every kernel, and compares weights, momentum and statistics with float64.
+// Now and then an activation is so close to 0 that float32 and float64 disagree about its ReLU, which no tolerance covers: a net
+// that differs must agree under both of two other seeds.
+func TestAgainstReference(t *testing.T) {
+	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
+	nets := map[string]*dsl.Spec{}
+	for _, f := range graphtest.Families {
+		nets[f] = small(f, 16, 1)
+		nets[f+"-odd"] = small(f, 6, 2)
+	}
+	nets["26"] = small("26", 32, 1)
+	nets["preact"] = small("26", 16, 2)
+	nets["preact"].Net.Branch = append([]dsl.Layer{bn}, nets["preact"].Net.Branch...)
+	nets["bn-relu-bn"] = small("26", 16, 1)
+	nets["bn-relu-bn"].Net.Branch = append(nets["bn-relu-bn"].Net.Branch, relu, bn)
+	nets["three"] = small("resnext", 8, 1)
+	nets["three"].Net.Branches = 3
+	for name, s := range nets {
+		t.Run(name, func(t *testing.T) {
+			err := compare(t, s, 3)
+			if err == nil {
+				return
+			}
+			t.Log(err)
+			for _, seed := range []uint64{4, 5} {
+				if err := compare(t, s, seed); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// compare trains s on both backends and evaluates it.
+func compare(t *testing.T, s *dsl.Spec, seed uint64) error {
+	have, want := program(t, cpu.Backend{}, s, seed, 5, 2, 2), program(t, ref.Backend{}, s, seed, 5, 2, 1)
+	train(t, have, 5, 2)
+	train(t, want, 5, 2)
+	if name, rel := worst(t, state(t, have), state(t, want)); !(rel < 5e-5) {
+		return fmt.Errorf("seed %d: %s differs by %.2g of its norm", seed, name, rel)
+	}
+	h, err := have.Eval(0, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := want.Eval(0, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(h.Loss-w.Loss) > 1e-4*w.Loss || h.Errors != w.Errors || h.Images != 7 {
+		return fmt.Errorf("seed %d: eval %+v, want %+v", seed, h, w)
+	}
+	return nil
+}
+
+// The bits must not depend on the number of workers, nor on what ran before.
+func TestSameBits(t *testing.T) {
+	for _, f := range []string{"26", "resnext", "c"} {
+		t.Run(f, func(t *testing.T) {
+			var first map[string]engine.Tensor
+			for _, workers := range []int{1, 2, 3} {
+				p := program(t, cpu.Backend{}, small(f, 16, 1), 3, 6, 2, workers)
+				train(t, p, 6, 3)
+				st := state(t, p)
+				if first == nil {
+					first = st
+					continue
+				}
+				for name, x := range st {
+					for i, v := range x.F32 {
+						if math.Float32bits(v) != math.Float32bits(first[name].F32[i]) {
+							t.Fatalf("%d workers: %s[%d] = %v, one worker: %v", workers, name, i, v, first[name].F32[i])
+						}
+					}
+				}
+			}
+		})
+	}
+}
