@@ -38,7 +38,7 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / CHUNK_POSITIONS));
   c->chunk = ceil_div(s->n, chunks);
   c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
-  sk_scratch_reserve(pool, 4 * (c->group * (c->ximage + c->dimage) + (int64_t)SK_WIDE * s->h * s->w * SK_B));
+  sk_scratch_reserve(pool, 4 * c->group * (c->ximage + c->dimage + (int64_t)SK_WIDE * s->h * s->w * SK_B));
   sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * c->f.floats);
   return c;
 }
@@ -55,7 +55,7 @@ typedef struct {
   sk_conv *c;
   const sk_view *x;
   const sk_tensor *y;
-  int ndy, nstats, nsums, slices;
+  int ndy, nstats, nsums, group, slices;
   const sk_grad *dy;
   const sk_conv_dx *dx;
   const sk_stats *stats;
@@ -75,30 +75,36 @@ void sk_conv_pack(sk_conv *c, const float *params) {
   sk_parallel(c->pool, c->yb, pack_task, &(job){.c = c, .params = params});
 }
 
-static void forward_task(void *arg, int n, int worker) {
+static void forward_task(void *arg, int task, int worker) {
   job *j = arg;
   sk_conv *c = j->c;
+  int n0 = task * j->group, images = min(j->group, j->batch->n - n0);
   float *xs = sk_scratch(c->pool, worker);
-  sk_isa->conv->stage_view(c, j->x, j->batch, n, xs);
-  sk_walk walk = {.x = xs, .xrow = c->s.stride * c->xrow, .yblock = (int64_t)c->s.p * c->s.q * SK_B, .yrow = c->s.q * SK_B, .ypx = SK_B,
-                  .rows = c->s.p, .cols = c->s.q};
+  for (int i = 0; i < images; i++) sk_isa->conv->stage_view(c, j->x, j->batch, n0 + i, xs + i * c->ximage);
+  sk_walk walk = {.x = xs, .ximage = c->ximage, .xrow = c->s.stride * c->xrow, .yimage = j->y->image, .yblock = (int64_t)c->s.p * c->s.q * SK_B,
+                  .yrow = c->s.q * SK_B, .ypx = SK_B, .images = images, .rows = c->s.p, .cols = c->s.q};
   for (int i = 0; i < c->f.runs; i++) {
     const sk_run *run = &c->f.run[i];
-    walk.y = j->y->p + n * j->y->image + run->b0 * walk.yblock;
+    walk.y = j->y->p + n0 * j->y->image + run->b0 * walk.yblock;
     sk_isa->conv->gemm(run, c->f.step + run->step0, c->f.w, &walk);
   }
-  for (int i = 0; i < j->nstats; i++) sk_image_stats(&j->stats[i], j->y, n);
+  for (int i = 0; i < images; i++)
+    for (int s = 0; s < j->nstats; s++) sk_image_stats(&j->stats[s], j->y, n0 + i);
 }
 
 void sk_conv_forward(sk_conv *c, const sk_view *x, const sk_tensor *y, int nstats, const sk_stats *stats, const sk_batch *b) {
-  sk_parallel(c->pool, b->n, forward_task, &(job){.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b});
+  // Images of a group share the weights while those are in cache; the group changes no sum, so it may depend on the workers.
+  int group = max(1, min(c->group, b->n / (4 * sk_pool_workers(c->pool))));
+  job j = {.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b, .group = group};
+  sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
 }
 
-// The data gradient of image n, runs lo .. hi-1, from staged dy.
-static void data_gradient(const job *j, int n, const float *ds, float *raw, int lo, int hi) {
+// The data gradient of images n0 .. , runs lo .. hi-1, from staged dy.
+static void data_gradient(const job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
   const sk_conv *c = j->c;
   int st = c->s.stride, h = c->s.h, w = c->s.w;
-  sk_walk walk = {.x = ds, .xrow = c->drow, .yblock = (int64_t)h * w * SK_B, .yrow = (int64_t)st * w * SK_B, .ypx = st * SK_B};
+  sk_walk walk = {.x = ds, .ximage = c->dimage, .xrow = c->drow, .yimage = (int64_t)SK_WIDE * h * w * SK_B, .yblock = (int64_t)h * w * SK_B,
+                  .yrow = (int64_t)st * w * SK_B, .ypx = st * SK_B, .images = images};
   for (int i = lo; i < hi; i++) {
     const sk_run *run = &c->d.run[i * c->d.phases];
     for (int phase = 0; phase < c->d.phases; phase++) {
@@ -108,7 +114,7 @@ static void data_gradient(const job *j, int n, const float *ds, float *raw, int 
       walk.cols = (w - fj + st - 1) / st;
       sk_isa->conv->gemm(&run[phase], c->d.step + run[phase].step0, c->d.w, &walk);
     }
-    sk_isa->conv->finish(c, j->dx, j->x, j->batch, n, run->b0, run->nb, raw);
+    for (int i = 0; i < images; i++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + i, run->b0, run->nb, raw + i * walk.yimage);
   }
 }
 
@@ -124,15 +130,14 @@ static void backward_task(void *arg, int task, int worker) {
   for (int n0 = begin; n0 < end; n0 += c->group) {
     int images = min(c->group, end - n0);
     for (int i = 0; i < images; i++) {
-      int n = n0 + i;
-      sk_isa->conv->stage_grads(c, j->ndy, j->dy, j->batch, n, ds + i * c->dimage);
-      sk_isa->conv->stage_view(c, j->x, j->batch, n, xs + i * c->ximage);
-      if (!j->dx) continue;
-      data_gradient(j, n, ds + i * c->dimage, raw, dlo, dhi);
-      if (j->slices == 1)
-        for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n);
+      sk_isa->conv->stage_grads(c, j->ndy, j->dy, j->batch, n0 + i, ds + i * c->dimage);
+      sk_isa->conv->stage_view(c, j->x, j->batch, n0 + i, xs + i * c->ximage);
     }
+    if (j->dx) data_gradient(j, n0, images, ds, raw, dlo, dhi);
     for (int i = flo; i < fhi; i++) sk_isa->conv->weights(c, &c->f.run[i], xs, ds, images, n0 == begin, acc);
+    if (j->slices > 1) continue; // another slice may still be writing dx
+    for (int i = 0; i < images; i++)
+      for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n0 + i);
   }
 }
 

@@ -64,12 +64,12 @@ typedef struct {
   int chunk, group; // weight gradient: images of a private accumulator, images staged together
 } sk_conv;
 
-// A gemm over positions: reads x rows of pitch xrow (unit column pitch), writes y.
+// The positions of a gemm: images x rows x cols, read from x (columns a block apart) and written to y (columns ypx apart).
 typedef struct {
   const float *x;
   float *y;
-  int64_t xrow, yblock, yrow;
-  int ypx, rows, cols;
+  int64_t ximage, xrow, yimage, yblock, yrow;
+  int ypx, images, rows, cols;
 } sk_walk;
 
 typedef struct {

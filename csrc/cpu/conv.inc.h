@@ -117,8 +117,17 @@ static weight_fn *const weight_tiles[SK_KB][SK_CW] = {
 // Part i of n nearly equal parts of len.
 SK_INLINE int cut(int len, int n, int i) { return (int)((int64_t)len * i / n); }
 
+SK_INLINE void gemm_image(int kb, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, const sk_walk *k, int load) {
+  int tiles = (k->cols + SK_PX - 1) / SK_PX;
+  for (int p = 0; p < k->rows; p++)
+    for (int t = 0; t < tiles; t++) {
+      int q = cut(k->cols, tiles, t), px = cut(k->cols, tiles, t + 1) - q;
+      gemm_tiles[kb - 1][px - 1](steps, s, w, wrow, x + p * k->xrow + q * SK_B, y + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, load);
+    }
+}
+
 static void gemm(const sk_run *run, const sk_step *steps, const float *w, const sk_walk *k) {
-  int tiles = (k->cols + SK_PX - 1) / SK_PX, wrow = run->nb * SK_B;
+  int wrow = run->nb * SK_B;
   for (int b = 0; b < run->nb; b += SK_KB) {
     int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
     int s0 = 0;
@@ -126,18 +135,14 @@ static void gemm(const sk_run *run, const sk_step *steps, const float *w, const 
       int s1 = s0;
       for (int nc = 0; s1 < run->steps && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
       const float *ws = s0 < run->steps ? w + steps[s0].w + b * SK_B : w;
-      for (int p = 0; p < k->rows; p++)
-        for (int t = 0; t < tiles; t++) {
-          int q = cut(k->cols, tiles, t), px = cut(k->cols, tiles, t + 1) - q;
-          gemm_tiles[kb - 1][px - 1](s1 - s0, steps + s0, ws, wrow, k->x + p * k->xrow + q * SK_B,
-                                     k->y + b * k->yblock + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, s0 > 0);
-        }
+      for (int i = 0; i < k->images; i++)
+        gemm_image(kb, s1 - s0, steps + s0, ws, wrow, k->x + i * k->ximage, k->y + i * k->yimage + b * k->yblock, k, s0 > 0);
       s0 = s1;
     } while (s0 < run->steps);
   }
 }
 
-enum { BAND_FLOATS = 4096 }; // of x and dy rows that one pass over the taps reads: they stay in L1
+enum { BAND_FLOATS = 8192 }; // of x and dy rows that one pass over the taps reads: they stay near L1
 
 // All taps of one input block over one band of rows of one image.
 static void weight_band(const sk_run *run, const sk_step *s, int taps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
