@@ -17,8 +17,13 @@ import (
 // inference: loss, logits, batch statistics and the gradients of the input and of every parameter must agree.
 func TestPassesKeepTheMathematics(t *testing.T) {
 	for _, c := range passCases() {
-		t.Run(c.Name, func(t *testing.T) { comparePasses(t, c) })
+		g, err := graph.Build(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(c.Name, func(t *testing.T) { comparePasses(t, g) })
 	}
+	t.Run("patchwork", func(t *testing.T) { comparePasses(t, graphtest.Patchwork()) })
 }
 
 // passCases are the paper's families with one to three branches at widths that fill blocks of 4 and 16 and widths that do not, a
@@ -55,11 +60,7 @@ func passCases() []*dsl.Spec {
 	return specs
 }
 
-func comparePasses(t *testing.T, spec *dsl.Spec) {
-	g, err := graph.Build(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+func comparePasses(t *testing.T, g *graph.Graph) {
 	const n, replicas = 3, 2 // 2 images and 1
 	params, batch := randomInputs(g, n, replicas)
 	want, wantEval := execute(t, g, params, batch, nil)
