@@ -1,0 +1,228 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"shake/internal/engine"
+)
+
+func TestDamagedCheckpoint(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	want := result(t, whole)
+	damage := map[string]func([]byte) []byte{
+		"flipped bit": func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
+		"truncated":   func(b []byte) []byte { return b[:len(b)-100] },
+		"empty":       func([]byte) []byte { return nil },
+		"zeros":       func(b []byte) []byte { return make([]byte, len(b)) },
+	}
+	for name, f := range damage {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			mustRun(t, options(t, dir, "train.max_steps=11"))
+			list := (&checkpoints{dir: filepath.Join(dir, StateDir)}).list()
+			spoil := func(file string) {
+				b, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, f(b), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			spoil(list[0])
+			var l listener
+			o := options(t, dir)
+			o.Resume, o.Observer = true, &l
+			mustRun(t, o)
+			if !l.noticed("step-0000000011.safetensors is damaged") || l.started[0].Step != 8 {
+				t.Errorf("notices %q, start %+v", l.notices, l.started)
+			}
+			same(t, result(t, dir), want)
+
+			// Both damaged: nothing is touched, and the error says what to do.
+			dir = tempDir(t)
+			mustRun(t, options(t, dir, "train.max_steps=11"))
+			for _, c := range (&checkpoints{dir: filepath.Join(dir, StateDir)}).list() {
+				spoil(c)
+			}
+			metrics, _ := os.ReadFile(filepath.Join(dir, MetricsFile))
+			o.Dir = dir
+			_, err := Run(context.Background(), o)
+			var bad *Corrupt
+			if !errors.As(err, &bad) || !strings.Contains(err.Error(), "--weights") {
+				t.Errorf("both damaged: %v", err)
+			}
+			if after, _ := os.ReadFile(filepath.Join(dir, MetricsFile)); string(after) != string(metrics) {
+				t.Error("metrics.jsonl was touched")
+			}
+		})
+	}
+}
+
+func TestCheckpointsGone(t *testing.T) {
+	dir := tempDir(t)
+	mustRun(t, options(t, dir, "train.max_steps=11"))
+	for _, c := range (&checkpoints{dir: filepath.Join(dir, StateDir)}).list() {
+		os.Remove(c)
+	}
+	o := options(t, dir)
+	o.Resume = true
+	var bad *Corrupt
+	if _, err := Run(context.Background(), o); !errors.As(err, &bad) {
+		t.Errorf("have %v", err)
+	}
+}
+
+func TestDirectoryRefused(t *testing.T) {
+	var exists *Exists
+	var noRun *NoRun
+	var locked *Locked
+	var mismatch *Mismatch
+	dir := tempDir(t)
+	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(context.Background(), options(t, dir)); !errors.As(err, &exists) || exists.Run {
+		t.Errorf("a directory with foreign files: %v", err)
+	}
+	o := options(t, dir)
+	o.Resume = true
+	if _, err := Run(context.Background(), o); !errors.As(err, &noRun) {
+		t.Errorf("resume without a run: %v", err)
+	}
+
+	dir = tempDir(t)
+	var second error
+	o = options(t, dir, "train.max_steps=2")
+	o.Observer = &listener{onSaved: func(s Saved) {
+		if s.Step == 0 {
+			again := options(t, dir)
+			again.Resume = true
+			_, second = Run(context.Background(), again)
+		}
+	}}
+	mustRun(t, o)
+	if !errors.As(second, &locked) {
+		t.Errorf("a second process: %v", second)
+	}
+	if _, err := Run(context.Background(), options(t, dir)); !errors.As(err, &exists) || !exists.Run {
+		t.Errorf("a new run over an old one: %v", err)
+	}
+	o = options(t, dir, "train.lr=0.2", "shake.forward=even", "train.workers=3", "train.log_steps=1", "train.max_steps=9")
+	o.Resume = true
+	_, err := Run(context.Background(), o)
+	if !errors.As(err, &mismatch) || len(mismatch.Keys) != 2 || !slices.ContainsFunc(mismatch.Keys, func(k string) bool { return k == "train.lr: 0.1, now 0.2" }) {
+		t.Errorf("another experiment: %v", err)
+	}
+	o = options(t, dir)
+	o.Resume, o.Train = true, images(29, 99)
+	if _, err := Run(context.Background(), o); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "training images") {
+		t.Errorf("other images: %v", err)
+	}
+}
+
+// A run killed before its first checkpoint begins anew: by --resume if config.toml is there, as a new run if not.
+func TestKilledAtBirth(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	for name, remove := range map[string][]string{
+		"before the checkpoint": {StateDir, MetricsFile, WeightsFile},
+		"before config.toml":    {StateDir, MetricsFile, WeightsFile, ConfigFile, LogFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			full := errors.New("killed")
+			o := options(t, dir)
+			o.wrap = func(file string, w io.Writer) io.Writer {
+				if strings.Contains(file, StateDir) {
+					return failing{full}
+				}
+				return w
+			}
+			if _, err := Run(context.Background(), o); !errors.Is(err, full) {
+				t.Fatal(err)
+			}
+			for _, r := range remove {
+				os.RemoveAll(filepath.Join(dir, r))
+			}
+			events, _ := filepath.Glob(filepath.Join(dir, eventsGlob))
+			for _, e := range events {
+				os.Remove(e)
+			}
+			os.WriteFile(filepath.Join(dir, ".config.toml.1.tmp"), []byte("half"), 0o666)
+			o = options(t, dir)
+			o.Resume = !slices.Contains(remove, ConfigFile)
+			mustRun(t, o)
+			same(t, result(t, dir), result(t, whole))
+			if left, _ := filepath.Glob(filepath.Join(dir, ".*.tmp")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// short lets n bytes through and then fails.
+type short struct {
+	w   io.Writer
+	n   int
+	err error
+}
+
+func (s *short) Write(b []byte) (int, error) {
+	if len(b) <= s.n {
+		s.n -= len(b)
+		return s.w.Write(b)
+	}
+	n, _ := s.w.Write(b[:s.n])
+	s.n = 0
+	return n, s.err
+}
+
+// TestDiskFull fills the disk at every kind of file, in the second epoch, and resumes with space again.
+func TestDiskFull(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	want := result(t, whole)
+	for _, file := range []string{"step-0000000008", WeightsFile, RecordFile, MetricsFile, "tfevents"} {
+		t.Run(file, func(t *testing.T) {
+			dir := tempDir(t)
+			o := options(t, dir)
+			full := false
+			o.Backend = toy{bad: -1, onStep: func(s engine.Step) { full = full || s.Iteration >= 6 }}
+			o.wrap = func(name string, w io.Writer) io.Writer {
+				if full && strings.Contains(name, file) {
+					return &short{w, 20, syscall.ENOSPC}
+				}
+				return w
+			}
+			_, err := Run(context.Background(), o)
+			var disk *DiskFull
+			if !errors.As(err, &disk) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(disk.File, file) {
+				t.Fatalf("have %v", err)
+			}
+			if _, _, damaged, err := (&checkpoints{dir: filepath.Join(dir, StateDir)}).load(); err != nil || damaged != nil {
+				t.Errorf("checkpoints: %v, damaged %v", err, damaged)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "*", ".*.tmp")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+			o = options(t, dir)
+			o.Resume = true
+			mustRun(t, o)
+			same(t, result(t, dir), want)
+		})
+	}
+}
