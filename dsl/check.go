@@ -19,16 +19,9 @@ func newChecker() *checker {
 	return &checker{nodes: map[string]*node{}, bad: map[string]bool{}}
 }
 
-// fail reports a mistake in the value at path.
+// fail reports a mistake in the value at path, which is there.
 func (c *checker) fail(path, want, have, hint string) {
-	n := c.nodes[path]
-	for p := path; n == nil && p != ""; n = c.nodes[p] {
-		p = parentKey(p)
-	}
-	if n == nil {
-		n = c.nodes[""]
-	}
-	c.failAt(n.at, path, want, have, hint)
+	c.failAt(c.nodes[path].at, path, want, have, hint)
 }
 
 func (c *checker) failAt(p place, path, want, have, hint string) {

@@ -144,6 +144,9 @@ func TestMistakes(t *testing.T) {
 		{`backward = "shake"`, ``, `x.toml:18:1: shake.backward: want "even", "shake", "keep", "m1", "m2", "m3", "m4" or "m5", have nothing`},
 		{"[shake]\nforward = \"shake\"\nbackward = \"shake\"", "[shake]\nbackward = \"shake\"\n[shake.forward]", `x.toml:20:1: shake.forward: want "even" or "shake", have a table with 0 keys`},
 
+		{"weight_decay = 1e-4", "[[train.weight_decay]]", `x.toml:30:1: train.weight_decay: want a number from 0, below 1, have a list of 1 table`},
+		{"seed = 7", strings.Repeat("x", 50) + " = 7", `x.toml:1:1: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...": want one of name, extends, seed, net, shake, train, data, have "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."`},
+
 		// Layers.
 		{`"conv3x3", "bn", "relu"`, `"conv3x3", "bm", "relu"`, `x.toml:5:30: net.branch[3]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have "bm" (did you mean "bn"?)`},
 		{`"conv3x3", "bn", "relu"`, `"conv3x33", "bn", "relu"`, `x.toml:5:19: net.branch[2]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have "conv3x33" (did you mean "conv3x3"?)`},

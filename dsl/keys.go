@@ -119,8 +119,11 @@ var shakeKeys = []key{
 		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches."},
 }
 
+// maxEpochs keeps the steps of a run on 50000 images below 2^32, in batches of one too: the draws number steps with 32 bits.
+const maxEpochs = 50000
+
 var trainKeys = []key{
-	{name: "epochs", kind: integer, min: 1, max: 50000, field: in(func(s *Spec) *int { return &s.Train.Epochs }),
+	{name: "epochs", kind: integer, min: 1, max: maxEpochs, field: in(func(s *Spec) *int { return &s.Train.Epochs }),
 		doc: "Passes over the training set."},
 	{name: "batch", kind: integer, min: 1, max: 65536, field: in(func(s *Spec) *int { return &s.Train.Batch }),
 		doc: "Images of one step, over all replicas."},
@@ -144,14 +147,14 @@ var trainKeys = []key{
 		doc: "A line of metrics every so many steps; 0: only one an epoch."},
 	{name: "workers", kind: integer, min: 0, max: 1024, def: "0", field: in(func(s *Spec) *int { return &s.Train.Workers }),
 		doc: "CPU threads; 0: one a core."},
-	{name: "checkpoint_every", kind: integer, min: 1, max: 50000, def: "1", field: in(func(s *Spec) *int { return &s.Train.CheckpointEvery }),
+	{name: "checkpoint_every", kind: integer, min: 1, max: maxEpochs, def: "1", field: in(func(s *Spec) *int { return &s.Train.CheckpointEvery }),
 		doc: "Epochs between checkpoints."},
 	{name: "checkpoint_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.CheckpointSteps }),
 		doc: "Steps between checkpoints besides those; 0: none."},
 }
 
 var warmupKeys = []key{
-	{name: "epochs", kind: integer, min: 1, max: 50000, field: in(func(p *Phase) *int { return &p.Epochs }),
+	{name: "epochs", kind: integer, min: 1, max: maxEpochs, field: in(func(p *Phase) *int { return &p.Epochs }),
 		doc: "Length of the phase."},
 	{name: "lr", kind: number, min: 0, max: 100, above: true, field: in(func(p *Phase) *float64 { return &p.LR }),
 		doc: "Learning rate of the phase."},

@@ -1,7 +1,6 @@
 package dsl
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -42,22 +41,17 @@ func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
 // Parse is Load for a text in memory. file is what errors and the network's name say; what the text extends is looked for beside it.
 func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 	r := reading{Loader: l}
-	root, err := r.resolve(file, string(text), nil)
-	var errs Errors
-	if err != nil {
-		errs = append(errs, asErrors(err)...)
-	}
+	root, errs := r.resolve(file, string(text), nil)
 	for _, s := range overrides {
-		o, err := parseOverride(s)
-		if err == nil && root != nil {
+		r.files = append(r.files, overrideSource(s))
+		o, wrong := parseOverride(s)
+		if wrong == nil && root != nil {
 			var next *node
-			if next, err = o.apply(root); err == nil {
+			if next, wrong = o.apply(root); wrong == nil {
 				root = next
 			}
 		}
-		if err != nil {
-			errs = append(errs, asErrors(err)...)
-		}
+		errs = append(errs, wrong...)
 	}
 	if root == nil {
 		return nil, errs
@@ -68,9 +62,6 @@ func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, er
 	c.table(language, root, "", s)
 	c.rules(s)
 	if len(c.errs) > 0 {
-		for _, o := range overrides {
-			r.files = append(r.files, overrideSource(o))
-		}
 		return nil, c.errs.inOrder(r.files)
 	}
 	return s, nil
@@ -153,11 +144,11 @@ type reading struct {
 }
 
 // resolve decodes a text and lays it over what it extends. chain holds the files that led here.
-func (r *reading) resolve(file, text string, chain []string) (*node, error) {
+func (r *reading) resolve(file, text string, chain []string) (*node, Errors) {
 	r.files = append(r.files, file)
-	root, err := decode(file, text)
-	if err != nil {
-		return nil, err
+	root, errs := decode(file, text)
+	if errs != nil {
+		return nil, errs
 	}
 	ext := root.value.(table)["extends"]
 	if ext == nil {
@@ -167,7 +158,7 @@ func (r *reading) resolve(file, text string, chain []string) (*node, error) {
 	if !ok {
 		return root, nil // the check of types reports it
 	}
-	fail := func(want, have, hint string) (*node, error) {
+	fail := func(want, have, hint string) (*node, Errors) {
 		return nil, Errors{{File: file, Line: ext.at.line, Col: ext.at.col, Key: "extends", Want: want, Have: have, Hint: hint}}
 	}
 	base, ok := r.findBase(file, name)
@@ -191,9 +182,9 @@ func (r *reading) resolve(file, text string, chain []string) (*node, error) {
 	if err != nil {
 		return fail("a file that can be read", err.Error(), "")
 	}
-	under, err := r.resolve(base, string(baseText), chain)
-	if err != nil {
-		return nil, err
+	under, errs := r.resolve(base, string(baseText), chain)
+	if errs != nil {
+		return nil, errs
 	}
 	delete(under.value.(table), "name")
 	return merge(under, root), nil
@@ -225,12 +216,4 @@ func same(a, b string) bool {
 	x, errX := filepath.Abs(a)
 	y, errY := filepath.Abs(b)
 	return errX == nil && errY == nil && x == y
-}
-
-func asErrors(err error) Errors {
-	var es Errors
-	if errors.As(err, &es) {
-		return es
-	}
-	return Errors{{Have: err.Error()}}
 }

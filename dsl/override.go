@@ -29,9 +29,9 @@ var (
 func overrideSource(s string) string { return "-o " + short(oneLine(s), 60) }
 
 // parseOverride reads "train.lr=0.1". The value is TOML; one that is not, but is a single word, is a text: shake.forward=even.
-func parseOverride(s string) (override, error) {
+func parseOverride(s string) (override, Errors) {
 	o := override{source: overrideSource(s)}
-	fail := func(key, want, have, hint string) (override, error) {
+	fail := func(key, want, have, hint string) (override, Errors) {
 		return o, Errors{{File: o.source, Key: key, Want: want, Have: have, Hint: hint}}
 	}
 	k, v, found := strings.Cut(s, "=")
@@ -87,14 +87,14 @@ func (n *node) moveTo(p place) {
 }
 
 // apply returns root with the override laid over it. It does not change root.
-func (o override) apply(root *node) (*node, error) { return o.set(root, o.steps, "") }
+func (o override) apply(root *node) (*node, Errors) { return o.set(root, o.steps, "") }
 
-func (o override) set(n *node, steps []step, path string) (*node, error) {
+func (o override) set(n *node, steps []step, path string) (*node, Errors) {
 	if len(steps) == 0 {
 		return merge(n, o.value), nil
 	}
 	s := steps[0]
-	fail := func(want, have string) (*node, error) {
+	fail := func(want, have string) (*node, Errors) {
 		return nil, Errors{{File: o.source, Key: path, Want: want, Have: have}}
 	}
 	if s.index == 0 {

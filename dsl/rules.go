@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"fmt"
-	"math"
 	"path"
 	"regexp"
 	"strings"
@@ -77,15 +76,6 @@ func (c *checker) train(s *Spec) {
 				c.fail(fmt.Sprintf("train.warmup[%d].epochs", i+1), fmt.Sprintf("phases within the %s of training", count(t.Epochs, "epoch")), fmt.Sprintf("%d so far", warm), "")
 				break
 			}
-		}
-	}
-	if c.ok("train.epochs", "train.batch", "data.train_images", "data.set") {
-		images := s.Data.TrainImages
-		if images == 0 {
-			images = 50000
-		}
-		if steps := float64(t.Epochs) * math.Ceil(float64(images)/float64(t.Batch)); steps > math.MaxUint32 {
-			c.fail("train.epochs", "fewer than 2^32 steps, which number the draws", fmt.Sprintf("%.0f", steps), "")
 		}
 	}
 }

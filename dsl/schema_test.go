@@ -33,9 +33,9 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 		if !strings.HasPrefix(string(text), "#:schema ../dsl/schema.json\n") {
 			t.Errorf("%s does not start with the line that leads an editor to the schema", file)
 		}
-		n, err := decode(file, string(text))
-		if err != nil {
-			t.Fatal(err)
+		n, errs := decode(file, string(text))
+		if errs != nil {
+			t.Fatal(errs)
 		}
 		for _, e := range violations(schema, asJSON(t, n), "") {
 			t.Errorf("%s: %s", file, e)
@@ -44,8 +44,8 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err = decode("resolved", string(s.TOML())); err != nil {
-			t.Fatal(err)
+		if n, errs = decode("resolved", string(s.TOML())); errs != nil {
+			t.Fatal(errs)
 		}
 		for _, e := range violations(schema, asJSON(t, n), "") {
 			t.Errorf("%s, resolved: %s", file, e)

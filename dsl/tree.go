@@ -36,7 +36,7 @@ type node struct {
 type table map[string]*node
 
 // decode reads a TOML text into a table node. A text that is not TOML gives one error, at the first fault.
-func decode(file, text string) (*node, error) {
+func decode(file, text string) (*node, Errors) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	d := document{file: file, text: text}
 	if len(text) > maxText {
@@ -95,7 +95,7 @@ func (d *document) place(offset int) place {
 	return place{d.file, line, 1 + utf8.RuneCountInString(d.text[d.lines[line-1]:offset])}
 }
 
-func (d *document) syntaxError(err error) error {
+func (d *document) syntaxError(err error) Errors {
 	e := Error{File: d.file, Line: 1, Col: 1, Have: strings.TrimSpace(err.Error())}
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
