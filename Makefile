@@ -2,7 +2,6 @@
 
 GO       ?= go
 NET      ?= quick
-OUT      ?= runs/$(NET)
 BENCH    ?= .
 FUZZTIME ?= 10s
 PYTHON   ?= python3
@@ -13,16 +12,16 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native vectors clean
+.PHONY: help build run test race lint bench fuzz native vectors test-torch clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/shake
 	$(GO) build $(LINK) -o bin/shake ./cmd/shake
 
-run: build ## build, then train the small net on the built-in data (about two minutes); NET=..., OUT=... for others
-	bin/shake run $(NET) --out $(OUT)
+run: build ## build, then train the small net on the built-in data (about two minutes); NET=... trains another
+	bin/shake run $(NET)
 
 test: ## vet, all Go tests, and the C tests under sanitizers where there is cmake
 	$(GO) vet ./...
@@ -56,10 +55,15 @@ native: ## build and test csrc on its own with cmake: ASan and UBSan
 	cmake --build build/native --parallel 2
 	ctest --test-dir build/native --output-on-failure
 
-vectors: ## make the test vectors again with PyTorch, in a virtual environment of its own
-	test -d .venv || $(PYTHON) -m venv .venv
+vectors: .venv ## make the test vectors again with PyTorch, in a virtual environment of its own
+	.venv/bin/python tools/vectors/make.py
+
+test-torch: .venv ## have PyTorch load the weights that shake writes
+	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
+
+.venv:
+	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet torch numpy safetensors
-	.venv/bin/python tools/vectors.py
 
 clean: ## remove what was built (runs/ and data/ stay)
 	rm -rf bin build
