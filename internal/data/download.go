@@ -132,6 +132,7 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 		}
 	}
 	resp, err := o.Client.Do(req)
+	watchdog.Stop() // it measures the network, not the disk
 	if err != nil {
 		return false, passing(ctx, inner, err)
 	}
@@ -156,7 +157,11 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 		}
 	}
 	w := &sink{w: out, done: have, total: total, progress: o.Progress, ctx: inner}
-	err = pump(w, resp.Body, a.size+slack, func() { watchdog.Reset(o.Stall) })
+	err = pump(w, a.size+slack, func(p []byte) (int, error) {
+		watchdog.Reset(o.Stall)
+		defer watchdog.Stop()
+		return resp.Body.Read(p)
+	})
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}
@@ -205,12 +210,11 @@ func accept(resp *http.Response, partial string, have int64) (total int64, err e
 
 // pump copies from the network to the disk. Errors of the network are *retryError, those of the disk are not.
 // It stops soon after limit bytes: such a file is wrong, as its checksum will say.
-func pump(w *sink, body io.Reader, limit int64, alive func()) error {
+func pump(w *sink, limit int64, read func(p []byte) (int, error)) error {
 	buf := make([]byte, 1<<17)
 	for {
-		n, rerr := body.Read(buf)
+		n, rerr := read(buf)
 		if n > 0 {
-			alive()
 			if _, err := w.Write(buf[:n]); err != nil {
 				if context.Cause(w.ctx) != nil {
 					return &retryError{err}

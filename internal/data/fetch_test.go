@@ -175,19 +175,22 @@ func TestFetchFromBadServers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := newMirror(t, content, test.scripts...)
 			dir := t.TempDir()
-			var last, total int64
+			var last, total, most int64
 			silent := strings.HasPrefix(test.name, "silent")
 			o := patient(dir, m.URL+"/")
 			if silent {
 				o = hasty(dir, m.URL+"/")
 			}
-			o.Progress = func(d, n int64) { last, total = d, n }
+			o.Progress = func(d, n int64) { last, total, most = d, n, max(most, d) }
 			got, err := fetch(t.Context(), a, o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(m.seen) < test.requests || len(m.seen) > test.requests && !silent {
 				t.Errorf("want %d requests, have %d", test.requests, len(m.seen))
+			}
+			if most > int64(len(content)) {
+				t.Errorf("read %d bytes of an answer that was wrong from its header on", most)
 			}
 			if last != int64(len(content)) || total != last && test.name != "announces too much" {
 				t.Errorf("progress ended at %d of %d", last, total)
