@@ -42,7 +42,7 @@ type Head struct {
 	classes, flat int
 	loss, logits  []float32
 	wrong         []uint8
-	n             int // images of the last call
+	images        int // of the last call
 }
 
 // NewHead lays the operation out in memory of the pool. The error says which shapes do not fit.
@@ -78,11 +78,11 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 // Train computes logits, losses and errors of the batch and the gradient of its mean loss: DX, Sums, and dW and dbias, which overwrite
 // their places in grads. It returns an error, and computes nothing, where an image has no label or one that is not below Classes.
 func (h *Head) Train(b *Batch, params, grads []float32, labels []uint16) error {
-	if err := h.check(b, params, labels); err != nil {
-		return err
-	}
 	if len(grads) < h.flat {
 		return fmt.Errorf("cpu: head: want %d gradients, have %d", h.flat, len(grads))
+	}
+	if err := h.check(b, params, labels); err != nil {
+		return err
 	}
 	C.sk_head_train(h.p.c, h.c, b.c, cfloats(params), cfloats(grads), (*C.uint16_t)(&labels[0]))
 	return nil
@@ -99,27 +99,27 @@ func (h *Head) Eval(b *Batch, params []float32, labels []uint16) error {
 
 func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
 	h.run(b)
-	h.n = b.N()
 	if len(params) < h.flat {
 		return fmt.Errorf("cpu: head: want %d parameters, have %d", h.flat, len(params))
 	}
-	if len(labels) < h.n {
-		return fmt.Errorf("cpu: head: %d labels for %d images", len(labels), h.n)
+	if len(labels) < b.N() {
+		return fmt.Errorf("cpu: head: %d labels for %d images", len(labels), b.N())
 	}
-	for i, l := range labels[:h.n] {
+	for i, l := range labels[:b.N()] {
 		if int(l) >= h.classes {
 			return fmt.Errorf("cpu: head: image %d of the batch has label %d, want one of %d classes", i, l, h.classes)
 		}
 	}
+	h.images = b.N()
 	return nil
 }
 
 // Loss returns the cross-entropy of each image of the last batch, NaN where a logit is NaN: a view that the next call overwrites.
-func (h *Head) Loss() []float32 { return h.loss[:h.n] }
+func (h *Head) Loss() []float32 { return h.loss[:h.images] }
 
 // Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is not its label's, or that has a NaN among
 // its logits, and 0 for the others: a view that the next call overwrites.
-func (h *Head) Wrong() []uint8 { return h.wrong[:h.n] }
+func (h *Head) Wrong() []uint8 { return h.wrong[:h.images] }
 
 // Logits returns the last batch's logits [n, Classes]: a view that the next call overwrites.
-func (h *Head) Logits() []float32 { return h.logits[:h.n*h.classes] }
+func (h *Head) Logits() []float32 { return h.logits[:h.images*h.classes] }

@@ -22,15 +22,15 @@ void sk_norm_train(const sk_norm *m, const sk_batch *b, const float *params, flo
   for (int r = 0; r < m->replicas; r++) {
     if (b->count[r] == 0) continue;
     const float *part = m->part + (int64_t)first(b, r) * 2 * width;
-    const double total = (double)b->count[r] * m->hw;
+    const double total = (double)b->count[r] * m->hw, per = 1.0 / m->hw;
     for (int c = 0; c < width; c++) {
       const int i = r * width + c;
       double mean = 0, m2 = 0;
       for (int k = 0; k < b->count[r]; k++) {
         const float *s = part + (int64_t)k * 2 * width + c;
-        const double delta = s[0] / (double)m->hw - mean, have = (double)k * m->hw, all = have + m->hw;
-        mean += delta * m->hw / all;
-        m2 += s[width] + delta * delta * have * m->hw / all;
+        const double delta = s[0] * per - mean, share = 1.0 / (k + 1); // every image has as many values
+        mean += delta * share;
+        m2 += s[width] + delta * delta * share * k * m->hw;
       }
       const double invstd = 1 / sqrt(m2 / total + eps);
       const float gamma = param(params, m->gamma[c]), beta = param(params, m->beta[c]);
