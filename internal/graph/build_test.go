@@ -94,6 +94,18 @@ func TestNoReLUAfterStem(t *testing.T) {
 	}
 }
 
+// TestReLUBeforeHead: the last block's sum passes a ReLU before the pooling, and no BN.
+func TestReLUBeforeHead(t *testing.T) {
+	g := build(t, graphtest.Spec("26", 32, 4))
+	n := len(g.Ops)
+	sum, isSum := g.Ops[n-3].(*graph.Join)
+	relu, isReLU := g.Ops[n-2].(*graph.ReLU)
+	head, isHead := g.Ops[n-1].(*graph.Head)
+	if !isSum || !isReLU || !isHead || relu.X.Value != sum.Y || head.X.Value != relu.Y {
+		t.Errorf("want join, relu, head, have %T, %T, %T", g.Ops[n-3], g.Ops[n-2], g.Ops[n-1])
+	}
+}
+
 // TestNoConvBias: biases belong to norms and the classifier; a conv owns a weight and nothing else.
 func TestNoConvBias(t *testing.T) {
 	for _, family := range graphtest.Families {

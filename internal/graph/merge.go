@@ -13,14 +13,14 @@ import "sort"
 //
 // The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms has merged their norms, both branches'
 // later convs. Every former value begins at a multiple of align channels in the merged one, except those that only a Concat
-// brought together; convs that would break this stay apart.
+// brought together; convs that would break this stay apart. An align below 1 counts as 1.
 func Merge(g *Graph, align int) *Graph {
 	e := newEdit(g)
 	e.dropDuplicates()
 	e.absorbSubsamples()
 	e.absorbConcats()
-	e.mergeReLUs(align)
-	e.mergeConvs(align)
+	e.mergeReLUs()
+	e.mergeConvs(max(align, 1))
 	return e.finish()
 }
 
@@ -141,7 +141,7 @@ func (e *edit) absorbConcat(at int, cat *Concat, writers map[ValueID]int, reader
 }
 
 // mergeReLUs makes one ReLU of those over adjacent channels of one value.
-func (e *edit) mergeReLUs(align int) {
+func (e *edit) mergeReLUs() {
 	var xs []Ref
 	var at []int
 	for i, op := range e.Ops {
@@ -149,7 +149,7 @@ func (e *edit) mergeReLUs(align int) {
 			xs, at = append(xs, r.X), append(at, i)
 		}
 	}
-	for _, run := range adjacent(xs, align) {
+	for _, run := range adjacent(xs) {
 		first := e.Ops[at[run[0]]].(*ReLU)
 		merged := &ReLU{X: first.X, Y: first.Y}
 		merged.X.C = 0
@@ -173,9 +173,9 @@ func (e *edit) mergeReLUs(align int) {
 	e.settle()
 }
 
-// adjacent finds runs of two or more references to consecutive channels of one value, each beginning a multiple of align after its
-// run; a run lists indexes of xs in channel order. Runs come in the order of their first members in xs.
-func adjacent(xs []Ref, align int) [][]int {
+// adjacent finds runs of two or more references to consecutive channels of one value; a run lists indexes of xs in channel order. What
+// begins at aligned channels of that value does so in its run.
+func adjacent(xs []Ref) [][]int {
 	order := make([]int, len(xs))
 	for i := range order {
 		order[i] = i
@@ -190,7 +190,7 @@ func adjacent(xs []Ref, align int) [][]int {
 		end, j := start.Off+start.C, i+1
 		for ; j < len(order); j++ {
 			next := xs[order[j]]
-			if next.Value != start.Value || next.Off != end || (next.Off-start.Off)%align != 0 {
+			if next.Value != start.Value || next.Off != end {
 				break
 			}
 			end += next.C

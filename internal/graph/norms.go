@@ -62,7 +62,7 @@ func (e *edit) mergeNorms() {
 				xs, at = append(xs, n.X), append(at, i)
 			}
 		}
-		for _, run := range adjacent(xs, 1) {
+		for _, run := range adjacent(xs) {
 			e.mergeRun(run, at, relu)
 		}
 		e.settle()

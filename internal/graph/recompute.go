@@ -1,23 +1,17 @@
 package graph
 
-// Recompute returns g with the outputs of Norm and ReLU virtual where readers can compute them on load: the op's input is stored and every reader
-// is a Conv, Join or Head, which take relu?(norm?(x)) of a stored x. A Norm or ReLU of a virtual value is stored, and so is what a Norm
-// reads, whose statistics need a pass of their own.
+// Recompute returns g with the outputs of Norm and ReLU virtual where every reader is a Conv, Join or Head, which take relu?(norm?(x)) of a
+// stored x and compute it on load. What another Norm or ReLU reads stays stored, so what stands behind a virtual value is always stored.
 func Recompute(g *Graph) *Graph {
 	g = g.Clone()
 	readers := g.Readers()
 	for _, op := range g.Ops {
-		var x Ref
 		switch o := op.(type) {
 		case *Norm:
-			x = o.X
+			g.Values[o.Y].Virtual = g.onLoad(readers[o.Y])
 		case *ReLU:
-			x = o.X
-		default:
-			continue
+			g.Values[o.Y].Virtual = g.onLoad(readers[o.Y])
 		}
-		y, _ := Output(op)
-		g.Values[y].Virtual = !g.Values[x.Value].Virtual && g.onLoad(readers[y])
 	}
 	return g
 }

@@ -1,8 +1,11 @@
 package graph_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"shake/dsl"
 	"shake/internal/graph"
@@ -100,4 +103,40 @@ func rounded(n int64, unit float64, like string) string {
 		}
 	}
 	return fmt.Sprintf("%.*f", decimals, float64(n)/unit)
+}
+
+// TestSummaryJSON holds the keys that scripts read.
+func TestSummaryJSON(t *testing.T) {
+	text, err := json.Marshal(graph.Summarize(build(t, graphtest.Spec("c", 32, 2))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have map[string]any
+	if err := json.Unmarshal(text, &have); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"parameters": 1356474.0, "forward_macs": 198624512.0, "train_flops_per_image": 1191747072.0, "depth": 14.0}
+	for key, n := range want {
+		if have[key] != n {
+			t.Errorf("%s: want %v, have %v", key, n, have[key])
+		}
+	}
+	layers, _ := have["layers"].([]any)
+	if len(layers) == 0 {
+		t.Fatalf("want layers, have %v", have["layers"])
+	}
+	first := map[string]any{"name": "stem.0", "kind": "conv", "c": 16.0, "h": 32.0, "w": 32.0, "kernel_h": 3.0, "kernel_w": 3.0,
+		"stride": 1.0, "groups": 1.0, "parameters": 432.0, "macs": 442368.0, "bytes": 65536.0}
+	if diff := cmp.Diff(first, layers[0]); diff != "" {
+		t.Errorf("first layer (-want +have):\n%s", diff)
+	}
+}
+
+// TestDotGolden holds Graphviz's text, primitive and fused.
+func TestDotGolden(t *testing.T) {
+	spec := graphtest.Spec("26", 16, 1)
+	spec.Net.Stages = spec.Net.Stages[1:2] // one block, with a two-flow skip
+	g := build(t, spec)
+	golden(t, "26.dot", g.Dot())
+	golden(t, "26.passes.dot", graph.Passes(g, 16).Dot())
 }

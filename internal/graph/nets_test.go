@@ -1,0 +1,47 @@
+package graph_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+	"shake/nets"
+)
+
+// TestNetsAreThePapers: the built-in TOML files have the sizes of reference section 1.4, and are the very graphs that the other tests here make by hand.
+func TestNetsAreThePapers(t *testing.T) {
+	for _, n := range paperNets {
+		if n.name == "resnext29-10" {
+			continue // a variant of resnext29, not a file
+		}
+		t.Run(n.name, func(t *testing.T) {
+			spec, err := nets.Load(n.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := build(t, spec)
+			checkSummary(t, n.name, graph.Summarize(g), n)
+
+			hand := graphtest.Spec(n.family, n.width, n.blocks)
+			hand.Data.Set, hand.Name, hand.Train.Replicas = n.set, spec.Name, spec.Train.Replicas
+			if diff := cmp.Diff(build(t, hand).String(), g.String()); diff != "" {
+				t.Errorf("(-by hand +%s.toml):\n%s", n.name, diff)
+			}
+		})
+	}
+}
+
+// TestEveryNetBuilds: so does what is no network of the paper.
+func TestEveryNetBuilds(t *testing.T) {
+	for _, name := range nets.Names() {
+		spec, err := nets.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := graph.Check(graph.Passes(build(t, spec), 16)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
