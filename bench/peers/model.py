@@ -1,0 +1,180 @@
+"""The PyTorch twin: any network of shake's language as a torch module with the same parameter names."""
+
+import math
+import pathlib
+import tomllib
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+NETS = pathlib.Path(__file__).resolve().parents[2] / "nets"
+
+
+def load(path):
+    """The resolved tables of a TOML file: extends followed, defaults filled in. A bare name is a built-in network."""
+    path = pathlib.Path(path)
+    if not path.suffix:
+        path = NETS / (path.name + ".toml")
+    spec = _read(path)
+    net = spec["net"]
+    net.setdefault("after", [])
+    for i, stage in enumerate(net["stage"]):
+        stage.setdefault("stride", 2 if i else 1)
+    for part in ("stem", "branch", "after", "head"):
+        net[part] = [_layer(word) for word in net[part]]
+    convs = [layer for layer in net["branch"] if layer["kind"] == "conv"]
+    if not any(layer["stride"] is True for layer in convs):
+        for layer in [c for c in convs if c["stride"] is None][:1]:
+            layer["stride"] = True
+    spec.setdefault("seed", 1)
+    spec["shake"] = {"level": "image", "range": [0.0, 1.0], **spec["shake"]}
+    spec["train"] = {"warmup": [], "max_steps": 0, **spec["train"]}
+    spec["data"] = {"augment": True, "shuffle": True, "train_images": 0, "test_images": 0, **spec["data"]}
+    spec["classes"] = 100 if spec["data"]["set"] == "cifar100" else 10
+    return spec
+
+
+def _read(path):
+    spec = tomllib.loads(path.read_text())
+    if "extends" not in spec:
+        return spec
+    name = spec.pop("extends")
+    base = path.parent / name
+    if not base.is_file():
+        base = NETS / (name.removesuffix(".toml") + ".toml")
+    return _merge(_read(base), spec)
+
+
+def _merge(base, over):
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in over.items()}}
+
+
+def _layer(word):
+    if isinstance(word, str) and not word.startswith("conv"):
+        return {"kind": word}
+    table = {"conv": word[4:]} if isinstance(word, str) else word
+    r, s = map(int, table["conv"].split("x"))
+    return {"kind": "conv", "r": r, "s": s, "out": table.get("out", 0), "groups": table.get("groups", 1),
+            "stride": table.get("stride"), "pad": table.get("pad", (r - 1) // 2)}
+
+
+class ShakeSum(torch.autograd.Function):
+    """sum over k of alpha[k] * branch_k; in the backward pass branch k gets beta[k] * dy. alpha and beta are [branches, N]."""
+
+    @staticmethod
+    def forward(ctx, alpha, beta, *branches):
+        ctx.save_for_backward(beta)
+        return sum(a.view(-1, 1, 1, 1) * b for a, b in zip(alpha, branches))
+
+    @staticmethod
+    def backward(ctx, dy):
+        (beta,) = ctx.saved_tensors
+        return (None, None, *(b.view(-1, 1, 1, 1) * dy for b in beta))
+
+
+class TwoFlow(nn.Module):
+    """ReLU; every stride-th pixel, and the same of the map shifted one pixel right and down, each through a 1x1 conv; concatenated; BN."""
+
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.stride = stride
+        self.a = nn.Conv2d(cin, cout // 2, 1, bias=False)
+        self.b = nn.Conv2d(cin, cout // 2, 1, bias=False)
+        self.bn = nn.BatchNorm2d(cout)
+
+    def forward(self, x):
+        x = F.relu(x)
+        shifted = F.pad(x, (1, 0, 1, 0))[:, :, :-1, :-1]
+        s = self.stride
+        return self.bn(torch.cat([self.a(x[:, :, ::s, ::s]), self.b(shifted[:, :, ::s, ::s])], 1))
+
+
+class ConvSkip(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 1, stride, bias=False)
+        self.bn = nn.BatchNorm2d(cout)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+def sequence(layers, cin, width=0, stride=1):
+    """nn.Sequential of conv, bn and relu, and its number of output channels."""
+    out = []
+    for layer in layers:
+        if layer["kind"] == "conv":
+            k = layer["out"] or width
+            step = stride if layer["stride"] is True else layer["stride"] or 1
+            out.append(nn.Conv2d(cin, k, (layer["r"], layer["s"]), step, layer["pad"], groups=layer["groups"], bias=False))
+            cin = k
+        else:
+            out.append(nn.BatchNorm2d(cin) if layer["kind"] == "bn" else nn.ReLU())
+    return nn.Sequential(*out), cin
+
+
+class Block(nn.Module):
+    """after(skip(x) + shaken sum of the branches)."""
+
+    def __init__(self, net, cin, width, stride):
+        super().__init__()
+        self.branches = nn.ModuleList(sequence(net["branch"], cin, width, stride)[0] for _ in range(net["branches"]))
+        self.skip = None
+        if net["skip"] != "none":
+            same = cin == width and stride == 1
+            self.skip = nn.Identity() if same else {"two-flow": TwoFlow, "conv": ConvSkip}[net["skip"]](cin, width, stride)
+        self.after = nn.ReLU() if net["after"] else None
+
+    def forward(self, x, alpha, beta):
+        branches = [branch(x) for branch in self.branches]
+        y = sum(branches) / len(branches) if alpha is None else ShakeSum.apply(alpha, beta, *branches)
+        if self.skip is not None:
+            y = y + self.skip(x)
+        return y if self.after is None else self.after(y)
+
+
+class ShakeNet(nn.Module):
+    """The network of a resolved spec. Parameters stand in the order in which shake numbers them."""
+
+    def __init__(self, spec):
+        super().__init__()
+        net = spec["net"]
+        self.stem, c = sequence(net["stem"], 3)
+        stages = []
+        for stage in net["stage"]:
+            blocks = []
+            for i in range(stage["blocks"]):
+                blocks.append(Block(net, c, stage["width"], 1 if i else stage["stride"]))
+                c = stage["width"]
+            stages.append(nn.ModuleList(blocks))
+        self.stages = nn.ModuleList(stages)
+        head, c = sequence(net["head"][:-2], c)
+        self.head = nn.Sequential(*head, nn.Identity(), nn.Linear(c, spec["classes"]))
+
+    def blocks(self):
+        return [block for stage in self.stages for block in stage]
+
+    def forward(self, x, alpha=None, beta=None):
+        """x is normalised N,3,32,32; alpha and beta are lists of [branches, N], one a block; None: even, as in testing."""
+        x = self.stem(x)
+        for i, block in enumerate(self.blocks()):
+            x = block(x, alpha and alpha[i], beta and beta[i])
+        for layer in self.head[:-2]:
+            x = layer(x)
+        return self.head[-1](x.mean((2, 3)))
+
+    def initializations(self):
+        """(kind, scale) of every parameter, in order: conv N(0, sqrt(2/(R*S*out))), BN 1 and 0, linear U(+-1/sqrt(in)) and 0."""
+        out = []
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                r, s = module.kernel_size
+                out.append(("normal", math.sqrt(2 / (r * s * module.out_channels))))
+            elif isinstance(module, nn.BatchNorm2d):
+                out += [("one", 0), ("zero", 0)]
+            elif isinstance(module, nn.Linear):
+                out += [("uniform", 1 / math.sqrt(module.in_features)), ("zero", 0)]
+        return out

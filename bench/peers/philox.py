@@ -1,0 +1,120 @@
+"""Philox 4x32-10 and every draw of a run, in numpy: the same numbers, to the last bit, as internal/rng and internal/engine."""
+
+import math
+
+import numpy as np
+
+INIT, SHUFFLE, AUGMENT, ALPHA, BETA = 1, 2, 3, 4, 5  # rng.Purpose
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def philox(seed, c0, c1, c2, c3):
+    """Four words for every counter (c0, c1, c2, c3), which broadcast: uint64 array [..., 4] of values below 2^32."""
+    c = [np.asarray(x, np.uint64) for x in np.broadcast_arrays(c0, c1, c2, c3)]
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(p1 >> np.uint64(32)) ^ c[1] ^ np.uint64(k0), p1 & _LOW, (p0 >> np.uint64(32)) ^ c[3] ^ np.uint64(k1), p0 & _LOW]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack(c, -1)
+
+
+def uniform(word):
+    """[0, 1) with 24 bits."""
+    return (word >> np.uint64(8)).astype(np.float64) / 2**24
+
+
+def below(word, n):
+    """0 .. n-1."""
+    return (word * np.uint64(n)) >> np.uint64(32)
+
+
+def normal(w0, w1):
+    """Two arrays of N(0, 1) by Box and Muller, with the series of rng.Normal in the same order of operations."""
+    m, e = np.frexp((w0.astype(np.float64) + 0.5) / 2**32)
+    small = m < math.sqrt(2) / 2
+    m, e = np.where(small, m * 2, m), e - small
+    s = (m - 1) / (m + 1)
+    s2, p = s * s, np.zeros_like(s)
+    for k in range(21, 0, -2):
+        p = p * s2 + 1 / k
+    radius = np.sqrt(-2 * (e * math.log(2) + 2 * s * p))
+
+    f = (w1 & np.uint64(2**30 - 1)).astype(np.float64) / 2**30
+    swap = f > 0.5
+    x = np.where(swap, 1 - f, f) * (math.pi / 2)
+    x2, c, s = x * x, np.ones_like(x), np.ones_like(x)
+    for k in range(16, 0, -2):
+        c = 1 - c * x2 / (k * (k - 1))
+        s = 1 - s * x2 / (k * (k + 1))
+    s = s * x
+    c, s = np.where(swap, s, c), np.where(swap, c, s)
+    q = w1 >> np.uint64(30)
+    cos = np.select([q == 0, q == 1, q == 2], [c, -s, -c], s)
+    sin = np.select([q == 0, q == 1, q == 2], [s, c, -s], -c)
+    return radius * cos, radius * sin
+
+
+def initial(seed, number, kind, scale, count):
+    """Parameter `number` of a net: float32 array of count; kind is zero, one, normal or uniform."""
+    if kind in ("zero", "one"):
+        return np.full(count, float(kind == "one"), np.float32)
+    w = philox(seed, 0, number, np.arange((count + 3) // 4), INIT)
+    if kind == "normal":
+        v = np.stack([*normal(w[:, 0], w[:, 1]), *normal(w[:, 2], w[:, 3])], -1)
+    else:
+        v = 2 * uniform(w) - 1
+    return (scale * v.reshape(-1)[:count]).astype(np.float32)
+
+
+def permutation(seed, epoch, n):
+    """Order of the images in an epoch, which counts from 1."""
+    words = philox(seed, epoch, 0, np.arange((n + 3) // 4), SHUFFLE).reshape(-1)
+    order = np.arange(n)
+    for i in range(n - 1, 0, -1):
+        j = int(below(words[i], i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def augmentation(seed, iteration, n, crop):
+    """flip (bool), dy, dx of every position of a batch of n; dy and dx in 0 .. 2*crop."""
+    w = philox(seed, iteration, 0, np.arange(n), AUGMENT)
+    return below(w[:, 0], 2) == 1, below(w[:, 1], 2 * crop + 1).astype(int), below(w[:, 2], 2 * crop + 1).astype(int)
+
+
+def replica_bounds(n, replicas):
+    """Where a batch of n is cut: replica r has images bounds[r] .. bounds[r+1]-1."""
+    return [-(-r * n // replicas) for r in range(replicas + 1)]
+
+
+def draws(seed, iteration, block, shake, branches, n, replicas):
+    """alpha and beta of one block: float64 [branches, n]. shake is the [shake] table."""
+    index = np.arange(n)
+    if shake["level"] == "batch":
+        index = np.repeat(np.arange(replicas), np.diff(replica_bounds(n, replicas)))
+
+    def fresh(purpose):
+        if branches == 2:
+            lo, hi = shake["range"]
+            a = lo + uniform(philox(seed, iteration, block, index, purpose)[:, 0]) * (hi - lo)
+            return np.stack([a, 1 - a])
+        chunks = [philox(seed, iteration, block, index, purpose | j << 8) for j in range((branches + 2) // 4)]
+        cuts = np.sort(uniform(np.concatenate([np.empty((n, 0), np.uint64), *chunks], 1))[:, : branches - 1], 1)
+        return np.diff(cuts, axis=1, prepend=0.0, append=1.0).T
+
+    even = np.full((branches, n), 1 / branches)
+    alpha = fresh(ALPHA) if shake["forward"] == "shake" else even
+    rule = shake["backward"]
+    if rule in ("even", "keep", "shake"):
+        return alpha, {"even": even, "keep": alpha}[rule] if rule != "shake" else fresh(BETA)
+    a, r = alpha[0], uniform(philox(seed, iteration, block, index, BETA)[:, 0])
+    low, high = {
+        "m1": (1 - a, 1 - a),
+        "m2": (r * a, r * (1 - a) + a),
+        "m3": (r * (0.5 - a) + a, r * (a - 0.5) + 0.5),
+        "m4": (r * (0.5 - a) + 0.5, r * (0.5 - (1 - a)) + (1 - a)),
+        "m5": (r * a + (1 - a), r * (1 - a)),
+    }[rule]
+    b = np.where(a < 0.5, low, high)
+    return alpha, np.stack([b, 1 - b])

@@ -1,0 +1,97 @@
+"""The recipe of a spec in PyTorch: data order, augmentation, draws, schedule, SGD and replicas, with shake's own random numbers."""
+
+import math
+
+import numpy as np
+import torch
+from torch.func import functional_call
+from torch.nn import functional as F
+
+import philox
+from model import ShakeNet
+
+
+def lr(train, step, steps_per_epoch):
+    """Learning rate of a step, which counts from 0."""
+    end = 0
+    for phase in train["warmup"]:
+        end += phase["epochs"] * steps_per_epoch
+        if step < end:
+            return phase["lr"]
+    if train["schedule"] == "constant":
+        return train["lr"]
+    return 0.5 * train["lr"] * (1 + math.cos(math.pi * (step + 1) / (train["epochs"] * steps_per_epoch)))
+
+
+class Trainer:
+    """One run of a spec on pix (uint8 N,3,32,32) and labels. Statistics and draws are per replica; the loss is the mean of the whole batch."""
+
+    def __init__(self, spec, pix, labels, dtype=torch.float32, memory_format=torch.contiguous_format):
+        self.spec, self.dtype, self.pix, self.labels = spec, dtype, pix, np.asarray(labels)
+        self.format = memory_format
+        torch.manual_seed(0)
+        self.net = ShakeNet(spec).to(dtype=dtype, memory_format=memory_format)
+        self.names = [name for name, _ in self.net.named_parameters()]
+        for number, (p, (kind, scale)) in enumerate(zip(self.net.parameters(), self.net.initializations(), strict=True)):
+            w = philox.initial(spec["seed"], number, kind, scale, p.numel())
+            p.data.copy_(torch.from_numpy(w).to(dtype).view(p.shape))
+        self.replicas = spec["train"]["replicas"]
+        self.buffers = [{k: b.clone() for k, b in self.net.named_buffers()} for _ in range(self.replicas)]
+        t = spec["train"]
+        self.sgd = torch.optim.SGD(self.net.parameters(), t["lr"], t["momentum"], 0, t["weight_decay"], t["nesterov"])
+        self.steps_per_epoch = -(-len(self.labels) // t["batch"])
+
+    def normalized(self, pix):
+        data = self.spec["data"]
+        mean, std = (np.array(data[k]).reshape(1, 3, 1, 1) for k in ("mean", "std"))
+        return (pix.astype(np.float64) - mean) / std
+
+    def tensor(self, x):
+        return torch.from_numpy(x).to(self.dtype).contiguous(memory_format=self.format)
+
+    def batch(self, step):
+        """Images and labels of a step: normalised, flipped, padded with zeros, cropped."""
+        data, size = self.spec["data"], self.spec["train"]["batch"]
+        epoch, i = divmod(step, self.steps_per_epoch)
+        n = len(self.labels)
+        order = philox.permutation(self.spec["seed"], epoch + 1, n) if data["shuffle"] else np.arange(n)
+        chosen = order[i * size : (i + 1) * size]
+        x = self.normalized(self.pix[chosen])
+        if data["augment"]:
+            crop = data["crop"]
+            flip, dy, dx = philox.augmentation(self.spec["seed"], step, len(chosen), crop)
+            if data["flip"]:
+                x[flip] = x[flip, :, :, ::-1]
+            h, w = x.shape[2:]
+            padded = np.pad(x, ((0, 0), (0, 0), (crop, crop), (crop, crop)))
+            x = np.stack([p[:, a : a + h, b : b + w] for p, a, b in zip(padded, dy, dx)])
+        return x, self.labels[chosen]
+
+    def step(self, step):
+        """One iteration; returns the mean loss and the number of wrong images."""
+        x, labels = self.batch(step)
+        x, labels = self.tensor(x), torch.from_numpy(labels)
+        n = len(labels)
+        alpha, beta = zip(*(philox.draws(self.spec["seed"], step, i, self.spec["shake"], len(b.branches), n, self.replicas)
+                            for i, b in enumerate(self.net.blocks())))
+        self.net.train()
+        bounds = philox.replica_bounds(n, self.replicas)
+        logits = []
+        for r, (lo, hi) in enumerate(zip(bounds, bounds[1:])):
+            if lo < hi:
+                a, b = ([torch.from_numpy(c[:, lo:hi].copy()).to(self.dtype) for c in cs] for cs in (alpha, beta))
+                logits.append(functional_call(self.net, self.buffers[r], (x[lo:hi], a, b)))
+        logits = torch.cat(logits)
+        loss = F.cross_entropy(logits, labels)
+        self.sgd.zero_grad()
+        loss.backward()
+        for group in self.sgd.param_groups:
+            group["lr"] = lr(self.spec["train"], step, self.steps_per_epoch)
+        self.sgd.step()
+        return loss.item(), int((logits.argmax(1) != labels).sum())
+
+    def logits(self, pix):
+        """Logits of test images with replica 0's running statistics."""
+        self.net.eval()
+        with torch.no_grad():
+            return functional_call(self.net, self.buffers[0], (self.tensor(self.normalized(pix)),))
