@@ -2,10 +2,11 @@
 #include "dispatch.h"
 #include "vec.h"
 
+#include "peak.inc.h"
 #include "read.inc.h"
 
 #include "stage.inc.h"
 #include "conv.inc.h"
 #include "elementwise.inc.h"
 
-const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .conv = &SK_(conv), .elementwise = &SK_(elementwise)};
+const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .peak = peak, .conv = &SK_(conv), .elementwise = &SK_(elementwise)};
