@@ -78,11 +78,9 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 		case k.kind == subtable:
 			c.table(k.keys, &node{value: table{}, at: n.at, keyAt: n.keyAt}, at, p)
 		case k.required():
-			if meant[k.name] {
-				c.bad[at] = true
-				continue
+			if !meant[k.name] {
+				c.failAt(n.at, at, k.want(), "nothing", "")
 			}
-			c.failAt(n.at, at, k.want(), "nothing", "")
 		case k.def != "":
 			def := mustDecode(k.def)
 			def.at, def.keyAt = n.at, n.keyAt

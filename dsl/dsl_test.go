@@ -170,6 +170,7 @@ func TestMistakes(t *testing.T) {
 		{`skip = "two-flow"`, "skip = \"two-flow\"\nafter = [{ conv = \"1x1\" }]", `x.toml:8:10: net.after[1]: want "relu", have { conv = "1x1" }`},
 
 		// Shapes.
+		{`"relu", "conv3x3", "bn", "relu"`, `"relu", { conv = "3x3", groups = 32 }, "bn", "relu"`, `x.toml:5:44: net.branch[2].groups: want a divisor of 16 input and 32 output channels in stage 1, have 32`},
 		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", groups = 5 }, "bn"]`, `x.toml:5:69: net.branch[5].groups: want a divisor of 32 input and 32 output channels in stage 1, have 5`},
 		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", out = 48 }, "bn"]`, `x.toml:5:44: net.branch[5]: want a branch that ends in the stage's width, 32 channels in stage 1, have 48`},
 		{"width = 64", "width = 65", `x.toml:15:9: net.stage[2].width: want an even number: each flow of a two-flow skip makes half of the channels, have 65`},

@@ -46,13 +46,14 @@ func in[T, F any](f func(*T) *F) func(any) any {
 	return func(p any) any { return f(p.(*T)) }
 }
 
+// The words of SkipKind, Mode, Level and LayerKind stand at the index of their constants.
 var (
-	skipWords     = []string{"none", "identity", "conv", "two-flow"}                                     // by SkipKind
-	modeWords     = []string{"even", "shake", "keep", "m1", "m2", "m3", "m4", "m5"}                      // by Mode
-	levelWords    = []string{"image", "batch"}                                                           // by Level
-	scheduleWords = []string{"cosine", "constant"}                                                       //
-	setWords      = []string{"cifar10", "cifar100", "synthetic"}                                         //
-	layerWords    = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"} // by LayerKind
+	skipWords     = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow"}
+	modeWords     = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5"}
+	levelWords    = []string{Image: "image", Batch: "batch"}
+	layerWords    = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
+	scheduleWords = []string{"cosine", "constant"}
+	setWords      = []string{"cifar10", "cifar100", "synthetic"}
 )
 
 // language is every key, in the order in which a resolved file is written.

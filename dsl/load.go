@@ -25,7 +25,7 @@ type Loader struct {
 // Load returns the network called nameOrPath with the overrides ("train.lr=0.1") applied, in order. A name with a slash or with the ending
 // ".toml" is a file, or else the built-in network of that name; any other is a built-in network, or else a file.
 //
-// Errors are Errors, with every mistake found, or a *NotFoundError.
+// The error is Errors with every mistake found, a *NotFoundError, or that of reading the file.
 func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
 	file, ok := l.find(nameOrPath)
 	if !ok {
