@@ -26,7 +26,7 @@ run: build ## build, then train the small net on the built-in data (about two mi
 test: ## vet, all Go tests, and the C tests under sanitizers where there is cmake
 	$(GO) vet ./...
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
-	else echo "make test: no cmake here, so csrc's own tests under ASan and UBSan did not run"; fi
+	else echo "make test: no cmake here, so csrc's own tests under sanitizers did not run"; fi
 	$(GO) test ./...
 
 race: ## the tests of the packages in pure Go under the race detector
@@ -50,8 +50,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; done
 
-native: ## build and test csrc on its own with cmake: ASan and UBSan
-	cmake -S . -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSHAKE_SANITIZE=ON
+native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan
+	cmake -S . -B build/native
 	cmake --build build/native --parallel 2
 	ctest --test-dir build/native --output-on-failure
 

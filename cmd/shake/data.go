@@ -73,7 +73,7 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 			return err
 		},
 	}
-	c.Flags().StringVar(&o.Dir, "dir", "", "folder for the archive (default: shake/data in the user's cache folder)")
+	c.Flags().StringVar(&o.Dir, "dir", "", "`folder` for the archive (default: shake/data in the user's cache folder)")
 	c.Flags().StringVar(&o.From, "from", "", "mirror's `URL`, or a local file or folder")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c

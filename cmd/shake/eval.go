@@ -30,7 +30,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 			switch {
 			case weights != "":
 			case dir != "":
-				weights = filepath.Join(dir, "last.safetensors")
+				weights = filepath.Join(dir, train.WeightsFile)
 			default:
 				return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", args[0]))
 			}
@@ -62,7 +62,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 	net.add(c)
 	addDevice(c, &device)
 	addData(c, &dataDir)
-	c.Flags().StringVar(&weights, "weights", "", "safetensors file with PyTorch names")
+	c.Flags().StringVar(&weights, "weights", "", "safetensors `file` with PyTorch names")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"shake/dsl"
 	"shake/internal/data"
@@ -14,7 +15,7 @@ import (
 const (
 	exitOK          = 0
 	exitInternal    = 1   // a fault of shake or of the machine: no space left, out of memory, a bug
-	exitUsage       = 2   // an unknown verb, flag, device or argument
+	exitUsage       = 2   // an unknown verb, flag, device or argument, or a file that is not there
 	exitSpec        = 3   // the network cannot be read: every mistake is listed with its place
 	exitData        = 4   // the data set is missing, foreign or damaged
 	exitDiverged    = 5   // the loss became infinite or not a number: a result, recorded in the run directory
@@ -26,7 +27,7 @@ const (
 // exitCodes is the list as "shake help exit-codes" prints it.
 const exitCodes = `  0  ok
   1  internal     a fault of shake or of the machine: no space left, out of memory, a bug
-  2  usage        an unknown verb, flag, device or argument
+  2  usage        an unknown verb, flag, device or argument, or a file that is not there
   3  bad spec     the network cannot be read; every mistake is listed with its place
   4  data         the data set is missing, foreign or damaged
   5  diverged     the loss became infinite or not a number; the run directory records it
@@ -83,6 +84,10 @@ func classify(err error) int {
 		return exitSpec
 	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
 		return exitData
+	}
+	// What is left of missing files are those that the user named.
+	if is(fs.ErrNotExist) {
+		return exitUsage
 	}
 	return exitInternal
 }

@@ -27,11 +27,9 @@ func TestInterrupt(t *testing.T) {
 		until(t, r, `"event":"step"`)
 		return c, r
 	}
-	code := func(c *exec.Cmd, r io.Reader) int {
-		io.Copy(io.Discard, r)
-		err := c.Wait()
+	code := func(c *exec.Cmd) int {
 		var e *exec.ExitError
-		if err != nil && !errors.As(err, &e) {
+		if err := c.Run(); err != nil && !errors.As(err, &e) {
 			t.Fatal(err)
 		}
 		return c.ProcessState.ExitCode()
@@ -40,11 +38,16 @@ func TestInterrupt(t *testing.T) {
 	// Long enough that no machine finishes it before the signal.
 	c, r := start("testdata/tiny.toml", "--out", dir, "-o", "train.epochs=10000", "-o", "train.log_steps=1")
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if have := code(exec.Command("shake", "run", "--resume", dir)); have != exitLocked {
+			t.Errorf("a second process in the directory: exit code %d, want %d", have, exitLocked)
+		}
 		if err := c.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
 		until(t, r, `"event":"saved"`)
-		if have := code(c, r); have != exitInterrupted {
+		io.Copy(io.Discard, r)
+		c.Wait()
+		if have := c.ProcessState.ExitCode(); have != exitInterrupted {
 			t.Fatalf("%v: exit code %d, want %d", sig, have, exitInterrupted)
 		}
 		c, r = start("--resume", dir)

@@ -12,6 +12,7 @@ import (
 	"shake/internal/engine/cpu"
 	"shake/internal/engine/ref"
 	"shake/internal/graph"
+	"shake/internal/train"
 	"shake/nets"
 )
 
@@ -49,9 +50,9 @@ func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) 
 
 // readConfig reads the network of a run directory.
 func (f *netFlags) readConfig(dir string) (*dsl.Spec, error) {
-	file := filepath.Join(dir, "config.toml")
+	file := filepath.Join(dir, train.ConfigFile)
 	if _, err := os.Stat(file); err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("%s: no run there (no config.toml)", dir))
+		return nil, exit(exitUsage, fmt.Errorf("%s: no run there (no %s)", dir, train.ConfigFile))
 	}
 	spec, _, err := f.load(file)
 	return spec, err
@@ -69,7 +70,7 @@ func completeNets(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 var deviceNames = []string{"cpu", "ref"}
 
 func addDevice(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "device", "cpu", "where to run: cpu, or ref (float64, slow)")
+	c.Flags().StringVar(name, "device", "cpu", "where to run: `cpu`, or ref (float64, slow)")
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -53,9 +53,9 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 	f.net.add(c)
 	addDevice(c, &f.device)
 	addData(c, &f.data)
-	c.Flags().StringVar(&f.out, "out", "", "run directory (default runs/NAME, or the first free runs/NAME-N)")
-	c.Flags().StringVar(&f.resume, "resume", "", "continue the run in this directory")
-	c.Flags().StringVar(&f.weights, "weights", "", "start from the weights of this safetensors file instead of drawing them")
+	c.Flags().StringVar(&f.out, "out", "", "run `directory` (default runs/NAME, or the first free runs/NAME-N)")
+	c.Flags().StringVar(&f.resume, "resume", "", "continue the run in this `directory`")
+	c.Flags().StringVar(&f.weights, "weights", "", "start from the weights of this safetensors `file` instead of drawing them")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON, one a line")
 	return c
 }
@@ -148,5 +148,5 @@ func loadData(spec *dsl.Spec, dir string) (tr, te *engine.Images, prov data.Prov
 }
 
 func addData(c *cobra.Command, dir *string) {
-	c.Flags().StringVar(dir, "data", "", "folder or archive of the data set (default $SHAKE_DATA, ./data, or where data fetch puts it)")
+	c.Flags().StringVar(dir, "data", "", "`folder` or archive of the data set (default $SHAKE_DATA, ./data, or where data fetch puts it)")
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"shake/dsl"
+	"shake/nets"
+)
+
+// TestReadme holds the README to the program: its network is 26-2x32d, its verbs and flags exist, its overrides are right.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := bytes.Cut(text, []byte("```toml\n"))
+	net, _, found := bytes.Cut(after, []byte("```"))
+	if !found {
+		t.Fatal("no network in the README")
+	}
+	spec, err := new(dsl.Loader).Parse("26-2x32d.toml", net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := nets.Load("26-2x32d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(spec.TOML(), want.TOML()) {
+		t.Errorf("the README's network is not 26-2x32d:\n%s", spec.TOML())
+	}
+
+	// Commands stand in code, go on over a backslash and end with the line or a remark.
+	commands := regexp.MustCompile("(?m)(?:^|`)(?:bin/)?shake ([a-z][^`#]*?)(?:`|#|$)")
+	joined := strings.ReplaceAll(string(text), "\\\n", " ")
+	n := 0
+	for _, m := range commands.FindAllStringSubmatch(joined, -1) {
+		n++
+		args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(m[1], `\|`, "|"), "|", " "))
+		c, rest, err := new(app).root().Find(args)
+		if err != nil || !c.HasParent() && args[0] != "completion" && args[0] != "help" {
+			t.Errorf("%q: no such verb (%v)", m[0], err)
+			continue
+		}
+		holdFlags(t, m[0], c, rest)
+	}
+	if n < 10 {
+		t.Errorf("only %d commands found in the README", n)
+	}
+}
+
+// holdFlags checks the flags of one command of the README, and its overrides.
+func holdFlags(t *testing.T, command string, c *cobra.Command, args []string) {
+	var overrides []string
+	for i, a := range args {
+		if a == "-o" && i+1 < len(args) {
+			overrides = append(overrides, args[i+1])
+		}
+		if name, ok := strings.CutPrefix(a, "--"); ok && c.Flags().Lookup(name) == nil {
+			t.Errorf("%q: no flag --%s", command, name)
+		}
+	}
+	if _, err := nets.Load("26-2x32d", overrides...); err != nil {
+		t.Errorf("%q: %v", command, err)
+	}
+}
