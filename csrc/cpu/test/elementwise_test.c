@@ -1,11 +1,11 @@
 // elementwise_test.c: every elementwise kernel on odd shapes, in memory cut to size, for the sanitizers to watch. Any number of workers must give the
 // same bits, every instruction set what the portable one gives. (That those are the right numbers is tested in Go, against float64.)
-#include "../arena.h"
-#include "../augment.h"
-#include "../dispatch.h"
-#include "../elementwise.h"
-#include "../head.h"
-#include "../norm.h"
+#include "arena.h"
+#include "augment.h"
+#include "dispatch.h"
+#include "elementwise.h"
+#include "head.h"
+#include "norm.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
