@@ -325,7 +325,7 @@ func TestConv(t *testing.T) {
 }
 
 func TestConvRandomGeometry(t *testing.T) {
-	count := uint64(60)
+	count := uint64(40)
 	if testing.Short() {
 		count = 15
 	}

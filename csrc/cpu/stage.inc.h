@@ -16,26 +16,34 @@ static void stage_view_row(float *dst, const view_strip *v, int p, int step, int
   }
 }
 
-static void stage_view_strip(const sk_conv *c, const view_strip *v, float *xs) {
+// One block of an image, with its borders.
+static void stage_view_block(const sk_conv *c, const view_strip v[STRIPS], float *xs) {
   int w = c->s.w, stride = c->s.stride;
   for (int r = 0; r < c->xrows; r++) {
     int i = r - c->top;
-    if (i < 0 || i >= c->s.h) continue;
     float *row = xs + r * c->xrow;
+    if (i < 0 || i >= c->s.h) {
+      zero(row, c->xrow);
+      continue;
+    }
     for (int f = 0; f < stride; f++, row += c->xcols * SK_B) {
       // Columns f, f+stride, ... of the bordered row; u0 .. u1-1 of them lie inside the image.
       int u0 = c->left > f ? (c->left - f + stride - 1) / stride : 0, u1 = w + c->left > f ? (w - 1 + c->left - f) / stride + 1 : 0;
       if (u1 > c->xcols) u1 = c->xcols;
-      if (u0 < u1) stage_view_row(row + u0 * SK_B, v, i * w + u0 * stride + f - c->left, stride, u1 - u0);
+      if (u0 > u1) u0 = u1;
+      zero(row, u0 * SK_B);
+      for (int s = 0; s < STRIPS; s++)
+        stage_view_row(row + u0 * SK_B + s * SK_W, &v[s], i * w + u0 * stride + f - c->left, stride, u1 - u0);
+      zero(row + u1 * SK_B, (c->xcols - u1) * SK_B);
     }
   }
 }
 
-static void stage_view(const sk_conv *c, const sk_view *x, const sk_batch *b, int n, float *xs) {
-  zero(xs, c->ximage);
-  for (int s = 0; s < c->xb * STRIPS; s++) {
-    view_strip v = view_at(x, b, n, s);
-    stage_view_strip(c, &v, xs + s / STRIPS * c->xblock + s % STRIPS * SK_W);
+static void stage_view(const sk_conv *c, const sk_view *x, const sk_batch *batch, int n, float *xs) {
+  for (int b = 0; b < c->xb; b++) {
+    view_strip v[STRIPS];
+    for (int s = 0; s < STRIPS; s++) v[s] = view_at(x, batch, n, b * STRIPS + s);
+    stage_view_block(c, v, xs + b * c->xblock);
   }
 }
 
@@ -61,14 +69,25 @@ static void stage_grad_row(float *dst, const grad_strip *g, int p, int m) {
   }
 }
 
-static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_batch *b, int n, float *ds) {
-  zero(ds, c->dimage);
-  ds += c->dtop * c->drow + c->dleft * SK_B;
-  for (const sk_grad *d = dy; d < dy + ndy; ds += d->cb * c->dblock, d++)
-    for (int s = 0; s < d->cb * STRIPS; s++) {
-      grad_strip g = grad_at(d, b, n, s);
-      float *dst = ds + s / STRIPS * c->dblock + s % STRIPS * SK_W;
-      for (int r = 0; r < c->s.p; r++) stage_grad_row(dst + r * c->drow, &g, r * c->s.q, c->s.q);
+// One block of an image, with its borders.
+static void stage_grad_block(const sk_conv *c, const grad_strip g[STRIPS], float *ds) {
+  int p = c->s.p, q = c->s.q, right = c->dcols - c->dleft - q;
+  zero(ds, c->dtop * c->drow);
+  for (int r = 0; r < p; r++) {
+    float *row = ds + (c->dtop + r) * c->drow;
+    zero(row, c->dleft * SK_B);
+    for (int s = 0; s < STRIPS; s++) stage_grad_row(row + c->dleft * SK_B + s * SK_W, &g[s], r * q, q);
+    zero(row + (c->dleft + q) * SK_B, right * SK_B);
+  }
+  zero(ds + (c->dtop + p) * c->drow, (c->drows - c->dtop - p) * c->drow);
+}
+
+static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_batch *batch, int n, float *ds) {
+  for (const sk_grad *d = dy; d < dy + ndy; d++)
+    for (int b = 0; b < d->cb; b++, ds += c->dblock) {
+      grad_strip g[STRIPS];
+      for (int s = 0; s < STRIPS; s++) g[s] = grad_at(d, batch, n, b * STRIPS + s);
+      stage_grad_block(c, g, ds);
     }
 }
 
