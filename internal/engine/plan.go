@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"shake/internal/graph"
 )
 
@@ -161,6 +163,9 @@ type GradStep struct {
 
 // NewPlan applies the passes to a primitive graph and lowers the result. align is the device's channel block.
 func NewPlan(g *graph.Graph, align int) (*Plan, error) {
+	if err := graph.Check(g); err != nil {
+		return nil, fmt.Errorf("planning %s: %w", g.Name, err)
+	}
 	p := &Plan{Graph: graph.Passes(g, align), Align: align}
 	l := newLowering(p)
 	if err := l.forward(); err != nil {

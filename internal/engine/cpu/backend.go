@@ -12,6 +12,9 @@ import (
 	"shake/internal/graph"
 )
 
+// maxCrop keeps crop offsets, 0 to 2*crop, within a signed byte.
+const maxCrop = 63
+
 // block is the channel block of the kernels' layout.
 const block = 16
 
@@ -30,6 +33,9 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
 		return nil, fmt.Errorf("cpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
 	}
+	if c.Crop < 0 || c.Crop > maxCrop {
+		return nil, fmt.Errorf("cpu: crop %d: want 0 to %d", c.Crop, maxCrop)
+	}
 	plan, err := engine.NewPlan(g, block)
 	if err != nil {
 		return nil, err
@@ -38,7 +44,7 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if workers <= 0 {
 		workers = runtime.NumCPU()
 	}
-	p := &program{cfg: c, plan: plan, isa: isa, workers: workers, pool: kernel.NewPool(workers)}
+	p := &program{cfg: c, plan: plan, order: bnLayers(g, plan), isa: isa, workers: workers, pool: kernel.NewPool(workers)}
 	if err := p.build(); err != nil {
 		p.Close()
 		return nil, err

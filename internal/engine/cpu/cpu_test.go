@@ -9,10 +9,14 @@ import (
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
+	"shake/internal/engine/enginetest"
 	"shake/internal/engine/ref"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
+
+// TestSuite holds the engine to the contract of every backend and to PyTorch's vectors.
+func TestSuite(t *testing.T) { enginetest.Run(t, cpu.Backend{}, enginetest.Float32) }
 
 // images makes n random images.
 func images(n, classes int) *engine.Images {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	kernel "shake/csrc/cpu"
 	"shake/internal/engine"
@@ -13,6 +14,7 @@ import (
 type program struct {
 	cfg     engine.Config
 	plan    *engine.Plan
+	order   []bnLayer // of the running statistics in the state
 	isa     string
 	workers int
 
@@ -46,7 +48,6 @@ type program struct {
 // dataSet is a resident data set.
 type dataSet struct {
 	n       int
-	classes int
 	labels  []uint16
 	augment *kernel.Augment
 }
@@ -61,30 +62,40 @@ func (p *program) Info() engine.Info {
 }
 
 func (p *program) Load(train, test *engine.Images) error {
+	var sets [2]*dataSet
 	for i, im := range []*engine.Images{train, test} {
 		if im == nil {
 			continue
 		}
-		in := p.plan.Graph.Values[p.plan.Graph.Input]
-		if im.C != in.C || im.H != in.H || im.W != in.W {
-			return fmt.Errorf("cpu: images of %dx%dx%d for a network that reads %dx%dx%d", im.C, im.H, im.W, in.C, in.H, in.W)
-		}
-		if im.Classes > p.plan.Graph.Classes {
-			return fmt.Errorf("cpu: images of %d classes for a network with %d", im.Classes, p.plan.Graph.Classes)
-		}
-		if len(im.Labels) != im.N || len(im.Pix) != im.N*im.C*im.H*im.W {
-			return fmt.Errorf("cpu: %d images with %d labels and %d bytes", im.N, len(im.Labels), len(im.Pix))
-		}
-		for j, l := range im.Labels {
-			if int(l) >= p.plan.Graph.Classes {
-				return fmt.Errorf("cpu: label %d of image %d: want below %d", l, j, p.plan.Graph.Classes)
-			}
+		if err := p.check(im); err != nil {
+			return fmt.Errorf("cpu: loading images: %w", err)
 		}
 		a, err := kernel.NewAugment(p.pool, kernel.AugmentSpec{Pix: im.Pix, C: im.C, H: im.H, W: im.W, Mean: im.Mean, Std: im.Std, Pad: p.cfg.Crop})
 		if err != nil {
 			return err
 		}
-		p.sets[i] = &dataSet{n: im.N, classes: im.Classes, labels: append([]uint16(nil), im.Labels...), augment: a}
+		sets[i] = &dataSet{n: im.N, labels: append([]uint16(nil), im.Labels...), augment: a}
+	}
+	p.sets = sets
+	return nil
+}
+
+// check says what keeps images from being this network's.
+func (p *program) check(im *engine.Images) error {
+	in, classes := p.plan.Graph.Values[p.plan.Graph.Input], p.plan.Graph.Classes
+	if im.C != in.C || im.H != in.H || im.W != in.W {
+		return fmt.Errorf("they are %dx%dx%d: want %dx%dx%d", im.C, im.H, im.W, in.C, in.H, in.W)
+	}
+	if len(im.Labels) != im.N || len(im.Pix) != im.N*im.C*im.H*im.W {
+		return fmt.Errorf("%d of them have %d labels and %d bytes", im.N, len(im.Labels), len(im.Pix))
+	}
+	if len(im.Mean) != im.C || len(im.Std) != im.C || slices.Contains(im.Std, 0) {
+		return fmt.Errorf("mean %v, std %v: want %d numbers each, no std 0", im.Mean, im.Std, im.C)
+	}
+	for i, l := range im.Labels {
+		if int(l) >= classes {
+			return fmt.Errorf("label %d of image %d: want below %d", l, i, classes)
+		}
 	}
 	return nil
 }

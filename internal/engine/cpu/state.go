@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // slot is one named array of the state, in C memory.
@@ -13,6 +14,31 @@ type slot struct {
 	name  string
 	shape []int
 	data  []float32
+}
+
+// bnLayer is one BN layer within a norm of the plan.
+type bnLayer struct {
+	graph.NormPart
+	norm int
+}
+
+// bnLayers lists the BN layers in the order of the graph as it was before the passes, which every backend keeps.
+func bnLayers(g *graph.Graph, plan *engine.Plan) []bnLayer {
+	fused := map[string]bnLayer{}
+	for i, op := range plan.Norms {
+		for _, part := range op.Parts {
+			fused[part.Name] = bnLayer{part, i}
+		}
+	}
+	var out []bnLayer
+	for _, op := range g.Ops {
+		if n, ok := op.(*graph.Norm); ok {
+			for _, part := range n.Parts {
+				out = append(out, fused[part.Name])
+			}
+		}
+	}
+	return out
 }
 
 // slots lists everything that training changes, in the order of engine.Program.State.
@@ -27,14 +53,12 @@ func (p *program) slots() []slot {
 	flat("", p.w)
 	flat("momentum/", p.v)
 	for r := range p.cfg.Replicas {
-		for i, op := range p.plan.Norms {
-			mean, variance := p.norms[i].Running(r)
-			for _, part := range op.Parts {
-				name := fmt.Sprintf("replica%d/%s", r, part.Name)
-				out = append(out,
-					slot{name + ".running_mean", []int{part.C}, mean[part.Off : part.Off+part.C]},
-					slot{name + ".running_var", []int{part.C}, variance[part.Off : part.Off+part.C]})
-			}
+		for _, part := range p.order {
+			mean, variance := p.norms[part.norm].Running(r)
+			name := fmt.Sprintf("replica%d/%s", r, part.Name)
+			out = append(out,
+				slot{name + ".running_mean", []int{part.C}, mean[part.Off : part.Off+part.C]},
+				slot{name + ".running_var", []int{part.C}, variance[part.Off : part.Off+part.C]})
 		}
 	}
 	return out
@@ -56,9 +80,11 @@ func (p *program) SetState(ts []engine.Tensor) error {
 	var problems []string
 	for _, t := range ts {
 		s, ok := byName[t.Name]
-		switch n := max(len(t.F32), len(t.F64)); {
+		switch n := len(t.F32) + len(t.F64); {
 		case !ok:
 			problems = append(problems, t.Name+": no such tensor in this network")
+		case (t.F32 == nil) == (t.F64 == nil):
+			problems = append(problems, t.Name+": want float32 or float64 values, have both or neither")
 		case !slices.Equal(t.Shape, s.shape):
 			problems = append(problems, fmt.Sprintf("%s: shape %v: want %v", t.Name, t.Shape, s.shape))
 		case n != len(s.data):

@@ -1,0 +1,89 @@
+"""Speed of whole training steps against PyTorch, in one run, alternating.
+
+    python bench/peers/compare.py NET [--batch N] [--modes eager,channels_last,compile,max-autotune] [--rounds 5] [--steps 3]
+
+Round by round our benchmark and each mode of the peer take turns on all cores. Prints img/s as min/median/max, and the ratio ours/peer of each
+round the same way, as text or with --json. That both sides compute the same net is what replay.py beside this file shows.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+class Peer:
+    def __init__(self, net, mode, batch):
+        self.p = subprocess.Popen([sys.executable, "-W", "ignore", str(HERE / "worker.py"), net, mode, str(batch)], cwd=HERE,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.step(1)
+
+    def step(self, n):
+        self.p.stdin.write(f"{n}\n")
+        self.p.stdin.flush()
+        line = self.p.stdout.readline()
+        if not line:
+            sys.exit(f"compare: the peer stopped; run worker.py by hand to see why: {self.p.args}")
+        return json.loads(line)
+
+    def memory(self):
+        text = pathlib.Path(f"/proc/{self.p.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) / 1024
+
+
+def ours(binary, net, steps):
+    """img/s of our training step, and the process's peak memory in MB."""
+    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench=Step/{net}/train$", f"-test.benchtime={steps}x"],
+                         stdout=subprocess.PIPE, text=True, cwd=ROOT / "bench")
+    out = p.stdout.read()
+    _, status, usage = os.wait4(p.pid, 0)
+    if status:
+        sys.exit(f"compare: our benchmark failed:\n{out}")
+    return float(re.search(r"([\d.]+) img/s", out)[1]), usage.ru_maxrss / 1024
+
+
+def spread(values):
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("net")
+    ap.add_argument("--batch", type=int, default=128)
+    ap.add_argument("--modes", default="eager,channels_last,compile")
+    ap.add_argument("--rounds", type=int, default=5)
+    ap.add_argument("--steps", type=int, default=3)
+    ap.add_argument("--json", action="store_true")
+    a = ap.parse_args()
+    binary = str(ROOT / "build" / "bench.test")
+    subprocess.run(["go", "test", "-c", "-o", binary, "./bench"], cwd=ROOT, check=True)
+    peers = {m: Peer(a.net, m, a.batch) for m in a.modes.split(",")}
+    rates = {name: [] for name in ["shake", *peers]}
+    for _ in range(a.rounds):
+        rate, memory = ours(binary, a.net, a.steps)
+        rates["shake"].append(rate)
+        for mode, peer in peers.items():
+            rates[mode].append(statistics.median(peer.step(a.steps)))
+    result = {"net": a.net, "batch": a.batch, "rounds": a.rounds, "img_per_s": {k: spread(v) for k, v in rates.items()},
+              "ratio": {m: spread([o / p for o, p in zip(rates["shake"], rates[m])]) for m in peers},
+              "peer_memory_mb": {m: p.memory() for m, p in peers.items()},
+              "our_memory_mb": memory}
+    if a.json:
+        print(json.dumps(result))
+        return
+    for name, v in result["img_per_s"].items():
+        ratio = result["ratio"].get(name)
+        tail = f"   shake is {ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
+        memory = result["peer_memory_mb"].get(name, result["our_memory_mb"])
+        print(f"{name:16} {v['min']:7.1f} {v['median']:7.1f} {v['max']:7.1f} img/s {memory:7.0f} MB{tail}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"testing"
+
+	"shake/internal/data"
+	"shake/internal/engine"
+	"shake/internal/engine/cpu"
+	"shake/internal/graph"
+	"shake/nets"
+)
+
+// BenchmarkStep runs whole training steps (augmentation, forward, backward, SGD) at each net's own batch, and inference.
+func BenchmarkStep(b *testing.B) {
+	for _, net := range []string{"quick", "26-2x32d", "26-2x96d", "resnext29"} {
+		b.Run(net, func(b *testing.B) { benchStep(b, net) })
+	}
+}
+
+func benchStep(b *testing.B, net string) {
+	spec, err := nets.Load(net)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if net == "26-2x96d" {
+		spec.Train.Batch = 32
+	}
+	g, err := graph.Build(spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := spec.Train
+	prog, err := cpu.Backend{}.Compile(g, engine.Config{
+		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov,
+		WeightDecay: t.WeightDecay, Flip: spec.Data.Flip, Crop: spec.Data.Crop,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer prog.Close()
+	if err := prog.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
+		b.Fatal(err)
+	}
+	train, test := data.Synthetic(1, t.Batch, t.Batch)
+	if err := prog.Load(train, test); err != nil {
+		b.Fatal(err)
+	}
+	index := make([]int32, t.Batch)
+	for i := range index {
+		index[i] = int32(i)
+	}
+	b.Run("train", func(b *testing.B) {
+		it := uint32(0)
+		for b.Loop() {
+			if err := prog.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
+				b.Fatal(err)
+			}
+			it++
+		}
+		report(b, t.Batch)
+	})
+	b.Run("eval", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := prog.Eval(0, t.Batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+		report(b, t.Batch)
+	})
+	b.Logf("%s: %.0f MB", prog.Info().Detail, float64(prog.Info().Memory)/1e6)
+}
+
+func report(b *testing.B, batch int) {
+	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "img/s")
+	b.ReportMetric(0, "ns/op")
+}
