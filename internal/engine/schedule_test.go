@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"math"
+	"testing"
+
+	"shake/dsl"
+)
+
+// TestLR holds LR to the reference formula in its own terms: e = 1..E, i = 1..B.
+func TestLR(t *testing.T) {
+	const epochs, perEpoch = 7, 11
+	train := dsl.Train{Epochs: epochs, LR: 0.2, Schedule: "cosine"}
+	for e := 1; e <= epochs; e++ {
+		for i := 1; i <= perEpoch; i++ {
+			want := 0.5 * 0.2 * (1 + math.Cos(math.Pi*float64((e-1)*perEpoch+i)/(epochs*perEpoch)))
+			if have := LR(train, (e-1)*perEpoch+i-1, perEpoch); math.Abs(have-want) > 1e-16 {
+				t.Errorf("epoch %d iteration %d: want %v, have %v", e, i, want, have)
+			}
+		}
+	}
+	if last := LR(train, epochs*perEpoch-1, perEpoch); last != 0 {
+		t.Errorf("last step: want a rate of 0, have %v", last)
+	}
+}
+
+func TestLRWarmup(t *testing.T) {
+	train := dsl.Train{Epochs: 10, LR: 0.05, Schedule: "cosine", Warmup: []dsl.Phase{{Epochs: 1, LR: 0.025}, {Epochs: 2, LR: 0.03}}}
+	plain := train
+	plain.Warmup = nil
+	for _, c := range []struct {
+		step int
+		want float64
+	}{{0, 0.025}, {3, 0.025}, {4, 0.03}, {11, 0.03}, {12, LR(plain, 12, 4)}, {39, 0}} {
+		if have := LR(train, c.step, 4); have != c.want {
+			t.Errorf("step %d: want %v, have %v", c.step, c.want, have)
+		}
+	}
+	train.Schedule = "constant"
+	if have := LR(train, 12, 4); have != 0.05 {
+		t.Errorf("constant: want 0.05, have %v", have)
+	}
+}
