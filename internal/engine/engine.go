@@ -40,7 +40,8 @@ type Step struct {
 	LR        float64
 }
 
-// Metrics are sums since the last reset.
+// Metrics are sums since the last reset. Loss is the sum over a step's images added, in float64, to that of the steps before: a loop that
+// resets after every step and adds for itself gets the same bits.
 type Metrics struct {
 	Images  int
 	Loss    float64 // sum over images of the cross-entropy

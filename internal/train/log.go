@@ -24,7 +24,7 @@ func (l *logger) printf(format string, args ...any) {
 
 func (l *logger) Start(d Decisions) {
 	l.printf("%s on %s (%s), shake %s, seed %d", d.Name, d.Device, d.Detail, d.Version, d.Seed)
-	l.printf("%d parameters, batch %d in %d replicas, %d epochs of %d steps", d.Parameters, d.Batch, d.Replicas, d.Epochs, d.StepsPerEpoch)
+	l.printf("%d parameters, batch %d, replicas %d, %d epochs of %d steps", d.Parameters, d.Batch, d.Replicas, d.Epochs, d.StepsPerEpoch)
 	l.printf("%d training and %d test images: %s", d.TrainImages, d.TestImages, d.Data)
 	if d.Weights != "" {
 		l.printf("weights from %s", d.Weights)

@@ -56,7 +56,7 @@ func (r *run) save(m mark) error {
 
 // record brings run.json up to date.
 func (r *run) record() error {
-	r.rec.Seconds = r.before + time.Since(r.began).Seconds()
+	r.rec.Seconds = math.Round(1e3*(r.before+time.Since(r.began).Seconds())) / 1e3
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
 	return r.dir.writeRecord(r.rec)
 }
