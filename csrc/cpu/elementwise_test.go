@@ -73,13 +73,13 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// The shape that every pre-activation block has: two normalised branches and a skip without ReLU.
+// The shape that every pre-activation block has: two normalised branches and a skip without ReLU; and what differs from it by one ReLU.
 func TestJoinOfTwo(t *testing.T) {
-	everyGeometry(t, 4, func(f *fixture) {
-		c := f.someC()
-		branch := func() View { return View{T: f.tensor(c), C: c, Norm: f.norm(c)} }
-		skip := View{T: f.tensor(c), C: c}
-		s := JoinSpec{Branches: []View{branch(), branch()}, Coefs: [][]float32{f.coefs(), f.coefs()}, Skip: &skip, Y: f.tensor(c), ReLU: f.IntN(2) == 0}
+	everyGeometry(t, 16, func(f *fixture) {
+		c, with := f.someC(), f.IntN(4)
+		branch := func(k int) View { return View{T: f.tensor(c), C: c, Norm: f.norm(c), ReLU: k == with} }
+		skip := View{T: f.tensor(c), C: c, ReLU: with == 2}
+		s := JoinSpec{Branches: []View{branch(0), branch(1)}, Coefs: [][]float32{f.coefs(), f.coefs()}, Skip: &skip, Y: f.tensor(c), ReLU: f.IntN(2) == 0}
 		before := all(s.Y)
 		op, err := NewJoin(f.p, s)
 		if err != nil {
