@@ -88,7 +88,7 @@ func vacant(dir string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		unborn := name == lockFile || name == RecordFile || name == StateDir || strings.HasSuffix(name, tempSuffix)
+		unborn := name == lockFile || name == RecordFile || name == LogFile || name == StateDir || strings.HasSuffix(name, tempSuffix)
 		if !unborn {
 			return &Exists{Dir: dir}
 		}

@@ -136,7 +136,7 @@ func TestKilledAtBirth(t *testing.T) {
 	mustRun(t, options(t, whole))
 	for name, remove := range map[string][]string{
 		"before the checkpoint": {StateDir, MetricsFile, WeightsFile},
-		"before config.toml":    {StateDir, MetricsFile, WeightsFile, ConfigFile, LogFile},
+		"before config.toml":    {StateDir, MetricsFile, WeightsFile, ConfigFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tempDir(t)
