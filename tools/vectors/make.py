@@ -27,6 +27,7 @@ from recipe import Trainer  # noqa: E402
 TESTDATA = ROOT / "internal" / "engine" / "enginetest" / "testdata"
 KINDS = ("params", "momentum", "running", "logits", "loss")
 FLOAT32_MODES = [(layout, onednn) for layout in (torch.contiguous_format, torch.channels_last) for onednn in (True, False)]
+CONDITION = 5e-6  # a one-step case's gradients are no further off in PyTorch's default mode
 MARGIN = 2e-6  # no input of a ReLU in a one-step case is nearer to zero, relative to the rms of its tensor
 
 
@@ -99,7 +100,10 @@ def main():
         for layout, onednn in FLOAT32_MODES:
             with torch.backends.mkldnn.flags(enabled=onednn):
                 have = run(spec, torch.float32, layout)
-            float32 = np.maximum(float32, [distance(k, have[k], want[k]) for k in KINDS])
+            distances = [distance(k, have[k], want[k]) for k in KINDS]
+            if (layout, onednn) == FLOAT32_MODES[0] and distances[1] > CONDITION:
+                sys.exit(f"{path}: float32 gradients are {distances[1]:.1e} off; choose another seed")
+            float32 = np.maximum(float32, distances)
         arrays = {k: np.concatenate([np.empty(0), *want[k]]) for k in (*KINDS, "errors")}
         np.savez_compressed(path.with_suffix(".npz"), names=np.frombuffer("\n".join(want["names"]).encode(), np.uint8), float32=float32, **arrays)
         print(f"{path.stem:20}", "  ".join(f"{k} {d:.1e}" for k, d in zip(KINDS, float32)))

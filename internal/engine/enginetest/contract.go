@@ -72,7 +72,7 @@ func stateRoundTrip(t *testing.T, b engine.Backend) {
 
 func setStateErrors(t *testing.T, b engine.Backend) {
 	p := load(t, "shake-s-s").program(t, b)
-	_, want := state(t, p)
+	_, fresh := state(t, p)
 	good := engine.Tensor{Name: "stem.1.weight", Shape: []int{4}, F32: []float32{5, 5, 5, 5}}
 	for name, bad := range map[string]engine.Tensor{
 		"unknown name":   {Name: "stem.1.wieght", Shape: []int{4}, F32: make([]float32, 4)},
@@ -82,6 +82,7 @@ func setStateErrors(t *testing.T, b engine.Backend) {
 		"nothing in it":  {Name: "stem.1.bias", Shape: []int{4}},
 		"both in it":     {Name: "stem.1.bias", Shape: []int{4}, F32: make([]float32, 4), F64: make([]float64, 4)},
 	} {
+		_, want := state(t, p)
 		err := p.SetState([]engine.Tensor{good, bad})
 		if err == nil || !strings.Contains(err.Error(), bad.Name) {
 			t.Errorf("%s: want an error that names %s, have %v", name, bad.Name, err)
@@ -93,9 +94,9 @@ func setStateErrors(t *testing.T, b engine.Backend) {
 	if err := p.SetState([]engine.Tensor{{Name: good.Name, Shape: []int{4}, F64: []float64{5, 5, 5, 5}}}); err != nil {
 		t.Errorf("float64: %v", err)
 	}
-	want[good.Name] = []float64{5, 5, 5, 5}
-	if _, have := state(t, p); differ(have, want) != "" {
-		t.Errorf("after one tensor in float64: %s", differ(have, want))
+	fresh[good.Name] = []float64{5, 5, 5, 5}
+	if _, have := state(t, p); differ(have, fresh) != "" {
+		t.Errorf("after one tensor in float64: %s", differ(have, fresh))
 	}
 }
 
