@@ -13,6 +13,7 @@ type Conv struct {
 	p    *Pool
 	c    *C.sk_conv
 	spec ConvSpec
+	top  int // floats of the flat parameters up to the last weight
 }
 
 // NewConv lays a convolution out and reserves its scratch. The error says what is wrong with the spec.
@@ -28,37 +29,66 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	shape := C.sk_conv_shape{n: C.int(s.N), xc: C.int(s.XC), h: C.int(s.H), w: C.int(s.W), yc: C.int(s.YC), p: C.int(s.P), q: C.int(s.Q),
 		stride: C.int(s.Stride), parts: C.int(len(parts))}
 	c := &Conv{p: p, spec: s, c: C.sk_conv_new(p.c, &shape, &parts[0])}
+	for _, t := range s.Parts {
+		c.top = max(c.top, t.WOff+t.K*t.C/t.Groups*t.R*t.S)
+	}
 	p.free = append(p.free, func() { C.sk_conv_free(c.c) })
 	return c, nil
 }
 
-// Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters. Once a step, before Run; params is C or Go memory.
+// Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters: after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {
-	C.sk_conv_pack(c.c, (*C.float)(unsafe.SliceData(params)))
+	c.flat("Pack", params)
+	C.sk_conv_pack(c.c, cfloats(params))
+}
+
+// flat panics if the parameters or gradients do not reach the last weight.
+func (c *Conv) flat(call string, f []float32) {
+	if len(f) < c.top {
+		panic(fmt.Sprintf("cpu: conv %s: %d floats, want at least %d", call, len(f), c.top))
+	}
 }
 
 // ConvForward is a convolution bound to its input and output: y = conv(v(x), w), then the statistics asked for.
 type ConvForward struct {
+	fit
 	conv  *Conv
 	x     *C.sk_view
 	y     *C.sk_tensor
 	stats []C.sk_stats
 }
 
-// ForwardOp binds the convolution to a view of XC channels and an output of YC channels. It panics on shapes that are not the spec's.
+// ForwardOp binds the convolution to a view of XC channels and an output of YC channels. It panics on shapes that do not fit the spec: those
+// are mistakes of whoever laid the network out.
 func (c *Conv) ForwardOp(x View, y *Tensor, stats []Stats) *ConvForward {
-	c.checkX(x)
-	if y.N < c.spec.N || y.C != c.spec.YC || y.H != c.spec.P || y.W != c.spec.Q {
-		panic(fmt.Sprintf("cpu: conv output %d×%d×%d×%d, want %d×%d×%d×%d", y.N, y.C, y.H, y.W, c.spec.N, c.spec.YC, c.spec.P, c.spec.Q))
-	}
-	op := &ConvForward{conv: c, x: &calloc[C.sk_view](c.p, 1)[0], y: y.c, stats: cstats(c.p, stats)}
-	*op.x = x.c()
+	op := &ConvForward{fit: fitOf(y), conv: c, x: &calloc[C.sk_view](c.p, 1)[0], stats: cstats(c.p, stats)}
+	op.readX(&c.spec, x)
+	op.channels("output", y, 0, c.spec.YC, c.spec.P, c.spec.Q)
+	op.fit.stats(stats, y)
+	op.must("forward")
+	*op.x, op.y = x.c(), y.c
 	return op
 }
 
 // Run computes the batch.
 func (o *ConvForward) Run(b *Batch) {
+	o.run(b)
 	C.sk_conv_forward(o.conv.c, o.x, o.y, C.int(len(o.stats)), unsafe.SliceData(o.stats), b.c)
+}
+
+// readX wants a view of the input.
+func (f *fit) readX(s *ConvSpec, x View) {
+	f.n = min(f.n, s.N)
+	if x.C != s.XC {
+		f.fail("input: %d channels, want %d", x.C, s.XC)
+	}
+	f.read("input", x, s.H, s.W)
+}
+
+func (f *fit) must(direction string) {
+	if f.err != nil {
+		panic(fmt.Sprintf("cpu: conv %s: %v", direction, f.err))
+	}
 }
 
 // ConvDX says where the gradient of a convolution's input goes, channels Off .. of G:
@@ -77,6 +107,7 @@ type ConvDX struct {
 
 // ConvBackward is a convolution bound to its input, its output's gradient and where the input's gradient goes.
 type ConvBackward struct {
+	fit
 	conv *Conv
 	x    *C.sk_view
 	dy   []C.sk_grad
@@ -85,49 +116,57 @@ type ConvBackward struct {
 }
 
 // BackwardOp binds both gradients. dy are consecutive channel ranges that cover y; every range but the last is a multiple of 16 channels. A nil dx
-// leaves the data gradient out. sums are taken of dx.G. It panics on shapes that are not the spec's.
+// leaves the data gradient out. sums are taken of dx.G. It panics on shapes that do not fit the spec.
 func (c *Conv) BackwardOp(x View, dy []Grad, dx *ConvDX, sums []Sums) *ConvBackward {
-	c.checkX(x)
-	n := 0
+	op := &ConvBackward{fit: fitOf(x.T), conv: c, x: &calloc[C.sk_view](c.p, 1)[0], dy: calloc[C.sk_grad](c.p, len(dy)), sums: csums(c.p, sums)}
+	op.readX(&c.spec, x)
+	left := c.spec.YC
 	for i, g := range dy {
-		if g.C%lanes != 0 && i+1 < len(dy) || g.G.H != c.spec.P || g.G.W != c.spec.Q {
-			panic(fmt.Sprintf("cpu: conv gradient %d: %d channels of %d×%d, want a multiple of %d of %d×%d", i, g.C, g.G.H, g.G.W, lanes, c.spec.P, c.spec.Q))
+		op.grad(fmt.Sprintf("gradient %d", i), g, g.C, c.spec.P, c.spec.Q)
+		left -= g.C
+		if left > 0 && g.C%lanes != 0 {
+			op.fail("gradient %d: %d channels, not a multiple of %d and not the last", i, g.C, lanes)
 		}
-		n += g.C
 	}
-	if n != c.spec.YC {
-		panic(fmt.Sprintf("cpu: conv gradients of %d channels, want %d", n, c.spec.YC))
+	if left != 0 {
+		op.fail("gradients of %d channels, want %d", c.spec.YC-left, c.spec.YC)
 	}
-	op := &ConvBackward{conv: c, x: &calloc[C.sk_view](c.p, 1)[0], dy: calloc[C.sk_grad](c.p, len(dy)), sums: csums(c.p, sums)}
+	op.fit.sums(sums)
+	if dx != nil {
+		op.channels("data gradient", dx.G, dx.Off, c.spec.XC, c.spec.H, c.spec.W)
+		if dx.ReLU && x.Norm != nil {
+			op.fail("data gradient: a ReLU mask behind a norm is the reader's to apply")
+		}
+		if dx.Residual != nil {
+			op.grad("residual", *dx.Residual, c.spec.XC, c.spec.H, c.spec.W)
+		}
+	}
+	op.must("backward")
 	*op.x = x.c()
 	for i, g := range dy {
 		op.dy[i] = g.c()
 	}
-	if dx == nil {
-		return op
-	}
-	if dx.G.H != c.spec.H || dx.G.W != c.spec.W || dx.Off+c.spec.XC > dx.G.C || dx.ReLU && x.Norm != nil {
-		panic(fmt.Sprintf("cpu: conv data gradient into channels %d+%d of %d×%d×%d, want %d×%d and no ReLU mask behind a norm",
-			dx.Off, c.spec.XC, dx.G.C, dx.G.H, dx.G.W, c.spec.H, c.spec.W))
-	}
-	op.dx = &calloc[C.sk_conv_dx](c.p, 1)[0]
-	*op.dx = C.sk_conv_dx{g: dx.G.c, cb0: C.int(dx.Off / lanes), relu: cbool(dx.ReLU), accumulate: cbool(dx.Accumulate)}
-	if dx.Residual != nil {
-		r := &calloc[C.sk_grad](c.p, 1)[0]
-		*r = dx.Residual.c()
-		op.dx.residual = r
+	if dx != nil {
+		op.dx = dx.c(c.p)
 	}
 	return op
 }
 
-// Run computes the batch and overwrites the parts' weight gradients in grads, laid out as the flat parameters.
-func (o *ConvBackward) Run(b *Batch, grads []float32) {
-	C.sk_conv_backward(o.conv.c, o.x, C.int(len(o.dy)), unsafe.SliceData(o.dy), o.dx, C.int(len(o.sums)), unsafe.SliceData(o.sums), b.c,
-		(*C.float)(unsafe.SliceData(grads)))
+func (d *ConvDX) c(p *Pool) *C.sk_conv_dx {
+	dx := &calloc[C.sk_conv_dx](p, 1)[0]
+	*dx = C.sk_conv_dx{g: d.G.c, cb0: C.int(d.Off / lanes), relu: cbool(d.ReLU), accumulate: cbool(d.Accumulate)}
+	if d.Residual != nil {
+		r := &calloc[C.sk_grad](p, 1)[0]
+		*r = d.Residual.c()
+		dx.residual = r
+	}
+	return dx
 }
 
-func (c *Conv) checkX(x View) {
-	if x.C != c.spec.XC || x.T.H != c.spec.H || x.T.W != c.spec.W || x.Off%lanes != 0 || x.NormOff%lanes != 0 || x.Off+x.C > x.T.C {
-		panic(fmt.Sprintf("cpu: conv input %d channels from %d of %d×%d×%d, want %d of %d×%d", x.C, x.Off, x.T.C, x.T.H, x.T.W, c.spec.XC, c.spec.H, c.spec.W))
-	}
+// Run computes the batch and overwrites the parts' weight gradients in grads, laid out as the flat parameters.
+func (o *ConvBackward) Run(b *Batch, grads []float32) {
+	o.run(b)
+	o.conv.flat("backward", grads)
+	C.sk_conv_backward(o.conv.c, o.x, C.int(len(o.dy)), unsafe.SliceData(o.dy), o.dx, C.int(len(o.sums)), unsafe.SliceData(o.sums), b.c,
+		cfloats(grads))
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -285,6 +286,7 @@ var namedSpecs = map[string]ConvSpec{
 		{WOff: 9216, C: 16, YOff: 64, K: 16, Groups: 1, R: 1, S: 1},
 		{WOff: 9472, C: 16, YOff: 80, K: 16, Groups: 1, R: 1, S: 1, PadH: 1, PadW: 1}}},
 	"pointwise": {N: 32, XC: 64, H: 8, W: 8, YC: 64, P: 4, Q: 4, Stride: 2, Parts: []ConvPart{{C: 64, K: 64, Groups: 4, R: 1, S: 1}}},
+	"chunks":    {N: 40, XC: 16, H: 8, W: 8, YC: 16, P: 8, Q: 8, Stride: 1, Parts: []ConvPart{{C: 16, K: 16, Groups: 1, R: 3, S: 3, PadH: 1, PadW: 1}}},
 	"depthwise": {N: 2, XC: 24, H: 9, W: 9, YC: 24, P: 9, Q: 9, Stride: 1, Parts: []ConvPart{{C: 24, K: 24, Groups: 24, R: 3, S: 3, PadH: 1, PadW: 1}}},
 }
 
@@ -336,4 +338,42 @@ func TestConvRandomGeometry(t *testing.T) {
 			testConv(t, spec, 1+r.IntN(spec.N), seed)
 		}
 	})
+}
+
+// Mistakes of whoever binds a convolution are found before a kernel indexes by them.
+func TestConvMistakes(t *testing.T) {
+	f := newFixture(t, 1, 1)
+	defer f.p.Close()
+	defer f.a.Close()
+	f.h, f.w, f.maxN = 6, 5, 2
+	conv, err := NewConv(f.p, ConvSpec{N: 2, XC: 32, H: 6, W: 5, YC: 16, P: 6, Q: 5, Stride: 1, Parts: []ConvPart{part(32, 16, 1, 3)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y, wide := f.tensor(32), f.tensor(16), f.tensor(40)
+	in, dy := View{T: x, C: 32}, []Grad{{G: y, C: 16}}
+	f.h = 5
+	low := f.tensor(16)
+	three := NewBatch(f.p, 3, 1)
+	three.Set(3)
+	for want, bind := range map[string]func(){
+		"want 32":                    func() { conv.ForwardOp(View{T: y, C: 16}, y, nil) },
+		"not whole blocks":           func() { conv.ForwardOp(View{T: wide, Off: 4, C: 32}, y, nil) },
+		"want 6×5":                   func() { conv.ForwardOp(in, low, nil) },
+		"no norm":                    func() { conv.ForwardOp(in, y, []Stats{{}}) },
+		"gradients of 32 channels":   func() { conv.BackwardOp(in, []Grad{dy[0], dy[0]}, nil, nil) },
+		"residual: 16 channels":      func() { conv.BackwardOp(in, dy, &ConvDX{G: x, Residual: &dy[0]}, nil) },
+		"channels 16 to 48 of 40":    func() { conv.BackwardOp(in, dy, &ConvDX{G: wide, Off: 16}, nil) },
+		"a batch of 3 images":        func() { conv.ForwardOp(in, y, nil).Run(three) },
+		"1 floats, want at least 46": func() { conv.Pack(make([]float32, 1)) },
+	} {
+		func() {
+			defer func() {
+				if have := fmt.Sprint(recover()); !strings.Contains(have, want) {
+					t.Errorf("have %q, want a panic about %q", have, want)
+				}
+			}()
+			bind()
+		}()
+	}
 }
