@@ -124,7 +124,7 @@ func decisionLines(d train.Decisions) []string {
 	lines := []string{
 		row("network", "%s, %s parameters", d.Name, report.Count(d.Parameters)),
 		row("device", "%s: %s", d.Device, d.Detail),
-		row("data", "%s: %s training and %s test images", d.Data, report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages))),
+		row("data", "%s training and %s test images: %s", report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages)), d.Data),
 		row("recipe", "%s of %s, batch %d in %s, seed %d", plural(d.Epochs, "epoch"), plural(d.StepsPerEpoch, "step"), d.Batch, plural(d.Replicas, "replica"), d.Seed),
 	}
 	memory := row("memory", "%s needed", report.Bytes(d.MemoryBytes))
