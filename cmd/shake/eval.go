@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"shake/csrc/cpu"
 	"shake/internal/train"
 )
 
@@ -34,12 +33,9 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 			default:
 				return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", args[0]))
 			}
-			b, err := backend(device)
+			b, err := backend(device, spec)
 			if err != nil {
 				return err
-			}
-			if _, err := cpu.ISA(); err != nil {
-				return exit(exitUsage, err)
 			}
 			_, test, prov, err := loadData(spec, dataDir)
 			if err != nil {

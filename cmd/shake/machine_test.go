@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"shake/nets"
+)
 
 func TestReadMachine(t *testing.T) {
 	const proc = "MemTotal:       1000 kB\nMemFree:          10 kB\nMemAvailable:    800 kB\n"
@@ -23,6 +27,21 @@ func TestReadMachine(t *testing.T) {
 	} {
 		if have := readMachine(func(n string) string { return c.files[n] }); have != c.want {
 			t.Errorf("%s: have %+v, want %+v", c.name, have, c.want)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	spec, err := nets.Load("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		total int64
+		ok    bool
+	}{{1 << 40, true}, {0, true}, {1 << 20, false}} {
+		if err := fits(spec, c.total); (err == nil) != c.ok {
+			t.Errorf("memory of %d bytes: error %v, want ok %v", c.total, err, c.ok)
 		}
 	}
 }

@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	kernels "shake/csrc/cpu"
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
 	"shake/internal/engine/ref"
 	"shake/internal/graph"
+	"shake/internal/report"
 	"shake/internal/train"
 	"shake/nets"
 )
@@ -74,15 +76,37 @@ func addDevice(c *cobra.Command, name *string) {
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// backend returns the backend that --device names.
-func backend(name string) (engine.Backend, error) {
+// backend returns the backend that --device names, if it can run the network here.
+func backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	switch name {
 	case "cpu":
-		return cpu.Backend{}, nil
+		if _, err := kernels.ISA(); err != nil {
+			return nil, exit(exitUsage, err)
+		}
+		return cpu.Backend{}, fits(spec, thisMachine().MemoryTotal)
 	case "ref":
 		return ref.Backend{}, nil
 	case "gpu", "cuda":
 		return nil, exit(exitUsage, fmt.Errorf("--device %s: this build has no GPU support; want cpu or ref", name))
 	}
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want cpu or ref", name))
+}
+
+// fits refuses a batch whose activations alone are more than all of the machine's memory: better than to be ended by the system halfway.
+// A total of 0 is unknown.
+func fits(spec *dsl.Spec, total int64) error {
+	g, err := graph.Build(spec)
+	if err != nil {
+		return err
+	}
+	p, err := engine.NewPlan(g, planAlign)
+	if err != nil {
+		return err
+	}
+	need := 4 * int64(p.Floats) * int64(spec.Train.Batch)
+	if total > 0 && need > total {
+		return fmt.Errorf("a batch of %d images needs %s, the machine has %s: a smaller -o train.batch needs less",
+			spec.Train.Batch, report.Bytes(need), report.Bytes(total))
+	}
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"shake/csrc/cpu"
 	"shake/dsl"
 	"shake/internal/data"
 	"shake/internal/engine"
@@ -107,11 +106,8 @@ func freeDir(name string) string {
 // train fills in what every run needs, runs, and says how it ended.
 func (a *app) train(f runFlags, o train.Options) error {
 	var err error
-	if o.Backend, err = backend(f.device); err != nil {
+	if o.Backend, err = backend(f.device, o.Spec); err != nil {
 		return err
-	}
-	if _, err := cpu.ISA(); err != nil {
-		return exit(exitUsage, err)
 	}
 	scr := newScreen(a.err)
 	ctx, stop := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
