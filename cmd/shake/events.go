@@ -55,7 +55,7 @@ func (e *events) Step(s train.StepRecord) {
 
 func (e *events) Epoch(r train.EpochRecord) {
 	f := map[string]any{
-		"epoch": r.Epoch, "step": r.Step, "train_loss": r.TrainLoss, "train_error": r.TrainError, "lr": r.LR, "seconds": r.Seconds.Seconds(),
+		"epoch": r.Epoch, "step": r.Step, "train_loss": r.TrainLoss, "train_error": r.TrainError, "lr": r.LR, "seconds": r.Took.Seconds(),
 	}
 	if r.TestImages > 0 {
 		f["test_loss"], f["test_error"], f["test_images"] = r.TestLoss, r.TestError, r.TestImages

@@ -85,5 +85,5 @@ func epochLine(e train.EpochRecord, epochs int) string {
 	if e.TestImages > 0 {
 		s += fmt.Sprintf("  test loss %s  error %.2f%%", loss(e.TestLoss), e.TestError)
 	}
-	return s + fmt.Sprintf("  lr %.4g  %s", e.LR, report.Duration(e.Seconds.Seconds()))
+	return s + fmt.Sprintf("  lr %.4g  %s", e.LR, report.Duration(e.Took.Seconds()))
 }

@@ -56,7 +56,7 @@ func watch(width int) string {
 	w.Progress(somewhere)
 	now = now.Add(2 * quiet)
 	w.Progress(somewhere)
-	w.Epoch(train.EpochRecord{Epoch: 3, TrainLoss: 1.5, TrainError: 50, TestLoss: 1.25, TestError: 40, TestImages: 10, LR: 0.1, Seconds: 61 * time.Second})
+	w.Epoch(train.EpochRecord{Epoch: 3, TrainLoss: 1.5, TrainError: 50, TestLoss: 1.25, TestError: 40, TestImages: 10, LR: 0.1, Took: 61 * time.Second})
 	w.Progress(somewhere)
 	w.End(train.Summary{})
 	return b.String()

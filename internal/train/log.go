@@ -57,7 +57,7 @@ func (l *logger) Epoch(r EpochRecord) {
 	if r.TestImages > 0 {
 		test = fmt.Sprintf(" test loss %.4f error %.2f%%", r.TestLoss, r.TestError)
 	}
-	l.printf("epoch %d done at step %d: train loss %.4f error %.2f%%%s lr %.5f in %.1f s", r.Epoch, r.Step, r.TrainLoss, r.TrainError, test, r.LR, r.Seconds.Seconds())
+	l.printf("epoch %d done at step %d: train loss %.4f error %.2f%%%s lr %.5f in %.1f s", r.Epoch, r.Step, r.TrainLoss, r.TrainError, test, r.LR, r.Took.Seconds())
 	if l.next != nil {
 		l.next.Epoch(r)
 	}

@@ -180,7 +180,7 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 		r.evalTime = time.Since(from)
 		rec.TestLoss, rec.TestError, rec.TestImages = s.meanLoss(), s.percent(), s.Images
 	}
-	rec.Seconds = time.Since(r.epochFrom)
+	rec.Took = time.Since(r.epochFrom)
 	return rec, nil
 }
 

@@ -72,7 +72,7 @@ type EpochRecord struct {
 	TestError  float64
 	TestImages int
 	LR         float64       // of the epoch's last step
-	Seconds    time.Duration // training and evaluation of what this process did of the epoch; not in metrics.jsonl
+	Took       time.Duration // training and evaluation of what this process did of the epoch; not in metrics.jsonl
 }
 
 // Saved is a checkpoint.
