@@ -187,35 +187,33 @@ void sk_plan_free(sk_plan *p) {
   sk_unmap(p->w, p->floats * sizeof *p->w);
 }
 
-// Calls for the weights of output block kb: w[0..] of the part's row k, input channel ch of x, tap t.
-#define FOR_WEIGHTS(c, kb, ...)                                                                                    \
-  for (int i_ = 0; i_ < (c)->s.parts; i_++) {                                                                      \
-    const sk_part *p = &(c)->part[i_];                                                                             \
-    int lo_ = max(0, (kb)*SK_B - p->yoff), hi_ = min(p->k, (kb)*SK_B + SK_B - p->yoff);                            \
-    if (lo_ >= hi_) continue;                                                                                      \
-    for (int r_ = 0; r_ < p->r; r_++)                                                                              \
-      for (int s_ = 0; s_ < p->s; s_++) {                                                                          \
-        int t = find_tap(c, r_ - p->padh, s_ - p->padw);                                                           \
-        for (int k_ = lo_; k_ < hi_; k_++) {                                                                       \
-          int first, last, kl = (p->yoff + k_) % SK_B;                                                             \
-          inputs(p, k_, &first, &last);                                                                            \
-          int64_t w = p->woff + ((int64_t)k_ * (last - first + 1) * p->r + r_) * p->s + s_, wstep = p->r * p->s;   \
-          for (int ch = first; ch <= last; ch++, w += wstep) { __VA_ARGS__ }                                              \
-        }                                                                                                          \
-      }                                                                                                            \
+// Does something for every weight w (index of the flat parameters) of output block kb: lane kl of it, lane cl of input block ib, tap t. Block by
+// block, so that all that 16x16 weights touch on both sides stays in cache.
+#define FOR_WEIGHTS(c, kb, ...)                                                                                   \
+  for (const sk_part *p = (c)->part; p < (c)->part + (c)->s.parts; p++) {                                         \
+    int klo = max(0, (kb)*SK_B - p->yoff), khi = min(p->k, (kb)*SK_B + SK_B - p->yoff), rs = p->r * p->s;         \
+    for (int ib = p->xoff / SK_B; klo < khi && ib <= (p->xoff + p->c - 1) / SK_B; ib++)                           \
+      for (int i = 0; i < rs; i++) {                                                                              \
+        const int t = find_tap(c, i / p->s - p->padh, i % p->s - p->padw);                                        \
+        for (int k = klo; k < khi; k++) {                                                                         \
+          int first, last, kl = (p->yoff + k) % SK_B;                                                             \
+          inputs(p, k, &first, &last);                                                                            \
+          const int lo = max(first, ib * SK_B), hi = min(last + 1, ib * SK_B + SK_B);                             \
+          int64_t w = p->woff + ((int64_t)k * (last + 1 - first) + lo - first) * rs + i;                          \
+          for (int cl = lo - ib * SK_B; cl < hi - ib * SK_B; cl++, w += rs) { __VA_ARGS__ }                       \
+        }                                                                                                         \
+      }                                                                                                           \
   }
 
 void sk_plan_pack(sk_conv *c, int kb, const float *params) {
+  const int fpitch = c->f.wide[kb] * SK_B;
   FOR_WEIGHTS(c, kb, {
-    int ib = ch / SK_B, cl = ch % SK_B;
-    c->f.w[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * c->f.wide[kb] * SK_B + kl] = params[w];
+    c->f.w[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * fpitch + kl] = params[w];
     c->d.w[c->d.at[((int64_t)ib * c->yb + kb) * c->taps + t] + kl * c->d.wide[ib] * SK_B + cl] = params[w];
   })
 }
 
 void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, float *grads) {
-  FOR_WEIGHTS(c, kb, {
-    int ib = ch / SK_B, cl = ch % SK_B;
-    grads[w] = acc[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * c->f.wide[kb] * SK_B + kl];
-  })
+  const int pitch = c->f.wide[kb] * SK_B;
+  FOR_WEIGHTS(c, kb, grads[w] = acc[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * pitch + kl];)
 }
