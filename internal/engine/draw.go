@@ -107,14 +107,15 @@ func fresh(seed uint64, ctr [4]uint32, p rng.Purpose, b graph.Block, i int, coef
 		coef[1][i] = 1 - coef[0][i]
 		return
 	}
-	cuts := make([]float64, b.Branches-1)
+	var room [63]float64 // no allocation for as many branches as the language allows
+	cuts := room[:0]
 	var words [4]uint32
-	for j := range cuts {
+	for j := range b.Branches - 1 {
 		if j%4 == 0 {
 			ctr[3] = p.Word(uint32(j / 4))
 			words = rng.Philox(seed, ctr)
 		}
-		cuts[j] = rng.Uniform(words[j%4])
+		cuts = append(cuts, rng.Uniform(words[j%4]))
 	}
 	slices.Sort(cuts)
 	prev := 0.0

@@ -147,3 +147,11 @@ func TestReplicaRange(t *testing.T) {
 		}
 	}
 }
+
+func TestDrawAllocatesNothing(t *testing.T) {
+	b := block(64, dsl.Shaken, dsl.Shaken, dsl.Image)
+	alpha, beta := drawn(1, 0, 0, b, 3, 1)
+	if n := testing.AllocsPerRun(10, func() { Draw(1, 0, 0, b, 3, 1, alpha, beta) }); n != 0 {
+		t.Errorf("want no allocation, have %v", n)
+	}
+}
