@@ -82,7 +82,7 @@ typedef struct {
   void (*weights)(const sk_conv *, const sk_run *, const float *xs, const float *ds, int images, int first, float *acc);
   // Adds blocks b0 .. b0+nb-1 of an image's raw data gradient into its place.
   void (*finish)(const sk_conv *, const sk_conv_dx *, const sk_view *x, const sk_batch *, int n, int b0, int nb, const float *raw);
-  // dst[i] += sum over the later slots, in order; len is a multiple of 16
+  // slots[i] += sum over the later slots, in order; slot: floats from one to the next; len is a multiple of 16
   void (*merge)(float *slots, int64_t slot, int count, int64_t len);
 } sk_conv_kernels;
 
