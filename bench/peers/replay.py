@@ -60,7 +60,7 @@ def replay(args, seed):
     trainer = Trainer(spec, *train, dtype=torch.float64 if args.float64 else torch.float32, memory_format=torch.channels_last)
     if not args.epochs:
         for line in [line for line in lines if line["event"] == "step"]:
-            loss, errors = trainer.step(line["step"])
+            loss, errors = trainer.step(line["step"] - 1)
             print(f"seed {seed} step {line['step']:4}  shake {line['loss']:.9f} {line['errors']:3}  "
                   f"torch {loss:.9f} {errors:3}  relative {abs(line['loss'] - loss) / loss:.1e}", flush=True)
         return None

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	kernel "shake/csrc/cpu"
 	"shake/internal/engine"
@@ -62,13 +61,14 @@ func (p *program) Info() engine.Info {
 }
 
 func (p *program) Load(train, test *engine.Images) error {
+	in, classes := p.plan.Graph.Values[p.plan.Graph.Input], p.plan.Graph.Classes
 	var sets [2]*dataSet
 	for i, im := range []*engine.Images{train, test} {
+		if err := im.Check(in.C, in.H, in.W, classes); err != nil {
+			return fmt.Errorf("cpu: loading images: %w", err)
+		}
 		if im == nil {
 			continue
-		}
-		if err := p.check(im); err != nil {
-			return fmt.Errorf("cpu: loading images: %w", err)
 		}
 		a, err := kernel.NewAugment(p.pool, kernel.AugmentSpec{Pix: im.Pix, C: im.C, H: im.H, W: im.W, Mean: im.Mean, Std: im.Std, Pad: p.cfg.Crop})
 		if err != nil {
@@ -77,26 +77,6 @@ func (p *program) Load(train, test *engine.Images) error {
 		sets[i] = &dataSet{n: im.N, labels: append([]uint16(nil), im.Labels...), augment: a}
 	}
 	p.sets = sets
-	return nil
-}
-
-// check says what keeps images from being this network's.
-func (p *program) check(im *engine.Images) error {
-	in, classes := p.plan.Graph.Values[p.plan.Graph.Input], p.plan.Graph.Classes
-	if im.C != in.C || im.H != in.H || im.W != in.W {
-		return fmt.Errorf("they are %dx%dx%d: want %dx%dx%d", im.C, im.H, im.W, in.C, in.H, in.W)
-	}
-	if len(im.Labels) != im.N || len(im.Pix) != im.N*im.C*im.H*im.W {
-		return fmt.Errorf("%d of them have %d labels and %d bytes", im.N, len(im.Labels), len(im.Pix))
-	}
-	if len(im.Mean) != im.C || len(im.Std) != im.C || slices.Contains(im.Std, 0) {
-		return fmt.Errorf("mean %v, std %v: want %d numbers each, no std 0", im.Mean, im.Std, im.C)
-	}
-	for i, l := range im.Labels {
-		if int(l) >= classes {
-			return fmt.Errorf("label %d of image %d: want below %d", l, i, classes)
-		}
-	}
 	return nil
 }
 

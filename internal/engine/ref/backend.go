@@ -2,7 +2,6 @@ package ref
 
 import (
 	"fmt"
-	"math"
 
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -69,39 +68,13 @@ func (p *program) Load(train, test *engine.Images) error {
 	if err := p.open("Load"); err != nil {
 		return err
 	}
+	in := p.g.Values[p.g.Input]
 	for name, im := range map[string]*engine.Images{"train": train, "test": test} {
-		if err := p.checkImages(im); err != nil {
+		if err := im.Check(in.C, in.H, in.W, p.g.Classes); err != nil {
 			return fmt.Errorf("ref: Load: %s: %w", name, err)
 		}
 	}
 	p.train, p.test = cloneImages(train), cloneImages(test)
-	return nil
-}
-
-func (p *program) checkImages(im *engine.Images) error {
-	if im == nil {
-		return nil
-	}
-	in := p.g.Values[p.g.Input]
-	if im.C != in.C || im.H != in.H || im.W != in.W {
-		return fmt.Errorf("want images of %dx%dx%d, have %dx%dx%d", in.C, in.H, in.W, im.C, im.H, im.W)
-	}
-	if im.N < 0 || len(im.Pix) != im.N*im.C*im.H*im.W || len(im.Labels) != im.N {
-		return fmt.Errorf("want %d bytes and %d labels for %d images, have %d and %d", im.N*im.C*im.H*im.W, im.N, im.N, len(im.Pix), len(im.Labels))
-	}
-	if len(im.Mean) != im.C || len(im.Std) != im.C {
-		return fmt.Errorf("want mean and std of %d channels, have %d and %d", im.C, len(im.Mean), len(im.Std))
-	}
-	for c, s := range im.Std {
-		if !(s > 0) || math.IsInf(s, 0) || math.IsNaN(im.Mean[c]) || math.IsInf(im.Mean[c], 0) {
-			return fmt.Errorf("want finite means and positive stds, have %v and %v", im.Mean, im.Std)
-		}
-	}
-	for i, l := range im.Labels {
-		if int(l) >= p.g.Classes {
-			return fmt.Errorf("label of image %d: want 0..%d, have %d", i, p.g.Classes-1, l)
-		}
-	}
 	return nil
 }
 

@@ -6,26 +6,21 @@ import (
 	"shake/internal/engine"
 )
 
-// slot is one tensor of the state: its name, its shape and its numbers themselves.
-type slot struct {
-	name  string
-	shape []int
-	data  []float64
-}
-
 // slots lists the state in the order of engine.Program.State.
-func (p *program) slots() []slot {
-	var out []slot
+func (p *program) slots() []engine.Slot[float64] {
+	var out []engine.Slot[float64]
 	for i, param := range p.g.Params {
-		out = append(out, slot{param.Name, param.Shape, p.params[i]})
+		out = append(out, engine.Slot[float64]{Name: param.Name, Shape: param.Shape, Data: p.params[i]})
 	}
 	for i, param := range p.g.Params {
-		out = append(out, slot{"momentum/" + param.Name, param.Shape, p.velocity[i]})
+		out = append(out, engine.Slot[float64]{Name: "momentum/" + param.Name, Shape: param.Shape, Data: p.velocity[i]})
 	}
 	for r, running := range p.running {
 		for _, part := range normParts(p.g) {
 			prefix, m := fmt.Sprintf("replica%d/%s.", r, part.Name), running[part.Name]
-			out = append(out, slot{prefix + "running_mean", []int{part.C}, m.Mean}, slot{prefix + "running_var", []int{part.C}, m.Var})
+			out = append(out,
+				engine.Slot[float64]{Name: prefix + "running_mean", Shape: []int{part.C}, Data: m.Mean},
+				engine.Slot[float64]{Name: prefix + "running_var", Shape: []int{part.C}, Data: m.Var})
 		}
 	}
 	return out
@@ -35,39 +30,15 @@ func (p *program) State() ([]engine.Tensor, error) {
 	if err := p.open("State"); err != nil {
 		return nil, err
 	}
-	var ts []engine.Tensor
-	for _, s := range p.slots() {
-		ts = append(ts, engine.Tensor{Name: s.name, Shape: append([]int(nil), s.shape...), F64: append([]float64(nil), s.data...)})
-	}
-	return ts, nil
+	return engine.Snapshot(p.slots()), nil
 }
 
 func (p *program) SetState(ts []engine.Tensor) error {
 	if err := p.open("SetState"); err != nil {
 		return err
 	}
-	byName := map[string]slot{}
-	for _, s := range p.slots() {
-		byName[s.name] = s
-	}
-	for _, t := range ts {
-		s, ok := byName[t.Name]
-		if !ok {
-			return fmt.Errorf("ref: SetState: %s: the network has no such tensor", t.Name)
-		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(s.shape) {
-			return fmt.Errorf("ref: SetState: %s: want shape %v, have %v", t.Name, s.shape, t.Shape)
-		}
-		if (t.F32 == nil) == (t.F64 == nil) || len(t.F32)+len(t.F64) != len(s.data) {
-			return fmt.Errorf("ref: SetState: %s: want %d numbers in one of F32 and F64, have %d and %d", t.Name, len(s.data), len(t.F32), len(t.F64))
-		}
-	}
-	for _, t := range ts {
-		data := byName[t.Name].data
-		copy(data, t.F64)
-		for i, v := range t.F32 {
-			data[i] = float64(v)
-		}
+	if err := engine.Restore(p.slots(), ts); err != nil {
+		return fmt.Errorf("ref: %w", err)
 	}
 	return nil
 }
