@@ -120,6 +120,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	}
 	o.DataNote = fmt.Sprintf("%s, %s", prov.Source, prov.Note)
 	o.Version = revision()
+	o.FreeBytes = thisMachine().MemoryFree
 	o.Observer = newWatcher(scr)
 	var ev events
 	if f.asJSON {

@@ -18,13 +18,16 @@ type Arena struct {
 	pool Pool // of headers: never started
 }
 
-// NewArena makes an arena of floats float32. It ends the process if the system refuses the memory, as make does.
-func NewArena(floats int64) *Arena {
+// NewArena makes an arena of floats float32. The error says that the system has no memory for it.
+func NewArena(floats int64) (*Arena, error) {
 	a := &Arena{n: floats}
 	if floats > 0 {
-		a.base = C.sk_map(C.int64_t(4 * floats))
+		a.base = C.sk_try_map(C.int64_t(4 * floats))
+		if a.base == nil {
+			return nil, fmt.Errorf("cpu: the system has no %d MB of memory for tensors; use a smaller batch", 4*floats>>20)
+		}
 	}
-	return a
+	return a, nil
 }
 
 // Close frees the arena and every tensor header made from it. It may be called twice.

@@ -60,7 +60,7 @@ func BenchmarkConv(b *testing.B) {
 func benchConv(b *testing.B, pool *Pool, name string, s ConvSpec) {
 	size := func(c, h, w int) int64 { return TensorFloats(s.N, c, h, w) }
 	x, y := size(s.XC, s.H, s.W), size(s.YC, s.P, s.Q)
-	a := NewArena(2*x + 2*y)
+	a := arenaOf(2*x + 2*y)
 	defer a.Close()
 	for i, f := 0, a.Floats(0, 2*x+2*y); i < len(f); i++ {
 		f[i] = float32(i%1021)/1021 - 0.5

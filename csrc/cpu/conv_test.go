@@ -30,7 +30,7 @@ func newConvCase(t *testing.T, spec ConvSpec, n, workers int, seed uint64) *conv
 	f.a.Close()
 	f.n, f.maxN, f.off, f.tensors = n, spec.N, 0, nil
 	side := TensorFloats(spec.N, spec.XC+16, spec.H, spec.W) + TensorFloats(spec.N, spec.YC+64, spec.P, spec.Q)
-	f.a = NewArena(16*side + 64*guard)
+	f.a = arenaOf(16*side + 64*guard)
 	f.guard()
 	f.b = NewBatch(f.p, spec.N, f.replicas)
 	f.b.Set(n)

@@ -19,7 +19,7 @@ const benchImages = 128
 func everyStage(b *testing.B, f func(b *testing.B, x *bench)) {
 	for _, s := range []struct{ c, hw int }{{32, 32}, {64, 16}, {128, 8}} {
 		b.Run(fmt.Sprintf("N%dC%dH%d", benchImages, s.c, s.hw), func(b *testing.B) {
-			x := &bench{p: NewPool(0), a: NewArena(8 * TensorFloats(benchImages, s.c, s.hw, s.hw)), c: s.c, hw: s.hw}
+			x := &bench{p: NewPool(0), a: arenaOf(8 * TensorFloats(benchImages, s.c, s.hw, s.hw)), c: s.c, hw: s.hw}
 			defer x.p.Close()
 			defer x.a.Close()
 			x.b = NewBatch(x.p, benchImages, 2)
@@ -159,7 +159,7 @@ func BenchmarkAugment(b *testing.B) {
 		b.Fatal(err)
 	}
 	floats := TensorFloats(benchImages, 3, 32, 32)
-	arena := NewArena(floats)
+	arena := arenaOf(floats)
 	defer arena.Close()
 	x, index, at := arena.Tensor(0, benchImages, 3, 32, 32), make([]int32, benchImages), make([]int8, benchImages)
 	batch := NewBatch(p, benchImages, 2)

@@ -78,7 +78,7 @@ func newFixture(t *testing.T, seed uint64, workers int) *fixture {
 	}
 	f.b = NewBatch(f.p, f.maxN, f.replicas)
 	f.b.Set(f.n)
-	f.a = NewArena(1 << 21)
+	f.a = arenaOf(1 << 21)
 	f.guard()
 	return f
 }
@@ -338,5 +338,22 @@ func (f *fixture) nearSums(m *Norm, off, c int, first, second func(n, c, p int) 
 			f.near(have1, s1, 1e-3+size1, "image %d channel %d: first sum", n, i)
 			f.near(have2, s2, 1e-3+4*size2, "image %d channel %d: second sum", n, i)
 		}
+	}
+}
+
+// arenaOf is NewArena where a lack of memory may end the tests.
+func arenaOf(floats int64) *Arena {
+	a, err := NewArena(floats)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func TestNewArenaTooLarge(t *testing.T) {
+	a, err := NewArena(1 << 60)
+	if err == nil {
+		a.Close()
+		t.Fatal("want an error for an arena of 4 EiB, have none")
 	}
 }

@@ -51,7 +51,7 @@ func TestBatchReplicas(t *testing.T) {
 }
 
 func TestTensorLayout(t *testing.T) {
-	a := NewArena(TensorFloats(2, 17, 2, 3))
+	a := arenaOf(TensorFloats(2, 17, 2, 3))
 	defer a.Close()
 	x := a.Tensor(0, 2, 17, 2, 3)
 	chw := make([]float32, 17*6)

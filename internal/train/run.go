@@ -26,7 +26,9 @@ type Options struct {
 	DataNote string         // where the data came from, for the record
 	Weights  string         // safetensors file to start from instead of a fresh draw
 	Version  string         // of the program, for the record
-	Observer Observer       // nil: none
+	// FreeBytes of memory are available on the machine; 0: unknown. For the decisions.
+	FreeBytes int64
+	Observer  Observer // nil: none
 
 	wrap  func(file string, w io.Writer) io.Writer // see store
 	plain bool                                     // no curves: tests make hundreds of runs
@@ -265,7 +267,7 @@ func (r *run) start(resumed bool) {
 	d := Decisions{
 		Name: r.spec.Name, Dir: r.dir.dir, Device: info.Device, Detail: info.Detail, Workers: info.Workers, Seed: r.spec.Seed,
 		Replicas: t.Replicas, Batch: t.Batch, Epochs: t.Epochs, StepsPerEpoch: r.perEpoch, MaxSteps: t.MaxSteps, Parameters: r.rec.Parameters,
-		MemoryBytes: info.Memory + int64(len(r.o.Train.Pix)), FreeBytes: availableMemory(), TrainImages: r.o.Train.N,
+		MemoryBytes: info.Memory + int64(len(r.o.Train.Pix)), FreeBytes: r.o.FreeBytes, TrainImages: r.o.Train.N,
 		Data: r.rec.Data, Weights: r.rec.Weights, Version: r.o.Version, Resumed: resumed, Epoch: r.k.Epochs, Step: r.k.Step,
 	}
 	if r.o.Test != nil {

@@ -15,11 +15,16 @@ func (p *program) build() error {
 	p.labels, p.index = make([]uint16, n), make([]int32, n)
 	p.flip, p.dy, p.dx = make([]uint8, n), make([]int8, n), make([]int8, n)
 
-	p.memory = kernel.NewArena(int64(p.plan.Floats) * int64(n))
+	var err error
+	if p.memory, err = kernel.NewArena(int64(p.plan.Floats) * int64(n)); err != nil {
+		return err
+	}
 	for _, b := range p.plan.Buffers {
 		p.tensors = append(p.tensors, p.memory.Tensor(int64(b.Offset)*int64(n), n, b.C, b.H, b.W))
 	}
-	p.allocateFlat()
+	if err := p.allocateFlat(); err != nil {
+		return err
+	}
 	for _, op := range p.plan.Norms {
 		norm, err := p.newNorm(op)
 		if err != nil {
@@ -33,7 +38,7 @@ func (p *program) build() error {
 }
 
 // allocateFlat lays out parameters, momentum, gradients and coefficients in one arena. Every array starts on a cache line.
-func (p *program) allocateFlat() {
+func (p *program) allocateFlat() error {
 	g := p.plan.Graph
 	line := func(n int) int { return (n + 15) &^ 15 }
 	total := 0
@@ -46,7 +51,10 @@ func (p *program) allocateFlat() {
 		coefs += 2 * b.Branches * line(p.cfg.Batch)
 		most = max(most, b.Branches)
 	}
-	p.flat = kernel.NewArena(int64(3*total + coefs))
+	var err error
+	if p.flat, err = kernel.NewArena(int64(3*total + coefs)); err != nil {
+		return err
+	}
 	p.w = p.flat.Floats(0, int64(total))
 	p.v = p.flat.Floats(int64(total), int64(total))
 	p.g = p.flat.Floats(int64(2*total), int64(total))
@@ -66,6 +74,7 @@ func (p *program) allocateFlat() {
 			p.draws[i] = append(p.draws[i], make([]float64, p.cfg.Batch))
 		}
 	}
+	return nil
 }
 
 func size(shape []int) int {
