@@ -92,10 +92,7 @@ func benchConv(b *testing.B, c convCase) {
 	for _, part := range s.Parts {
 		wf += int64(part.K * (part.C / part.Groups) * part.R * part.S)
 	}
-	mem, err := kernel.NewArena(2*xf + 2*yf + 2*wf + 64)
-	if err != nil {
-		b.Fatal(err)
-	}
+	mem := arena(b, 2*xf+2*yf+2*wf+64)
 	defer mem.Close()
 	x, dx := mem.Tensor(0, c.n, s.XC, s.H, s.W), mem.Tensor(xf, c.n, s.XC, s.H, s.W)
 	y, dy := mem.Tensor(2*xf, c.n, s.YC, s.P, s.Q), mem.Tensor(2*xf+yf, c.n, s.YC, s.P, s.Q)
