@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"syscall"
 	"testing"
+	"time"
 
 	"shake/internal/data"
 	"shake/internal/engine"
@@ -49,14 +51,20 @@ func benchStep(b *testing.B, net string) {
 	for i := range index {
 		index[i] = int32(i)
 	}
-	b.Run("train", func(b *testing.B) {
-		it := uint32(0)
-		for b.Loop() {
-			if err := prog.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
-				b.Fatal(err)
-			}
-			it++
+	it := uint32(0)
+	step := func() {
+		if err := prog.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
+			b.Fatal(err)
 		}
+		it++
+	}
+	step() // the first one meets its memory for the first time
+	b.Run("train", func(b *testing.B) {
+		from := cpuTime()
+		for b.Loop() {
+			step()
+		}
+		b.ReportMetric(float64(t.Batch)*float64(b.N)/(cpuTime()-from).Seconds(), "img/core-s")
 		report(b, t.Batch)
 	})
 	b.Run("eval", func(b *testing.B) {
@@ -73,4 +81,13 @@ func benchStep(b *testing.B, net string) {
 func report(b *testing.B, batch int) {
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "img/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// cpuTime is what the process's threads have used. On a machine that lends its cores to others it says more than the clock.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

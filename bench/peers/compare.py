@@ -2,8 +2,9 @@
 
     python bench/peers/compare.py NET [--batch N] [--modes eager,channels_last,compile,max-autotune] [--rounds 5] [--steps 3]
 
-Round by round our benchmark and each mode of the peer take turns on all cores. Prints img/s as min/median/max, and the ratio ours/peer of each
-round the same way, as text or with --json. That both sides compute the same net is what replay.py beside this file shows.
+Round by round our benchmark and each mode of the peer take turns on all cores. Prints, as min/median/max, img/s and the ratio ours/peer of each
+round, then the same of images a core-second (by the CPU time that the process used, waiting in a spin included), which neighbours on the machine
+disturb less. As text or with --json. That both sides compute the same net is what replay.py beside this file shows.
 """
 
 import argparse
@@ -39,14 +40,14 @@ class Peer:
 
 
 def ours(binary, net, steps):
-    """img/s of our training step, and the process's peak memory in MB."""
+    """(img/s, images a core-second) of our training step, and the process's peak memory in MB."""
     p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench=Step/{net}/train$", f"-test.benchtime={steps}x"],
                          stdout=subprocess.PIPE, text=True, cwd=ROOT / "bench")
     out = p.stdout.read()
     _, status, usage = os.wait4(p.pid, 0)
     if status:
         sys.exit(f"compare: our benchmark failed:\n{out}")
-    return float(re.search(r"([\d.]+) img/s", out)[1]), usage.ru_maxrss / 1024
+    return [float(re.search(rf"([\d.]+) {unit}", out)[1]) for unit in ("img/s", "img/core-s")], usage.ru_maxrss / 1024
 
 
 def spread(values):
@@ -70,19 +71,22 @@ def main():
         rate, memory = ours(binary, a.net, a.steps)
         rates["shake"].append(rate)
         for mode, peer in peers.items():
-            rates[mode].append(statistics.median(peer.step(a.steps)))
-    result = {"net": a.net, "batch": a.batch, "rounds": a.rounds, "img_per_s": {k: spread(v) for k, v in rates.items()},
-              "ratio": {m: spread([o / p for o, p in zip(rates["shake"], rates[m])]) for m in peers},
-              "peer_memory_mb": {m: p.memory() for m, p in peers.items()},
-              "our_memory_mb": memory}
+            rates[mode].append([statistics.median(v) for v in zip(*peer.step(a.steps))])
+    result = {"net": a.net, "batch": a.batch, "rounds": a.rounds, "memory_mb": {"shake": memory, **{m: p.memory() for m, p in peers.items()}}}
+    for i, unit in enumerate(("img_per_s", "img_per_core_s")):
+        values = {name: [r[i] for r in rs] for name, rs in rates.items()}
+        result[unit] = {name: spread(v) for name, v in values.items()}
+        result["ratio_" + unit] = {m: spread([o / p for o, p in zip(values["shake"], values[m])]) for m in peers}
     if a.json:
         print(json.dumps(result))
         return
-    for name, v in result["img_per_s"].items():
-        ratio = result["ratio"].get(name)
-        tail = f"   shake is {ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
-        memory = result["peer_memory_mb"].get(name, result["our_memory_mb"])
-        print(f"{name:16} {v['min']:7.1f} {v['median']:7.1f} {v['max']:7.1f} img/s {memory:7.0f} MB{tail}")
+    for unit, title in (("img_per_s", "img/s"), ("img_per_core_s", "img/core-s")):
+        print(f"{title:16} {'min':>7} {'median':>7} {'max':>7}")
+        for name, v in result[unit].items():
+            ratio = result["ratio_" + unit].get(name)
+            tail = f"   shake is {ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
+            print(f"{name:16} {v['min']:7.1f} {v['median']:7.1f} {v['max']:7.1f}{tail}")
+    print("memory, MB:      " + "  ".join(f"{name} {mb:.0f}" for name, mb in result["memory_mb"].items()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Times whole training steps of the PyTorch twin. Reads a number of steps a line on stdin, answers with img/s of each as a JSON list.
+"""Times whole training steps of the PyTorch twin. Reads a number of steps a line on stdin, answers with img/s and images a core-second of each as JSON.
 
     python worker.py NET MODE BATCH     MODE: eager, channels_last, compile, max-autotune; with "-bf16": under autocast
 
@@ -51,9 +51,9 @@ def main(name, mode, batch):
     for line in sys.stdin:
         rates = []
         for _ in range(int(line)):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             step()
-            rates.append(batch / (time.perf_counter() - start))
+            rates.append((batch / (time.perf_counter() - start), batch / (time.process_time() - cpu)))
         print(json.dumps(rates), flush=True)
 
 
