@@ -195,3 +195,19 @@ func TestSameBits(t *testing.T) {
 		})
 	}
 }
+
+// A step allocates nothing.
+func TestStepAllocates(t *testing.T) {
+	p := program(t, cpu.Backend{}, small("26", 16, 1), 3, 4, 2, 2)
+	index := []int32{0, 1, 2, 3}
+	it := uint32(0)
+	n := testing.AllocsPerRun(20, func() {
+		if err := p.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
+			t.Fatal(err)
+		}
+		it++
+	})
+	if n != 0 {
+		t.Errorf("a step makes %v allocations, want none", n)
+	}
+}

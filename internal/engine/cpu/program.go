@@ -80,8 +80,8 @@ func (p *program) Load(train, test *engine.Images) error {
 	return nil
 }
 
-// gather makes the images of index the batch: labels, replicas, and the input tensor.
-func (p *program) gather(d *dataSet, index []int32, augment func(pos int)) error {
+// gather makes the images of index the batch: labels, replicas, and the input tensor, augmented if there is a draw for it.
+func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	n := len(index)
 	if n == 0 || n > p.cfg.Batch {
 		return fmt.Errorf("cpu: batch of %d images: want 1 to %d", n, p.cfg.Batch)
@@ -93,14 +93,25 @@ func (p *program) gather(d *dataSet, index []int32, augment func(pos int)) error
 		p.labels[i] = d.labels[j]
 	}
 	p.batch.Set(n)
-	in := p.tensors[0]
-	if augment == nil {
-		return d.augment.Run(p.batch, index, nil, nil, nil, in)
+	if augment {
+		return d.augment.Run(p.batch, index, p.flip[:n], p.dy[:n], p.dx[:n], p.tensors[0])
 	}
-	for i := range index {
-		augment(i)
+	return d.augment.Run(p.batch, index, nil, nil, nil, p.tensors[0])
+}
+
+// drawAugmentation fills flips and crops of the batch at hand. It reports whether there are any.
+func (p *program) drawAugmentation(iteration uint32, n int) bool {
+	if !p.cfg.Flip && p.cfg.Crop == 0 {
+		return false
 	}
-	return d.augment.Run(p.batch, index, p.flip[:n], p.dy[:n], p.dx[:n], in)
+	for i := range n {
+		flip, dy, dx := engine.AugmentDraw(p.cfg.Seed, iteration, i, p.cfg.Crop)
+		p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
+		if flip && p.cfg.Flip {
+			p.flip[i] = 1
+		}
+	}
+	return true
 }
 
 func (p *program) pack() {
@@ -117,20 +128,11 @@ func (p *program) Step(s engine.Step) error {
 	if p.sets[0] == nil {
 		return errors.New("cpu: Step before Load of a training set")
 	}
-	var augment func(int)
-	if p.cfg.Flip || p.cfg.Crop > 0 {
-		augment = func(i int) {
-			f, dy, dx := engine.AugmentDraw(p.cfg.Seed, s.Iteration, i, p.cfg.Crop)
-			p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
-			if f && p.cfg.Flip {
-				p.flip[i] = 1
-			}
-		}
-	}
+	n := len(s.Index)
+	augment := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
 	if err := p.gather(p.sets[0], s.Index, augment); err != nil {
 		return err
 	}
-	n := len(s.Index)
 	p.draw(s.Iteration, n)
 	p.pack()
 	for _, f := range p.train {
@@ -230,7 +232,7 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 		for i := range n {
 			p.index[i] = int32(lo + i)
 		}
-		if err := p.gather(d, p.index[:n], nil); err != nil {
+		if err := p.gather(d, p.index[:n], false); err != nil {
 			return err
 		}
 		for _, f := range p.eval {
