@@ -1,5 +1,7 @@
 package cpu
 
+// #cgo noescape sk_sgd_run
+// #cgo nocallback sk_sgd_run
 // #include "elementwise.h"
 import "C"
 
