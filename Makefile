@@ -5,6 +5,8 @@ NET      ?= quick
 BENCH    ?= .
 FUZZTIME ?= 10s
 PYTHON   ?= python3
+PEERNET  ?= 26-2x32d
+DATA     ?= data/cifar-10-batches-bin
 
 COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
@@ -12,7 +14,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native vectors test-torch clean
+.PHONY: help build run test race lint bench fuzz native vectors test-torch compare replay clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -60,6 +62,12 @@ vectors: .venv ## make the test vectors again with PyTorch, in a virtual environ
 
 test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
+
+compare: .venv build ## speed and memory of training steps against PyTorch; PEERNET=26-2x96d and so on
+	.venv/bin/python bench/peers/compare.py $(PEERNET)
+
+replay: .venv build ## ten steps on CIFAR-10 beside PyTorch with the same random numbers; DATA=folder of the .bin files
+	.venv/bin/python bench/peers/replay.py $(PEERNET) --data $(DATA)
 
 .venv:
 	$(PYTHON) -m venv .venv
