@@ -8,6 +8,9 @@
 //   data       dx[ib], a phase of its positions at a time = sum over (kb, tap) of w[kb][ib][tap]^T * dy[kb] moved by -tap
 //   weights    dw[kb][ib][tap] = sum over positions of x[ib] moved by tap * dy[kb], the outer product held in registers
 //
+// Output blocks of stride-1 3x3 kernels go through winograd.c instead where that pays, from the same staged images and to the same places; the data
+// gradient adds up what both give.
+//
 // A task is an image forward and a chunk of images backward. A chunk has an accumulator of its own for the weight gradient; chunks are
 // cut by the shape alone and merged in order. Where workers outnumber chunks, a task does a slice of the output blocks of its chunk.
 #include "conv.h"
@@ -18,6 +21,7 @@
 
 enum {
   CHUNKS = 16,           // at most: accumulators cost memory
+  CHUNK_TILES = 128,     // as CHUNK_POSITIONS, of Winograd's tiles: its accumulators are 4 times as large
   CHUNK_POSITIONS = 1024, // at least, so that writing and merging an accumulator (8 bytes a weight) stays a few percent
   GROUP_POSITIONS = 512   // staged together, so that loading and storing an accumulator does
 };
@@ -25,6 +29,9 @@ enum {
 static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// An accumulator: the direct one and behind it Winograd's.
+static int64_t slot_floats(const sk_conv *c) { return c->f.floats + c->wino.f.wfloats; }
 
 sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts) {
   sk_conv *c = sk_aligned(sizeof *c);
@@ -35,17 +42,24 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   sk_conv_plan(c);
 
   int64_t positions = (int64_t)s->p * s->q;
-  int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / CHUNK_POSITIONS));
+  int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / (c->wino.on ? CHUNK_TILES * 16 : CHUNK_POSITIONS)));
   c->chunk = ceil_div(s->n, chunks);
-  c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
-  sk_scratch_reserve(pool, 4 * c->group * (c->ximage + c->dimage + (int64_t)SK_WIDE * s->h * s->w * SK_B));
-  sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * c->f.floats);
+  int64_t group = max(1, GROUP_POSITIONS / positions);
+  if (c->wino.on) group = max(group, ceil_div(c->wino.chunk, c->wino.th * c->wino.tw));
+  c->group = min(c->chunk, group);
+  sk_scratch_reserve(pool, 4 * max(c->group * (c->ximage + c->dimage + c->rawimage) + sk_winograd_scratch(c), sk_plan_scratch(c)));
+  sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * slot_floats(c));
   return c;
 }
 
 void sk_conv_free(sk_conv *c) {
   sk_plan_free(&c->f);
   sk_plan_free(&c->d);
+  sk_plan_free(&c->wino.f);
+  sk_plan_free(&c->wino.d);
+  free(c->wino.island);
+  free(c->wino.xat);
+  free(c->wino.yat);
   free(c->part);
   free(c->tap);
   free(c);
@@ -66,9 +80,8 @@ typedef struct {
 } job;
 
 static void pack_task(void *arg, int kb, int worker) {
-  (void)worker;
   job *j = arg;
-  sk_plan_pack(j->c, kb, j->params);
+  sk_plan_pack(j->c, kb, j->params, sk_scratch(j->c->pool, worker));
 }
 
 void sk_conv_pack(sk_conv *c, const float *params) {
@@ -85,9 +98,11 @@ static void forward_task(void *arg, int task, int worker) {
                   .yrow = c->s.q * SK_B, .ypx = SK_B, .images = images, .rows = c->s.p, .cols = c->s.q};
   for (int i = 0; i < c->f.runs; i++) {
     const sk_run *run = &c->f.run[i];
+    if (c->wino.yat[run->b0] >= 0) continue;
     walk.y = j->y->p + n0 * j->y->image + run->b0 * walk.yblock;
     sk_isa->conv->gemm(run, c->f.step + run->step0, c->f.w, &walk);
   }
+  if (c->wino.on) sk_winograd_forward(c, xs, images, j->y->p + n0 * j->y->image, j->y->image, xs + c->group * c->ximage);
   for (int i = 0; i < images; i++)
     for (int s = 0; s < j->nstats; s++) sk_image_stats(&j->stats[s], j->y, n0 + i);
 }
@@ -99,22 +114,48 @@ void sk_conv_forward(sk_conv *c, const sk_view *x, const sk_tensor *y, int nstat
   sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
 }
 
-// The data gradient of images n0 .. , runs lo .. hi-1, from staged dy.
-static void data_gradient(const job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
-  const sk_conv *c = j->c;
+// The direct data gradient of run i's blocks, from staged dy.
+static void data_gradient(const sk_conv *c, int images, const float *ds, float *raw, int i) {
   int st = c->s.stride, h = c->s.h, w = c->s.w;
-  sk_walk walk = {.x = ds, .ximage = c->dimage, .xrow = c->drow, .yimage = (int64_t)SK_WIDE * h * w * SK_B, .yblock = (int64_t)h * w * SK_B,
-                  .yrow = (int64_t)st * w * SK_B, .ypx = st * SK_B, .images = images};
+  sk_walk walk = {.x = ds, .ximage = c->dimage, .xrow = c->drow, .yimage = c->rawimage, .yblock = c->rawblock, .yrow = st * c->rawrow,
+                  .ypx = st * SK_B, .images = images};
+  const sk_run *run = &c->d.run[i * c->d.phases];
+  for (int phase = 0; phase < c->d.phases; phase++) {
+    int fi = phase / st, fj = phase % st;
+    walk.y = raw + c->raw0 + fi * c->rawrow + fj * SK_B;
+    walk.rows = (h - fi + st - 1) / st;
+    walk.cols = (w - fj + st - 1) / st;
+    sk_isa->conv->gemm(&run[phase], c->d.step + run[phase].step0, c->d.w, &walk);
+  }
+}
+
+// Runs lo .. hi-1 of the data gradient of images n0 .. , all direct.
+static void data_gradients(const job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
+  const sk_conv *c = j->c;
   for (int i = lo; i < hi; i++) {
     const sk_run *run = &c->d.run[i * c->d.phases];
-    for (int phase = 0; phase < c->d.phases; phase++) {
-      int fi = phase / st, fj = phase % st;
-      walk.y = raw + ((int64_t)fi * w + fj) * SK_B;
-      walk.rows = (h - fi + st - 1) / st;
-      walk.cols = (w - fj + st - 1) / st;
-      sk_isa->conv->gemm(&run[phase], c->d.step + run[phase].step0, c->d.w, &walk);
-    }
-    for (int i = 0; i < images; i++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + i, run->b0, run->nb, raw + i * walk.yimage);
+    data_gradient(c, images, ds, raw, i);
+    for (int n = 0; n < images; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage);
+  }
+}
+
+// The same where Winograd has a part in it, and what it adds to the weight gradient of runs flo .. fhi-1.
+static void transformed_gradients(const job *j, int n0, int images, const float *xs, const float *ds, float *raw, int lo, int hi, int flo, int fhi,
+                                  int first, float *acc) {
+  const sk_conv *c = j->c;
+  float *scratch = raw + c->group * c->rawimage;
+  if (j->dx) {
+    memset(raw, 0, images * c->rawimage * sizeof *raw);
+    for (int i = lo; i < hi; i++)
+      if (c->d.run[i].steps) data_gradient(c, images, ds, raw + c->d.run[i].b0 * c->rawblock, i);
+  } else {
+    hi = lo;
+  }
+  sk_winograd_backward(c, xs, ds, images, raw, lo, hi, flo, fhi, first, acc, scratch);
+  for (int i = lo; i < hi; i++) {
+    const sk_run *run = &c->d.run[i];
+    for (int n = 0; n < images; n++)
+      sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage + run->b0 * c->rawblock + c->raw0);
   }
 }
 
@@ -125,7 +166,7 @@ static void backward_task(void *arg, int task, int worker) {
   int flo = slice * c->f.runs / j->slices, fhi = (slice + 1) * c->f.runs / j->slices;
   int dlo = slice * c->d.runs / j->slices, dhi = (slice + 1) * c->d.runs / j->slices;
   float *xs = sk_scratch(c->pool, worker), *ds = xs + c->group * c->ximage, *raw = ds + c->group * c->dimage;
-  float *acc = sk_shared(c->pool) + chunk * c->f.floats;
+  float *acc = sk_shared(c->pool) + chunk * slot_floats(c);
   int begin = chunk * c->chunk, end = min(begin + c->chunk, j->batch->n);
   for (int n0 = begin; n0 < end; n0 += c->group) {
     int images = min(c->group, end - n0);
@@ -133,7 +174,10 @@ static void backward_task(void *arg, int task, int worker) {
       sk_isa->conv->stage_grads(c, j->ndy, j->dy, j->batch, n0 + i, ds + i * c->dimage);
       sk_isa->conv->stage_view(c, j->x, j->batch, n0 + i, xs + i * c->ximage);
     }
-    if (j->dx) data_gradient(j, n0, images, ds, raw, dlo, dhi);
+    if (c->wino.on)
+      transformed_gradients(j, n0, images, xs, ds, raw, dlo, dhi, flo, fhi, n0 == begin, acc + c->f.floats);
+    else if (j->dx)
+      data_gradients(j, n0, images, ds, raw, dlo, dhi);
     for (int i = flo; i < fhi; i++) sk_isa->conv->weights(c, &c->f.run[i], xs, ds, images, n0 == begin, acc);
     if (j->slices > 1) continue; // another slice may still be writing dx
     for (int i = 0; i < images; i++)
@@ -147,15 +191,24 @@ static void sums_task(void *arg, int n, int worker) {
   for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n);
 }
 
+// Adds up the slots of run i of a plan, whose accumulators start at `slots`, at every frequency.
+static void merge_run(const job *j, const sk_plan *p, int i, float *slots) {
+  const sk_run *run = &p->run[i];
+  if (!run->steps) return;
+  const sk_step *last = &p->step[run->step0 + run->steps - 1];
+  int64_t lo = p->step[run->step0].w, hi = last->w + (int64_t)last->nc * run->nb * SK_B;
+  for (int64_t f = 0; f < p->wfloats; f += p->floats)
+    sk_isa->conv->merge(slots + f + lo, slot_floats(j->c), ceil_div(j->batch->n, j->c->chunk), hi - lo);
+}
+
 static void merge_task(void *arg, int i, int worker) {
-  (void)worker;
   job *j = arg;
   const sk_conv *c = j->c;
   const sk_run *run = &c->f.run[i];
-  float *slots = sk_shared(c->pool);
-  int64_t lo = c->f.step[run->step0].w, hi = i + 1 < c->f.runs ? c->f.step[run[1].step0].w : c->f.floats;
-  sk_isa->conv->merge(slots + lo, c->f.floats, ceil_div(j->batch->n, c->chunk), hi - lo);
-  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, j->grads);
+  float *slots = sk_shared(c->pool), *wino = slots + c->f.floats;
+  merge_run(j, &c->f, i, slots);
+  if (c->wino.on) merge_run(j, &c->wino.f, i, wino);
+  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, wino, j->grads, sk_scratch(c->pool, worker));
 }
 
 void sk_conv_backward(sk_conv *c, const sk_view *x, int ndy, const sk_grad *dy, const sk_conv_dx *dx, int nsums, const sk_sums *sums,

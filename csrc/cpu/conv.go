@@ -27,7 +27,13 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 			groups: C.int(t.Groups), r: C.int(t.R), s: C.int(t.S), padh: C.int(t.PadH), padw: C.int(t.PadW)}
 	}
 	shape := C.sk_conv_shape{n: C.int(s.N), xc: C.int(s.XC), h: C.int(s.H), w: C.int(s.W), yc: C.int(s.YC), p: C.int(s.P), q: C.int(s.Q),
-		stride: C.int(s.Stride), parts: C.int(len(parts))}
+		stride: C.int(s.Stride), parts: C.int(len(parts)), method: C.SK_CHOOSE}
+	switch {
+	case s.Direct:
+		shape.method = C.SK_DIRECT
+	case s.winograd:
+		shape.method = C.SK_WINOGRAD
+	}
 	c := &Conv{p: p, spec: s, c: C.sk_conv_new(p.c, &shape, &parts[0])}
 	for _, t := range s.Parts {
 		c.top = max(c.top, t.WOff+t.K*t.C/t.Groups*t.R*t.S)
@@ -35,6 +41,9 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	p.free = append(p.free, func() { C.sk_conv_free(c.c) })
 	return c, nil
 }
+
+// transformed says whether some of it goes through Winograd's transforms.
+func (c *Conv) transformed() bool { return c.c.wino.on != 0 }
 
 // Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters: after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {

@@ -8,8 +8,12 @@ typedef struct {
   int xoff, c, yoff, k, groups, r, s, padh, padw;
 } sk_part;
 
+// The method: chosen by what pays, or one of the two wherever it can be used.
+enum { SK_CHOOSE, SK_DIRECT, SK_WINOGRAD };
+
 typedef struct {
   int n, xc, h, w, yc, p, q, stride, parts; // n: the most images of a call
+  int method;
 } sk_conv_shape;
 
 // Where the data gradient goes, blocks cb0 .. : g = (accumulate ? g : 0) + (relu ? [x > 0] : 1) * dx + (residual ? its gradient : 0)
@@ -39,7 +43,7 @@ typedef struct {
   sk_run *run;
   sk_step *step;
   float *w; // packed weights
-  int64_t floats;
+  int64_t floats, wfloats; // of one frequency, of all
   int64_t *at; // [output block][input block][tap]: float of w where their weights start, row pitch wide[output block]*16; -1: none
   int *wide;
 } sk_plan;
@@ -47,6 +51,26 @@ typedef struct {
 typedef struct {
   int dr, ds; // y(p, q) reads x(p*stride + dr, q*stride + ds)
 } sk_tap;
+
+enum { SK_WT = 6, SK_FREQ = SK_WT * SK_WT }; // Winograd's tile of x, and the products of a tile
+
+// Blocks x0 .. x1-1 and y0 .. y1-1 that Winograd connects with each other and with no others, as the groups of a grouped convolution.
+typedef struct {
+  int x0, x1, y0, y1;
+} sk_island;
+
+// The part of a convolution that goes through Winograd's F(4x4, 3x3): see winograd.c.
+typedef struct {
+  int on;               // some output block does
+  int islands;
+  sk_island *island;
+  int *xat, *yat;       // [block of x], [block of y]: its place within its island; -1: takes no part
+  int th, tw;           // tiles of 4x4 positions of an image
+  int chunk;            // tiles transformed together
+  int64_t block;        // floats of a block of a chunk, at one frequency
+  int64_t xfreq, yfreq; // floats from one frequency to the next, of an island's blocks of x and of y
+  sk_plan f, d;         // weights [36][floats]; a step is an input block; the same runs as the direct plans, all steps on one side
+} sk_winograd;
 
 typedef struct {
   sk_pool *pool;
@@ -60,7 +84,10 @@ typedef struct {
   // staged dy: [yb][drows][dcols][16], (dtop, dleft) zeros first
   int dtop, dleft, drows, dcols;
   int64_t drow, dblock, dimage;
-  sk_plan f, d; // forward (and weight gradient), data gradient
+  // raw dx: [xb or one run][rows][cols][16], position (0, 0) at float raw0
+  int64_t rawrow, rawblock, rawimage, raw0;
+  sk_plan f, d; // forward (and weight gradient), data gradient: what is direct
+  sk_winograd wino;
   int chunk, group; // weight gradient: images of a private accumulator, images staged together
 } sk_conv;
 
@@ -86,6 +113,28 @@ typedef struct {
   void (*merge)(float *slots, int64_t slot, int count, int64_t len);
 } sk_conv_kernels;
 
+// Tiles t0 .. t0+tiles-1 of staged images, counted image by image in rows, of one island.
+typedef struct {
+  const sk_island *island;
+  int t0, tiles;
+} sk_tiles;
+
+// Transformed tensors are [frequency][block of the island][tile][16], wino.xfreq or yfreq from one frequency to the next. Runs are those that lie in
+// the island.
+typedef struct {
+  void (*input)(const sk_conv *, const sk_tiles *, const float *xs, float *v); // v = B' x B
+  void (*dy)(const sk_conv *, const sk_tiles *, const float *ds, float *e);    // e = A dy A'
+  void (*forward)(const sk_conv *, const sk_tiles *, const float *v, float *m);                // m = sum over steps of w * v
+  void (*data)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *e, float *m);   // m = sum over steps of w * e, runs lo .. hi-1
+  void (*output)(const sk_conv *, const sk_tiles *, const float *m, float *y, int64_t yimage); // y = A' m A
+  void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw);   // raw += B m B', runs lo .. hi-1
+  // acc[as the transformed weights] (+)= sum over tiles of v * e, runs lo .. hi-1; first: overwrite
+  void (*sums)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *v, const float *e, int first, float *acc);
+  // Rows of a block of weights: g[3][3][16][16] to u[36 freq apart][pitch apart][16], u = G g G'; and the adjoint g = G' u G.
+  void (*pack)(const float *g, int rows, float *u, int64_t pitch, int64_t freq);
+  void (*unpack)(const float *u, int rows, int64_t pitch, int64_t freq, float *g);
+} sk_winograd_kernels;
+
 // Lays the operation out; scratch of the pool is reserved here, so that running allocates nothing.
 sk_conv *sk_conv_new(sk_pool *, const sk_conv_shape *, const sk_part *);
 void sk_conv_free(sk_conv *);
@@ -98,7 +147,20 @@ void sk_conv_backward(sk_conv *, const sk_view *x, int ndy, const sk_grad *dy, c
 // conv_plan.c
 void sk_conv_plan(sk_conv *);
 void sk_plan_free(sk_plan *);
-// Packs the weights of output block kb for both directions, or takes its gradients out of an accumulator laid out as the forward weights.
-void sk_plan_pack(sk_conv *, int kb, const float *params);
-void sk_plan_unpack(const sk_conv *, int kb, const float *acc, float *grads);
+int64_t sk_plan_scratch(const sk_conv *); // floats that pack and unpack want
+// Packs the weights of output block kb for both directions, or takes its gradients out of accumulators laid out as the forward weights.
+void sk_plan_pack(sk_conv *, int kb, const float *params, float *scratch);
+void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *wino, float *grads, float *scratch);
+
+// winograd.c
+// Whether output channels that read `inputs` channels by whole 3x3 kernels, stride 1, pad 1, are worth transforming.
+int sk_winograd_pays(const sk_conv_shape *, int inputs);
+// Sizes what depends on the chunk; before the plans are made.
+void sk_winograd_measure(sk_conv *);
+int64_t sk_winograd_scratch(const sk_conv *); // floats
+// Images that are staged at xs, into y of the first of them.
+void sk_winograd_forward(const sk_conv *, const float *xs, int images, float *y, int64_t yimage, float *scratch);
+// Adds the data gradient of runs dlo .. dhi-1 to raw, and the weight gradient of runs flo .. fhi-1 to acc; first: overwrites acc.
+void sk_winograd_backward(const sk_conv *, const float *xs, const float *ds, int images, float *raw, int dlo, int dhi, int flo, int fhi, int first,
+                          float *acc, float *scratch);
 #endif

@@ -6,6 +6,7 @@
 // phase (i mod stride, j mod stride) of the input position, since a tap reaches one phase only.
 #include "arena.h"
 #include "conv.h"
+#include "dispatch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,15 +61,27 @@ static void measure(sk_conv *c) {
     c->xrows = max(c->xrows, (s->p - 1) * st + c->tap[t].dr + c->top + 1);
     xc = max(xc, (s->q - 1) * st + c->tap[t].ds + c->left + 1);
   }
+  c->drows = dbottom + 1 + c->dtop;
+  c->dcols = dright + 1 + c->dleft;
+  const sk_winograd *wino = &c->wino;
+  if (wino->on) { // whole tiles
+    c->xrows = max(c->xrows, c->top + 1 + 4 * wino->th);
+    xc = max(xc, c->left + 1 + 4 * wino->tw);
+    c->drows = max(c->drows, c->dtop + 4 * wino->th);
+    c->dcols = max(c->dcols, c->dleft + 4 * wino->tw);
+  }
   c->xcols = (xc + st - 1) / st;
   c->xrow = (int64_t)st * c->xcols * SK_B;
   c->xblock = c->xrows * c->xrow;
   c->ximage = c->xb * c->xblock;
-  c->drows = dbottom + 1 + c->dtop;
-  c->dcols = dright + 1 + c->dleft;
   c->drow = (int64_t)c->dcols * SK_B;
   c->dblock = c->drows * c->drow;
   c->dimage = c->yb * c->dblock;
+  // Winograd adds up overlapping tiles of all blocks, so they have borders and stand side by side.
+  c->rawrow = (int64_t)(wino->on ? 4 * wino->tw + 2 : s->w) * SK_B;
+  c->rawblock = (wino->on ? 4 * wino->th + 2 : s->h) * c->rawrow;
+  c->rawimage = (wino->on ? c->xb : SK_WIDE) * c->rawblock;
+  c->raw0 = wino->on ? c->rawrow + SK_B : 0;
 }
 
 // One more than the highest connected lane of each side, 0 where nothing connects.
@@ -76,8 +89,11 @@ typedef struct {
   unsigned char c, k;
 } span;
 
+// Spans [output block][input block][tap]; behind the taps one for Winograd's products, unused so far.
+static int pitch(const sk_conv *c) { return c->taps + 1; }
+
 static span *connect(const sk_conv *c) {
-  span *used = sk_aligned((int64_t)c->yb * c->xb * c->taps * sizeof *used);
+  span *used = sk_aligned((int64_t)c->yb * c->xb * pitch(c) * sizeof *used);
   for (int i = 0; i < c->s.parts; i++) {
     const sk_part *p = &c->part[i];
     for (int k = 0; k < p->k; k++) {
@@ -86,7 +102,7 @@ static span *connect(const sk_conv *c) {
       for (int ib = first / SK_B; ib <= last / SK_B; ib++)
         for (int r = 0; r < p->r; r++)
           for (int s = 0; s < p->s; s++) {
-            span *u = &used[((int64_t)kb * c->xb + ib) * c->taps + find_tap(c, r - p->padh, s - p->padw)];
+            span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + find_tap(c, r - p->padh, s - p->padw)];
             u->c = max(u->c, min(SK_B, last + 1 - ib * SK_B));
             u->k = max(u->k, kl + 1);
           }
@@ -95,26 +111,91 @@ static span *connect(const sk_conv *c) {
   return used;
 }
 
+// Channels that output block kb reads by whole 3x3 kernels with pad 1; 0 if it reads any in another way.
+static int whole_kernels(const sk_conv *c, const span *used, int kb) {
+  int channels = 0;
+  for (int ib = 0; ib < c->xb; ib++) {
+    const span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
+    int taps = 0, most = 0;
+    for (int t = 0; t < c->taps; t++) {
+      if (!u[t].c) continue;
+      if (abs(c->tap[t].dr) > 1 || abs(c->tap[t].ds) > 1) return 0;
+      taps++;
+      most = max(most, u[t].c);
+    }
+    if (taps && taps != 9) return 0;
+    channels += most;
+  }
+  return channels;
+}
+
+// Adds output block kb, which reads input blocks x0 .. x1-1, to the last island; or it begins one, if it has nothing in common with those so far.
+static void add_to_island(sk_winograd *w, int kb, int x0, int x1) {
+  w->island[w->islands++] = (sk_island){x0, x1, kb, kb + 1};
+  for (sk_island *i; w->islands > 1; w->islands--) {
+    i = &w->island[w->islands - 1];
+    if (i[-1].x1 <= i->x0) return;
+    i[-1] = (sk_island){min(i[-1].x0, i->x0), max(i[-1].x1, i->x1), i[-1].y0, i->y1};
+  }
+}
+
+// Hands output blocks over to Winograd: their spans move behind the taps.
+static void divert(sk_conv *c, span *used) {
+  const sk_conv_shape *s = &c->s;
+  sk_winograd *w = &c->wino;
+  w->island = sk_aligned(c->yb * sizeof *w->island);
+  w->xat = sk_aligned(c->xb * sizeof *w->xat);
+  w->yat = sk_aligned(c->yb * sizeof *w->yat);
+  memset(w->xat, -1, c->xb * sizeof *w->xat);
+  memset(w->yat, -1, c->yb * sizeof *w->yat);
+  if (s->method == SK_DIRECT || s->stride != 1 || s->p != s->h || s->q != s->w) return;
+  for (int kb = 0; kb < c->yb; kb++) {
+    int channels = whole_kernels(c, used, kb), first = c->xb, last = 0;
+    if (!channels || (s->method == SK_CHOOSE && !sk_winograd_pays(s, channels))) continue;
+    w->on = 1;
+    for (int ib = 0; ib < c->xb; ib++) {
+      span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
+      for (int t = 0; t < c->taps; t++) {
+        if (!u[t].c) continue;
+        first = min(first, ib);
+        last = ib;
+        w->xat[ib] = w->yat[kb] = 0;
+        u[c->taps] = (span){SK_B, SK_B};
+        u[t] = (span){0, 0};
+      }
+    }
+    add_to_island(w, kb, first, last + 1);
+  }
+  for (const sk_island *i = w->island; i < w->island + w->islands; i++) {
+    for (int ib = i->x0; ib < i->x1; ib++)
+      if (!w->xat[ib]) w->xat[ib] = ib - i->x0;
+    for (int kb = i->y0; kb < i->y1; kb++)
+      if (!w->yat[kb]) w->yat[kb] = kb - i->y0;
+  }
+}
+
 // A direction: nout output blocks over nin input blocks.
 typedef struct {
   sk_conv *c;
   sk_plan *p;
   const span *used;
   int back, nout, nin;
+  int tap, taps; // the ones listed
 } direction;
 
 static span used_at(const direction *d, int out, int in, int t) {
-  return d->used[((int64_t)(d->back ? in : out) * d->c->xb + (d->back ? out : in)) * d->c->taps + t];
+  return d->used[((int64_t)(d->back ? in : out) * d->c->xb + (d->back ? out : in)) * pitch(d->c) + t];
 }
 
 static int same(const direction *d, int a, int b) {
   for (int in = 0; in < d->nin; in++)
-    for (int t = 0; t < d->c->taps; t++)
+    for (int t = 0; t < pitch(d->c); t++)
       if (!used_at(d, a, in, t).c != !used_at(d, b, in, t).c) return 0;
   return 1;
 }
 
 static int phase_of(const direction *d, int t) {
+  if (t == d->c->taps) return 0;
   int st = d->c->s.stride;
   return d->back ? mod(d->c->tap[t].dr, st) * st + mod(d->c->tap[t].ds, st) : 0;
 }
@@ -122,6 +203,7 @@ static int phase_of(const direction *d, int t) {
 // Where the staged input of tap t starts for position (0, 0) of its phase.
 static int64_t origin(const direction *d, int in, int t) {
   const sk_conv *c = d->c;
+  if (t == c->taps) return (d->back ? c->wino.yat : c->wino.xat)[in] * c->wino.block;
   int st = c->s.stride, dr = c->tap[t].dr, ds = c->tap[t].ds;
   if (d->back)
     return in * c->dblock + (c->dtop + floor_div(mod(dr, st) - dr, st)) * c->drow + (c->dleft + floor_div(mod(ds, st) - ds, st)) * SK_B;
@@ -130,7 +212,7 @@ static int64_t origin(const direction *d, int in, int t) {
 
 static int list_steps(direction *d, sk_run *run, int phase, int steps) {
   for (int in = 0; in < d->nin; in++)
-    for (int t = 0; t < d->c->taps; t++) {
+    for (int t = d->tap; t < d->tap + d->taps; t++) {
       int nc = 0;
       for (int b = run->b0; b < run->b0 + run->nb; b++) {
         span u = used_at(d, b, in, t);
@@ -139,7 +221,7 @@ static int list_steps(direction *d, sk_run *run, int phase, int steps) {
       if (!nc || phase_of(d, t) != phase) continue;
       d->p->step[steps++] = (sk_step){.w = d->p->floats, .x = origin(d, in, t), .nc = nc, .in = in};
       for (int b = 0; b < run->nb; b++)
-        d->p->at[((int64_t)(run->b0 + b) * d->nin + in) * d->c->taps + t] = d->p->floats + b * SK_B;
+        d->p->at[((int64_t)(run->b0 + b) * d->nin + in) * d->taps + t - d->tap] = d->p->floats + b * SK_B;
       d->p->floats += (int64_t)nc * run->nb * SK_B;
     }
   return steps;
@@ -147,7 +229,7 @@ static int list_steps(direction *d, sk_run *run, int phase, int steps) {
 
 static void plan(direction *d) {
   sk_plan *p = d->p;
-  int64_t pairs = (int64_t)d->nout * d->nin * d->c->taps;
+  int64_t pairs = (int64_t)d->nout * d->nin * d->taps;
   p->phases = d->back ? d->c->s.stride * d->c->s.stride : 1;
   p->run = sk_aligned((int64_t)d->nout * p->phases * sizeof *p->run);
   p->step = sk_aligned(pairs * sizeof *p->step);
@@ -165,17 +247,24 @@ static void plan(direction *d) {
     }
     p->runs++;
   }
-  p->w = sk_map(p->floats * sizeof *p->w);
+  p->wfloats = p->floats * (d->tap ? SK_FREQ : 1);
+  if (p->wfloats) p->w = sk_map(p->wfloats * sizeof *p->w);
 }
 
 void sk_conv_plan(sk_conv *c) {
   c->xb = blocks(c->s.xc);
   c->yb = blocks(c->s.yc);
   collect_taps(c);
-  measure(c);
   span *used = connect(c);
-  plan(&(direction){c, &c->f, used, 0, c->yb, c->xb});
-  plan(&(direction){c, &c->d, used, 1, c->xb, c->yb});
+  divert(c, used);
+  sk_winograd_measure(c);
+  measure(c);
+  plan(&(direction){c, &c->f, used, 0, c->yb, c->xb, 0, c->taps});
+  plan(&(direction){c, &c->d, used, 1, c->xb, c->yb, 0, c->taps});
+  if (c->wino.on) {
+    plan(&(direction){c, &c->wino.f, used, 0, c->yb, c->xb, c->taps, 1});
+    plan(&(direction){c, &c->wino.d, used, 1, c->xb, c->yb, c->taps, 1});
+  }
   free(used);
 }
 
@@ -184,7 +273,7 @@ void sk_plan_free(sk_plan *p) {
   free(p->step);
   free(p->at);
   free(p->wide);
-  sk_unmap(p->w, p->floats * sizeof *p->w);
+  sk_unmap(p->w, p->wfloats * sizeof *p->w);
 }
 
 // Does something for every weight w (index of the flat parameters) of output block kb: lane kl of it, lane cl of input block ib, tap t. Block by
@@ -205,7 +294,45 @@ void sk_plan_free(sk_plan *p) {
       }                                                                                                           \
   }
 
-void sk_plan_pack(sk_conv *c, int kb, const float *params) {
+enum { KERNEL = 9 * SK_B * SK_B }; // floats of a block of 3x3 kernels, [3][3][16][16]
+
+int64_t sk_plan_scratch(const sk_conv *c) { return c->wino.on ? 2 * (int64_t)c->xb * KERNEL : 0; }
+
+// Where tap t, row 0 of input block ib is in blocks of kernels.
+static int64_t kernel_at(const sk_conv *c, int ib, int t) {
+  return ib * KERNEL + ((c->tap[t].dr + 1) * 3 + c->tap[t].ds + 1) * SK_B * SK_B;
+}
+
+static void pack_transformed(sk_conv *c, int kb, const float *params, float *scratch) {
+  const sk_plan *f = &c->wino.f, *d = &c->wino.d;
+  float *g = scratch, *gt = g + c->xb * KERNEL;
+  memset(scratch, 0, sk_plan_scratch(c) * sizeof *scratch);
+  FOR_WEIGHTS(c, kb, {
+    g[kernel_at(c, ib, t) + cl * SK_B + kl] = params[w];
+    gt[kernel_at(c, ib, t) + kl * SK_B + cl] = params[w];
+  })
+  for (int ib = 0; ib < c->xb; ib++) {
+    int64_t at = f->at[kb * c->xb + ib], back = d->at[ib * c->yb + kb];
+    if (at < 0) continue;
+    sk_isa->winograd->pack(g + ib * KERNEL, SK_B, f->w + at, f->wide[kb] * SK_B, f->floats);
+    sk_isa->winograd->pack(gt + ib * KERNEL, SK_B, d->w + back, d->wide[ib] * SK_B, d->floats);
+  }
+}
+
+static void unpack_transformed(const sk_conv *c, int kb, const float *acc, float *grads, float *g) {
+  const sk_plan *f = &c->wino.f;
+  for (int ib = 0; ib < c->xb; ib++) {
+    int64_t at = f->at[kb * c->xb + ib];
+    if (at >= 0) sk_isa->winograd->unpack(acc + at, SK_B, f->wide[kb] * SK_B, f->floats, g + ib * KERNEL);
+  }
+  FOR_WEIGHTS(c, kb, { grads[w] = g[kernel_at(c, ib, t) + cl * SK_B + kl]; })
+}
+
+void sk_plan_pack(sk_conv *c, int kb, const float *params, float *scratch) {
+  if (c->wino.yat[kb] >= 0) {
+    pack_transformed(c, kb, params, scratch);
+    return;
+  }
   const int fpitch = c->f.wide[kb] * SK_B;
   FOR_WEIGHTS(c, kb, {
     c->f.w[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * fpitch + kl] = params[w];
@@ -213,7 +340,11 @@ void sk_plan_pack(sk_conv *c, int kb, const float *params) {
   })
 }
 
-void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, float *grads) {
-  const int pitch = c->f.wide[kb] * SK_B;
-  FOR_WEIGHTS(c, kb, grads[w] = acc[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * pitch + kl];)
+void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, const float *wino, float *grads, float *scratch) {
+  if (c->wino.yat[kb] >= 0) {
+    unpack_transformed(c, kb, wino, grads, scratch);
+    return;
+  }
+  const int fpitch = c->f.wide[kb] * SK_B;
+  FOR_WEIGHTS(c, kb, grads[w] = acc[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * fpitch + kl];)
 }

@@ -12,6 +12,10 @@ type ConvSpec struct {
 	YC, P, Q    int
 	Stride      int
 	Parts       []ConvPart
+	// Direct leaves Winograd's transforms out, which 3x3 kernels with stride 1 and pad 1 go through where that is faster.
+	Direct bool
+	// winograd takes them wherever they can be used.
+	winograd bool
 }
 
 // ConvPart is one convolution: K outputs from C inputs in Groups groups. Its weights [K][C/Groups][R][S] stand at float WOff of the flat parameters.

@@ -7,6 +7,7 @@
 
 #include "stage.inc.h"
 #include "conv.inc.h"
+#include "winograd.inc.h"
 #include "elementwise.inc.h"
 
-const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .peak = peak, .conv = &SK_(conv), .elementwise = &SK_(elementwise)};
+const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .peak = peak, .conv = &SK_(conv), .winograd = &SK_(winograd), .elementwise = &SK_(elementwise)};

@@ -92,23 +92,25 @@ static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_b
 }
 
 static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, const sk_batch *b, int n, int b0, int nb, const float *raw) {
-  int hw = c->s.h * c->s.w;
+  // Rows, or the whole image as one where nothing stands between them.
+  int whole = c->rawrow == (int64_t)c->s.w * SK_B, rows = whole ? 1 : c->s.h, cols = whole ? c->s.h * c->s.w : c->s.w;
   for (int s = 0; s < nb * STRIPS; s++) {
     float *dst = strip_of(dx->g, n, dx->cb0 + b0, s);
-    const float *src = raw + s / STRIPS * (int64_t)hw * SK_B + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
+    const float *src = raw + s / STRIPS * c->rawblock + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
     grad_strip residual;
     if (dx->residual) residual = grad_at(dx->residual, b, n, b0 * STRIPS + s);
-    for (int p = 0; p < hw; p += RUN) {
-      int m = hw - p < RUN ? hw - p : RUN;
-      vf out[RUN];
-      for (int i = 0; i < m; i++) {
-        const int64_t at = (int64_t)(p + i) * SK_B;
-        out[i] = vf_load(src + at);
-        if (dx->relu) out[i] = vf_where_pos(vf_load(mask + at), out[i]);
-        if (dx->accumulate) out[i] += vf_load(dst + at);
+    for (int r = 0; r < rows; r++)
+      for (int q = 0; q < cols; q += RUN) {
+        int p = r * cols + q, m = cols - q < RUN ? cols - q : RUN;
+        vf out[RUN];
+        for (int i = 0; i < m; i++) {
+          const int64_t at = (int64_t)(p + i) * SK_B;
+          out[i] = vf_load(src + r * c->rawrow + (int64_t)(q + i) * SK_B);
+          if (dx->relu) out[i] = vf_where_pos(vf_load(mask + at), out[i]);
+          if (dx->accumulate) out[i] += vf_load(dst + at);
+        }
+        if (dx->residual) grad_add(out, &residual, p, m);
+        for (int i = 0; i < m; i++) vf_store(dst + (int64_t)(p + i) * SK_B, out[i]);
       }
-      if (dx->residual) grad_add(out, &residual, p, m);
-      for (int i = 0; i < m; i++) vf_store(dst + (int64_t)(p + i) * SK_B, out[i]);
-    }
   }
 }

@@ -100,7 +100,8 @@ static void run(sk_conv_shape s, const sk_part *parts) {
   want(&p);
   static const char *const names[] = {"avx512", "avx2", "portable"};
   for (int i = 0; i < 3; i++)
-    if (sk_isa_select(names[i]) == 0) solve(&p, 1 + i);
+    for (p.s.method = SK_CHOOSE; p.s.method <= SK_WINOGRAD; p.s.method++)
+      if (sk_isa_select(names[i]) == 0) solve(&p, 1 + i);
   float *const floats[] = {p.x.p, p.y.p, p.dy.p, p.dx.p, p.w, p.dw};
   double *const doubles[] = {p.wy, p.wdx, p.wdw};
   for (int i = 0; i < 6; i++) free(floats[i]);
@@ -110,18 +111,19 @@ static void run(sk_conv_shape s, const sk_part *parts) {
 #define CONV(C, K, G, R, S, PH, PW) {.c = C, .k = K, .groups = G, .r = R, .s = S, .padh = PH, .padw = PW}
 
 int main(void) {
-  run((sk_conv_shape){2, 3, 9, 13, 16, 9, 13, 1, 1}, &(sk_part)CONV(3, 16, 1, 3, 3, 1, 1));
-  run((sk_conv_shape){5, 32, 8, 8, 48, 8, 8, 1, 1}, &(sk_part)CONV(32, 48, 1, 3, 3, 1, 1));
-  run((sk_conv_shape){3, 24, 7, 5, 40, 4, 3, 2, 1}, &(sk_part)CONV(24, 40, 2, 3, 3, 1, 1));
-  run((sk_conv_shape){2, 17, 6, 11, 33, 2, 4, 3, 1}, &(sk_part)CONV(17, 33, 1, 5, 2, 2, 1));
-  run((sk_conv_shape){1, 20, 4, 30, 20, 4, 30, 1, 1}, &(sk_part)CONV(20, 20, 20, 3, 3, 1, 1));
-  run((sk_conv_shape){2, 64, 1, 1, 10, 1, 1, 1, 1}, &(sk_part)CONV(64, 10, 1, 1, 1, 0, 0));
-  run((sk_conv_shape){1, 2, 2, 2, 2, 5, 5, 1, 1}, &(sk_part)CONV(2, 2, 1, 1, 1, 2, 2)); // mostly border
+  run((sk_conv_shape){2, 3, 9, 13, 16, 9, 13, 1, 1, 0}, &(sk_part)CONV(3, 16, 1, 3, 3, 1, 1));
+  run((sk_conv_shape){5, 32, 8, 8, 48, 8, 8, 1, 1, 0}, &(sk_part)CONV(32, 48, 1, 3, 3, 1, 1));
+  run((sk_conv_shape){3, 24, 7, 5, 40, 4, 3, 2, 1, 0}, &(sk_part)CONV(24, 40, 2, 3, 3, 1, 1));
+  run((sk_conv_shape){2, 17, 6, 11, 33, 2, 4, 3, 1, 0}, &(sk_part)CONV(17, 33, 1, 5, 2, 2, 1));
+  run((sk_conv_shape){1, 20, 4, 30, 20, 4, 30, 1, 1, 0}, &(sk_part)CONV(20, 20, 20, 3, 3, 1, 1));
+  run((sk_conv_shape){1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, &(sk_part)CONV(1, 1, 1, 3, 3, 1, 1));
+  run((sk_conv_shape){2, 64, 1, 1, 10, 1, 1, 1, 1, 0}, &(sk_part)CONV(64, 10, 1, 1, 1, 0, 0));
+  run((sk_conv_shape){1, 2, 2, 2, 2, 5, 5, 1, 1, 0}, &(sk_part)CONV(2, 2, 1, 1, 1, 2, 2)); // mostly border
   sk_part flows[] = {CONV(16, 64, 1, 3, 3, 1, 1), CONV(16, 16, 1, 1, 1, 0, 0), CONV(16, 16, 1, 1, 1, 1, 1)};
   flows[1].yoff = 64;
   flows[2].yoff = 80;
-  run((sk_conv_shape){2, 16, 10, 10, 96, 5, 5, 2, 3}, flows);
+  run((sk_conv_shape){2, 16, 10, 10, 96, 5, 5, 2, 3, 0}, flows);
   flows[2].xoff = 4; // channels across blocks
-  run((sk_conv_shape){2, 20, 6, 6, 96, 6, 6, 1, 3}, flows);
+  run((sk_conv_shape){2, 20, 6, 6, 96, 6, 6, 1, 3, 0}, flows);
   return 0;
 }

@@ -1,0 +1,272 @@
+// winograd.inc.h: the transforms of Winograd's F(4x4, 3x3). Every one is a linear map of whole vectors, as channels lie side by side: no
+// shuffles. In the plane both directions are transformed, columns first.
+//
+//   y = A'[(G g G') * (B' d B)]A    d: 6x6 of x, g: 3x3, y: 4x4
+//
+// The gradients are the adjoint maps, so they share A dy A': dd = B[(G g G') * (A dy A')]B', dg = G'[(B' d B) * (A dy A')]G.
+//
+// The points are 0, +-a, +-b and infinity. The usual a = 1, b = 2 costs as much and gives twice the error: the rows of B' and A then differ more in
+// size. 5/8 and 3/2 are near the best pair, and everything but G is exact in float32.
+#define WA 0.625f
+#define WB 1.5f
+#define WA2 (WA * WA)
+#define WB2 (WB * WB)
+#define WG0 (1 / (WA2 * WB2)) // rows of G: the divisors of the interpolation
+#define WGA (1 / (2 * WA2 * (WA2 - WB2)))
+#define WGB (1 / (2 * WB2 * (WB2 - WA2)))
+
+enum { WM = 4, WT = SK_WT }; // a tile's outputs, its inputs, each way
+
+// r = B' d
+SK_INLINE void wino_bt(const vf d[6], vf r[6]) {
+  vf ae = d[4] - WB2 * d[2], ao = d[3] - WB2 * d[1], be = d[4] - WA2 * d[2], bo = d[3] - WA2 * d[1];
+  r[0] = WA2 * WB2 * d[0] + (d[4] - (WA2 + WB2) * d[2]);
+  r[1] = ae + WA * ao;
+  r[2] = ae - WA * ao;
+  r[3] = be + WB * bo;
+  r[4] = be - WB * bo;
+  r[5] = WA2 * WB2 * d[1] + (d[5] - (WA2 + WB2) * d[3]);
+}
+
+// r = B m
+SK_INLINE void wino_b(const vf m[6], vf r[6]) {
+  vf ae = m[1] + m[2], ao = m[1] - m[2], be = m[3] + m[4], bo = m[3] - m[4];
+  r[0] = WA2 * WB2 * m[0];
+  r[1] = WA2 * WB2 * m[5] - WA * WB2 * ao - WA2 * WB * bo;
+  r[2] = -(WA2 + WB2) * m[0] - WB2 * ae - WA2 * be;
+  r[3] = WA * ao + WB * bo - (WA2 + WB2) * m[5];
+  r[4] = m[0] + ae + be;
+  r[5] = m[5];
+}
+
+// r = A' m
+SK_INLINE void wino_at(const vf m[6], vf r[4]) {
+  vf ae = m[1] + m[2], ao = m[1] - m[2], be = m[3] + m[4], bo = m[3] - m[4];
+  r[0] = m[0] + ae + be;
+  r[1] = WA * ao + WB * bo;
+  r[2] = WA2 * ae + WB2 * be;
+  r[3] = WA * WA2 * ao + (WB * WB2 * bo + m[5]);
+}
+
+// r = A d
+SK_INLINE void wino_a(const vf d[4], vf r[6]) {
+  vf ae = d[0] + WA2 * d[2], ao = WA * d[1] + WA * WA2 * d[3], be = d[0] + WB2 * d[2], bo = WB * d[1] + WB * WB2 * d[3];
+  r[0] = d[0];
+  r[1] = ae + ao;
+  r[2] = ae - ao;
+  r[3] = be + bo;
+  r[4] = be - bo;
+  r[5] = d[3];
+}
+
+// r = G g
+SK_INLINE void wino_g(const vf g[3], vf r[6]) {
+  vf ae = g[0] + WA2 * g[2], be = g[0] + WB2 * g[2];
+  r[0] = WG0 * g[0];
+  r[1] = WGA * (ae + WA * g[1]);
+  r[2] = WGA * (ae - WA * g[1]);
+  r[3] = WGB * (be + WB * g[1]);
+  r[4] = WGB * (be - WB * g[1]);
+  r[5] = g[2];
+}
+
+// r = G' m
+SK_INLINE void wino_gt(const vf m[6], vf r[3]) {
+  vf ae = WGA * (m[1] + m[2]), ao = WGA * (m[1] - m[2]), be = WGB * (m[3] + m[4]), bo = WGB * (m[3] - m[4]);
+  r[0] = WG0 * m[0] + (ae + be);
+  r[1] = WA * ao + WB * bo;
+  r[2] = WA2 * ae + WB2 * be + m[5];
+}
+
+// An IN x IN tile to an OUT x OUT one, one strip: LOAD(i, j) gives an input, STORE(i, j, v) takes an output.
+#define WINO_PLANE(IN, OUT, MAP, LOAD, STORE)                   \
+  do {                                                          \
+    vf t_[OUT][IN];                                             \
+    UNROLL for (int j_ = 0; j_ < IN; j_++) {                    \
+      vf d_[IN], r_[OUT];                                       \
+      UNROLL for (int i_ = 0; i_ < IN; i_++) d_[i_] = LOAD(i_, j_); \
+      MAP(d_, r_);                                              \
+      UNROLL for (int i_ = 0; i_ < OUT; i_++) t_[i_][j_] = r_[i_]; \
+    }                                                           \
+    UNROLL for (int i_ = 0; i_ < OUT; i_++) {                   \
+      vf r_[OUT];                                               \
+      MAP(t_[i_], r_);                                          \
+      UNROLL for (int j_ = 0; j_ < OUT; j_++) STORE(i_, j_, r_[j_]); \
+    }                                                           \
+  } while (0)
+
+// Where a tile stands.
+typedef struct {
+  int image, i, j;
+} wino_tile;
+
+SK_INLINE wino_tile wino_first(const sk_winograd *w, int t) {
+  return (wino_tile){t / (w->th * w->tw), t / w->tw % w->th, t % w->tw};
+}
+
+SK_INLINE void wino_next(const sk_winograd *w, wino_tile *t) {
+  if (++t->j < w->tw) return;
+  t->j = 0;
+  if (++t->i < w->th) return;
+  t->i = 0;
+  t->image++;
+}
+
+static void wino_input(const sk_conv *c, const sk_tiles *k, const float *xs, float *v) {
+  const sk_winograd *w = &c->wino;
+  const int64_t row = c->xrow, freq = w->xfreq;
+  for (int b = k->island->x0; b < k->island->x1; b++) {
+    if (w->xat[b] < 0) continue;
+    for (int s = 0; s < STRIPS; s++) {
+      wino_tile at = wino_first(w, k->t0);
+      float *dst = v + w->xat[b] * w->block + s * SK_W;
+      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), dst += SK_B) {
+        const float *src = xs + at.image * c->ximage + b * c->xblock + (c->top - 1 + WM * at.i) * row + (c->left - 1 + WM * at.j) * SK_B + s * SK_W;
+#define LOAD(i, j) vf_load(src + (i) * row + (j) * SK_B)
+#define STORE(i, j, r) vf_store(dst + ((i) * WT + (j)) * freq, r)
+        WINO_PLANE(6, 6, wino_bt, LOAD, STORE);
+#undef LOAD
+#undef STORE
+      }
+    }
+  }
+}
+
+static void wino_dy(const sk_conv *c, const sk_tiles *k, const float *ds, float *e) {
+  const sk_winograd *w = &c->wino;
+  const int64_t row = c->drow, freq = w->yfreq;
+  for (int b = k->island->y0; b < k->island->y1; b++) {
+    if (w->yat[b] < 0) continue;
+    for (int s = 0; s < STRIPS; s++) {
+      wino_tile at = wino_first(w, k->t0);
+      float *dst = e + w->yat[b] * w->block + s * SK_W;
+      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), dst += SK_B) {
+        const float *src = ds + at.image * c->dimage + b * c->dblock + (c->dtop + WM * at.i) * row + (c->dleft + WM * at.j) * SK_B + s * SK_W;
+#define LOAD(i, j) vf_load(src + (i) * row + (j) * SK_B)
+#define STORE(i, j, r) vf_store(dst + ((i) * WT + (j)) * freq, r)
+        WINO_PLANE(4, 6, wino_a, LOAD, STORE);
+#undef LOAD
+#undef STORE
+      }
+    }
+  }
+}
+
+// Whether a run of a plan has products and its blocks are b0 .. b1-1's.
+SK_INLINE int wino_takes(const sk_run *run, int b0, int b1) { return run->steps && run->b0 >= b0 && run->b0 < b1; }
+
+// One run at one frequency: out = sum over steps of w * in.
+SK_INLINE void wino_product(const sk_plan *p, const sk_run *run, int f, int64_t block, const float *in, int tiles, float *out) {
+  const sk_walk walk = {.x = in, .y = out, .yblock = block, .ypx = SK_B, .images = 1, .rows = 1, .cols = tiles};
+  gemm(run, p->step + run->step0, p->w + f * p->floats, &walk);
+}
+
+// Frequency by frequency, so that its tiles of all input blocks are read from L1 by all runs but the first.
+static void wino_forward(const sk_conv *c, const sk_tiles *k, const float *v, float *m) {
+  const sk_winograd *w = &c->wino;
+  for (int f = 0; f < SK_FREQ; f++)
+    for (const sk_run *run = w->f.run; run < w->f.run + w->f.runs; run++)
+      if (wino_takes(run, k->island->y0, k->island->y1))
+        wino_product(&w->f, run, f, w->block, v + f * w->xfreq, k->tiles, m + f * w->yfreq + w->yat[run->b0] * w->block);
+}
+
+static void wino_data(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *e, float *m) {
+  const sk_winograd *w = &c->wino;
+  for (int f = 0; f < SK_FREQ; f++)
+    for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++)
+      if (wino_takes(run, k->island->x0, k->island->x1))
+        wino_product(&w->d, run, f, w->block, e + f * w->yfreq, k->tiles, m + f * w->xfreq + w->xat[run->b0] * w->block);
+}
+
+static void wino_output(const sk_conv *c, const sk_tiles *k, const float *m, float *y, int64_t yimage) {
+  const sk_winograd *w = &c->wino;
+  const int h = c->s.h, width = c->s.w;
+  const int64_t freq = w->yfreq, row = (int64_t)width * SK_B;
+  for (int s = k->island->y0 * STRIPS; s < k->island->y1 * STRIPS; s++) {
+    const int b = s / STRIPS;
+    if (w->yat[b] < 0) continue;
+    wino_tile at = wino_first(w, k->t0);
+    const float *src = m + w->yat[b] * w->block + s % STRIPS * SK_W;
+    float *block = y + b * h * row + s % STRIPS * SK_W;
+    for (int t = 0; t < k->tiles; t++, wino_next(w, &at), src += SK_B) {
+      float *dst = block + at.image * yimage + WM * (at.i * row + at.j * SK_B);
+      int rows = h - WM * at.i, cols = width - WM * at.j;
+#define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
+      if (rows >= WM && cols >= WM) {
+#define STORE(i, j, r) vf_store(dst + (i) * row + (j) * SK_B, r)
+        WINO_PLANE(6, 4, wino_at, LOAD, STORE);
+#undef STORE
+        continue;
+      }
+      vf whole[WM][WM];
+#define STORE(i, j, r) whole[i][j] = r
+      WINO_PLANE(6, 4, wino_at, LOAD, STORE);
+#undef STORE
+#undef LOAD
+      for (int i = 0; i < WM && i < rows; i++)
+        for (int j = 0; j < WM && j < cols; j++) vf_store(dst + i * row + j * SK_B, whole[i][j]);
+    }
+  }
+}
+
+static void wino_dx(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *m, float *raw) {
+  const sk_winograd *w = &c->wino;
+  const int64_t freq = w->xfreq, row = c->rawrow;
+  for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++) {
+    if (!wino_takes(run, k->island->x0, k->island->x1)) continue;
+    for (int s = run->b0 * STRIPS; s < (run->b0 + run->nb) * STRIPS; s++) {
+      wino_tile at = wino_first(w, k->t0);
+      const float *src = m + w->xat[s / STRIPS] * w->block + s % STRIPS * SK_W;
+      float *block = raw + s / STRIPS * c->rawblock + s % STRIPS * SK_W;
+      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), src += SK_B) {
+        float *dst = block + at.image * c->rawimage + WM * (at.i * row + at.j * SK_B);
+#define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
+#define STORE(i, j, r) vf_store(dst + (i) * row + (j) * SK_B, vf_load(dst + (i) * row + (j) * SK_B) + r)
+        WINO_PLANE(6, 6, wino_b, LOAD, STORE);
+#undef LOAD
+#undef STORE
+      }
+    }
+  }
+}
+
+static void wino_sums(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *v, const float *e, int first, float *acc) {
+  const sk_winograd *w = &c->wino;
+  const sk_plan *p = &w->f;
+  for (int f = 0; f < SK_FREQ; f++)
+    for (const sk_run *run = p->run + lo; run < p->run + hi; run++) {
+      if (!wino_takes(run, k->island->y0, k->island->y1)) continue;
+      const float *d = e + f * w->yfreq + w->yat[run->b0] * w->block;
+      for (const sk_step *s = p->step + run->step0, *end = s + run->steps; s < end; s++)
+        weight_band(run, s, 1, 1, k->tiles, v + f * w->xfreq, 0, d, 0, w->block, acc + f * p->floats, !first);
+    }
+}
+
+static void wino_pack(const float *g, int rows, float *u, int64_t pitch, int64_t freq) {
+  for (int r = 0; r < rows; r++)
+    for (int s = 0; s < STRIPS; s++) {
+      const float *src = g + r * SK_B + s * SK_W;
+      float *dst = u + r * pitch + s * SK_W;
+#define LOAD(i, j) vf_load(src + ((i) * 3 + (j)) * SK_B * SK_B)
+#define STORE(i, j, r) vf_store(dst + ((i) * WT + (j)) * freq, r)
+      WINO_PLANE(3, 6, wino_g, LOAD, STORE);
+#undef LOAD
+#undef STORE
+    }
+}
+
+static void wino_unpack(const float *u, int rows, int64_t pitch, int64_t freq, float *g) {
+  for (int r = 0; r < rows; r++)
+    for (int s = 0; s < STRIPS; s++) {
+      const float *src = u + r * pitch + s * SK_W;
+      float *dst = g + r * SK_B + s * SK_W;
+#define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
+#define STORE(i, j, r) vf_store(dst + ((i) * 3 + (j)) * SK_B * SK_B, r)
+      WINO_PLANE(6, 3, wino_gt, LOAD, STORE);
+#undef LOAD
+#undef STORE
+    }
+}
+
+static const sk_winograd_kernels SK_(winograd) = {.input = wino_input, .dy = wino_dy, .forward = wino_forward, .data = wino_data, .output = wino_output,
+                                                  .dx = wino_dx, .sums = wino_sums, .pack = wino_pack, .unpack = wino_unpack};

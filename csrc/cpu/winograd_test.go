@@ -1,0 +1,176 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// winogradSpec is a random convolution that goes through Winograd's transforms, with other kernels beside it in some.
+func winogradSpec(r *rand.Rand) ConvSpec {
+	pick := func(of ...int) int { return of[r.IntN(len(of))] }
+	s := ConvSpec{N: 1 + r.IntN(5), XC: 1 + r.IntN(50), H: 1 + r.IntN(14), W: pick(1, 2, 4, 5, 7, 8, 13, 16), Stride: 1, winograd: true}
+	s.P, s.Q = s.H, s.W
+	off := 0
+	for i := range 1 + r.IntN(3) {
+		p := ConvPart{WOff: off, YOff: s.YC, Groups: pick(1, 1, 2, 3), R: 3, S: 3, PadH: 1, PadW: 1}
+		p.C = p.Groups * (1 + r.IntN(max(1, s.XC/p.Groups)))
+		p.K = p.Groups * pick(3, 8, 16, 20, 32)
+		if p.C > s.XC {
+			p.C, p.Groups = s.XC, 1
+		}
+		if i > 0 && r.IntN(3) == 0 { // a flow, or a kernel that wants a wider border
+			p.R = pick(1, 5)
+			p.S, p.PadH = p.R, p.R/2+r.IntN(2)*(p.R%4)
+			p.PadW = p.PadH
+		}
+		p.XOff = r.IntN(s.XC - p.C + 1)
+		off += p.K * p.C / p.Groups * p.R * p.S
+		s.YC += p.K
+		if i == 0 {
+			s.YC = (s.YC + lanes - 1) / lanes * lanes // blocks of its own, so that nothing keeps it from the transforms
+			p.K = s.YC
+			p.C, p.Groups, p.XOff = s.XC, 1, 0
+			off = p.K * p.C * 9
+		}
+		s.Parts = append(s.Parts, p)
+	}
+	return s
+}
+
+// Every geometry that Winograd takes, alone and beside direct kernels, against the reference.
+func TestWinograd(t *testing.T) {
+	count := uint64(24)
+	if testing.Short() {
+		count = 8
+	}
+	everyISA(t, func(t *testing.T) {
+		for seed := range count {
+			r := rand.New(rand.NewPCG(seed, 0))
+			spec := winogradSpec(r)
+			p := NewPool(1)
+			c, err := NewConv(p, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !c.transformed() {
+				t.Fatalf("spec %+v is direct", spec)
+			}
+			p.Close()
+			testConv(t, spec, 1+r.IntN(spec.N), seed)
+		}
+	})
+}
+
+// winogradGate bounds the error of transformed convolutions, as a multiple of that of direct ones. The transforms multiply rounding errors; with the
+// points of winograd.inc.h by 1.5 to 2.5 at the sizes of real networks.
+const winogradGate = 4
+
+// The error against float64, relative rms, of what networks convolve: activations behind a ReLU, weights as they are drawn, normal gradients.
+func TestWinogradError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("convolutions of real size in float64")
+	}
+	for _, s := range []ConvSpec{
+		square(16, 32, 1, part(16, 64, 1, 3)),
+		square(32, 32, 1, part(32, 64, 1, 3)),
+		square(64, 16, 1, part(64, 128, 1, 3)),
+		square(128, 8, 1, part(128, 256, 1, 3)),
+		square(256, 8, 1, part(256, 256, 4, 3)),
+		square(96, 9, 1, part(96, 96, 1, 3)),
+	} {
+		s.N = 2
+		name := fmt.Sprintf("C%dH%dK%dG%d", s.XC, s.H, s.YC, s.Parts[0].Groups)
+		want := convolve(s)
+		everyISA(t, func(t *testing.T) {
+			s.Direct, s.winograd = true, false
+			direct := convError(t, s, want)
+			s.Direct, s.winograd = false, true
+			winograd := convError(t, s, want)
+			for i, what := range []string{"y", "dx", "dw"} {
+				t.Logf("%-16s %-2s  direct %.1e  winograd %.1e  %.1fx", name, what, direct[i], winograd[i], winograd[i]/direct[i])
+				if !(winograd[i] <= winogradGate*direct[i]) {
+					t.Errorf("%s: %s: error %.1e, want at most %d times that of direct, %.1e", name, what, winograd[i], winogradGate, direct[i])
+				}
+			}
+		})
+	}
+}
+
+// convData are the operands of a convolution and its results in float64, images one after the other in C×H×W order.
+type convData struct {
+	x, dy, w  []float32
+	y, dx, dw []float64
+}
+
+func convolve(s ConvSpec) *convData {
+	r := rand.New(rand.NewPCG(1, 1))
+	in, out, weights := s.XC*s.H*s.W, s.YC*s.P*s.Q, s.Parts[0].weights()
+	normal := func(n int, scale float64, relu bool) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(r.NormFloat64() * scale)
+			if relu {
+				v[i] = max(v[i], 0)
+			}
+		}
+		return v
+	}
+	d := &convData{x: normal(s.N*in, 1, true), dy: normal(s.N*out, 1, false), w: normal(weights, math.Sqrt(2/float64(9*s.XC)), false)}
+	d.y, d.dx, d.dw = make([]float64, s.N*out), make([]float64, s.N*in), make([]float64, weights)
+	for n := range s.N {
+		x, dy, y, dx := d.x[n*in:], d.dy[n*out:], d.y[n*out:], d.dx[n*in:]
+		s.eachProduct(func(iy, ix, iw int) {
+			w := float64(d.w[iw])
+			y[iy] += float64(x[ix]) * w
+			dx[ix] += float64(dy[iy]) * w
+			d.dw[iw] += float64(x[ix]) * float64(dy[iy])
+		})
+	}
+	return d
+}
+
+// convError returns the relative rms errors of y, dx and dw.
+func convError(t *testing.T, s ConvSpec, d *convData) (e [3]float64) {
+	t.Helper()
+	p := NewPool(2)
+	defer p.Close()
+	in, out := s.XC*s.H*s.W, s.YC*s.P*s.Q
+	xf, yf := TensorFloats(s.N, s.XC, s.H, s.W), TensorFloats(s.N, s.YC, s.P, s.Q)
+	a, err := NewArena(2*xf + 2*yf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	x, dx := a.Tensor(0, s.N, s.XC, s.H, s.W), a.Tensor(xf, s.N, s.XC, s.H, s.W)
+	y, dy := a.Tensor(2*xf, s.N, s.YC, s.P, s.Q), a.Tensor(2*xf+yf, s.N, s.YC, s.P, s.Q)
+	for n := range s.N {
+		x.Set(n, d.x[n*in:(n+1)*in])
+		dy.Set(n, d.dy[n*out:(n+1)*out])
+	}
+	c, err := NewConv(p, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := NewBatch(p, s.N, 1)
+	b.Set(s.N)
+	dw := make([]float32, len(d.w))
+	c.Pack(d.w)
+	c.ForwardOp(View{T: x, C: s.XC}, y, nil).Run(b)
+	c.BackwardOp(View{T: x, C: s.XC}, []Grad{{G: dy, C: s.YC}}, &ConvDX{G: dx}, nil).Run(b, dw)
+	var haveY, haveDX []float32
+	for n := range s.N {
+		haveY, haveDX = append(haveY, y.Get(n)...), append(haveDX, dx.Get(n)...)
+	}
+	return [3]float64{relativeRMS(haveY, d.y), relativeRMS(haveDX, d.dx), relativeRMS(dw, d.dw)}
+}
+
+func relativeRMS(have []float32, want []float64) float64 {
+	var e, size float64
+	for i, w := range want {
+		e += (float64(have[i]) - w) * (float64(have[i]) - w)
+		size += w * w
+	}
+	return math.Sqrt(e / size)
+}
