@@ -74,11 +74,14 @@ func convCases(tb testing.TB, net string) []convCase {
 	return out
 }
 
-// BenchmarkConv runs every distinct convolution of the nets forward, for the weights (dw), and for weights and data together (dw+dx).
+// BenchmarkConv runs every distinct convolution of the nets forward, for the weights (dw), and for weights and data together (dw+dx), as
+// the engine does it and by direct convolution throughout.
 func BenchmarkConv(b *testing.B) {
 	for _, net := range []string{"26-2x32d", "26-2x96d", "resnext29"} {
 		for _, c := range convCases(b, net) {
 			b.Run(net+"/"+c.name, func(b *testing.B) { benchConv(b, c) })
+			c.spec.Direct = true
+			b.Run(net+"/"+c.name+"/direct", func(b *testing.B) { benchConv(b, c) })
 		}
 	}
 }
