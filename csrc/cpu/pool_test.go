@@ -107,3 +107,11 @@ func TestConvSpecErrors(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkDispatch(b *testing.B) {
+	pool := NewPool(0)
+	defer pool.Close()
+	for b.Loop() {
+		dispatch(pool)
+	}
+}
