@@ -54,7 +54,7 @@ func printDevices(w io.Writer, ds []deviceInfo) {
 		if d.ISA != "" {
 			fmt.Fprintf(w, ", %s", d.ISA)
 		}
-		fmt.Fprintf(w, ", %s", plural(d.Cores, "core"))
+		fmt.Fprintf(w, ", %s", report.Plural(d.Cores, "core"))
 		if d.MemoryTotal > 0 {
 			fmt.Fprintf(w, ", %s free of %s", report.Bytes(d.MemoryFree), report.Bytes(d.MemoryTotal))
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"shake/internal/report"
 )
 
 // app is the command's world: what it reads, its data (out) and its progress (err).
@@ -84,7 +86,7 @@ func takes(names ...string) cobra.PositionalArgs {
 		if want == "" {
 			want = "no arguments"
 		}
-		return exit(exitUsage, fmt.Errorf("%s: want %s, have %s; see %q", c.Name(), want, plural(len(args), "argument"), c.CommandPath()+" --help"))
+		return exit(exitUsage, fmt.Errorf("%s: want %s, have %s; see %q", c.Name(), want, report.Plural(len(args), "argument"), c.CommandPath()+" --help"))
 	}
 }
 

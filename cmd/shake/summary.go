@@ -51,7 +51,7 @@ func figure(r nets.Row) *report.Figure {
 		return nil
 	}
 	return &report.Figure{
-		Label: fmt.Sprintf("%s %s, 1800 epochs, mean of %s", r.Model, r.Label, plural(r.Runs, "run")),
+		Label: fmt.Sprintf("%s %s, 1800 epochs, mean of %s", r.Model, r.Label, report.Plural(r.Runs, "run")),
 		Table: fmt.Sprintf("Table %d", r.Table),
 		Error: r.Error,
 	}

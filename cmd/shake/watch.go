@@ -125,7 +125,7 @@ func decisionLines(d train.Decisions) []string {
 		row("network", "%s, %s parameters", d.Name, report.Count(d.Parameters)),
 		row("device", "%s: %s", d.Device, d.Detail),
 		row("data", "%s training and %s test images: %s", report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages)), d.Data),
-		row("recipe", "%s of %s, batch %d in %s, seed %d", plural(d.Epochs, "epoch"), plural(d.StepsPerEpoch, "step"), d.Batch, plural(d.Replicas, "replica"), d.Seed),
+		row("recipe", "%s of %s, batch %d in %s, seed %d", report.Plural(d.Epochs, "epoch"), report.Plural(d.StepsPerEpoch, "step"), d.Batch, report.Plural(d.Replicas, "replica"), d.Seed),
 	}
 	memory := row("memory", "%s needed", report.Bytes(d.MemoryBytes))
 	if d.FreeBytes > 0 {
@@ -142,7 +142,7 @@ func decisionLines(d train.Decisions) []string {
 		lines = append(lines, row("weights", "%s", d.Weights))
 	}
 	if d.Resumed {
-		lines = append(lines, row("resumed", "after %s, %s", plural(d.Epoch, "epoch"), plural(d.Step, "step")))
+		lines = append(lines, row("resumed", "after %s, %s", report.Plural(d.Epoch, "epoch"), report.Plural(d.Step, "step")))
 	}
 	return append(lines, row("directory", "%s", d.Dir))
 }

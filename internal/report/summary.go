@@ -61,7 +61,7 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 			speed = fmt.Sprintf(", %.1f img/s", r.ImagesPerSec)
 		}
 	}
-	row("trained", "%d epochs, %s steps in %s%s", r.Epochs, Count(int64(r.Steps)), Duration(r.Seconds), speed)
+	row("trained", "%s, %s in %s%s", Plural(r.Epochs, "epoch"), Plural(r.Steps, "step"), Duration(r.Seconds), speed)
 	row("run", "%s", r.Dir)
 	if r.Weights != "" {
 		row("weights", "%s", r.Weights)

@@ -130,6 +130,14 @@ func Count(n int64) string {
 	return sign + s
 }
 
+// Plural writes a count with its noun: "1 epoch", "1,800 epochs".
+func Plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return Count(int64(n)) + " " + noun
+}
+
 // Bytes writes a size in powers of 1024 with one decimal: 1.5 GiB.
 func Bytes(n int64) string {
 	if n < 1024 {
