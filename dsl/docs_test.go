@@ -19,7 +19,7 @@ func TestManualKeys(t *testing.T) {
 	}
 	tables := map[string][]key{
 		"the file": language, "[net]": netKeys, "[[net.stage]]": stageKeys, "a conv": convKeys,
-		"[shake]": shakeKeys, "[train]": trainKeys, "warmup": warmupKeys, "[data]": dataKeys,
+		"[shake]": shakeKeys, "[train]": trainKeys, "warmup": warmupKeys, "[data]": dataKeys, "[engine]": engineKeys,
 	}
 	found := map[string]bool{}
 	section := regexp.MustCompile(`(?s)<!-- keys of (.*?) -->\n.*?<!-- end -->`)

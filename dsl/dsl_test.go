@@ -74,9 +74,10 @@ func TestParseWhole(t *testing.T) {
 			Skip:     SkipTwoFlow,
 			Head:     []Layer{{Kind: ReLU}, {Kind: AvgPool}, {Kind: Linear}},
 		},
-		Shake: Shake{Shaken, Shaken, Image, [2]float64{0, 1}},
-		Train: Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1},
-		Data:  Data{Set: "cifar10", Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
+		Shake:  Shake{Shaken, Shaken, Image, [2]float64{0, 1}},
+		Train:  Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1},
+		Data:   Data{Set: "cifar10", Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
+		Engine: Engine{Conv: "auto", Precision: "auto", Deterministic: true},
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("want %+v\nhave %+v", want, s)
@@ -136,8 +137,8 @@ func TestMistakes(t *testing.T) {
 
 		// Keys.
 		{"crop = 4", "corp = 4\ncrop = 4", `x.toml:37:1: data.corp: want one of set, mean, std, flip, crop, augment, shuffle, train_images, test_images, have "corp" (did you mean "crop"?)`},
-		{"seed = 7", "lr = 7", `x.toml:1:1: lr: want one of name, extends, seed, net, shake, train, data, have "lr" (did you mean "train.lr"?)`},
-		{"seed = 7", `"a.b\n" = 7`, `x.toml:1:1: "a.b\n": want one of name, extends, seed, net, shake, train, data, have "a.b\n"`},
+		{"seed = 7", "lr = 7", `x.toml:1:1: lr: want one of name, extends, seed, net, shake, train, data, engine, have "lr" (did you mean "train.lr"?)`},
+		{"seed = 7", `"a.b\n" = 7`, `x.toml:1:1: "a.b\n": want one of name, extends, seed, net, shake, train, data, engine, have "a.b\n"`},
 		{"blocks = 1", "block = 1\nblocks = 1", `x.toml:16:1: net.stage[2].block: want one of width, blocks, stride, have "block" (did you mean "blocks"?)`},
 		{"lr = 0.2\n", "", `x.toml:22:1: train.lr: want a number above 0, at most 100, have nothing`},
 		{"blocks = 1\n", "", `x.toml:14:1: net.stage[2].blocks: want an integer from 1 to 1000, have nothing`},
@@ -145,7 +146,7 @@ func TestMistakes(t *testing.T) {
 		{"[shake]\nforward = \"shake\"\nbackward = \"shake\"", "[shake]\nbackward = \"shake\"\n[shake.forward]", `x.toml:20:1: shake.forward: want "even" or "shake", have a table with 0 keys`},
 
 		{"weight_decay = 1e-4", "[[train.weight_decay]]", `x.toml:30:1: train.weight_decay: want a number from 0, below 1, have a list of 1 table`},
-		{"seed = 7", strings.Repeat("x", 50) + " = 7", `x.toml:1:1: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...": want one of name, extends, seed, net, shake, train, data, have "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."`},
+		{"seed = 7", strings.Repeat("x", 50) + " = 7", `x.toml:1:1: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...": want one of name, extends, seed, net, shake, train, data, engine, have "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."`},
 
 		// Layers.
 		{`"conv3x3", "bn", "relu"`, `"conv3x3", "bm", "relu"`, `x.toml:5:30: net.branch[3]: want "convRxS", { conv = "RxS", ... }, "bn" or "relu", have "bm" (did you mean "bn"?)`},

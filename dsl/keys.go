@@ -48,12 +48,14 @@ func in[T, F any](f func(*T) *F) func(any) any {
 
 // The words of SkipKind, Mode, Level and LayerKind stand at the index of their constants.
 var (
-	skipWords     = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow"}
-	modeWords     = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5"}
-	levelWords    = []string{Image: "image", Batch: "batch"}
-	layerWords    = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
-	scheduleWords = []string{"cosine", "constant"}
-	setWords      = []string{"cifar10", "cifar100", "synthetic"}
+	skipWords      = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow"}
+	modeWords      = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5"}
+	levelWords     = []string{Image: "image", Batch: "batch"}
+	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
+	scheduleWords  = []string{"cosine", "constant"}
+	setWords       = []string{"cifar10", "cifar100", "synthetic"}
+	convWords      = []string{"auto", "direct"}
+	precisionWords = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
 )
 
 // language is every key, in the order in which a resolved file is written.
@@ -68,6 +70,7 @@ var language = []key{
 	{name: "shake", kind: subtable, keys: shakeKeys, doc: "The regularization: how the branches are scaled."},
 	{name: "train", kind: subtable, keys: trainKeys, doc: "The recipe."},
 	{name: "data", kind: subtable, keys: dataKeys, doc: "The data set and its augmentation."},
+	{name: "engine", kind: subtable, keys: engineKeys, doc: "How the device computes; nothing here changes the experiment."},
 }
 
 var netKeys = []key{
@@ -180,6 +183,15 @@ var dataKeys = []key{
 		doc: "Use the first so many training images; 0: all."},
 	{name: "test_images", kind: integer, min: 0, max: 10000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TestImages }),
 		doc: "Use the first so many test images; 0: all."},
+}
+
+var engineKeys = []key{
+	{name: "conv", kind: word, words: convWords, def: `"auto"`, field: in(func(s *Spec) *string { return &s.Engine.Conv }),
+		doc: "Algorithm of convolutions on the CPU: `auto` (Winograd where it is faster) or `direct` throughout."},
+	{name: "precision", kind: word, words: precisionWords, def: `"auto"`, field: in(func(s *Spec) *string { return &s.Engine.Precision }),
+		doc: "Arithmetic and storage: `auto` is the device's own choice (CPU: `fp32`; GPU: `bf16`). `bf16` and `fp16` keep weights, statistics and sums in float32; `fp16` scales the loss."},
+	{name: "deterministic", kind: boolean, def: "true", field: in(func(s *Spec) *bool { return &s.Engine.Deterministic }),
+		doc: "The same seed gives the same bits on one device. `false` lets a GPU take algorithms that add in any order. The CPU always keeps it."},
 }
 
 // want says in words what k may be.

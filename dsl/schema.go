@@ -20,8 +20,12 @@ func Schema() []byte {
 	var tables []string
 	for _, k := range language {
 		if k.kind == subtable {
+			required := requiredNames(k.keys)
+			if len(required) == 0 {
+				continue
+			}
 			tables = append(tables, k.name)
-			then[k.name] = object{"required": requiredNames(k.keys)}
+			then[k.name] = object{"required": required}
 		}
 	}
 	s["then"] = object{"required": tables, "properties": then}

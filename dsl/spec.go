@@ -10,6 +10,8 @@ type Spec struct {
 	Shake Shake
 	Train Train
 	Data  Data
+
+	Engine Engine
 }
 
 // Net is the architecture. A block of stage s computes
@@ -135,4 +137,11 @@ type Data struct {
 	Shuffle     bool       // false: the order of the file
 	TrainImages int        // first so many; 0: all
 	TestImages  int
+}
+
+// Engine says how a device computes. Nothing of it changes the experiment: two settings differ by rounding.
+type Engine struct {
+	Conv          string // "auto" or "direct"
+	Precision     string // "auto", "fp32", "tf32", "bf16" or "fp16"
+	Deterministic bool   // the same seed gives the same bits on one device
 }

@@ -108,6 +108,7 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Train.Warmup = []Phase{{1, r.Float64() + 1e-9}}
 	}
 	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
+	s.Engine = Engine{Conv: convWords[pick(2)], Precision: precisionWords[pick(5)], Deterministic: coin()}
 	for i := range 3 {
 		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 255*(1-r.Float64())
 	}

@@ -2,7 +2,13 @@
 // contract (Backend, Program), the fused Plan that device backends run, and the draws and schedules that all of them share.
 package engine
 
-import "shake/internal/graph"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"shake/internal/graph"
+)
 
 // Backend makes programs for one kind of device.
 type Backend interface {
@@ -22,6 +28,18 @@ type Config struct {
 	WeightDecay float64
 	Flip        bool // augmentation as in dsl.Data, already false/0 where augmentation is off
 	Crop        int
+
+	Conv          string // as dsl.Engine; "" is "auto"
+	Precision     string // as dsl.Engine; "" is "auto"; a precision that a backend lacks is an error
+	Deterministic bool
+}
+
+// CheckPrecision is nil if the precision asked for is "auto" or among those that the backend has, and says what it has if not.
+func (c Config) CheckPrecision(backend string, have ...string) error {
+	if c.Precision == "" || c.Precision == "auto" || slices.Contains(have, c.Precision) {
+		return nil
+	}
+	return fmt.Errorf("%s: engine.precision is %s: want %s", backend, c.Precision, strings.Join(append([]string{"auto"}, have...), " or "))
 }
 
 // Images is a data set in host memory. A program uploads it once and keeps no reference to Pix.

@@ -173,6 +173,7 @@ func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*gra
 	c := engine.Config{
 		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
 		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
+		Conv: spec.Engine.Conv, Precision: spec.Engine.Precision, Deterministic: spec.Engine.Deterministic,
 	}
 	if spec.Data.Augment {
 		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop

@@ -97,7 +97,7 @@ func vacant(dir string) error {
 }
 
 // free are the keys that may change when a run is resumed: none of them changes what is learnt.
-var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps"}
+var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps", "engine.conv", "engine.precision", "engine.deterministic"}
 
 // sameConfig compares the run's config.toml with spec and returns *Mismatch if anything but the free keys differs.
 func (d *rundir) sameConfig(spec *dsl.Spec) error {

@@ -117,7 +117,7 @@ func TestDirectoryRefused(t *testing.T) {
 	if _, err := Run(context.Background(), options(t, dir)); !errors.As(err, &exists) || !exists.Run {
 		t.Errorf("a new run over an old one: %v", err)
 	}
-	o = options(t, dir, "train.lr=0.2", "shake.forward=even", "train.workers=3", "train.log_steps=1", "train.max_steps=9")
+	o = options(t, dir, "train.lr=0.2", "shake.forward=even", "train.workers=3", "engine.conv=direct", "train.log_steps=1", "train.max_steps=9")
 	o.Resume = true
 	_, err := Run(context.Background(), o)
 	if !errors.As(err, &mismatch) || len(mismatch.Keys) != 2 || !slices.ContainsFunc(mismatch.Keys, func(k string) bool { return k == "train.lr: 0.1, now 0.2" }) {

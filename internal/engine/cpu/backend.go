@@ -36,6 +36,9 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if c.Crop < 0 || c.Crop > maxCrop {
 		return nil, fmt.Errorf("cpu: crop %d: want 0 to %d", c.Crop, maxCrop)
 	}
+	if err := c.CheckPrecision("cpu", "fp32"); err != nil {
+		return nil, err
+	}
 	plan, err := engine.NewPlan(g, block)
 	if err != nil {
 		return nil, err

@@ -75,7 +75,8 @@ func pictures(spec *dsl.Spec, first, n int) *engine.Images {
 func (e *experiment) config() engine.Config {
 	s := e.spec
 	c := engine.Config{Seed: s.Seed, Batch: s.Train.Batch, Replicas: s.Train.Replicas, Workers: s.Train.Workers,
-		Momentum: s.Train.Momentum, Nesterov: s.Train.Nesterov, WeightDecay: s.Train.WeightDecay}
+		Momentum: s.Train.Momentum, Nesterov: s.Train.Nesterov, WeightDecay: s.Train.WeightDecay,
+		Conv: s.Engine.Conv, Precision: s.Engine.Precision, Deterministic: s.Engine.Deterministic}
 	if s.Data.Augment {
 		c.Flip, c.Crop = s.Data.Flip, s.Data.Crop
 	}

@@ -106,6 +106,7 @@ func compileErrors(t *testing.T, b engine.Backend) {
 		"no batch":      func(c *engine.Config) { c.Batch = 0 },
 		"no replicas":   func(c *engine.Config) { c.Replicas = 0 },
 		"negative crop": func(c *engine.Config) { c.Crop = -1 },
+		"no precision":  func(c *engine.Config) { c.Precision = "fp7" },
 	} {
 		c := e.config()
 		change(&c)

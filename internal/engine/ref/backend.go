@@ -21,6 +21,9 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if c.Batch < 1 || c.Replicas < 1 || c.Crop < 0 {
 		return nil, fmt.Errorf("ref: compiling: want batch and replicas of 1 or more and crop of 0 or more, have %d, %d and %d", c.Batch, c.Replicas, c.Crop)
 	}
+	if err := c.CheckPrecision("ref"); err != nil {
+		return nil, err
+	}
 	p := &program{g: g, c: c, params: make([][]float64, len(g.Params)), velocity: make([][]float64, len(g.Params)), running: make([]Running, c.Replicas)}
 	for i, param := range g.Params {
 		p.params[i] = make([]float64, size(param.Shape))
