@@ -1,5 +1,6 @@
 """Philox 4x32-10 and every draw of a run, in numpy: the same numbers, to the last bit, as internal/rng and internal/engine."""
 
+import functools
 import math
 
 import numpy as np
@@ -67,6 +68,7 @@ def initial(seed, number, kind, scale, count):
     return (scale * v.reshape(-1)[:count]).astype(np.float32)
 
 
+@functools.lru_cache(maxsize=2)
 def permutation(seed, epoch, n):
     """Order of the images in an epoch, which counts from 1."""
     words = philox(seed, epoch, 0, np.arange((n + 3) // 4), SHUFFLE).reshape(-1)
