@@ -1,8 +1,12 @@
-"""Times whole training steps of the PyTorch twin. Reads a number of steps a line on stdin, answers with img/s and images a core-second of each as JSON.
+"""Times whole training steps of the PyTorch twin. Reads a number of steps a line on stdin, answers with rates as JSON: a list of [img/s, images a core-second].
 
-    python worker.py NET MODE BATCH     MODE: eager, channels_last, compile, max-autotune; with "-bf16": under autocast
+    python worker.py NET MODE BATCH [DEVICE]
 
-The peer is given every advantage: the images are on hand, normalised and augmented; the draws come from torch.rand; one BN over the whole batch.
+MODE: eager, channels_last, compile, max-autotune or, on a card, graph (channels_last, the whole step captured); with "-bf16": under autocast.
+DEVICE: cpu (a rate a step, by the clock) or cuda (one rate for all of a line's steps, by the card's events).
+
+The peer is given every advantage: the images are on hand, normalised and augmented; the draws come from torch.rand; one BN over the whole batch;
+on a card its convolutions are tuned (cudnn.benchmark, TF32) and nothing waits for the host.
 """
 
 import json
@@ -14,48 +18,88 @@ from torch.nn import functional as F
 
 from model import ShakeNet, load
 
+WARM_UP = {"cpu": 1, "cuda": 50}
 
-def main(name, mode, batch):
-    torch.manual_seed(0)
-    spec = load(name)
-    mode, _, half = mode.partition("-bf16") if mode.endswith("-bf16") else (mode, "", None)
-    memory = torch.contiguous_format if mode == "eager" else torch.channels_last
-    net = ShakeNet(spec).to(memory_format=memory).train()
-    x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=memory)
-    labels = torch.randint(0, spec["classes"], (batch,))
-    t = spec["train"]
-    sgd = torch.optim.SGD(net.parameters(), 0.01, t["momentum"], 0, t["weight_decay"], t["nesterov"], fused=True)
-    blocks = len(net.blocks())
-    forward = net
-    if mode == "compile":
-        forward = torch.compile(net)
-    elif mode == "max-autotune":
-        forward = torch.compile(net, mode="max-autotune")
 
-    def draws():
-        out = []
-        for _ in range(blocks):
-            u = torch.rand(batch)
-            out.append(torch.stack([u, 1 - u]))
-        return out
+class Twin:
+    """The network, a batch and an optimizer; step() trains once and returns the loss without waiting for it."""
 
-    def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=half is not None):
-            loss = F.cross_entropy(forward(x, draws(), draws()).float(), labels)
-        sgd.zero_grad(set_to_none=True)
+    def __init__(self, name, mode, batch, device):
+        torch.manual_seed(0)
+        spec = load(name)
+        self.mode, _, half = mode.partition("-bf16")
+        self.half, self.device, self.batch = mode.endswith("-bf16") and half == "", device, batch
+        memory = torch.contiguous_format if self.mode == "eager" else torch.channels_last
+        self.net = ShakeNet(spec).to(device=device, memory_format=memory).train()
+        self.x = torch.randn(batch, 3, 32, 32, device=device).contiguous(memory_format=memory)
+        self.labels = torch.randint(0, spec["classes"], (batch,), device=device)
+        t = spec["train"]
+        self.sgd = torch.optim.SGD(self.net.parameters(), 0.01, t["momentum"], 0, t["weight_decay"], t["nesterov"], fused=True)
+        self.blocks = len(self.net.blocks())
+        self.forward = self.net
+        if self.mode == "compile":
+            self.forward = torch.compile(self.net)
+        elif self.mode == "max-autotune":
+            self.forward = torch.compile(self.net, mode="max-autotune")
+
+    def draws(self):
+        u = torch.rand(self.blocks, self.batch, device=self.device)
+        return [torch.stack([v, 1 - v]) for v in u.unbind()]
+
+    def step(self):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            loss = F.cross_entropy(self.forward(self.x, self.draws(), self.draws()).float(), self.labels)
+        self.sgd.zero_grad(set_to_none=True)
         loss.backward()
-        sgd.step()
-        return loss.item()
+        self.sgd.step()
+        return loss
 
-    step()
+    def captured(self):
+        """step as one CUDA graph."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(11):
+                self.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph.replay
+
+
+def time_on_cpu(step, batch, n):
+    rates = []
+    for _ in range(n):
+        start, cpu = time.perf_counter(), time.process_time()
+        step().item()
+        rates.append((batch / (time.perf_counter() - start), batch / (time.process_time() - cpu)))
+    return rates
+
+
+def time_on_card(step, batch, n):
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    cpu = time.process_time()
+    start.record()
+    for _ in range(n):
+        step()
+    end.record()
+    end.synchronize()
+    return [(1000 * batch * n / start.elapsed_time(end), batch * n / (time.process_time() - cpu))]
+
+
+def main(name, mode, batch, device="cpu"):
+    if device == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    twin = Twin(name, mode, batch, device)
+    step = twin.captured() if twin.mode == "graph" else twin.step
+    for _ in range(WARM_UP[device]):
+        step()
     for line in sys.stdin:
-        rates = []
-        for _ in range(int(line)):
-            start, cpu = time.perf_counter(), time.process_time()
-            step()
-            rates.append((batch / (time.perf_counter() - start), batch / (time.process_time() - cpu)))
-        print(json.dumps(rates), flush=True)
+        timed = time_on_card if device == "cuda" else time_on_cpu
+        print(json.dumps(timed(step, batch, int(line))), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:5])
