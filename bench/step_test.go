@@ -1,10 +1,14 @@
 package bench
 
 import (
+	"fmt"
+	"os"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"shake/dsl"
 	"shake/internal/data"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
@@ -24,8 +28,8 @@ func benchStep(b *testing.B, net string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if net == "26-2x96d" {
-		spec.Train.Batch = 32
+	if err := setBatch(spec, net); err != nil {
+		b.Fatal(err)
 	}
 	g, err := graph.Build(spec)
 	if err != nil {
@@ -76,6 +80,21 @@ func benchStep(b *testing.B, net string) {
 		report(b, t.Batch)
 	})
 	b.Logf("%s: %.0f MB", prog.Info().Detail, float64(prog.Info().Memory)/1e6)
+}
+
+// setBatch makes the batch that of SHAKE_BENCH_BATCH, if set; else 32 for the net that is too large for more, and the net's own for the others.
+func setBatch(spec *dsl.Spec, net string) error {
+	if net == "26-2x96d" {
+		spec.Train.Batch = 32
+	}
+	if s := os.Getenv("SHAKE_BENCH_BATCH"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < spec.Train.Replicas {
+			return fmt.Errorf("SHAKE_BENCH_BATCH: want a number of images, one a replica at least, have %q", s)
+		}
+		spec.Train.Batch = n
+	}
+	return nil
 }
 
 func report(b *testing.B, batch int) {

@@ -27,8 +27,8 @@ class Twin:
     def __init__(self, name, mode, batch, device):
         torch.manual_seed(0)
         spec = load(name)
-        self.mode, _, half = mode.partition("-bf16")
-        self.half, self.device, self.batch = mode.endswith("-bf16") and half == "", device, batch
+        self.mode, self.half = mode.removesuffix("-bf16"), mode.endswith("-bf16")
+        self.device, self.batch = device, batch
         memory = torch.contiguous_format if self.mode == "eager" else torch.channels_last
         self.net = ShakeNet(spec).to(device=device, memory_format=memory).train()
         self.x = torch.randn(batch, 3, 32, 32, device=device).contiguous(memory_format=memory)
