@@ -26,6 +26,8 @@ var rooms = []rule{
 	{"dsl", nil},
 	{"nets", []string{"dsl"}},
 	{"csrc", nil},
+	{"cudnn/cuda", []string{"csrc/load"}},
+	{"cudnn", []string{"csrc/load", "cudnn/cuda"}},
 	{"internal/rng", nil},
 	{"internal/graph", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/engine/ref", []string{"dsl", "internal/rng", "internal/graph", "internal/engine"}},

@@ -1,0 +1,59 @@
+package load
+
+import "strconv"
+
+// Library is one shared library that may be opened.
+type Library struct {
+	Name   string   // short name, such as "libnvrtc"
+	What   string   // what it is, in words
+	Files  []string // the names it may have, the wanted first
+	Remedy string   // how to get it
+	global bool     // its symbols are for libraries opened later, too
+}
+
+// The libraries known here.
+var (
+	CUDA = &Library{
+		Name:   "libcuda",
+		What:   "the CUDA driver",
+		Files:  []string{"libcuda.so.1"},
+		Remedy: "install NVIDIA's driver (580 or newer is best, 525 the oldest that can work); in a container, start it with the GPU passed through",
+		global: true,
+	}
+	NVRTC = &Library{
+		Name:   "libnvrtc",
+		What:   "NVRTC, the compiler of kernels",
+		Files:  []string{"libnvrtc.so.13", "libnvrtc.so.12"},
+		Remedy: "pip install nvidia-cuda-nvrtc (nvidia-cuda-nvrtc-cu12 for a driver of CUDA 12), or install the CUDA toolkit",
+	}
+	NVML = &Library{
+		Name:   "libnvidia-ml",
+		What:   "NVML, which reads the cards' sensors",
+		Files:  []string{"libnvidia-ml.so.1"},
+		Remedy: "it comes with NVIDIA's driver; in a container, the driver capability \"utility\" adds it",
+	}
+)
+
+// Version returns the library limited to the file names of the given major version, the wanted one first: for instance NVRTC of CUDA 12
+// beside one of CUDA 13. The remedy stays the whole library's.
+func (l *Library) Version(major int) *Library {
+	v := *l
+	v.Files = nil
+	for _, f := range l.Files {
+		if majorOf(f) == major {
+			v.Files = append(v.Files, f)
+		}
+	}
+	return &v
+}
+
+// majorOf returns 13 for libnvrtc.so.13, and 0 where there is no number.
+func majorOf(file string) int {
+	for i := len(file) - 1; i >= 0; i-- {
+		if file[i] == '.' {
+			n, _ := strconv.Atoi(file[i+1:])
+			return n
+		}
+	}
+	return 0
+}

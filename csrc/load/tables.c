@@ -1,0 +1,7 @@
+/* One table for each library. */
+#include "cuda.h"
+#include "fill.h"
+#include "nvrtc.h"
+
+SK_LIBRARY(sk_cuda, SK_CUDA_FUNCTIONS);
+SK_LIBRARY(sk_nvrtc, SK_NVRTC_FUNCTIONS);
