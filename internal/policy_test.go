@@ -32,6 +32,7 @@ var rooms = []rule{
 	{"internal/graph", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/engine/ref", []string{"dsl", "internal/rng", "internal/graph", "internal/engine"}},
 	{"internal/engine/cpu", []string{"dsl", "internal/rng", "internal/graph", "internal/engine", "csrc/cpu"}},
+	{"internal/engine/gpu", []string{"dsl", "internal/rng", "internal/graph", "internal/engine", "cudnn", "csrc/cuda"}},
 	{"internal/engine/enginetest", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data"}},
 	{"internal/engine", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/data", []string{"dsl", "internal/rng", "internal/engine"}},
@@ -42,7 +43,7 @@ var rooms = []rule{
 }
 
 // backends are the rooms that only cmd and bench may name.
-var backends = []string{"internal/engine/ref", "internal/engine/cpu"}
+var backends = []string{"internal/engine/ref", "internal/engine/cpu", "internal/engine/gpu"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // lifetimes fills every buffer's First and Last. The input is written before step 0. A buffer nobody touches lives at step 0 only.
 func (p *Plan) lifetimes() {
 	for i := range p.Buffers {
@@ -47,41 +45,28 @@ func (p *Plan) inPlace() {
 	}
 }
 
-// layout gives every buffer an offset so that buffers alive at the same step do not overlap: largest first, each at the lowest free place.
+// layout gives every buffer an offset so that buffers alive at the same step do not overlap; what was put over another shares its place.
 func (p *Plan) layout() {
-	type block struct{ first, last, size, offset int }
 	root := func(b BufID) BufID {
 		for p.Buffers[b].InPlace != None {
 			b = p.Buffers[b].InPlace
 		}
 		return b
 	}
-	blocks := map[BufID]*block{}
-	var order []BufID
+	spans := map[BufID]*Span{}
+	var order []*Span
 	for i, b := range p.Buffers {
 		r := root(BufID(i))
-		bl := blocks[r]
-		if bl == nil {
-			bl = &block{first: b.First, last: b.Last, size: b.Size}
-			blocks[r] = bl
-			order = append(order, r)
+		s := spans[r]
+		if s == nil {
+			s = &Span{First: b.First, Last: b.Last, Size: b.Size}
+			spans[r] = s
+			order = append(order, s)
 		}
-		bl.first, bl.last = min(bl.first, b.First), max(bl.last, b.Last)
+		s.First, s.Last = min(s.First, b.First), max(s.Last, b.Last)
 	}
-	slices.SortStableFunc(order, func(a, b BufID) int { return blocks[b].size - blocks[a].size })
-	var placed []*block
-	for _, r := range order {
-		b := blocks[r]
-		for _, q := range placed { // placed is kept by offset, so one sweep finds the lowest gap
-			if q.first <= b.last && b.first <= q.last && q.offset < b.offset+b.size && b.offset < q.offset+q.size {
-				b.offset = q.offset + q.size
-			}
-		}
-		at, _ := slices.BinarySearchFunc(placed, b.offset, func(q *block, off int) int { return q.offset - off })
-		placed = slices.Insert(placed, at, b)
-		p.Floats = max(p.Floats, b.offset+b.size)
-	}
+	p.Floats = Arrange(order)
 	for i := range p.Buffers {
-		p.Buffers[i].Offset = blocks[root(BufID(i))].offset
+		p.Buffers[i].Offset = spans[root(BufID(i))].Offset
 	}
 }

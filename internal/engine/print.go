@@ -33,68 +33,69 @@ func (p *Plan) String() string {
 func (p *Plan) step(s PlanStep) string {
 	switch s := s.(type) {
 	case *ConvStep:
-		return fmt.Sprintf("conv\t%%%d = %s * %s%s", s.Y, p.view(s.X), p.weights(s.Op), p.stats(s.Stats))
+		return fmt.Sprintf("conv\t%%%d = %s * %s%s", s.Y, p.ViewText(s.X), p.weights(s.Op), p.StatsText(s.Stats))
 	case *NormStep:
-		return fmt.Sprintf("norm\t@%d %s", s.Norm, p.normName(s.Norm))
+		return fmt.Sprintf("norm\t@%d %s", s.Norm, p.NormText(s.Norm))
 	case *ApplyStep:
-		return fmt.Sprintf("apply\t%%%d = %s%s", s.Y, p.view(s.X), p.stats(s.Stats))
+		return fmt.Sprintf("apply\t%%%d = %s%s", s.Y, p.ViewText(s.X), p.StatsText(s.Stats))
 	case *StatsStep:
-		return fmt.Sprintf("stats\t%%%d%s", s.X, p.stats(s.Stats))
+		return fmt.Sprintf("stats\t%%%d%s", s.X, p.StatsText(s.Stats))
 	case *JoinStep:
 		var terms []string
 		if s.Skip != nil {
-			terms = append(terms, p.view(*s.Skip))
+			terms = append(terms, p.ViewText(*s.Skip))
 		}
 		for k, b := range s.Branches {
-			terms = append(terms, fmt.Sprintf("a%d.%d %s", s.Block, k, p.view(b)))
+			terms = append(terms, fmt.Sprintf("a%d.%d %s", s.Block, k, p.ViewText(b)))
 		}
 		sum := strings.Join(terms, " + ")
 		if s.ReLU {
 			sum = "relu(" + sum + ")"
 		}
-		return fmt.Sprintf("join\t%%%d = %s%s", s.Y, sum, p.stats(s.Stats))
+		return fmt.Sprintf("join\t%%%d = %s%s", s.Y, sum, p.StatsText(s.Stats))
 	case *HeadStep:
-		return fmt.Sprintf("head\t%s; %s%s", p.view(s.X), p.out(&s.DX, "d head"), p.sums(s.Sums))
+		return fmt.Sprintf("head\t%s; %s%s", p.ViewText(s.X), p.OutText(&s.DX, "d head"), p.SumsText(s.Sums))
 	case *ConvBackStep:
 		var dy []string
 		for _, g := range s.DY {
-			dy = append(dy, p.grad(g))
+			dy = append(dy, p.GradText(g))
 		}
 		out := "no dx"
 		if s.DX != nil {
-			out = p.out(s.DX, "dx")
+			out = p.OutText(s.DX, "dx")
 		}
-		return fmt.Sprintf("conv'\tdy = [%s], x = %s; %s%s; dw %s", strings.Join(dy, ", "), p.view(s.X), out, p.sums(s.Sums), p.weights(s.Op))
+		return fmt.Sprintf("conv'\tdy = [%s], x = %s; %s%s; dw %s", strings.Join(dy, ", "), p.ViewText(s.X), out, p.SumsText(s.Sums), p.weights(s.Op))
 	case *NormBackStep:
-		return fmt.Sprintf("norm'\t@%d %s", s.Norm, p.normName(s.Norm))
+		return fmt.Sprintf("norm'\t@%d %s", s.Norm, p.NormText(s.Norm))
 	case *SumsStep:
-		return fmt.Sprintf("sums\t%s", strings.TrimPrefix(p.sums(s.Sums), "; "))
+		return fmt.Sprintf("sums\t%s", strings.TrimPrefix(p.SumsText(s.Sums), "; "))
 	case *GradStep:
 		var terms []string
 		if s.Accumulate {
 			terms = append(terms, "itself")
 		}
 		for _, g := range s.Terms {
-			terms = append(terms, p.grad(g))
+			terms = append(terms, p.GradText(g))
 		}
 		if len(terms) == 0 {
 			terms = []string{"0"}
 		}
-		return fmt.Sprintf("grad\t%s = %s%s", p.part(s.Buf, s.Off, s.C), strings.Join(terms, " + "), p.sums(s.Sums))
+		return fmt.Sprintf("grad\t%s = %s%s", p.Part(s.Buf, s.Off, s.C), strings.Join(terms, " + "), p.SumsText(s.Sums))
 	}
 	return fmt.Sprintf("%T", s)
 }
 
-// part names channels of a buffer, the whole of it by its number alone.
-func (p *Plan) part(b BufID, off, c int) string {
+// Part names channels of a buffer, the whole of it by its number alone.
+func (p *Plan) Part(b BufID, off, c int) string {
 	if off == 0 && c == p.Buffers[b].C {
 		return fmt.Sprintf("%%%d", b)
 	}
 	return fmt.Sprintf("%%%d[%d:%d]", b, off, off+c)
 }
 
-func (p *Plan) view(v View) string {
-	s := p.part(v.Buf, v.Off, v.C)
+// ViewText writes what a view reads.
+func (p *Plan) ViewText(v View) string {
+	s := p.Part(v.Buf, v.Off, v.C)
 	if v.Norm != None {
 		s = fmt.Sprintf("norm@%d(%s)", v.Norm, s)
 	}
@@ -104,17 +105,18 @@ func (p *Plan) view(v View) string {
 	return s
 }
 
-func (p *Plan) grad(g Grad) string {
-	s := p.part(g.Buf, g.Off, g.C)
+// GradText writes what a gradient is computed from.
+func (p *Plan) GradText(g Grad) string {
+	s := p.Part(g.Buf, g.Off, g.C)
 	if g.Block != None {
 		s = fmt.Sprintf("b%d.%d %s", g.Block, g.Branch, s)
 	}
 	if g.Mask != None {
-		s += fmt.Sprintf(" [%s>0]", p.part(g.Mask, g.MaskOff, g.C))
+		s += fmt.Sprintf(" [%s>0]", p.Part(g.Mask, g.MaskOff, g.C))
 	}
 	y := View{Buf: g.Y, Off: g.YOff, C: g.C, Norm: g.Norm, NormOff: g.NormOff}
 	if g.ReLU {
-		s += fmt.Sprintf(" [%s>0]", p.view(y))
+		s += fmt.Sprintf(" [%s>0]", p.ViewText(y))
 	}
 	if g.Norm != None {
 		s = fmt.Sprintf("norm'@%d(%s)", g.Norm, s)
@@ -122,22 +124,24 @@ func (p *Plan) grad(g Grad) string {
 	return s
 }
 
-func (p *Plan) out(o *GradOut, what string) string {
+// OutText writes where a gradient called what goes.
+func (p *Plan) OutText(o *GradOut, what string) string {
 	s := what
 	if o.ReLU {
 		s += " [x>0]"
 	}
 	if o.Residual != nil {
-		s += " + " + p.grad(*o.Residual)
+		s += " + " + p.GradText(*o.Residual)
 	}
 	op := "="
 	if o.Accumulate {
 		op = "+="
 	}
-	return fmt.Sprintf("%s %s %s", p.part(o.Buf, o.Off, o.C), op, s)
+	return fmt.Sprintf("%s %s %s", p.Part(o.Buf, o.Off, o.C), op, s)
 }
 
-func (p *Plan) stats(st []StatsOf) string {
+// StatsText lists the norms whose statistics are taken.
+func (p *Plan) StatsText(st []StatsOf) string {
 	var sb strings.Builder
 	for _, s := range st {
 		fmt.Fprintf(&sb, "; stats @%d", s.Norm)
@@ -145,7 +149,8 @@ func (p *Plan) stats(st []StatsOf) string {
 	return sb.String()
 }
 
-func (p *Plan) sums(ss []SumsOf) string {
+// SumsText lists the norms and channels whose backward sums are taken.
+func (p *Plan) SumsText(ss []SumsOf) string {
 	var sb strings.Builder
 	for _, s := range ss {
 		g := s.Of
@@ -170,7 +175,8 @@ func (p *Plan) weights(op *graph.Conv) string {
 	return "{" + strings.Join(w, ", ") + "}" + stride
 }
 
-func (p *Plan) normName(id NormID) string {
+// NormText lists the layers of a norm.
+func (p *Plan) NormText(id NormID) string {
 	var s []string
 	for _, part := range p.Norms[id].Parts {
 		s = append(s, part.Name)

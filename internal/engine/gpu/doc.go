@@ -1,0 +1,5 @@
+// Package gpu runs plans on a CUDA device: convolutions by cuDNN, everything else by the kernels of csrc/cuda.
+//
+// An engine.Plan recomputes views and gradients on load, which cuDNN cannot. So it is lowered once more, to a List: one entry a launch, over buffers in
+// device memory that hold what a convolution reads. A List is plain data of a plan, a batch and a storage type; it prints and is tested without a device.
+package gpu

@@ -1,0 +1,215 @@
+package gpu
+
+import (
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// lanes is the channel granularity of everything in device memory: 16 bytes of the narrowest storage type, which is what tensor cores read. Channels of
+// a buffer are rounded up to it, and what lies beyond a tensor's own channels is zero.
+const lanes = 8
+
+// round is c channels rounded up to whole lanes.
+func round(c int) int { return (c + lanes - 1) / lanes * lanes }
+
+// Type is how an activation is stored.
+type Type int
+
+// The storage types. Sums, statistics and master weights are float32 with all of them.
+const (
+	F32 Type = iota
+	F16
+	BF16
+)
+
+// Size is a number's bytes.
+func (t Type) Size() int {
+	if t == F32 {
+		return 4
+	}
+	return 2
+}
+
+func (t Type) String() string { return [...]string{"f32", "f16", "bf16"}[t] }
+
+// List is a training step as launches over buffers in device memory. Tensors are N×H×W×C with C rounded up to whole lanes.
+type List struct {
+	Plan     *engine.Plan // Buffers beyond the plan's own are materialised views and gradients; their Size and Offset are bytes of a full batch
+	Type     Type
+	Batch    int
+	Replicas int
+	Params   Params
+	Ops      []Op // one step, in order; those of Evaluation are its forward pass alone
+	Arena    int  // bytes of all buffers
+}
+
+// BufID indexes List.Plan.Buffers.
+type BufID = engine.BufID
+
+// Op is one of Augment, Pack, Conv, Stats, NormForward, Apply, Join, Head, NormBackward, GradApply, ConvData, ConvFilter, GradOut, GradSum, Sums, Unpack, SGD.
+type Op interface {
+	// uses calls f for every buffer the op touches.
+	uses(f func(b BufID, write bool))
+}
+
+// Augment writes the batch's images, normalised, flipped and cropped, into the input buffer.
+type Augment struct{ Y BufID }
+
+// Pack copies the weights that no convolution can read in place into packed filters.
+type Pack struct{}
+
+// Conv computes channels Call.YOff.. of y from channels Call.XOff.. of x by cuDNN. X is plain.
+type Conv struct {
+	Call Call
+	X, Y Part
+}
+
+// Part is C channels of a buffer from Off on, as they are stored.
+type Part struct {
+	Buf    BufID
+	Off, C int
+}
+
+// Stats takes the partial statistics of channels of a buffer: of all its norms at once.
+type Stats struct {
+	X     BufID
+	Stats []engine.StatsOf
+}
+
+// NormForward turns partial statistics into the affine maps of the norms, and moves the running statistics.
+type NormForward struct{ Norms []engine.NormID }
+
+// Apply stores a view: y = relu?(norm?(x)).
+type Apply struct {
+	X engine.View
+	Y BufID
+}
+
+// Join computes a block's shaken sum y, and relu(y) into Copy if a convolution reads that.
+type Join struct {
+	*engine.JoinStep
+	Copy BufID
+}
+
+// Head is pooling, classifier and loss, and in training the gradients of all its inputs.
+type Head struct {
+	Op *graph.Head
+	X  engine.View
+	DX *engine.GradOut // nil: no gradient of x
+}
+
+// NormBackward turns partial backward sums of norms into the coefficients of their gradients and the gradients of gamma and beta.
+type NormBackward struct{ Norms []engine.NormID }
+
+// GradApply stores gradients side by side on channels: the dy of a convolution.
+type GradApply struct {
+	Y     BufID
+	Terms []engine.Grad
+}
+
+// ConvData computes a data gradient by cuDNN: dx = dy * w', or dx += if Call.Again.
+type ConvData struct {
+	Call   Call
+	DY, DX Part
+}
+
+// ConvFilter computes a weight gradient by cuDNN.
+type ConvFilter struct {
+	Call  Call
+	X, DY Part
+}
+
+// GradOut completes the gradient of what a convolution read:
+//
+//	dst = (Accumulate ? dst : 0) + [Mask > 0, if any] * dx + Residual, if any
+//
+// DX may be dst itself.
+type GradOut struct {
+	Dst, DX    Part
+	Mask       Part // Buf None: none
+	Accumulate bool
+	Residual   *engine.Grad
+}
+
+// GradSum is dst = (Accumulate ? dst : 0) + sum of Terms.
+type GradSum struct {
+	Dst        Part
+	Accumulate bool
+	Terms      []engine.Grad
+}
+
+// Sums takes the partial backward sums of norms over gradients that are complete.
+type Sums struct{ Sums []engine.SumsOf }
+
+// Unpack copies the gradients of packed filters to their places among the gradients of the parameters.
+type Unpack struct{}
+
+// SGD updates every parameter and its copy in the storage type.
+type SGD struct{}
+
+func view(v engine.View, f func(BufID, bool)) { f(v.Buf, false) }
+
+func grad(g *engine.Grad, f func(BufID, bool)) {
+	for _, b := range []BufID{g.Buf, g.Mask, g.Y} {
+		if b != engine.None {
+			f(b, false)
+		}
+	}
+}
+
+func (o *Augment) uses(f func(BufID, bool))    { f(o.Y, true) }
+func (*Pack) uses(func(BufID, bool))           {}
+func (o *Conv) uses(f func(BufID, bool))       { f(o.X.Buf, false); f(o.Y.Buf, true) }
+func (o *Stats) uses(f func(BufID, bool))      { f(o.X, false) }
+func (*NormForward) uses(func(BufID, bool))    {}
+func (o *Apply) uses(f func(BufID, bool))      { view(o.X, f); f(o.Y, true) }
+func (*NormBackward) uses(func(BufID, bool))   {}
+func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf, true) }
+func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
+func (*Unpack) uses(func(BufID, bool))         {}
+func (*SGD) uses(func(BufID, bool))            {}
+func (o *Join) uses(f func(BufID, bool)) {
+	for _, b := range o.Branches {
+		view(b, f)
+	}
+	if o.Skip != nil {
+		view(*o.Skip, f)
+	}
+	f(o.Y, true)
+	if o.Copy != engine.None {
+		f(o.Copy, true)
+	}
+}
+func (o *Head) uses(f func(BufID, bool)) {
+	view(o.X, f)
+	if o.DX != nil {
+		f(o.DX.Buf, true)
+	}
+}
+func (o *GradApply) uses(f func(BufID, bool)) {
+	for i := range o.Terms {
+		grad(&o.Terms[i], f)
+	}
+	f(o.Y, true)
+}
+func (o *GradOut) uses(f func(BufID, bool)) {
+	f(o.DX.Buf, false)
+	if o.Mask.Buf != engine.None {
+		f(o.Mask.Buf, false)
+	}
+	if o.Residual != nil {
+		grad(o.Residual, f)
+	}
+	f(o.Dst.Buf, true)
+}
+func (o *GradSum) uses(f func(BufID, bool)) {
+	for i := range o.Terms {
+		grad(&o.Terms[i], f)
+	}
+	f(o.Dst.Buf, true)
+}
+func (o *Sums) uses(f func(BufID, bool)) {
+	for i := range o.Sums {
+		grad(&o.Sums[i].Of, f)
+	}
+}

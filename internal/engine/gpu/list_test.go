@@ -1,0 +1,177 @@
+package gpu
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+	"shake/nets"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// variants are nets that reach every corner of lowering.
+func variants() map[string]*dsl.Spec {
+	m := map[string]*dsl.Spec{}
+	for _, f := range graphtest.Families {
+		m[f] = graphtest.Spec(f, 32, 2)
+		m[f+"-odd"] = graphtest.Spec(f, 6, 1)
+	}
+	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
+	m["preact"] = graphtest.Spec("26", 16, 2)
+	m["preact"].Net.Branch = append([]dsl.Layer{bn}, m["preact"].Net.Branch...)
+	m["bn-relu-bn"] = graphtest.Spec("26", 16, 1)
+	m["bn-relu-bn"].Net.Branch = append(m["bn-relu-bn"].Net.Branch, relu, bn)
+	m["three"] = graphtest.Spec("resnext", 16, 2)
+	m["three"].Net.Branches = 3
+	for seed := range uint64(8) {
+		s := graphtest.Random(seed)
+		m[s.Name] = s
+	}
+	return m
+}
+
+func build(t testing.TB, s *dsl.Spec) *graph.Graph {
+	t.Helper()
+	g, err := graph.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func list(t testing.TB, s *dsl.Spec, ty Type, n, replicas int) *List {
+	t.Helper()
+	l, err := Lower(build(t, s), ty, n, replicas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func eachList(t *testing.T, f func(t *testing.T, l *List)) {
+	for name, s := range variants() {
+		t.Run(name, func(t *testing.T) { f(t, list(t, s, BF16, 6, 2)) })
+	}
+}
+
+func TestListGolden(t *testing.T) {
+	for _, f := range []string{"26", "26-odd", "resnext", "three", "preact"} {
+		have := list(t, variants()[f], BF16, 128, 2).String()
+		file := filepath.Join("testdata", f+".golden")
+		if *update {
+			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), have); d != "" {
+			t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
+		}
+	}
+}
+
+// Every network that comes with shake has a list, and launches of a step are counted here so that nobody adds one unseen.
+func TestLaunches(t *testing.T) {
+	want := map[string]int{"26-2x32d": 238, "26-2x64d": 238, "26-2x96d": 238, "a": 229, "b": 229, "c": 69, "quick": 69, "resnext29": 278}
+	for _, name := range nets.Names() {
+		s, err := nets.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := len(list(t, s, BF16, s.Train.Batch, s.Train.Replicas).Ops); have != want[name] {
+			t.Errorf("%s: %d launches a step, want %d", name, have, want[name])
+		}
+	}
+}
+
+// Buffers that live at the same op must not share memory, and every one must be written before it is read.
+func TestArena(t *testing.T) {
+	eachList(t, func(t *testing.T, l *List) {
+		bufs := l.Plan.Buffers
+		for i, a := range bufs {
+			if a.First == engine.None {
+				continue
+			}
+			if a.Offset%alignment != 0 || a.Offset+a.Size > l.Arena || a.Size < l.Batch*round(a.C)*a.H*a.W*2 {
+				t.Errorf("buffer %d %s: %d+%d in an arena of %d", i, a.Name, a.Offset, a.Size, l.Arena)
+			}
+			for j, b := range bufs[:i] {
+				if b.First != engine.None && a.First <= b.Last && b.First <= a.Last && a.Offset < b.Offset+b.Size && b.Offset < a.Offset+a.Size {
+					t.Errorf("buffers %d %s and %d %s share memory at ops %d-%d, %d-%d", i, a.Name, j, b.Name, a.First, a.Last, b.First, b.Last)
+				}
+			}
+		}
+		written := map[BufID]bool{}
+		for i, o := range l.Ops {
+			o.uses(func(b BufID, write bool) {
+				if write {
+					return
+				}
+				if g, ok := o.(*GradOut); ok && g.DX.Buf == b && g.DX == g.Dst && !written[b] || !ok && !written[b] {
+					t.Errorf("op %d, %s: reads %%%d before anything is written", i, l.op(o), b)
+				}
+			})
+			o.uses(func(b BufID, write bool) { written[b] = written[b] || write })
+		}
+	})
+}
+
+// What cuDNN reads and writes has whole lanes, and every channel of every output is written.
+func TestWholeLanes(t *testing.T) {
+	eachList(t, func(t *testing.T, l *List) {
+		fits := func(i int, p Part) {
+			if b := l.Plan.Buffers[p.Buf]; p.Off%lanes != 0 || p.C%lanes != 0 || p.Off+p.C > round(b.C) {
+				t.Errorf("op %d: channels %d+%d of %%%d, which has %d", i, p.Off, p.C, p.Buf, b.C)
+			}
+		}
+		wrote := map[BufID]int{}
+		for i, o := range l.Ops {
+			switch o := o.(type) {
+			case *Conv:
+				fits(i, o.X)
+				fits(i, o.Y)
+				wrote[o.Y.Buf] += o.Y.C
+				if c := o.Call; c.C/c.Groups%lanes != 0 || c.K/c.Groups%lanes != 0 || c.Filter.Offset%lanes != 0 {
+					t.Errorf("op %d: %s", i, c)
+				}
+			case *ConvData:
+				fits(i, o.DY)
+				fits(i, o.DX)
+			case *ConvFilter:
+				fits(i, o.X)
+				fits(i, o.DY)
+			}
+		}
+		for b, c := range wrote {
+			if want := round(l.Plan.Buffers[b].C); c != want {
+				t.Errorf("convolutions write %d of %d channels of %%%d", c, want, b)
+			}
+		}
+	})
+}
+
+// A batch that fits must be found, the next one must not fit, and memory must grow with the batch.
+func TestLargestBatch(t *testing.T) {
+	g := build(t, graphtest.Spec("26", 32, 1))
+	free := list(t, graphtest.Spec("26", 32, 1), BF16, 100, 2).Memory().Total()
+	for _, c := range []struct {
+		free, other int64
+		want        int
+	}{{free, 0, 100}, {free - 1, 0, 98}, {free + 1000, 1000, 100}, {1000, 0, 0}, {1 << 50, 0, 512}} {
+		have, err := LargestBatch(g, BF16, 2, 512, c.free, c.other)
+		if err != nil || have != c.want {
+			t.Errorf("%d bytes free, %d taken: want a batch of %d, have %d, %v", c.free, c.other, c.want, have, err)
+		}
+	}
+}

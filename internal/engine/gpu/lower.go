@@ -1,0 +1,246 @@
+package gpu
+
+import (
+	"fmt"
+	"slices"
+
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// Lower makes the list of a graph's training step for a batch of n images in so many replicas, stored as t.
+func Lower(g *graph.Graph, t Type, n, replicas int) (*List, error) {
+	plan, err := engine.NewPlan(g, lanes)
+	if err != nil {
+		return nil, err
+	}
+	l := lowering{
+		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas},
+		stored: map[engine.View]BufID{},
+		calls:  map[*graph.Conv][]Call{},
+	}
+	if err := l.convs(); err != nil {
+		return nil, err
+	}
+	l.emit(&Augment{Y: 0})
+	if l.Params.Packed > 0 {
+		l.emit(&Pack{})
+	}
+	for _, s := range plan.Forward {
+		if err := l.forward(s); err != nil {
+			return nil, err
+		}
+	}
+	l.head(&plan.Head)
+	for _, s := range plan.Backward {
+		if err := l.backward(s); err != nil {
+			return nil, err
+		}
+	}
+	if l.Params.Loose > 0 {
+		l.emit(&Unpack{})
+	}
+	l.emit(&SGD{})
+	l.arrange()
+	return l.List, nil
+}
+
+// lowering turns a plan's steps into ops.
+type lowering struct {
+	*List
+	stored map[engine.View]BufID // where a view is materialised
+	calls  map[*graph.Conv][]Call
+	norms  []engine.NormID // whose statistics are taken and not yet finalized
+}
+
+func (l *lowering) emit(o Op) { l.Ops = append(l.Ops, o) }
+
+// convs cuts every convolution into calls and lays out the parameters.
+func (l *lowering) convs() error {
+	var order [][]Call
+	var ops []*graph.Conv
+	for _, s := range l.Plan.Forward {
+		if s, ok := s.(*engine.ConvStep); ok {
+			cs, err := calls(l.Plan.Graph, s.Op)
+			if err != nil {
+				return err
+			}
+			order, ops = append(order, cs), append(ops, s.Op)
+		}
+	}
+	l.Params = newParams(l.Plan.Graph, order)
+	for i, op := range ops {
+		l.calls[op] = order[i]
+	}
+	return nil
+}
+
+// buffer adds a buffer of c channels the size of like.
+func (l *lowering) buffer(name string, like BufID, c int, grad bool) BufID {
+	b := l.Plan.Buffers[like]
+	l.Plan.Buffers = append(l.Plan.Buffers, engine.Buffer{Name: name, C: c, H: b.H, W: b.W, Grad: grad, InPlace: engine.None})
+	return BufID(len(l.Plan.Buffers) - 1)
+}
+
+// whole is every channel of a buffer.
+func (l *lowering) whole(b BufID) Part { return Part{b, 0, l.Plan.Buffers[b].C} }
+
+func isPlain(v engine.View) bool { return v.Norm == engine.None && !v.ReLU }
+
+// part is where a view can be read as it is stored: in place, or where it is materialised, which happens now if it has not yet.
+func (l *lowering) part(v engine.View) Part {
+	if isPlain(v) {
+		return Part{v.Buf, v.Off, v.C}
+	}
+	b, ok := l.stored[v]
+	if !ok {
+		b = l.buffer("v "+l.Plan.Buffers[v.Buf].Name, v.Buf, v.C, false)
+		l.stored[v] = b
+		l.emit(&Apply{X: v, Y: b})
+	}
+	return l.whole(b)
+}
+
+// slice is channels off .. off+c-1 of p, with whole lanes.
+func slice(p Part, off, c int) Part { return Part{p.Buf, p.Off + off, c} }
+
+func (l *lowering) stats(b BufID, s []engine.StatsOf) {
+	if len(s) > 0 {
+		l.emit(&Stats{X: b, Stats: s})
+	}
+}
+
+func (l *lowering) forward(s engine.PlanStep) error {
+	switch s := s.(type) {
+	case *engine.ConvStep:
+		if b := l.Plan.Buffers[s.X.Buf]; isPlain(s.X) && (s.X.Off%lanes != 0 || s.X.C%lanes != 0 && s.X.Off+s.X.C != b.C) {
+			return fmt.Errorf("gpu: a convolution reads channels %d to %d of %s, which are no whole lanes", s.X.Off, s.X.Off+s.X.C, b.Name)
+		}
+		x := l.part(s.X)
+		for _, c := range l.calls[s.Op] {
+			l.emit(&Conv{Call: c, X: slice(x, c.XOff, c.C), Y: Part{s.Y, c.YOff, c.K}})
+		}
+		l.stats(s.Y, s.Stats)
+		l.finalize(s.Stats)
+	case *engine.NormStep: // emitted with the statistics
+	case *engine.ApplyStep:
+		l.emit(&Apply{X: s.X, Y: s.Y})
+		l.stats(s.Y, s.Stats)
+		l.finalize(s.Stats)
+	case *engine.StatsStep:
+		l.stats(s.X, s.Stats)
+		l.finalize(s.Stats)
+	case *engine.JoinStep:
+		j := &Join{JoinStep: s, Copy: engine.None}
+		if v := (engine.View{Buf: s.Y, C: l.Plan.Buffers[s.Y].C, Norm: engine.None, ReLU: true}); l.convolved(v) {
+			j.Copy = l.buffer("v "+l.Plan.Buffers[s.Y].Name, s.Y, v.C, false)
+			l.stored[v] = j.Copy
+		}
+		l.emit(j)
+		l.stats(s.Y, s.Stats)
+		l.finalize(s.Stats)
+	default:
+		return fmt.Errorf("gpu: no launch for forward step %T", s)
+	}
+	return nil
+}
+
+// finalize follows statistics at once by their norms: those of one buffer in one launch.
+func (l *lowering) finalize(s []engine.StatsOf) {
+	var ids []engine.NormID
+	for _, st := range s {
+		ids = append(ids, st.Norm)
+	}
+	if len(ids) > 0 {
+		l.emit(&NormForward{Norms: ids})
+	}
+}
+
+// convolved says whether a convolution reads v.
+func (l *lowering) convolved(v engine.View) bool {
+	return slices.ContainsFunc(l.Plan.Forward, func(s engine.PlanStep) bool {
+		c, ok := s.(*engine.ConvStep)
+		return ok && c.X == v
+	})
+}
+
+func (l *lowering) head(s *engine.HeadStep) {
+	h := &Head{Op: s.Op, X: s.X}
+	if s.DX.Buf != engine.None {
+		h.DX = &s.DX
+	}
+	l.emit(h)
+	l.sums(s.Sums)
+}
+
+func (l *lowering) sums(s []engine.SumsOf) {
+	if len(s) > 0 {
+		l.emit(&Sums{Sums: s})
+	}
+}
+
+func (l *lowering) backward(s engine.PlanStep) error {
+	switch s := s.(type) {
+	case *engine.NormBackStep:
+		if last, ok := l.Ops[len(l.Ops)-1].(*NormBackward); ok {
+			last.Norms = append(last.Norms, s.Norm)
+		} else {
+			l.emit(&NormBackward{Norms: []engine.NormID{s.Norm}})
+		}
+	case *engine.SumsStep:
+		l.sums(s.Sums)
+	case *engine.GradStep:
+		l.emit(&GradSum{Dst: Part{s.Buf, s.Off, s.C}, Accumulate: s.Accumulate, Terms: s.Terms})
+		l.sums(s.Sums)
+	case *engine.ConvBackStep:
+		l.convBack(s)
+	default:
+		return fmt.Errorf("gpu: no launch for backward step %T", s)
+	}
+	return nil
+}
+
+func plainGrad(g engine.Grad) bool {
+	return g.Mask == engine.None && g.Block == engine.None && g.Norm == engine.None && !g.ReLU
+}
+
+// gradient is dy as cuDNN reads it: in place if it is stored so, else in a buffer of its own.
+func (l *lowering) gradient(s *engine.ConvBackStep) Part {
+	if len(s.DY) == 1 && plainGrad(s.DY[0]) {
+		return Part{s.DY[0].Buf, s.DY[0].Off, s.DY[0].C}
+	}
+	y := s.DY[0].Buf
+	if s.DY[0].Y != engine.None {
+		y = s.DY[0].Y
+	}
+	b := l.buffer("dy "+l.Plan.Graph.Values[s.Op.Y].Name, y, l.Plan.Graph.Values[s.Op.Y].C, true)
+	l.emit(&GradApply{Y: b, Terms: s.DY})
+	return l.whole(b)
+}
+
+func (l *lowering) convBack(s *engine.ConvBackStep) {
+	dy, x := l.gradient(s), l.part(s.X)
+	cs := l.calls[s.Op]
+	for _, c := range cs {
+		l.emit(&ConvFilter{Call: c, X: slice(x, c.XOff, c.C), DY: slice(dy, c.YOff, c.K)})
+	}
+	if s.DX == nil {
+		return
+	}
+	dst := Part{s.DX.Buf, s.DX.Off, s.DX.C}
+	dx := dst
+	if s.DX.Accumulate {
+		dx = l.whole(l.buffer("dx "+l.Plan.Buffers[dst.Buf].Name, dst.Buf, dst.C, true))
+	}
+	for _, c := range cs {
+		l.emit(&ConvData{Call: c, DY: slice(dy, c.YOff, c.K), DX: slice(dx, c.XOff, c.C)})
+	}
+	if s.DX.Accumulate || s.DX.ReLU || s.DX.Residual != nil {
+		o := &GradOut{Dst: dst, DX: dx, Mask: Part{Buf: engine.None}, Accumulate: s.DX.Accumulate, Residual: s.DX.Residual}
+		if s.DX.ReLU {
+			o.Mask = x // relu(x) > 0 where x > 0
+		}
+		l.emit(o)
+	}
+	l.sums(s.Sums)
+}

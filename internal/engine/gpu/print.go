@@ -1,0 +1,152 @@
+package gpu
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"shake/internal/engine"
+)
+
+// String lists the launches of a training step, then the buffers with the launches they live through and their place in the arena.
+func (l *List) String() string {
+	var sb strings.Builder
+	fmt.Fprintf(&sb, "list %s: %s, batch %d, replicas %d: %d launches, %d buffers, %.1f MiB; %d parameters with padding, %d packed\n",
+		l.Plan.Graph.Name, l.Type, l.Batch, l.Replicas, len(l.Ops), len(l.Plan.Buffers), float64(l.Arena)/(1<<20), l.Params.Floats, l.Params.Packed)
+	tw := tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
+	for i, o := range l.Ops {
+		fmt.Fprintf(tw, "%3d\t%s\n", i, l.op(o))
+	}
+	tw.Flush()
+	sb.WriteString("\nbuffers\n")
+	tw = tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
+	for i, b := range l.Plan.Buffers {
+		life := "unused"
+		if b.First != engine.None {
+			life = fmt.Sprintf("%d-%d\tat %d", b.First, b.Last, b.Offset)
+		}
+		fmt.Fprintf(tw, "%%%d\t%s\t%dx%dx%d\t%s\n", i, b.Name, b.C, b.H, b.W, life)
+	}
+	tw.Flush()
+	return sb.String()
+}
+
+func (l *List) op(o Op) string {
+	p := l.Plan
+	switch o := o.(type) {
+	case *Augment:
+		return fmt.Sprintf("augment\t%%%d", o.Y)
+	case *Pack:
+		return fmt.Sprintf("pack\t%d weights", l.Params.Packed)
+	case *Conv:
+		return fmt.Sprintf("conv\t%s = %s * %s", l.part(o.Y), l.part(o.X), o.Call)
+	case *Stats:
+		return fmt.Sprintf("stats\t%%%d%s", o.X, p.StatsText(o.Stats))
+	case *NormForward:
+		return "norm\t" + l.norms(o.Norms)
+	case *Apply:
+		return fmt.Sprintf("apply\t%%%d = %s", o.Y, p.ViewText(o.X))
+	case *Join:
+		return "join\t" + l.join(o)
+	case *Head:
+		if o.DX == nil {
+			return "head\t" + p.ViewText(o.X)
+		}
+		return fmt.Sprintf("head\t%s; %s", p.ViewText(o.X), p.OutText(o.DX, "d head"))
+	case *NormBackward:
+		return "norm'\t" + l.norms(o.Norms)
+	case *GradApply:
+		var terms []string
+		for _, g := range o.Terms {
+			terms = append(terms, p.GradText(g))
+		}
+		return fmt.Sprintf("dy\t%%%d = [%s]", o.Y, strings.Join(terms, ", "))
+	case *ConvData:
+		op := "="
+		if o.Call.Again {
+			op = "+="
+		}
+		return fmt.Sprintf("dgrad\t%s %s %s * %s", l.part(o.DX), op, l.part(o.DY), o.Call)
+	case *ConvFilter:
+		return fmt.Sprintf("wgrad\t%s, %s * %s", l.part(o.X), l.part(o.DY), o.Call)
+	case *GradOut:
+		return "dx\t" + l.gradOut(o)
+	case *GradSum:
+		var terms []string
+		for _, g := range o.Terms {
+			terms = append(terms, p.GradText(g))
+		}
+		return fmt.Sprintf("grad\t%s %s %s", l.part(o.Dst), assign(o.Accumulate), strings.Join(terms, " + "))
+	case *Sums:
+		return "sums\t" + strings.TrimPrefix(p.SumsText(o.Sums), "; ")
+	case *Unpack:
+		return fmt.Sprintf("unpack\t%d weights", l.Params.Packed)
+	case *SGD:
+		return fmt.Sprintf("sgd\t%d parameters", l.Params.Floats)
+	}
+	return fmt.Sprintf("%T", o)
+}
+
+func assign(accumulate bool) string {
+	if accumulate {
+		return "+="
+	}
+	return "="
+}
+
+func (l *List) part(p Part) string { return l.Plan.Part(p.Buf, p.Off, p.C) }
+
+func (l *List) norms(ids []engine.NormID) string {
+	var s []string
+	for _, id := range ids {
+		s = append(s, fmt.Sprintf("@%d %s", id, l.Plan.NormText(id)))
+	}
+	return strings.Join(s, ", ")
+}
+
+func (l *List) join(o *Join) string {
+	var terms []string
+	if o.Skip != nil {
+		terms = append(terms, l.Plan.ViewText(*o.Skip))
+	}
+	for k, b := range o.Branches {
+		terms = append(terms, fmt.Sprintf("a%d.%d %s", o.Block, k, l.Plan.ViewText(b)))
+	}
+	sum := strings.Join(terms, " + ")
+	if o.ReLU {
+		sum = "relu(" + sum + ")"
+	}
+	s := fmt.Sprintf("%%%d = %s", o.Y, sum)
+	if o.Copy != engine.None {
+		s += fmt.Sprintf("; %%%d = relu(%%%d)", o.Copy, o.Y)
+	}
+	return s
+}
+
+func (l *List) gradOut(o *GradOut) string {
+	s := l.part(o.DX)
+	if o.Mask.Buf != engine.None {
+		s += fmt.Sprintf(" [%s>0]", l.part(o.Mask))
+	}
+	if o.Residual != nil {
+		s += " + " + l.Plan.GradText(*o.Residual)
+	}
+	return fmt.Sprintf("%s %s %s", l.part(o.Dst), assign(o.Accumulate), s)
+}
+
+// String writes the filter's shape and where it stands.
+func (c Call) String() string {
+	s := fmt.Sprintf("%dx%dx%dx%d", c.K, c.R, c.S, c.C/c.Groups)
+	if c.Groups > 1 {
+		s += fmt.Sprintf(" g%d", c.Groups)
+	}
+	s += fmt.Sprintf(" pad %d,%d", c.PadH, c.PadW)
+	if c.Stride > 1 {
+		s += fmt.Sprintf(" /%d", c.Stride)
+	}
+	where := "w"
+	if c.Filter.Packed {
+		where = "packed"
+	}
+	return fmt.Sprintf("{%s %s[%d]}", s, where, c.Filter.Offset)
+}
