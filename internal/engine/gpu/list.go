@@ -46,7 +46,7 @@ type List struct {
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, NormForward, Apply, Join, Head, NormBackward, GradApply, ConvData, ConvFilter, GradOut, GradSum, Sums, Unpack, SGD.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Head, GradApply, ConvFilter, ConvData, GradSum, Unpack, SGD.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -70,14 +70,11 @@ type Part struct {
 	Off, C int
 }
 
-// Stats takes the partial statistics of channels of a buffer: of all its norms at once.
+// Stats takes the statistics of a buffer for all its norms at once, turns them into the norms' affine maps, and moves the running statistics.
 type Stats struct {
 	X     BufID
 	Stats []engine.StatsOf
 }
-
-// NormForward turns partial statistics into the affine maps of the norms, and moves the running statistics.
-type NormForward struct{ Norms []engine.NormID }
 
 // Apply stores a view: y = relu?(norm?(x)).
 type Apply struct {
@@ -91,15 +88,12 @@ type Join struct {
 	Copy BufID
 }
 
-// Head is pooling, classifier and loss, and in training the gradients of all its inputs.
+// Head is pooling, classifier and loss with their whole backward pass.
 type Head struct {
 	Op *graph.Head
 	X  engine.View
 	DX *engine.GradOut // nil: no gradient of x
 }
-
-// NormBackward turns partial backward sums of norms into the coefficients of their gradients and the gradients of gamma and beta.
-type NormBackward struct{ Norms []engine.NormID }
 
 // GradApply stores gradients side by side on channels: the dy of a convolution.
 type GradApply struct {
@@ -119,27 +113,20 @@ type ConvFilter struct {
 	X, DY Part
 }
 
-// GradOut completes the gradient of what a convolution read:
+// GradSum completes a gradient, and takes the backward sums of the norms that it belongs to, which it turns into the coefficients of the norms' gradients and the
+// gradients of gamma and beta:
 //
-//	dst = (Accumulate ? dst : 0) + [Mask > 0, if any] * dx + Residual, if any
+//	dst = (Accumulate ? dst : 0) + [Mask > 0, if any] * DX, if any, + sum of Terms
 //
-// DX may be dst itself.
-type GradOut struct {
-	Dst, DX    Part
-	Mask       Part // Buf None: none
-	Accumulate bool
-	Residual   *engine.Grad
-}
-
-// GradSum is dst = (Accumulate ? dst : 0) + sum of Terms.
+// DX may be dst itself. Without Write dst stays as it is: only sums are taken.
 type GradSum struct {
 	Dst        Part
+	Write      bool
 	Accumulate bool
+	DX, Mask   Part // Buf None: none
 	Terms      []engine.Grad
+	Sums       []engine.SumsOf
 }
-
-// Sums takes the partial backward sums of norms over gradients that are complete.
-type Sums struct{ Sums []engine.SumsOf }
 
 // Unpack copies the gradients of packed filters to their places among the gradients of the parameters.
 type Unpack struct{}
@@ -161,9 +148,7 @@ func (o *Augment) uses(f func(BufID, bool))    { f(o.Y, true) }
 func (*Pack) uses(func(BufID, bool))           {}
 func (o *Conv) uses(f func(BufID, bool))       { f(o.X.Buf, false); f(o.Y.Buf, true) }
 func (o *Stats) uses(f func(BufID, bool))      { f(o.X, false) }
-func (*NormForward) uses(func(BufID, bool))    {}
 func (o *Apply) uses(f func(BufID, bool))      { view(o.X, f); f(o.Y, true) }
-func (*NormBackward) uses(func(BufID, bool))   {}
 func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf, true) }
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}
@@ -192,23 +177,16 @@ func (o *GradApply) uses(f func(BufID, bool)) {
 	}
 	f(o.Y, true)
 }
-func (o *GradOut) uses(f func(BufID, bool)) {
-	f(o.DX.Buf, false)
-	if o.Mask.Buf != engine.None {
-		f(o.Mask.Buf, false)
-	}
-	if o.Residual != nil {
-		grad(o.Residual, f)
-	}
-	f(o.Dst.Buf, true)
-}
 func (o *GradSum) uses(f func(BufID, bool)) {
+	for _, p := range []Part{o.DX, o.Mask} {
+		if p.Buf != engine.None {
+			f(p.Buf, false)
+		}
+	}
 	for i := range o.Terms {
 		grad(&o.Terms[i], f)
 	}
-	f(o.Dst.Buf, true)
-}
-func (o *Sums) uses(f func(BufID, bool)) {
+	f(o.Dst.Buf, o.Write)
 	for i := range o.Sums {
 		grad(&o.Sums[i].Of, f)
 	}

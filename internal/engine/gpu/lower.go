@@ -50,7 +50,6 @@ type lowering struct {
 	*List
 	stored map[engine.View]BufID // where a view is materialised
 	calls  map[*graph.Conv][]Call
-	norms  []engine.NormID // whose statistics are taken and not yet finalized
 }
 
 func (l *lowering) emit(o Op) { l.Ops = append(l.Ops, o) }
@@ -121,15 +120,12 @@ func (l *lowering) forward(s engine.PlanStep) error {
 			l.emit(&Conv{Call: c, X: slice(x, c.XOff, c.C), Y: Part{s.Y, c.YOff, c.K}})
 		}
 		l.stats(s.Y, s.Stats)
-		l.finalize(s.Stats)
-	case *engine.NormStep: // emitted with the statistics
+	case *engine.NormStep: // done by whoever takes the statistics
 	case *engine.ApplyStep:
 		l.emit(&Apply{X: s.X, Y: s.Y})
 		l.stats(s.Y, s.Stats)
-		l.finalize(s.Stats)
 	case *engine.StatsStep:
 		l.stats(s.X, s.Stats)
-		l.finalize(s.Stats)
 	case *engine.JoinStep:
 		j := &Join{JoinStep: s, Copy: engine.None}
 		if v := (engine.View{Buf: s.Y, C: l.Plan.Buffers[s.Y].C, Norm: engine.None, ReLU: true}); l.convolved(v) {
@@ -138,22 +134,10 @@ func (l *lowering) forward(s engine.PlanStep) error {
 		}
 		l.emit(j)
 		l.stats(s.Y, s.Stats)
-		l.finalize(s.Stats)
 	default:
 		return fmt.Errorf("gpu: no launch for forward step %T", s)
 	}
 	return nil
-}
-
-// finalize follows statistics at once by their norms: those of one buffer in one launch.
-func (l *lowering) finalize(s []engine.StatsOf) {
-	var ids []engine.NormID
-	for _, st := range s {
-		ids = append(ids, st.Norm)
-	}
-	if len(ids) > 0 {
-		l.emit(&NormForward{Norms: ids})
-	}
 }
 
 // convolved says whether a convolution reads v.
@@ -173,25 +157,33 @@ func (l *lowering) head(s *engine.HeadStep) {
 	l.sums(s.Sums)
 }
 
+// none is no part of any buffer.
+var none = Part{Buf: engine.None}
+
+// sums takes sums over gradients that are complete, those of one buffer in one launch.
 func (l *lowering) sums(s []engine.SumsOf) {
-	if len(s) > 0 {
-		l.emit(&Sums{Sums: s})
+	for len(s) > 0 {
+		b := s[0].Of.Buf
+		var now, later []engine.SumsOf
+		for _, x := range s {
+			if x.Of.Buf == b {
+				now = append(now, x)
+			} else {
+				later = append(later, x)
+			}
+		}
+		l.emit(&GradSum{Dst: l.whole(b), DX: none, Mask: none, Sums: now})
+		s = later
 	}
 }
 
 func (l *lowering) backward(s engine.PlanStep) error {
 	switch s := s.(type) {
-	case *engine.NormBackStep:
-		if last, ok := l.Ops[len(l.Ops)-1].(*NormBackward); ok {
-			last.Norms = append(last.Norms, s.Norm)
-		} else {
-			l.emit(&NormBackward{Norms: []engine.NormID{s.Norm}})
-		}
+	case *engine.NormBackStep: // done by whoever takes the sums
 	case *engine.SumsStep:
 		l.sums(s.Sums)
 	case *engine.GradStep:
-		l.emit(&GradSum{Dst: Part{s.Buf, s.Off, s.C}, Accumulate: s.Accumulate, Terms: s.Terms})
-		l.sums(s.Sums)
+		l.emit(&GradSum{Dst: Part{s.Buf, s.Off, s.C}, Write: true, Accumulate: s.Accumulate, DX: none, Mask: none, Terms: s.Terms, Sums: s.Sums})
 	case *engine.ConvBackStep:
 		l.convBack(s)
 	default:
@@ -235,12 +227,16 @@ func (l *lowering) convBack(s *engine.ConvBackStep) {
 	for _, c := range cs {
 		l.emit(&ConvData{Call: c, DY: slice(dy, c.YOff, c.K), DX: slice(dx, c.XOff, c.C)})
 	}
-	if s.DX.Accumulate || s.DX.ReLU || s.DX.Residual != nil {
-		o := &GradOut{Dst: dst, DX: dx, Mask: Part{Buf: engine.None}, Accumulate: s.DX.Accumulate, Residual: s.DX.Residual}
-		if s.DX.ReLU {
-			o.Mask = x // relu(x) > 0 where x > 0
-		}
-		l.emit(o)
+	if !s.DX.Accumulate && !s.DX.ReLU && s.DX.Residual == nil {
+		l.sums(s.Sums)
+		return
 	}
-	l.sums(s.Sums)
+	o := &GradSum{Dst: dst, Write: true, Accumulate: s.DX.Accumulate, DX: dx, Mask: none, Sums: s.Sums}
+	if s.DX.ReLU {
+		o.Mask = x // relu(x) > 0 where x > 0
+	}
+	if s.DX.Residual != nil {
+		o.Terms = []engine.Grad{*s.DX.Residual}
+	}
+	l.emit(o)
 }

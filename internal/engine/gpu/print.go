@@ -42,8 +42,6 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("conv\t%s = %s * %s", l.part(o.Y), l.part(o.X), o.Call)
 	case *Stats:
 		return fmt.Sprintf("stats\t%%%d%s", o.X, p.StatsText(o.Stats))
-	case *NormForward:
-		return "norm\t" + l.norms(o.Norms)
 	case *Apply:
 		return fmt.Sprintf("apply\t%%%d = %s", o.Y, p.ViewText(o.X))
 	case *Join:
@@ -53,8 +51,6 @@ func (l *List) op(o Op) string {
 			return "head\t" + p.ViewText(o.X)
 		}
 		return fmt.Sprintf("head\t%s; %s", p.ViewText(o.X), p.OutText(o.DX, "d head"))
-	case *NormBackward:
-		return "norm'\t" + l.norms(o.Norms)
 	case *GradApply:
 		var terms []string
 		for _, g := range o.Terms {
@@ -69,16 +65,8 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("dgrad\t%s %s %s * %s", l.part(o.DX), op, l.part(o.DY), o.Call)
 	case *ConvFilter:
 		return fmt.Sprintf("wgrad\t%s, %s * %s", l.part(o.X), l.part(o.DY), o.Call)
-	case *GradOut:
-		return "dx\t" + l.gradOut(o)
 	case *GradSum:
-		var terms []string
-		for _, g := range o.Terms {
-			terms = append(terms, p.GradText(g))
-		}
-		return fmt.Sprintf("grad\t%s %s %s", l.part(o.Dst), assign(o.Accumulate), strings.Join(terms, " + "))
-	case *Sums:
-		return "sums\t" + strings.TrimPrefix(p.SumsText(o.Sums), "; ")
+		return "grad\t" + l.gradSum(o)
 	case *Unpack:
 		return fmt.Sprintf("unpack\t%d weights", l.Params.Packed)
 	case *SGD:
@@ -87,22 +75,7 @@ func (l *List) op(o Op) string {
 	return fmt.Sprintf("%T", o)
 }
 
-func assign(accumulate bool) string {
-	if accumulate {
-		return "+="
-	}
-	return "="
-}
-
 func (l *List) part(p Part) string { return l.Plan.Part(p.Buf, p.Off, p.C) }
-
-func (l *List) norms(ids []engine.NormID) string {
-	var s []string
-	for _, id := range ids {
-		s = append(s, fmt.Sprintf("@%d %s", id, l.Plan.NormText(id)))
-	}
-	return strings.Join(s, ", ")
-}
 
 func (l *List) join(o *Join) string {
 	var terms []string
@@ -123,15 +96,25 @@ func (l *List) join(o *Join) string {
 	return s
 }
 
-func (l *List) gradOut(o *GradOut) string {
-	s := l.part(o.DX)
-	if o.Mask.Buf != engine.None {
-		s += fmt.Sprintf(" [%s>0]", l.part(o.Mask))
+func (l *List) gradSum(o *GradSum) string {
+	if !o.Write {
+		return l.part(o.Dst) + l.Plan.SumsText(o.Sums)
 	}
-	if o.Residual != nil {
-		s += " + " + l.Plan.GradText(*o.Residual)
+	var terms []string
+	if o.DX.Buf != engine.None {
+		terms = append(terms, l.part(o.DX))
+		if o.Mask.Buf != engine.None {
+			terms[0] += fmt.Sprintf(" [%s>0]", l.part(o.Mask))
+		}
 	}
-	return fmt.Sprintf("%s %s %s", l.part(o.Dst), assign(o.Accumulate), s)
+	for _, g := range o.Terms {
+		terms = append(terms, l.Plan.GradText(g))
+	}
+	op := "="
+	if o.Accumulate {
+		op = "+="
+	}
+	return fmt.Sprintf("%s %s %s%s", l.part(o.Dst), op, strings.Join(append(terms, "0")[:max(len(terms), 1)], " + "), l.Plan.SumsText(o.Sums))
 }
 
 // String writes the filter's shape and where it stands.
