@@ -37,6 +37,7 @@ var rooms = []rule{
 	{"internal/engine", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/data", []string{"dsl", "internal/rng", "internal/engine"}},
 	{"internal/report", []string{"dsl", "nets"}},
+	{"internal/gpustat", []string{"csrc/nvml"}},
 	{"internal/train", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
 	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu"}},
 	{"bench", []string{"dsl", "nets", "internal", "csrc"}},
@@ -78,6 +79,27 @@ func TestCgoOnlyWhereTheCIs(t *testing.T) {
 				t.Errorf("%s: import \"C\" stands only under csrc and cudnn", f.name)
 			}
 		}
+	}
+}
+
+// TestNVMLInOnePlace keeps go-nvml in its leaf: it turns off the linker's check for undefined names in whatever it is part of, and
+// csrc/nvml, which defines those that it leaves undefined, must be beside it.
+func TestNVMLInOnePlace(t *testing.T) {
+	imports := map[string]bool{}
+	for _, f := range goFiles(t) {
+		for _, spec := range f.ast.Imports {
+			imp := strings.Trim(spec.Path.Value, `"`)
+			dir := path.Dir(f.name)
+			if below(imp, "github.com/NVIDIA/go-nvml") && dir != "internal/gpustat" {
+				t.Errorf("%s: only internal/gpustat may import go-nvml", f.name)
+			}
+			if dir == "internal/gpustat" {
+				imports[imp] = true
+			}
+		}
+	}
+	if imports["github.com/NVIDIA/go-nvml/pkg/nvml"] && !imports["shake/csrc/nvml"] {
+		t.Error("internal/gpustat imports go-nvml without csrc/nvml: its names stay undefined")
 	}
 }
 

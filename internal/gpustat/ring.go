@@ -1,0 +1,25 @@
+package gpustat
+
+// Ring holds the last figures of one kind, for a sparkline.
+type Ring struct {
+	figures []Figure
+	next    int // where the oldest stands once the ring is full
+}
+
+// NewRing makes a ring of the last n figures.
+func NewRing(n int) *Ring { return &Ring{figures: make([]Figure, 0, n)} }
+
+// Add puts in the newest and drops the oldest.
+func (r *Ring) Add(f Figure) {
+	if len(r.figures) < cap(r.figures) {
+		r.figures = append(r.figures, f)
+		return
+	}
+	r.figures[r.next] = f
+	r.next = (r.next + 1) % len(r.figures)
+}
+
+// Figures returns what the ring holds, the oldest first.
+func (r *Ring) Figures() []Figure {
+	return append(append(make([]Figure, 0, len(r.figures)), r.figures[r.next:]...), r.figures[:r.next]...)
+}

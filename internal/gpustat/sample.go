@@ -1,0 +1,67 @@
+package gpustat
+
+import "time"
+
+// Sample is what one card did at one time, and a line of gpu.jsonl and of "shake monitor --json".
+type Sample struct {
+	Event       string    `json:"event"` // "sample"
+	Time        time.Time `json:"time"`
+	Card        int       `json:"card"`         // Card.Index
+	MemoryUsed  Figure    `json:"memory_used"`  // bytes, of all processes
+	MemoryTotal Figure    `json:"memory_total"` // bytes
+	OwnMemory   Figure    `json:"own_memory"`   // bytes, of this process; 0: it is not on the card
+	Utilization Figure    `json:"utilization"`  // per cent of the time in which a kernel ran
+	MemoryBusy  Figure    `json:"memory_busy"`  // per cent of the time in which memory was read or written
+	Power       Figure    `json:"power"`        // W
+	Energy      Figure    `json:"energy"`       // J since the sample before of this process; 0 in the first
+	Temperature Figure    `json:"temperature"`  // degrees Celsius
+	SMClock     Figure    `json:"sm_clock"`     // MHz
+	MemoryClock Figure    `json:"memory_clock"` // MHz
+	Processes   []Process `json:"processes,omitempty"`
+}
+
+// Process is a process that computes on a card.
+type Process struct {
+	PID    int    `json:"pid"`
+	Memory Figure `json:"memory"` // bytes
+	Name   string `json:"name,omitempty"`
+	Shake  bool   `json:"shake,omitempty"` // runs this program
+}
+
+// Lost says that a card stopped answering. No sample of it follows.
+type Lost struct {
+	Event  string    `json:"event"` // "lost"
+	Time   time.Time `json:"time"`
+	Card   int       `json:"card"`
+	Reason string    `json:"reason"`
+}
+
+// Event is a Sample, a Gap or a Lost.
+type Event any
+
+// mark is what a card's next reading needs of the last, to tell the energy between them.
+type mark struct {
+	at       time.Time
+	millijou uint64
+	counted  bool // millijou was read
+	watts    Figure
+}
+
+// longest is the time between two readings over which power is taken to be steady enough to be integrated.
+const longest = 10 * time.Second
+
+// energy returns the joules from m to n: the difference of the driver's counter where there is one, else the trapezoid under the power.
+func energy(m, n mark) Figure {
+	switch {
+	case m.at.IsZero():
+		if n.counted || n.watts.Known() {
+			return 0
+		}
+		return Unknown
+	case m.counted && n.counted && n.millijou >= m.millijou:
+		return Figure(float64(n.millijou-m.millijou) / 1e3)
+	case m.watts.Known() && n.watts.Known() && n.at.After(m.at) && n.at.Sub(m.at) <= longest:
+		return Figure(float64(m.watts+n.watts) / 2 * n.at.Sub(m.at).Seconds())
+	}
+	return Unknown
+}

@@ -1,0 +1,74 @@
+package gpustat
+
+import (
+	"sync"
+	"time"
+)
+
+// Watcher reads cards at equal intervals on a goroutine of its own.
+type Watcher struct {
+	stop, done chan struct{}
+	once       sync.Once
+}
+
+// patience is how long Stop waits for a reading that the driver does not return from.
+const patience = 2 * time.Second
+
+// Watch reads every card now and then every interval, until Stop or until the last card is lost, and gives hear each Sample, Gap and Lost, from
+// the watcher's goroutine. Whoever started it is never waited for and never held up: while a reading takes longer than the interval, the ones
+// due meanwhile are left out. The cards belong to the watcher until Stop returns.
+func Watch(cards []*Card, interval time.Duration, hear func(Event)) *Watcher {
+	w := &Watcher{stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		t := time.NewTicker(interval)
+		defer t.Stop()
+		for left := sweep(cards, hear); len(left) > 0; left = sweep(left, hear) {
+			select {
+			case <-w.stop:
+				return
+			case <-t.C:
+			}
+			select { // both may have been ready
+			case <-w.stop:
+				return
+			default:
+			}
+		}
+	}()
+	return w
+}
+
+// sweep reads every card once and returns those that are not lost.
+func sweep(cards []*Card, hear func(Event)) []*Card {
+	var left []*Card
+	for _, c := range cards {
+		said := len(c.gaps)
+		s, err := c.Read(time.Now())
+		for _, g := range c.gaps[said:] {
+			hear(g)
+		}
+		if err != nil {
+			hear(Lost{Event: "lost", Time: s.Time, Card: c.Index, Reason: err.Error()})
+			continue
+		}
+		hear(s)
+		left = append(left, c)
+	}
+	return left
+}
+
+// Done is closed when the watcher has ended, by Stop or because no card is left.
+func (w *Watcher) Done() <-chan struct{} { return w.done }
+
+// Stop ends the watcher. It returns when the reading at hand is over; false means that the driver hangs in it, and the cards and the
+// driver must be left as they are.
+func (w *Watcher) Stop() bool {
+	w.once.Do(func() { close(w.stop) })
+	select {
+	case <-w.done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
