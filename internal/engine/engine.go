@@ -102,7 +102,8 @@ type Info struct {
 	Device  string // "cpu"
 	Detail  string // "avx512, 2 workers"
 	Workers int
-	Memory  int64 // bytes the program holds, data set not included
+	Memory  int64    // bytes the program holds, data set not included
+	Cards   []string // addresses on the PCI bus of the cards it runs on, such as "0000:18:00.0"; nil: it needs none
 }
 
 // ReplicaRange returns the images lo..hi-1 of a batch of n that replica r of replicas trains on: contiguous, first ones larger

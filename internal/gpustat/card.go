@@ -41,7 +41,9 @@ type Gap struct {
 	Reason string    `json:"reason"`
 }
 
-func (g Gap) String() string { return fmt.Sprintf("card %d: %s is not known: %s", g.Card, g.Field, g.Reason) }
+func (g Gap) String() string {
+	return fmt.Sprintf("card %d: %s is not known: %s", g.Card, g.Field, g.Reason)
+}
 
 // Gaps are the fields that the card's readings so far found no figures for, and why.
 func (c *Card) Gaps() []Gap { return c.gaps }
