@@ -1,0 +1,150 @@
+package kernels
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// GradSumSpec completes a gradient,
+//
+//	dst = (Accumulate ? dst : 0) + [x > 0, if X] * dx, if DX, + sum of Terms
+//
+// or with Read takes it as it is, and takes the backward sums of Sums, whose G lie within Dst. It turns them into the coefficients of the norms' backward
+// pass and the gradients of gamma and beta. DX may be Dst; Terms may read Dst at the same place.
+//
+//	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0, snorm0, sblock0, gamma0, beta0, smask1, ..., params, grads, partial, counter, n)
+type GradSumSpec struct {
+	Shape
+	Dst        Slice
+	Read       bool
+	Accumulate bool
+	DX, X      *Slice
+	Terms      []Grad
+	Sums       []Grad
+}
+
+func (s GradSumSpec) check(b *builder) (all []Slice, operands int) {
+	b.fits("Dst", s.Dst)
+	b.want(!s.Read || !s.Accumulate && s.DX == nil && len(s.Terms) == 0, "Read", "nothing to write", "Accumulate, DX or Terms")
+	b.want(!s.Read || len(s.Sums) > 0, "Sums", "at least one with Read", 0)
+	b.want(s.X == nil || s.DX != nil, "X", "a DX to mask", "none")
+	all = []Slice{s.Dst}
+	for i, p := range []*Slice{s.DX, s.X} {
+		if p != nil {
+			b.same([]string{"DX", "X"}[i], *p, s.Dst.C)
+			all = append(all, *p)
+		}
+	}
+	for k, g := range s.Terms {
+		b.checkGrad(fmt.Sprintf("Terms[%d]", k), g, s.Dst.C)
+		all = append(all, g.slices()...)
+	}
+	for k, g := range s.Sums {
+		name := fmt.Sprintf("Sums[%d]", k)
+		b.checkGrad(name, g, g.G.C)
+		b.want(g.Norm != nil, name+".Norm", "a norm", "none")
+		b.want(g.G.Pitch == s.Dst.Pitch && g.G.Off >= s.Dst.Off && g.G.Off+g.G.C <= s.Dst.Off+s.Dst.C, name+".G", "channels of Dst", fmt.Sprintf("%+v", g.G))
+		all = append(all, g.slices()...)
+	}
+	return all, len(all)
+}
+
+// cuts are the channels of Dst, from its first, at which some sum begins or ends.
+func (s GradSumSpec) cuts() []int {
+	cuts := []int{0, s.Dst.C}
+	for _, g := range s.Sums {
+		cuts = append(cuts, g.G.Off-s.Dst.Off, g.G.Off+g.G.C-s.Dst.Off)
+	}
+	slices.Sort(cuts)
+	return slices.Compact(cuts)
+}
+
+// Kernel specialises gradsum.cu; its launches are for n images.
+func (s GradSumSpec) Kernel() (*Kernel, error) {
+	b := newBuilder("gradsum")
+	all, operands := s.check(b)
+	if b.err != nil {
+		return nil, b.err
+	}
+	cuts := s.cuts()
+	sizes := []int{}
+	for i := range len(cuts) - 1 {
+		sizes = append(sizes, cuts[i+1]-cuts[i])
+		all = append(all, s.Dst.sub(cuts[i], sizes[i]))
+	}
+	t := b.newTile(s.Shape, operands, sizes, all...)
+	if b.err != nil {
+		return nil, b.err
+	}
+	b.include("types", "philox", "tile", "grad")
+	wanted := everyImage
+	if len(s.Sums) > 0 {
+		wanted = replicaChunks
+	}
+	co := coefficients{b: b}
+	b.add("step", "dst", "dx", "x")
+	termCoefs, sumCoefs := make([]int, len(s.Terms)), make([]int, len(s.Sums))
+	for k, g := range s.Terms {
+		termCoefs[k] = co.of(g, fmt.Sprintf("block%d", k))
+		b.add(fmt.Sprintf("g%d", k), fmt.Sprintf("mask%d", k), fmt.Sprintf("y%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("block%d:u", k))
+	}
+	for k, g := range s.Sums {
+		sumCoefs[k] = co.of(g, fmt.Sprintf("sblock%d", k))
+		for _, name := range []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma%d", "beta%d"} {
+			b.add(fmt.Sprintf(name, k))
+		}
+	}
+	co.done()
+	slot := s.segments(b, t, cuts, sizes, termCoefs, sumCoefs)
+	b.each("EACH_TERM", len(s.Terms))
+	b.each("EACH_SUM", len(s.Sums))
+	b.bool("WRITE", !s.Read)
+	b.bool("ACCUMULATE", s.Accumulate)
+	b.bool("HAS_DX", s.DX != nil)
+	b.bool("HAS_X", s.X != nil)
+	b.ints("SLOT", slot, "CHUNKS", wanted, "SUMS", len(s.Sums))
+	b.include("reduce", "gradsum")
+	b.add("params", "grads", "partial", "counter", "n:i")
+	return b.done(t.reduction(slot, wanted))
+}
+
+// segments declares the pieces of Dst between cuts with their terms and sums, and returns the floats of a slot.
+func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoefs []int) (slot int) {
+	chunks := t.cut(sizes)
+	var line strings.Builder
+	for i, c := range sizes {
+		b.line("struct S%d { %s", i, s.Dst.sub(cuts[i], c).fields())
+		for j, p := range []*Slice{s.DX, s.X} {
+			if p == nil {
+				p = &s.Dst // named, not used
+			}
+			b.line("  struct %s { %s };", []string{"DX", "X"}[j], p.sub(cuts[i], c).fields())
+		}
+		b.line("};")
+		terms, sums := []string{"sk_term"}, []string{"sk_sum"}
+		for k, g := range s.Terms {
+			name := fmt.Sprintf("S%dT%d", i, k)
+			b.member(name, g.sub(cuts[i], c), k, termCoefs[k], 0, nil)
+			terms = append(terms, name)
+		}
+		for k, g := range s.Sums {
+			at := cuts[i] + s.Dst.Off - g.G.Off
+			if at < 0 || at+c > g.G.C {
+				continue
+			}
+			name := fmt.Sprintf("S%dS%d", i, k)
+			b.member(name, g.sub(at, c), k, sumCoefs[k], slot, nil)
+			sums = append(sums, name)
+			slot += 2 * c
+		}
+		if s.Read && len(sums) == 1 {
+			continue
+		}
+		b.line("typedef sk_list<%s> TERMS%d;", strings.Join(terms, ", "), i)
+		b.line("typedef sk_list<%s> SUMS%d;", strings.Join(sums, ", "), i)
+		fmt.Fprintf(&line, " F(%d, %d, S%d, TERMS%d, SUMS%d)", chunks[i], chunks[i+1], i, i, i)
+	}
+	b.line("#define SEGMENTS(F)%s", line.String())
+	return slot
+}

@@ -1,0 +1,61 @@
+package kernels
+
+// Spec is one of the Spec structs of this package.
+type Spec interface {
+	// Kernel specialises the family's text. The error is a *SpecError.
+	Kernel() (*Kernel, error)
+}
+
+// Kernel is a specialised text. Entry is the name of its one entry point, whose arguments are Args, in order.
+type Kernel struct {
+	Text    string
+	Options []string // for the compiler, besides the architecture
+	Entry   string
+	Args    []Arg
+	grid    func(n int) [3]uint32
+	threads int
+	scratch func(n int) int
+	blocks  int // counters used
+}
+
+// Arg is one argument of a kernel. A pointer that the spec does not call for (an absent mask, a norm) is passed as 0.
+type Arg struct {
+	Name string
+	Kind ArgKind
+}
+
+// ArgKind is the C type of an argument.
+type ArgKind int
+
+// The kinds of argument.
+const (
+	Pointer ArgKind = iota // device address, 64 bits
+	Uint32                 // unsigned int
+	Int32                  // int
+	Int64                  // long long
+	Float32                // float
+)
+
+// Launch is the shape of one launch. No kernel asks for dynamic shared memory.
+type Launch struct{ Grid, Block [3]uint32 }
+
+// Source returns the text, the compiler's options and the name of the entry point.
+func (k *Kernel) Source() (text string, options []string, entry string) {
+	return k.Text, k.Options, k.Entry
+}
+
+// Launch returns the launch for n: images for kernels over activations, elements for flat ones (see each spec).
+func (k *Kernel) Launch(n int) Launch {
+	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}}
+}
+
+// Scratch returns how many floats the argument "partial" must have room for at n; 0 if the kernel has none. It grows with n.
+func (k *Kernel) Scratch(n int) int {
+	if k.scratch == nil {
+		return 0
+	}
+	return k.scratch(n)
+}
+
+// Counters returns how many 32-bit words, zero at first, the argument "counter" must have.
+func (k *Kernel) Counters() int { return k.blocks }

@@ -1,0 +1,82 @@
+// reduce.cu: sums over the images of a replica, in an order that depends on the shape and on n alone.
+//
+// The images of a replica are cut into chunks of at most 32, about 64 chunks a replica, and the pixels into gridDim.y parts. Block (x, y, z) adds up
+// part y of chunk x of the channels of chunk z: each thread its own pixels, then a tree over the threads of a column. The result goes to slot
+// x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of every replica.
+struct sk_span {
+  int replica, lo, hi; // images lo .. hi-1
+  int from, to;        // pixels
+};
+
+__device__ __forceinline__ int sk_chunk_images(int n) {
+  const int most = (n + REPLICAS - 1) / REPLICAS, m = (most + CHUNKS - 1) / CHUNKS;
+  return m < 32 ? m : 32;
+}
+
+__device__ __forceinline__ int sk_chunks(int n) {
+  const int most = (n + REPLICAS - 1) / REPLICAS, m = sk_chunk_images(n);
+  return (most + m - 1) / m;
+}
+
+__device__ __forceinline__ sk_span sk_slot(int x, int y, int parts, int n) {
+  const int chunks = sk_chunks(n), m = sk_chunk_images(n), per = (HW + parts - 1) / parts;
+  sk_span s;
+  s.replica = x / chunks;
+  s.lo = sk_first(s.replica, n) + x % chunks * m;
+  s.hi = sk_min(s.lo + m, sk_first(s.replica + 1, n));
+  s.from = sk_min(y * per, HW);
+  s.to = sk_min(s.from + per, HW);
+  return s;
+}
+
+__device__ __forceinline__ int sk_count(const sk_span &s) { return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0; }
+
+// Adds a[A][V] of all threads of a column; the threads of row 0 have the sums.
+template <int A> __device__ inline void sk_column_sum(float (*a)[V], float *shared) {
+  const int row = threadIdx.x / COLUMNS;
+  float *mine = shared + threadIdx.x * (A * V);
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < A * V; i++) mine[i] = a[i / V][i % V];
+  constexpr int half = ROWS <= 1 ? 0 : ROWS <= 2 ? 1 : ROWS <= 4 ? 2 : ROWS <= 8 ? 4 : ROWS <= 16 ? 8 : ROWS <= 32 ? 16 : ROWS <= 64 ? 32 : ROWS <= 128 ? 64 : 128;
+  for (int h = half; h > 0; h /= 2) {
+    __syncthreads();
+    if (row < h && row + h < ROWS) {
+      const float *other = mine + h * COLUMNS * (A * V);
+#pragma unroll
+      for (int i = 0; i < A * V; i++) mine[i] += other[i];
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < A * V; i++) a[i / V][i % V] = mine[i];
+}
+
+// Whether this is the last block of its z to have written its slots. The counter is zero again afterwards.
+__device__ inline bool sk_last(unsigned int *counter) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    const u32 blocks = gridDim.x * gridDim.y;
+    last = atomicAdd(counter + blockIdx.z, 1u) == blocks - 1;
+    if (last) counter[blockIdx.z] = 0;
+  }
+  __syncthreads();
+  if (last) __threadfence();
+  return last;
+}
+
+// Merging: COLUMNS*V channels by LANES threads each, which take every LANES-th slot; then lane 0 adds up the lanes.
+constexpr int LANES = ROWS / V > 0 ? ROWS / V : 1;
+constexpr int SHARED = THREADS * (V > 3 ? V : 3); // doubles: two sums of a column, or three of a lane
+
+template <int A> __device__ inline void sk_lane_sum(double *a, double *shared) {
+  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V);
+  __syncthreads();
+  if (lane < LANES)
+    for (int i = 0; i < A; i++) shared[(lane * COLUMNS * V + channel) * A + i] = a[i];
+  __syncthreads();
+  if (lane == 0)
+    for (int i = 0; i < A; i++)
+      for (int l = 1; l < LANES; l++) a[i] += shared[(l * COLUMNS * V + channel) * A + i];
+}

@@ -1,0 +1,96 @@
+package kernels
+
+import "fmt"
+
+// tile is how a block of an elementwise kernel or a reduction covers activations: see tile.cu.
+type tile struct {
+	shape         Shape
+	v             int // channels a thread
+	columns, rows int
+	chunks        int // of columns, over all segments
+	unroll        int // pixels in flight a thread
+}
+
+const (
+	maxThreads = 256
+	maxColumns = 32 // 512 bytes of a pixel
+	wantBlocks = 1056
+)
+
+// newTile chooses vectors and columns for slices that are walked together. segments are the channel counts that the chunks are cut from, one after the other;
+// operands is how many tensors a thread has in flight.
+func (b *builder) newTile(s Shape, operands int, segments []int, slices ...Slice) tile {
+	b.want(s.Type >= F32 && s.Type <= BF16, "Type", "F32, F16 or BF16", s.Type)
+	b.want(s.H >= 1 && s.W >= 1 && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "1 to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
+	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
+	t := tile{shape: s, v: vector(s.Type, slices...), columns: 1, rows: 1, chunks: 1, unroll: 1}
+	for _, sl := range slices {
+		b.want(int64(s.H)*int64(s.W)*int64(sl.Pitch) < 1<<31, "Pitch", "an image of less than 2^31 elements", sl.Pitch)
+	}
+	if b.err != nil {
+		return t
+	}
+	t.columns = columns(segments, t.v)
+	t.rows = max(maxThreads/t.columns, 1)
+	t.chunks = 0
+	for _, c := range segments {
+		t.chunks += (c/t.v + t.columns - 1) / t.columns
+	}
+	t.unroll = max(1, min(4, 12/operands, (s.H*s.W+t.rows-1)/t.rows))
+	b.ints("TYPE", int(s.Type), "V", t.v, "HW", s.H*s.W, "REPLICAS", s.Replicas, "COLUMNS", t.columns, "ROWS", t.rows, "UNROLL", t.unroll)
+	return t
+}
+
+// vector is the largest vector of at most 16 bytes that starts at a multiple of itself in every slice.
+func vector(t Type, slices ...Slice) int {
+	v := 16 / t.Size()
+	for _, s := range slices {
+		for s.Off%v != 0 || s.C%v != 0 || s.Pitch%v != 0 {
+			v /= 2
+		}
+	}
+	return v
+}
+
+// columns is the largest count of vectors up to maxColumns that divides all segments, if it is a decent one, or that leaves few threads idle.
+func columns(segments []int, v int) int {
+	div, most := 0, 0
+	for _, c := range segments {
+		div, most = gcd(div, c/v), max(most, c/v)
+	}
+	best := 1
+	for k := 1; k <= maxColumns && k <= div; k++ {
+		if div%k == 0 {
+			best = k
+		}
+	}
+	if best < min(8, most) {
+		return min(most, maxColumns)
+	}
+	return best
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// elementwise is the kernel with one image a block and enough blocks to fill a large card.
+func (t tile) elementwise() Kernel {
+	passes := (t.shape.H*t.shape.W + t.rows*t.unroll - 1) / (t.rows * t.unroll)
+	return Kernel{threads: t.columns * t.rows, grid: func(n int) [3]uint32 {
+		parts := min(passes, (wantBlocks+n*t.chunks-1)/(n*t.chunks))
+		return [3]uint32{uint32(n), uint32(parts), uint32(t.chunks)}
+	}}
+}
+
+// cut returns where the chunks of each segment begin, and where the last one's end.
+func (t tile) cut(segments []int) []int {
+	at := []int{0}
+	for i, c := range segments {
+		at = append(at, at[i]+(c/t.v+t.columns-1)/t.columns)
+	}
+	return at
+}

@@ -1,0 +1,113 @@
+// types.cu: storage types and vectors of channels. In front of every kernel; TYPE is 0 for float32, 1 for binary16, 2 for bfloat16.
+//
+// Arithmetic is float32. load gives V channels as floats; store rounds to nearest even. On the card a conversion is one instruction (bfloat16 before
+// sm_80: integer arithmetic); elsewhere it is exact integer arithmetic, with the same bits. A NaN stays a NaN.
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+struct sk_step {
+  u64 seed;
+  u32 iteration, base, replica, images;
+  float lr;
+  u32 lo;
+  u64 reserved;
+};
+
+struct sk_scaler {
+  float scale, inverse;
+  u32 good, bad;
+};
+
+__device__ __forceinline__ int sk_min(int a, int b) { return a < b ? a : b; }
+
+union sk_bits {
+  float f;
+  u32 u;
+};
+
+__device__ __forceinline__ u32 sk_float_bits(float f) {
+  sk_bits b;
+  b.f = f;
+  return b.u;
+}
+
+__device__ __forceinline__ float sk_bits_float(u32 u) {
+  sk_bits b;
+  b.u = u;
+  return b.f;
+}
+
+template <int TYPE> struct sk_type;
+
+template <> struct sk_type<0> {
+  typedef float store;
+  static __device__ __forceinline__ float up(float x) { return x; }
+  static __device__ __forceinline__ float down(float x) { return x; }
+};
+
+template <> struct sk_type<1> {
+  typedef u16 store;
+  static __device__ __forceinline__ float up(u16 h) {
+#ifdef __CUDA_ARCH__
+    float f;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
+    return f;
+#else
+    const u32 sign = (u32)(h & 0x8000) << 16, rest = h & 0x7fff;
+    if (rest >= 0x7c00) return sk_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
+    if (rest >= 0x400) return sk_bits_float(sign | ((rest << 13) + 0x38000000));
+    const float f = (float)rest * 0x1p-24f; // exact
+    return sign ? -f : f;
+#endif
+  }
+  static __device__ __forceinline__ u16 down(float x) {
+#ifdef __CUDA_ARCH__
+    u16 h;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
+    return h;
+#else
+    const u32 u = sk_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
+    if (rest > 0x7f800000) return 0x7fff;
+    if (rest >= 0x477ff000) return (u16)(sign | 0x7c00); // 65520 and above
+    if (rest < 0x38800000) {                              // below 2^-14: a multiple of 2^-24, rounded by adding 0.75
+      const u32 r = sk_float_bits(sk_bits_float(rest) + 0.75f) - 0x3f400000;
+      return (u16)(sign | r);
+    }
+    return (u16)(sign | (rest + 0xfff + (rest >> 13 & 1) - 0x38000000) >> 13);
+#endif
+  }
+};
+
+template <> struct sk_type<2> {
+  typedef u16 store;
+  static __device__ __forceinline__ float up(u16 h) { return sk_bits_float((u32)h << 16); }
+  static __device__ __forceinline__ u16 down(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    u16 h;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(x));
+    return h;
+#else
+    const u32 u = sk_float_bits(x);
+    if ((u & 0x7fffffff) > 0x7f800000) return 0x7fff;
+    return (u16)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+#endif
+  }
+};
+
+// V elements as one access of the memory: 16 bytes at most, all of them at a multiple of their size.
+template <class S, int V> struct alignas(sizeof(S) * V) sk_raw {
+  S v[V];
+};
+
+template <int TYPE, int V> __device__ __forceinline__ void sk_up(float *out, const sk_raw<typename sk_type<TYPE>::store, V> &in) {
+#pragma unroll
+  for (int i = 0; i < V; i++) out[i] = sk_type<TYPE>::up(in.v[i]);
+}
+
+template <int TYPE, int V> __device__ __forceinline__ void sk_down(sk_raw<typename sk_type<TYPE>::store, V> &out, const float *in) {
+#pragma unroll
+  for (int i = 0; i < V; i++) out.v[i] = sk_type<TYPE>::down(in[i]);
+}
