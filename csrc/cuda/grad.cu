@@ -11,12 +11,6 @@ struct sk_pointers {
   u32 block;
 };
 
-// [x > 0] * v, elementwise; a NaN in x lets nothing through.
-__device__ __forceinline__ void sk_mask(float *v, const float *x) {
-#pragma unroll
-  for (int i = 0; i < V; i++) v[i] = x[i] > 0 ? v[i] : 0;
-}
-
 // y of a member and what the norm does with it.
 template <class M> struct sk_behind {
   const T *y;

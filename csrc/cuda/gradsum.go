@@ -104,7 +104,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	b.bool("HAS_DX", s.DX != nil)
 	b.bool("HAS_X", s.X != nil)
 	b.ints("SLOT", slot, "CHUNKS", wanted, "SUMS", len(s.Sums))
-	b.include("reduce", "gradsum")
+	b.include("column", "reduce", "gradsum")
 	b.add("params", "grads", "partial", "counter", "n:i")
 	return b.done(t.reduction(slot, wanted))
 }

@@ -50,7 +50,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 	b.each("EACH_NORM", len(s.Norms))
 	b.line("#define SEGMENTS(F)%s", line.String())
 	b.ints("SLOT", slot, "CHUNKS", replicaChunks)
-	b.include("reduce", "stats")
+	b.include("column", "reduce", "stats")
 	b.add("params", "partial", "counter", "n:i")
 	return b.done(t.reduction(slot, replicaChunks))
 }

@@ -44,6 +44,12 @@ template <class S> __device__ __forceinline__ void sk_store(T *p, int q, const f
 // max(x, 0) that keeps a NaN.
 __device__ __forceinline__ float sk_relu(float x) { return x < 0 ? 0 : x; }
 
+// [x > 0] * v, elementwise; a NaN in x lets nothing through.
+__device__ __forceinline__ void sk_mask(float *v, const float *x) {
+#pragma unroll
+  for (int i = 0; i < V; i++) v[i] = x[i] > 0 ? v[i] : 0;
+}
+
 // A view: v = relu?(norm?(x)). S: OFF, PITCH, NORM, RELU, NORM_C, NORM_OFF.
 template <class S> struct sk_view {
   const T *p;

@@ -1,0 +1,132 @@
+// head.cu: the end of a network, one image a block.
+//
+//   m = mean over H and W of v(x)    z = W*m + bias    loss = log(sum exp(z - max z)) - (z[label] - max z)
+//   dz = scale*(softmax(z) - onehot(label))/images     dx = (ACCUMULATE ? dx : 0) + [norm?(x) > 0, if MASKED] * (dz*W)/(H*W)
+//
+// images is the global batch, scale that of loss scaling (1 without a scaler). W [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to
+// the lowest class; a NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
+//
+// head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n): labels u16 of the whole set, index int[n]; mean float[n][C],
+// dlogits and logits float[n][CLASSES], loss float[n], wrong u32[n] are overwritten, dx only with TRAIN and if there is one; without TRAIN mean, dlogits
+// and dx are not touched; logits may be 0. Bytes an element of x: sizeof(T) twice with MASKED, and as much for dx.
+constexpr int LANE_GROUP = THREADS < 32 ? THREADS : 32, GROUPS = THREADS / LANE_GROUP;
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    head(const sk_step *step, const sk_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
+         float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
+  __shared__ float pooled[X::C], z[CLASSES], shared[THREADS * V];
+  __shared__ double power[CLASSES], total;
+  __shared__ int best, nan;
+  const int image = blockIdx.x, replica = sk_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
+
+  for (int chunk = 0; chunk < ALL; chunk++) {
+    const int c = (chunk * COLUMNS + t % COLUMNS) * V;
+    float sum[1][V];
+#pragma unroll
+    for (int i = 0; i < V; i++) sum[0][i] = 0;
+    if (c < X::C) {
+      sk_view<X> v;
+      v.init(x, norm, image, replica, c);
+      for (int p = row; p < HW; p += ROWS * UNROLL) {
+        SK_EACH(q, u, p, HW, ROWS) v.load(u, q);
+        SK_EACH(q, u, p, HW, ROWS) {
+          float f[V];
+          v.value(f, u);
+#pragma unroll
+          for (int i = 0; i < V; i++) sum[0][i] += f[i];
+        }
+      }
+    }
+    sk_column_sum<1>(sum, shared);
+    if (row == 0 && c < X::C)
+#pragma unroll
+      for (int i = 0; i < V; i++) pooled[c + i] = sum[0][i] / HW;
+  }
+  __syncthreads();
+
+  for (int k0 = 0; k0 < CLASSES; k0 += GROUPS) {
+    const int k = k0 + t / LANE_GROUP, lane = t % LANE_GROUP;
+    float dot = 0;
+    if (t < GROUPS * LANE_GROUP && k < CLASSES)
+      for (int c = lane; c < X::C; c += LANE_GROUP) dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
+    shared[t] = dot;
+    __syncthreads();
+    if (t < GROUPS * LANE_GROUP && k < CLASSES && lane == 0) {
+      double sum = params[BOFF + k];
+      for (int l = 0; l < LANE_GROUP; l++) sum += shared[t + l];
+      z[k] = (float)sum;
+    }
+    __syncthreads();
+  }
+
+  if (t == 0) {
+    best = nan = 0;
+    for (int k = 0; k < CLASSES; k++) {
+      if (z[k] > z[best]) best = k;
+      nan |= z[k] != z[k];
+    }
+  }
+  __syncthreads();
+  for (int k = t; k < CLASSES; k += THREADS) {
+    power[k] = exp((double)z[k] - z[best]);
+    if (logits) logits[(i64)image * CLASSES + k] = z[k];
+  }
+  __syncthreads();
+  const int label = labels[index[image]];
+  const float none = sk_bits_float(0x7fc00000);
+  if (t == 0) {
+    total = 0;
+    for (int k = 0; k < CLASSES; k++) total += power[k];
+    loss[image] = nan ? none : (float)(log(total) - ((double)z[label] - z[best]));
+    wrong[image] = nan || best != label;
+  }
+  if (!TRAIN) return;
+  __syncthreads();
+
+  for (int c = t; c < X::C; c += THREADS) mean[(i64)image * X::C + c] = pooled[c];
+  const double each = (scaler ? (double)scaler->scale : 1.0) / step->images;
+  for (int k = t; k < CLASSES; k += THREADS) {
+    z[k] = nan ? none : (float)((power[k] / total - (k == label)) * each);
+    dlogits[(i64)image * CLASSES + k] = z[k];
+  }
+  __syncthreads();
+  if (!HAS_DX) return;
+  for (int c = t; c < X::C; c += THREADS) {
+    float d = 0;
+    for (int k = 0; k < CLASSES; k++) d = fmaf(z[k], params[WOFF + (i64)k * X::C + c], d);
+    pooled[c] = d / HW;
+  }
+  __syncthreads();
+  for (int chunk = 0; chunk < ALL; chunk++) {
+    const int c = (chunk * COLUMNS + t % COLUMNS) * V;
+    if (c >= X::C) continue;
+    sk_view<BARE> v;
+    if (MASKED) v.init(x, norm, image, replica, c);
+    T *out = sk_at<DX>((T *)dx, image, c);
+    float d[V];
+#pragma unroll
+    for (int i = 0; i < V; i++) d[i] = pooled[c + i];
+    for (int p = row; p < HW; p += ROWS * UNROLL) {
+      raw r[UNROLL];
+      SK_EACH(q, u, p, HW, ROWS) {
+        if (MASKED) v.load(u, q);
+        if (ACCUMULATE) r[u] = sk_load<DX>(out, q);
+      }
+      SK_EACH(q, u, p, HW, ROWS) {
+        float g[V], f[V];
+#pragma unroll
+        for (int i = 0; i < V; i++) g[i] = d[i];
+        if (MASKED) {
+          v.value(f, u);
+          sk_mask(g, f);
+        }
+        if (ACCUMULATE) {
+          sk_up<TYPE, V>(f, r[u]);
+#pragma unroll
+          for (int i = 0; i < V; i++) g[i] += f[i];
+        }
+        sk_store<DX>(out, q, g);
+      }
+    }
+  }
+}

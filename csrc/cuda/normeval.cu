@@ -1,0 +1,15 @@
+// normeval.cu: a norm for evaluation, from the running statistics of replica 0, for every replica.
+//
+//   scale = gamma/sqrt(running var + 1e-5)    shift = beta - running mean*scale
+//
+// normeval(gamma, beta, params, running, norm): scale and shift of norm are overwritten. A thread a channel.
+extern "C" __global__ void __launch_bounds__(THREADS) normeval(const int *gamma, const int *beta, const float *params, const float *running, float *norm) {
+  const int c = blockIdx.x * THREADS + threadIdx.x;
+  if (c >= C) return;
+  const double scale = gamma[c] < 0 ? 0 : params[gamma[c]] / sqrt(running[REPLICAS * C + c] + 1e-5);
+  const double shift = gamma[c] < 0 ? 0 : params[beta[c]] - running[c] * scale;
+  for (int r = 0; r < REPLICAS; r++) {
+    norm[(2 * REPLICAS + r) * C + c] = (float)scale;
+    norm[(3 * REPLICAS + r) * C + c] = (float)shift;
+  }
+}
