@@ -34,13 +34,12 @@ var (
 	}
 )
 
-// Version returns the library limited to the file names of the given major version, the wanted one first: for instance NVRTC of CUDA 12
-// beside one of CUDA 13. The remedy stays the whole library's.
-func (l *Library) Version(major int) *Library {
+// AtMost returns the library without the files of a later major version: for a driver of CUDA 12, NVRTC without that of CUDA 13.
+func (l *Library) AtMost(major int) *Library {
 	v := *l
 	v.Files = nil
 	for _, f := range l.Files {
-		if majorOf(f) == major {
+		if majorOf(f) <= major {
 			v.Files = append(v.Files, f)
 		}
 	}

@@ -106,7 +106,11 @@ func (s surroundings) open(l *Library, accept func(handle uintptr, path string) 
 		}
 	}
 	if failed == nil {
-		failed = &NotFoundError{Library: strings.Join(l.Files, " or "), What: l.What, Tried: tried, Remedy: l.Remedy}
+		names := strings.Join(l.Files, " or ")
+		if names == "" {
+			names = l.Name + " of this version"
+		}
+		failed = &NotFoundError{Library: names, What: l.What, Tried: tried, Remedy: l.Remedy}
 	}
 	return 0, "", failed
 }

@@ -1,0 +1,192 @@
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+)
+
+// Launch is the shape of a launch.
+type Launch struct {
+	Grid, Block [3]uint32 // blocks, and threads of a block: x, y, z; a y or z of 0 counts as 1
+	Shared      uint32    // bytes of dynamic shared memory of a block
+	Cooperative bool      // whether all blocks run at once, so that they may wait for each other
+}
+
+// Call is a kernel with its shape and its arguments, ready to run many times.
+type Call struct {
+	f      *Function
+	handle uintptr // C memory; 0 when closed
+	values []uint64
+	sizes  []uint8
+}
+
+// NewCall binds arguments to a kernel. They may be Ptr, int32, uint32, int64, uint64, float32, float64, and for kernels with smaller parameters int8, uint8, bool,
+// int16, uint16 (float16 and bfloat16 as their bits). A plain int is refused, since its size is not the kernel's. Where the driver knows the kernel's parameters
+// (CUDA 12.4), their number and sizes are compared; of an older driver's kernel nothing is known, and a wrong argument is read as what it is not.
+// Errors match ErrInvalidValue. Close frees it.
+func (f *Function) NewCall(l Launch, args ...any) (*Call, error) {
+	const op = "Function.NewCall"
+	if f.closed() {
+		return nil, closed(op, "function or its module")
+	}
+	if f.known && len(args) != len(f.params) {
+		return nil, invalid(op, "kernel %q takes %d arguments, have %d", f.name, len(f.params), len(args))
+	}
+	shape, err := f.shape(op, l)
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{f: f, handle: cCallNew(f.handle, len(args)), sizes: make([]uint8, len(args))}
+	if c.handle == 0 {
+		return nil, &OutOfMemoryError{Op: op, Want: int64(len(args) * 16)}
+	}
+	c.values = cCallValues(c.handle, len(args))
+	cCallShape(c.handle, shape)
+	for i, a := range args {
+		bits, size := pack(a)
+		if size == 0 {
+			err = invalid(op, "argument %d of kernel %q: %s", i, f.name, refuse(a))
+		} else if f.known && int(size) != f.params[i] {
+			err = invalid(op, "argument %d of kernel %q: %T has %d bytes, the parameter %d", i, f.name, a, size, f.params[i])
+		}
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		c.values[i], c.sizes[i] = bits, size
+	}
+	return c, nil
+}
+
+// shape checks a launch and fills its ones in.
+func (f *Function) shape(op string, l Launch) (Launch, error) {
+	for _, v := range []*[3]uint32{&l.Grid, &l.Block} {
+		if v[0] == 0 {
+			return l, invalid(op, "kernel %q: grid %v, block %v: no blocks or no threads", f.name, l.Grid, l.Block)
+		}
+		v[1], v[2] = max(v[1], 1), max(v[2], 1)
+	}
+	if n := uint64(l.Block[0]) * uint64(l.Block[1]); n > uint64(f.max) || n*uint64(l.Block[2]) > uint64(f.max) {
+		return l, invalid(op, "kernel %q: block %v has more than %d threads, its most", f.name, l.Block, f.max)
+	}
+	return l, nil
+}
+
+// pack returns an argument's bits and its size in bytes; 0 if it cannot be one.
+func pack(a any) (bits uint64, size uint8) {
+	switch v := a.(type) {
+	case Ptr:
+		return uint64(v), 8
+	case int32:
+		return uint64(uint32(v)), 4
+	case uint32:
+		return uint64(v), 4
+	case int64:
+		return uint64(v), 8
+	case uint64:
+		return v, 8
+	case float32:
+		return uint64(math.Float32bits(v)), 4
+	case float64:
+		return math.Float64bits(v), 8
+	case int8:
+		return uint64(uint8(v)), 1
+	case uint8:
+		return uint64(v), 1
+	case int16:
+		return uint64(uint16(v)), 2
+	case uint16:
+		return uint64(v), 2
+	case bool:
+		if v {
+			return 1, 1
+		}
+		return 0, 1
+	}
+	return 0, 0
+}
+
+// refuse says why an argument cannot be one. It does not hold on to it, so that the arguments of Set need no memory.
+func refuse(a any) string {
+	name := "nil"
+	if t := reflect.TypeOf(a); t != nil {
+		name = t.String()
+	}
+	switch a.(type) {
+	case int, uint:
+		return name + " has no size of its own: say int32, int64 or their like"
+	case *Memory:
+		return name + ": give its Ptr()"
+	}
+	return name + " cannot be passed to a kernel"
+}
+
+// Set replaces argument i; it wants one of the size that NewCall was given. It does not allocate. A launch that is queued already keeps the old one.
+func (c *Call) Set(i int, a any) error {
+	const op = "Call.Set"
+	if c == nil || c.handle == 0 {
+		return closed(op, "call")
+	}
+	if uint(i) >= uint(len(c.values)) {
+		return invalid(op, "argument %d of kernel %q, which has %d", i, c.f.name, len(c.values))
+	}
+	bits, size := pack(a)
+	if size == 0 {
+		return invalid(op, "argument %d of kernel %q: %s", i, c.f.name, refuse(a))
+	}
+	if size != c.sizes[i] {
+		return invalid(op, "argument %d of kernel %q: %d bytes, want %d", i, c.f.name, size, c.sizes[i])
+	}
+	c.values[i] = bits
+	return nil
+}
+
+// SetLaunch replaces the shape.
+func (c *Call) SetLaunch(l Launch) error {
+	const op = "Call.SetLaunch"
+	if c == nil || c.handle == 0 {
+		return closed(op, "call")
+	}
+	shape, err := c.f.shape(op, l)
+	if err == nil {
+		cCallShape(c.handle, shape)
+	}
+	return err
+}
+
+// Run queues the kernel on the stream, with the arguments as they are now. It does not allocate. The stream's context must be current. What the kernel does
+// wrong shows at a later synchronisation. (cuLaunchKernel, cuLaunchCooperativeKernel)
+func (c *Call) Run(s *Stream) error {
+	const op = "Call.Run"
+	if c == nil || c.handle == 0 {
+		return closed(op, "call")
+	}
+	if s.closed() {
+		return closed(op, "stream")
+	}
+	if c.f.closed() {
+		return closed(op, "function or its module")
+	}
+	if st := cCallRun(c.handle, s.handle); st != 0 {
+		return failed(op, st, "kernel %q", c.f.name)
+	}
+	return nil
+}
+
+// String names the kernel and its arguments' bits, for messages.
+func (c *Call) String() string {
+	if c == nil || c.handle == 0 {
+		return "closed call"
+	}
+	return fmt.Sprintf("%s%x", c.f.name, c.values)
+}
+
+// Close frees the call's memory; what is queued still runs. It may be called twice.
+func (c *Call) Close() error {
+	if c != nil && c.handle != 0 {
+		cCallFree(c.handle)
+		c.handle, c.values = 0, nil
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package cuda
+
+// Function is a kernel of a module. It lives as long as the module.
+type Function struct {
+	m      *Module
+	name   string
+	handle uintptr
+	max    int   // threads a block
+	params []int // size of each parameter in bytes; nil where the driver does not say (before CUDA 12.4)
+	known  bool  // whether params is known
+}
+
+// newFunction asks what parameters the kernel takes.
+func newFunction(m *Module, name string, handle uintptr) (*Function, error) {
+	const op = "Module.Function"
+	f := &Function{m: m, name: name, handle: handle}
+	r := cFunctionAttribute(handle, maxThreadsPerBlock)
+	if r.status != 0 {
+		return nil, failed(op, r.status, "kernel %q", name)
+	}
+	f.max = int(int64(r.value))
+	for i := 0; ; i++ {
+		p := cFunctionParam(handle, i)
+		switch {
+		case p.status == 0:
+			f.params = append(f.params, int(p.more))
+			continue
+		case p.status == ErrInvalidValue: // past the last
+			f.known = true
+		case p.status != ErrNotSupported:
+			return nil, failed(op, p.status, "parameter %d of kernel %q", i, name)
+		}
+		return f, nil
+	}
+}
+
+// Name returns the name that it was found by.
+func (f *Function) Name() string {
+	if f == nil {
+		return ""
+	}
+	return f.name
+}
+
+// Parameters returns the size in bytes of each of the kernel's parameters, and whether the driver knows (from CUDA 12.4 on). (cuFuncGetParamInfo)
+func (f *Function) Parameters() (sizes []int, known bool) {
+	if f == nil {
+		return nil, false
+	}
+	return append([]int(nil), f.params...), f.known
+}
+
+// Attributes are what a kernel takes of the device.
+type Attributes struct {
+	Registers        int // of one thread
+	SharedBytes      int // static, of one block
+	LocalBytes       int // of one thread: spilled registers and arrays
+	ConstBytes       int
+	MaxThreads       int // in a block
+	MaxDynamicShared int // bytes that a launch may ask for, as SetMaxDynamicShared left it
+	PTXVersion       int // 90 for 9.0
+	BinaryVersion    int // 90 for sm_90
+}
+
+const (
+	maxThreadsPerBlock = 0
+	maxDynamicShared   = 8
+)
+
+// Attributes asks for them. (cuFuncGetAttribute)
+func (f *Function) Attributes() (Attributes, error) {
+	const op = "Function.Attributes"
+	var a Attributes
+	if f.closed() {
+		return a, closed(op, "function or its module")
+	}
+	for _, q := range []struct {
+		attribute int
+		value     *int
+	}{
+		{maxThreadsPerBlock, &a.MaxThreads}, {1, &a.SharedBytes}, {2, &a.ConstBytes}, {3, &a.LocalBytes}, {4, &a.Registers}, {5, &a.PTXVersion},
+		{6, &a.BinaryVersion}, {maxDynamicShared, &a.MaxDynamicShared},
+	} {
+		r := cFunctionAttribute(f.handle, q.attribute)
+		if r.status != 0 {
+			return a, failed(op, r.status, "kernel %q", f.name)
+		}
+		*q.value = int(int64(r.value))
+	}
+	return a, nil
+}
+
+// SetMaxDynamicShared allows launches to ask for up to n bytes of dynamic shared memory; above 48 KiB a kernel has to be told. The device's limit is its
+// MaxSharedPerBlockOptin less the kernel's SharedBytes. It wants the context current. (cuFuncSetAttribute)
+func (f *Function) SetMaxDynamicShared(n int) error {
+	const op = "Function.SetMaxDynamicShared"
+	if f.closed() {
+		return closed(op, "function or its module")
+	}
+	if n < 0 {
+		return invalid(op, "%d bytes", n)
+	}
+	s := cFunctionSet(f.m.ctx.handle, f.handle, maxDynamicShared, n)
+	if s == ErrInvalidValue {
+		limit, _ := f.m.ctx.device.Attribute(MaxSharedPerBlockOptin)
+		return failed(op, s, "kernel %q, %d bytes; a block of this device has %d, static and dynamic", f.name, n, limit)
+	}
+	return failed(op, s, "kernel %q, %d bytes", f.name, n)
+}
+
+// Occupancy returns how many blocks of so many threads and so many bytes of dynamic shared memory one multiprocessor holds at a time: what a
+// cooperative launch may have in all is that times Device.SMs. It wants the context current. (cuOccupancyMaxActiveBlocksPerMultiprocessor)
+func (f *Function) Occupancy(block, shared int) (blocks int, err error) {
+	const op = "Function.Occupancy"
+	if f.closed() {
+		return 0, closed(op, "function or its module")
+	}
+	if block <= 0 || shared < 0 {
+		return 0, invalid(op, "%d threads, %d bytes of shared memory", block, shared)
+	}
+	r := cFunctionOccupancy(f.m.ctx.handle, f.handle, block, shared)
+	return int(r.value), failed(op, r.status, "kernel %q, %d threads, %d bytes of shared memory", f.name, block, shared)
+}
+
+func (f *Function) closed() bool { return f == nil || f.handle == 0 || f.m.closed() }

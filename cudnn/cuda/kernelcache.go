@@ -1,0 +1,150 @@
+package cuda
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"shake/csrc/load"
+)
+
+// KernelCacheVariable names the folder of the kernel cache; "off" means none.
+const KernelCacheVariable = "SHAKE_KERNEL_CACHE"
+
+// KernelCache keeps compiled code in a folder. An entry's name is a hash of the source, its name, the options (the architecture among them), and of which NVRTC
+// compiled it: its version, file, size and date. So an entry never has to be thrown away, and the folder may be deleted at any time.
+//
+// Entries are written whole or not at all, by renaming, so several processes may fill one folder at once. Each carries a checksum; one that is damaged is compiled again
+// and replaced.
+type KernelCache struct {
+	Dir string // made when needed; empty means that nothing is kept
+}
+
+// DefaultKernelCache keeps code in the folder that SHAKE_KERNEL_CACHE names, else in shake/kernels in the user's cache folder.
+func DefaultKernelCache() KernelCache {
+	switch dir := os.Getenv(KernelCacheVariable); dir {
+	case "off":
+		return KernelCache{}
+	case "":
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return KernelCache{} // a user without a home: compile each time
+		}
+		return KernelCache{filepath.Join(base, "shake", "kernels")}
+	default:
+		return KernelCache{dir}
+	}
+}
+
+// Compile returns the entry if there is one, else compiles as Compile does and keeps the result. A folder that cannot be read or written, and an entry that was
+// damaged, are no errors: the code is compiled, and Binary.Note says what happened. Errors are those of Compile; failures are not kept.
+func (k KernelCache) Compile(src, name string, opts []string) (*Binary, error) {
+	if k.Dir == "" {
+		return Compile(src, name, opts)
+	}
+	by, err := compiler()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(k.Dir, key(by, src, name, opts)+".kernel")
+	b, note := readEntry(path)
+	if b != nil {
+		return b, nil
+	}
+	if b, err = Compile(src, name, opts); err != nil {
+		return nil, err
+	}
+	if err := writeEntry(path, b); err != nil {
+		if note != "" {
+			note += "; "
+		}
+		note += fmt.Sprintf("kernel cache: %v: compiled code is not kept", err)
+	}
+	b.Note = note
+	return b, nil
+}
+
+// compiler says which NVRTC is in use: two of one version may differ, so the file counts too.
+func compiler() (string, error) {
+	major, minor, err := NVRTCVersion()
+	if err != nil {
+		return "", err
+	}
+	path, err := load.Status(load.NVRTC)
+	if err != nil {
+		return "", err
+	}
+	by := fmt.Sprintf("nvrtc %d.%d %s", major, minor, path)
+	if info, err := os.Stat(path); err == nil {
+		by += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
+	}
+	return by, nil
+}
+
+// key hashes the parts with their lengths, so that no two lists run together.
+func key(by, src, name string, opts []string) string {
+	h := sha256.New()
+	for _, s := range append([]string{entryMagic, by, src, name}, opts...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// An entry is the magic line, the SHA-256 of what follows it, the log's length as a little-endian uint64, the log, the image.
+const entryMagic = "shake kernel 1\n"
+
+// readEntry returns an entry, or nil; the note says why one that is there cannot be used.
+func readEntry(path string) (b *Binary, note string) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ""
+	}
+	if err != nil {
+		return nil, fmt.Sprintf("kernel cache: %v", err)
+	}
+	damaged := fmt.Sprintf("kernel cache: %s was damaged (%d bytes) and is compiled again", path, len(raw))
+	body, ok := bytes.CutPrefix(raw, []byte(entryMagic))
+	if !ok || len(body) < sha256.Size+8 {
+		return nil, damaged
+	}
+	sum, body := body[:sha256.Size], body[sha256.Size:]
+	if have := sha256.Sum256(body); !bytes.Equal(sum, have[:]) {
+		return nil, damaged
+	}
+	n, body := binary.LittleEndian.Uint64(body), body[8:]
+	if n > uint64(len(body)) {
+		return nil, damaged
+	}
+	return &Binary{Image: body[n:], Log: string(body[:n]), Cached: true}, ""
+}
+
+// writeEntry writes to a file of its own beside the entry's and renames it. The folder is the user's alone: what it holds will run.
+func writeEntry(path string, b *Binary) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	body := binary.LittleEndian.AppendUint64(nil, uint64(len(b.Log)))
+	body = append(append(body, b.Log...), b.Image...)
+	sum := sha256.Sum256(body)
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // after the rename there is nothing to remove
+	for _, part := range [][]byte{[]byte(entryMagic), sum[:], body} {
+		if _, err := f.Write(part); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,100 @@
+package cuda
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"strings"
+)
+
+// Module is compiled code, loaded into a context.
+type Module struct {
+	ctx    *Context
+	handle uintptr // 0 when closed
+}
+
+// LoadModule loads a cubin, a fat binary or PTX, such as Binary.Image. It wants the context current. Errors: ErrNoBinaryForGPU for another architecture's
+// code, ErrInvalidImage for what is no code, ErrInvalidPTX with the compiler's log. (cuModuleLoadDataEx)
+func (c *Context) LoadModule(image []byte) (*Module, error) {
+	const op = "Context.LoadModule"
+	if c.closed() {
+		return nil, closed(op, "context")
+	}
+	if reason := checkImage(image); reason != "" {
+		return nil, &Error{Op: op, Status: ErrInvalidImage, Detail: reason}
+	}
+	r, log := cModuleLoad(c.handle, append(image[:len(image):len(image)], 0)) // PTX is a C string
+	if r.status != 0 {
+		detail := "on " + c.device.name + ", " + c.device.Arch()
+		if log = strings.TrimSpace(log); log != "" {
+			detail += ": " + log
+		}
+		return nil, failed(op, r.status, "%s", detail)
+	}
+	c.count("module", 1)
+	return &Module{c, uintptr(r.value)}, nil
+}
+
+// checkImage says what is wrong with an image, as far as can be seen: the driver takes its size from what is written in it.
+func checkImage(image []byte) string {
+	if len(image) == 0 {
+		return "no bytes"
+	}
+	if !bytes.HasPrefix(image, []byte(elf.ELFMAG)) {
+		return ""
+	}
+	e, err := elf.NewFile(bytes.NewReader(image))
+	if err != nil {
+		return "a damaged cubin: " + err.Error()
+	}
+	for _, s := range e.Sections {
+		if end := s.Offset + s.FileSize; s.Type != elf.SHT_NOBITS && (end < s.Offset || end > uint64(len(image))) {
+			return fmt.Sprintf("a cubin cut short: %d bytes of at least %d", len(image), end)
+		}
+	}
+	return ""
+}
+
+// Function finds a kernel by its name: of an extern "C" kernel the name itself, else the mangled one. It wants the context current, and fails with ErrNotFound.
+// (cuModuleGetFunction)
+func (m *Module) Function(name string) (*Function, error) {
+	const op = "Module.Function"
+	if m.closed() {
+		return nil, closed(op, "module")
+	}
+	if strings.ContainsRune(name, 0) {
+		return nil, invalid(op, "a name with a zero byte: %q", name)
+	}
+	r := cModuleFunction(m.ctx.handle, m.handle, name)
+	if r.status != 0 {
+		return nil, failed(op, r.status, "kernel %q", name)
+	}
+	return newFunction(m, name, uintptr(r.value))
+}
+
+// Global finds a __device__ or __constant__ variable and returns its address and size in bytes. It wants the context current, and fails with
+// ErrNotFound. (cuModuleGetGlobal)
+func (m *Module) Global(name string) (Ptr, int64, error) {
+	const op = "Module.Global"
+	if m.closed() {
+		return 0, 0, closed(op, "module")
+	}
+	if strings.ContainsRune(name, 0) {
+		return 0, 0, invalid(op, "a name with a zero byte: %q", name)
+	}
+	r := cModuleGlobal(m.ctx.handle, m.handle, name)
+	return Ptr(r.value), int64(r.more), failed(op, r.status, "variable %q", name)
+}
+
+// Close unloads the module; its functions, calls and graphs may not be used any more. It may be called twice, and from any thread. (cuModuleUnload)
+func (m *Module) Close() error {
+	if m.closed() {
+		return nil
+	}
+	h := m.handle
+	m.handle = 0
+	m.ctx.count("module", -1)
+	return failed("Module.Close", cModuleFree(m.ctx.handle, h), "")
+}
+
+func (m *Module) closed() bool { return m == nil || m.handle == 0 }

@@ -1,0 +1,123 @@
+package cuda
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"shake/csrc/load"
+)
+
+// The null driver (testdata/null) does nothing and says that it worked, or fails as an environment variable tells it to. It shows what this package does with
+// what a driver says. A process can open one driver only, so each test that needs one runs in a process of its own.
+
+// buildNull compiles the null driver into a folder; macros may say -DSK_NULL_OLD.
+func buildNull(tb testing.TB, dir string, macros ...string) {
+	tb.Helper()
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "cc"
+	}
+	if _, err := exec.LookPath(cc); err != nil {
+		tb.Skipf("no C compiler to make the null driver with: %v", err)
+	}
+	sources, err := filepath.Glob("testdata/null/*.c")
+	if err != nil || len(sources) == 0 {
+		tb.Fatalf("no sources of the null driver: %v", err)
+	}
+	args := append([]string{"-shared", "-fPIC", "-O1", "-I", "../../csrc/load", "-o", filepath.Join(dir, "libcuda.so.1"), "-Wl,-soname,libcuda.so.1"}, macros...)
+	if out, err := exec.Command(cc, append(args, sources...)...).CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %s", err, out)
+	}
+}
+
+const childVariable = "SK_TEST_CHILD"
+
+// child runs the test again in a process of its own with the given environment, and says whether this is that process.
+func child(t *testing.T, dir string, env ...string) bool {
+	t.Helper()
+	if os.Getenv(childVariable) == t.Name() {
+		return true
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var levels []string
+	for _, part := range strings.Split(t.Name(), "/") {
+		levels = append(levels, "^"+part+"$")
+	}
+	c := exec.Command(exe, "-test.run="+strings.Join(levels, "/"), "-test.v")
+	c.Env = append(os.Environ(), append(env, childVariable+"="+t.Name(), load.PathVariable+"="+dir)...)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// inChild says whether this is a process that child started.
+func inChild(t *testing.T) bool { return os.Getenv(childVariable) == t.Name() }
+
+// onNull runs the rest of a test on the null driver: it returns false in the parent.
+func onNull(t *testing.T, env ...string) bool {
+	t.Helper()
+	if os.Getenv(childVariable) == t.Name() {
+		return true
+	}
+	nullOnce.Do(func() {
+		if dir, err := os.MkdirTemp("", "null-driver-"); err == nil {
+			nullDir = dir
+			buildNull(t, dir)
+		}
+	})
+	if nullDir == "" {
+		t.Skip("the null driver was not built")
+	}
+	return child(t, nullDir, env...)
+}
+
+// nullDir holds the null driver as most tests want it, built once.
+var (
+	nullOnce sync.Once
+	nullDir  string
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if nullDir != "" {
+		os.RemoveAll(nullDir)
+	}
+	os.Exit(code)
+}
+
+// current returns the first device's context, current on this thread for the length of the test.
+func current(tb testing.TB) *Context {
+	tb.Helper()
+	runtime.LockOSThread()
+	tb.Cleanup(runtime.UnlockOSThread)
+	ds, err := Devices()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, err := ds[0].Primary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := ctx.SetCurrent(); err != nil {
+		tb.Fatal(err)
+	}
+	return ctx
+}
+
+// must returns a value that cannot be missing.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
