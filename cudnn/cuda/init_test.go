@@ -85,7 +85,6 @@ func TestNoDriver(t *testing.T) {
 	}
 }
 
-
 func is(target error) func(error) bool {
 	return func(err error) bool {
 		var e *Error
