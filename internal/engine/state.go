@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"shake/internal/graph"
 )
 
 // Slot is one named array of a program's state, where the device keeps it: float64 in ref, float32 elsewhere.
@@ -60,6 +62,31 @@ func Restore[F float32 | float64](slots []Slot[F], ts []Tensor) error {
 		}
 	}
 	return nil
+}
+
+// NormLayer is one BN layer of a network within a norm of its plan.
+type NormLayer struct {
+	graph.NormPart
+	Norm NormID
+}
+
+// NormLayers lists the BN layers in the order of the graph as it was before the passes, in which every backend keeps their running statistics.
+func NormLayers(g *graph.Graph, plan *Plan) []NormLayer {
+	fused := map[string]NormLayer{}
+	for i, op := range plan.Norms {
+		for _, part := range op.Parts {
+			fused[part.Name] = NormLayer{part, NormID(i)}
+		}
+	}
+	var out []NormLayer
+	for _, op := range g.Ops {
+		if n, ok := op.(*graph.Norm); ok {
+			for _, part := range n.Parts {
+				out = append(out, fused[part.Name])
+			}
+		}
+	}
+	return out
 }
 
 // Check says what keeps the images from being c×h×w ones of at most classes classes: Program.Load. nil is no data set, and fits.

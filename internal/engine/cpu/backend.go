@@ -47,7 +47,7 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if workers <= 0 {
 		workers = runtime.NumCPU()
 	}
-	p := &program{cfg: c, plan: plan, order: bnLayers(g, plan), isa: isa, workers: workers, pool: kernel.NewPool(workers)}
+	p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: workers, pool: kernel.NewPool(workers)}
 	if err := p.build(); err != nil {
 		p.Close()
 		return nil, err

@@ -13,7 +13,7 @@ import (
 type program struct {
 	cfg     engine.Config
 	plan    *engine.Plan
-	order   []bnLayer // of the running statistics in the state
+	order   []engine.NormLayer // of the running statistics in the state
 	isa     string
 	workers int
 

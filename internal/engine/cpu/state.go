@@ -4,33 +4,7 @@ import (
 	"fmt"
 
 	"shake/internal/engine"
-	"shake/internal/graph"
 )
-
-// bnLayer is one BN layer within a norm of the plan.
-type bnLayer struct {
-	graph.NormPart
-	norm int
-}
-
-// bnLayers lists the BN layers in the order of the graph as it was before the passes, which every backend keeps.
-func bnLayers(g *graph.Graph, plan *engine.Plan) []bnLayer {
-	fused := map[string]bnLayer{}
-	for i, op := range plan.Norms {
-		for _, part := range op.Parts {
-			fused[part.Name] = bnLayer{part, i}
-		}
-	}
-	var out []bnLayer
-	for _, op := range g.Ops {
-		if n, ok := op.(*graph.Norm); ok {
-			for _, part := range n.Parts {
-				out = append(out, fused[part.Name])
-			}
-		}
-	}
-	return out
-}
 
 // slots lists everything that training changes, in the order of engine.Program.State.
 func (p *program) slots() []engine.Slot[float32] {
@@ -48,7 +22,7 @@ func (p *program) slots() []engine.Slot[float32] {
 	flat("momentum/", p.v)
 	for r := range p.cfg.Replicas {
 		for _, part := range p.order {
-			mean, variance := p.norms[part.norm].Running(r)
+			mean, variance := p.norms[part.Norm].Running(r)
 			name := fmt.Sprintf("replica%d/%s", r, part.Name)
 			add(name+".running_mean", []int{part.C}, mean[part.Off:part.Off+part.C])
 			add(name+".running_var", []int{part.C}, variance[part.Off:part.Off+part.C])

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -12,30 +13,10 @@ const lanes = 8
 // round is c channels rounded up to whole lanes.
 func round(c int) int { return (c + lanes - 1) / lanes * lanes }
 
-// Type is how an activation is stored.
-type Type int
-
-// The storage types. Sums, statistics and master weights are float32 with all of them.
-const (
-	F32 Type = iota
-	F16
-	BF16
-)
-
-// Size is a number's bytes.
-func (t Type) Size() int {
-	if t == F32 {
-		return 4
-	}
-	return 2
-}
-
-func (t Type) String() string { return [...]string{"f32", "f16", "bf16"}[t] }
-
 // List is a training step as launches over buffers in device memory. Tensors are N×H×W×C with C rounded up to whole lanes.
 type List struct {
 	Plan     *engine.Plan // Buffers beyond the plan's own are materialised views and gradients; their Size and Offset are bytes of a full batch
-	Type     Type
+	Type     kernels.Type
 	Batch    int
 	Replicas int
 	Params   Params
@@ -46,7 +27,7 @@ type List struct {
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Head, GradApply, ConvFilter, ConvData, GradSum, Unpack, SGD.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradApply, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -88,12 +69,21 @@ type Join struct {
 	Copy BufID
 }
 
-// Head is pooling, classifier and loss with their whole backward pass.
+// Clear writes zeros to a whole buffer, which someone else will not fill with its lanes.
+type Clear struct{ Y BufID }
+
+// Head is pooling, classifier and loss with the gradient of x.
 type Head struct {
 	Op *graph.Head
 	X  engine.View
 	DX *engine.GradOut // nil: no gradient of x
 }
+
+// HeadGrad computes the gradients of the classifier from what Head left.
+type HeadGrad struct{ Op *graph.Head }
+
+// Tally adds the batch's losses and errors to the totals.
+type Tally struct{}
 
 // GradApply stores gradients side by side on channels: the dy of a convolution.
 type GradApply struct {
@@ -131,8 +121,14 @@ type GradSum struct {
 // Unpack copies the gradients of packed filters to their places among the gradients of the parameters.
 type Unpack struct{}
 
-// SGD updates every parameter and its copy in the storage type.
+// Finite finds out whether a gradient overflowed under loss scaling.
+type Finite struct{}
+
+// SGD updates every parameter and its copy in the storage type, unless a gradient overflowed.
 type SGD struct{}
+
+// Rescale adapts the loss scale.
+type Rescale struct{}
 
 func view(v engine.View, f func(BufID, bool)) { f(v.Buf, false) }
 
@@ -153,6 +149,11 @@ func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf,
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}
 func (*SGD) uses(func(BufID, bool))            {}
+func (*HeadGrad) uses(func(BufID, bool))       {}
+func (*Tally) uses(func(BufID, bool))          {}
+func (*Finite) uses(func(BufID, bool))         {}
+func (*Rescale) uses(func(BufID, bool))        {}
+func (o *Clear) uses(f func(BufID, bool))      { f(o.Y, true) }
 func (o *Join) uses(f func(BufID, bool)) {
 	for _, b := range o.Branches {
 		view(b, f)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	kernels "shake/csrc/cuda"
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -47,7 +48,7 @@ func build(t testing.TB, s *dsl.Spec) *graph.Graph {
 	return g
 }
 
-func list(t testing.TB, s *dsl.Spec, ty Type, n, replicas int) *List {
+func list(t testing.TB, s *dsl.Spec, ty kernels.Type, n, replicas int) *List {
 	t.Helper()
 	l, err := Lower(build(t, s), ty, n, replicas)
 	if err != nil {
@@ -58,13 +59,13 @@ func list(t testing.TB, s *dsl.Spec, ty Type, n, replicas int) *List {
 
 func eachList(t *testing.T, f func(t *testing.T, l *List)) {
 	for name, s := range variants() {
-		t.Run(name, func(t *testing.T) { f(t, list(t, s, BF16, 6, 2)) })
+		t.Run(name, func(t *testing.T) { f(t, list(t, s, kernels.BF16, 6, 2)) })
 	}
 }
 
 func TestListGolden(t *testing.T) {
 	for _, f := range []string{"26", "26-odd", "resnext", "three", "preact"} {
-		have := list(t, variants()[f], BF16, 128, 2).String()
+		have := list(t, variants()[f], kernels.BF16, 128, 2).String()
 		file := filepath.Join("testdata", f+".golden")
 		if *update {
 			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
@@ -89,7 +90,7 @@ func TestLaunches(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if have := len(list(t, s, BF16, s.Train.Batch, s.Train.Replicas).Ops); have != want[name] {
+		if have := len(list(t, s, kernels.BF16, s.Train.Batch, s.Train.Replicas).Ops); have != want[name] {
 			t.Errorf("%s: %d launches a step, want %d", name, have, want[name])
 		}
 	}
@@ -166,12 +167,12 @@ func TestWholeLanes(t *testing.T) {
 // A batch that fits must be found, the next one must not fit, and memory must grow with the batch.
 func TestLargestBatch(t *testing.T) {
 	g := build(t, graphtest.Spec("26", 32, 1))
-	free := list(t, graphtest.Spec("26", 32, 1), BF16, 100, 2).Memory().Total()
+	free := list(t, graphtest.Spec("26", 32, 1), kernels.BF16, 100, 2).Memory().Total()
 	for _, c := range []struct {
 		free, other int64
 		want        int
 	}{{free, 0, 100}, {free - 1, 0, 98}, {free + 1000, 1000, 100}, {1000, 0, 0}, {1 << 50, 0, 512}} {
-		have, err := LargestBatch(g, BF16, 2, 512, c.free, c.other)
+		have, err := LargestBatch(g, kernels.BF16, 2, 512, c.free, c.other)
 		if err != nil || have != c.want {
 			t.Errorf("%d bytes free, %d taken: want a batch of %d, have %d, %v", c.free, c.other, c.want, have, err)
 		}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
 
 // Lower makes the list of a graph's training step for a batch of n images in so many replicas, stored as t.
-func Lower(g *graph.Graph, t Type, n, replicas int) (*List, error) {
+func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 	plan, err := engine.NewPlan(g, lanes)
 	if err != nil {
 		return nil, err
@@ -40,7 +41,13 @@ func Lower(g *graph.Graph, t Type, n, replicas int) (*List, error) {
 	if l.Params.Loose > 0 {
 		l.emit(&Unpack{})
 	}
+	if t == kernels.F16 {
+		l.emit(&Finite{})
+	}
 	l.emit(&SGD{})
+	if t == kernels.F16 {
+		l.emit(&Rescale{})
+	}
 	l.arrange()
 	return l.List, nil
 }
@@ -82,7 +89,7 @@ func (l *lowering) buffer(name string, like BufID, c int, grad bool) BufID {
 }
 
 // whole is every channel of a buffer.
-func (l *lowering) whole(b BufID) Part { return Part{b, 0, l.Plan.Buffers[b].C} }
+func (l *List) whole(b BufID) Part { return Part{b, 0, l.Plan.Buffers[b].C} }
 
 func isPlain(v engine.View) bool { return v.Norm == engine.None && !v.ReLU }
 
@@ -152,8 +159,13 @@ func (l *lowering) head(s *engine.HeadStep) {
 	h := &Head{Op: s.Op, X: s.X}
 	if s.DX.Buf != engine.None {
 		h.DX = &s.DX
+		if h.DX.C%lanes != 0 {
+			l.emit(&Clear{h.DX.Buf})
+		}
 	}
 	l.emit(h)
+	l.emit(&HeadGrad{s.Op})
+	l.emit(&Tally{})
 	l.sums(s.Sums)
 }
 

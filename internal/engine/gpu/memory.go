@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -54,7 +55,7 @@ func (l *List) Memory() Memory {
 	p := &l.Params
 	m := Memory{Activations: int64(l.Arena)}
 	m.Parameters = 3 * align(4*int64(p.Floats))
-	if l.Type != F32 {
+	if l.Type != kernels.F32 {
 		m.Parameters += align(int64(l.Type.Size()) * int64(p.Floats))
 	}
 	m.Parameters += align(int64(l.Type.Size())*int64(p.Packed)) + 2*align(4*int64(p.Packed)) + align(4*int64(p.Loose))
@@ -68,7 +69,7 @@ func (l *List) Memory() Memory {
 const normFloats = 9
 
 // LargestBatch is the largest multiple of replicas whose memory for g is at most free bytes beside other ones; 0 if there is none. It looks no further than most.
-func LargestBatch(g *graph.Graph, t Type, replicas, most int, free, other int64) (int, error) {
+func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, free, other int64) (int, error) {
 	lo, hi := 0, most/replicas // lo fits, hi+1 does not
 	for lo < hi {
 		mid := (lo + hi + 1) / 2

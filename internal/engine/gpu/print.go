@@ -51,6 +51,12 @@ func (l *List) op(o Op) string {
 			return "head\t" + p.ViewText(o.X)
 		}
 		return fmt.Sprintf("head\t%s; %s", p.ViewText(o.X), p.OutText(o.DX, "d head"))
+	case *Clear:
+		return fmt.Sprintf("clear\t%%%d", o.Y)
+	case *HeadGrad:
+		return "headgrad\t" + p.Graph.Params[o.Op.W].Name
+	case *Tally:
+		return "tally"
 	case *GradApply:
 		var terms []string
 		for _, g := range o.Terms {
@@ -69,6 +75,10 @@ func (l *List) op(o Op) string {
 		return "grad\t" + l.gradSum(o)
 	case *Unpack:
 		return fmt.Sprintf("unpack\t%d weights", l.Params.Packed)
+	case *Finite:
+		return "finite"
+	case *Rescale:
+		return "rescale"
 	case *SGD:
 		return fmt.Sprintf("sgd\t%d parameters", l.Params.Floats)
 	}

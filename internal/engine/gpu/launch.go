@@ -1,0 +1,159 @@
+package gpu
+
+import (
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/internal/engine"
+)
+
+// Launch is one launch of a kernel of ours: which text, and what each of its arguments is, still without addresses.
+type Launch struct {
+	Kernel *kernels.Kernel
+	Args   []Arg // in the order of Kernel.Args
+	N      int   // what its grid is for; 0: as many as the batch at hand has images
+}
+
+// Arg is the meaning of a kernel's argument.
+type Arg struct {
+	What  What
+	Index int // of a buffer or norm; the number itself of a Number
+}
+
+// What is a kind of thing in device memory, or a number.
+type What int
+
+// The kinds of argument. One-dimensional things of a program are these by themselves; Activation to Beta are numbered.
+const (
+	Null       What = iota
+	Activation      // a buffer of the arena: Index is its BufID
+	Norm            // the coefficients of norm Index
+	Running         // its running statistics
+	Gamma           // where its scales stand among the parameters, by channel
+	Beta            // its shifts
+	Number          // Index itself
+	Images          // how many images the batch at hand has
+
+	Weights     // all parameters
+	Velocity    // their momentum
+	Gradients   // their gradients
+	Storage     // their copy in the storage type
+	Packed      // packed filters, in the storage type
+	PackedGrads // their gradients
+	PackFrom    // Params.From
+	PackTo      // Params.To
+	StepRecord  // kernels.Step: what changes from step to step
+	Index       // which images the batch at hand consists of
+	LossScale   // kernels.Scaler
+	Partial     // scratch of one launch
+	Counter     // counters of one launch
+	Mean        // what the head keeps of a batch: pooled images
+	DLogits
+	Logits
+	Loss
+	Wrong
+	TrainTotals // kernels.Totals since the last reset
+	EvalTotals
+	TrainPixels // data sets: bytes, their normalised values, labels
+	TrainTable
+	TrainLabels
+	EvalPixels
+	EvalTable
+	EvalLabels
+	whats // how many there are
+)
+
+// args matches the arguments of k with what they mean, by name; pointers that are not named are null.
+func args(k *kernels.Kernel, named map[string]Arg) ([]Arg, error) {
+	var out []Arg
+	used := 0
+	for _, a := range k.Args {
+		v, ok := named[a.Name]
+		switch {
+		case ok:
+			used++
+		case a.Name == "scaler":
+			v = Arg{} // only where the loss is scaled
+		case a.Name == "n":
+			v = Arg{What: Images}
+		case a.Name == "params":
+			v = Arg{What: Weights}
+		case a.Name == "grads":
+			v = Arg{What: Gradients}
+		case a.Name == "partial":
+			v = Arg{What: Partial}
+		case a.Name == "counter":
+			v = Arg{What: Counter}
+		case a.Name == "step":
+			v = Arg{What: StepRecord}
+		case a.Kind != kernels.Pointer:
+			v = Arg{What: Number}
+		}
+		out = append(out, v)
+	}
+	if used != len(named) {
+		return nil, fmt.Errorf("gpu: kernel %s takes %d of the arguments %v", k.Entry, used, named)
+	}
+	return out, nil
+}
+
+// launch specialises spec and names its arguments.
+func launch(spec kernels.Spec, named map[string]Arg) (*Launch, error) {
+	k, err := spec.Kernel()
+	if err != nil {
+		return nil, err
+	}
+	a, err := args(k, named)
+	return &Launch{Kernel: k, Args: a, N: named["n"].Index}, err
+}
+
+// mode is what a list is run for.
+type mode int
+
+const (
+	training mode = iota
+	evaluation
+)
+
+// launch is op's launch; nil where there is none: convolutions, clearing, and in evaluation all that only training does.
+func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
+	switch o := o.(type) {
+	case *Augment:
+		return l.augmentLaunch(o, m, c)
+	case *Pack:
+		return l.packLaunch()
+	case *Apply:
+		return l.applyLaunch(o)
+	case *Join:
+		return l.joinLaunch(o, m)
+	case *Head:
+		return l.headLaunch(o, m)
+	case *Tally:
+		return launch(kernels.MetricsSpec{}, map[string]Arg{"loss": {What: Loss}, "wrong": {What: Wrong}, "totals": {What: TrainTotals + What(m)}})
+	}
+	if m == evaluation {
+		return nil, nil
+	}
+	switch o := o.(type) {
+	case *Stats:
+		return l.statsLaunch(o)
+	case *HeadGrad:
+		return l.headGradLaunch(o)
+	case *GradApply:
+		return l.gradApplyLaunch(o)
+	case *GradSum:
+		return l.gradSumLaunch(o)
+	case *Unpack:
+		return l.unpackLaunch()
+	case *Finite:
+		return launch(kernels.FiniteSpec{}, map[string]Arg{"g": {What: Gradients}, "scaler": {What: LossScale}, "n": {Number, l.Params.Floats}})
+	case *SGD:
+		return l.sgdLaunch(c)
+	case *Rescale:
+		return launch(kernels.RescaleSpec{Growth: growth}, map[string]Arg{"scaler": {What: LossScale}})
+	}
+	return nil, nil
+}
+
+// growth is after how many steps without an overflow the loss scale doubles.
+const growth = 2000

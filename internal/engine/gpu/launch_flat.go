@@ -1,0 +1,75 @@
+package gpu
+
+import (
+	kernels "shake/csrc/cuda"
+	"shake/internal/engine"
+)
+
+func (l *List) augmentLaunch(o *Augment, m mode, c engine.Config) (*Launch, error) {
+	b := l.Plan.Buffers[o.Y]
+	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && (c.Flip || c.Crop > 0), Flip: c.Flip, Crop: c.Crop}
+	table, pix := Arg{What: TrainTable}, Arg{What: TrainPixels}
+	if m == evaluation {
+		table, pix = Arg{What: EvalTable}, Arg{What: EvalPixels}
+	}
+	return launch(spec, map[string]Arg{"table": table, "pix": pix, "index": {What: Index}, "y": buffer(o.Y)})
+}
+
+func (l *List) packLaunch() (*Launch, error) {
+	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type},
+		map[string]Arg{"x": {What: Weights}, "index": {What: PackFrom}, "y": {What: Packed}, "n": {Number, l.Params.Packed}})
+}
+
+func (l *List) unpackLaunch() (*Launch, error) {
+	return launch(kernels.GatherSpec{From: kernels.F32, To: kernels.F32},
+		map[string]Arg{"x": {What: PackedGrads}, "index": {What: PackTo}, "y": {What: Gradients}, "n": {Number, l.Params.Loose}})
+}
+
+func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
+	named := map[string]Arg{"w": {What: Weights}, "v": {What: Velocity}, "g": {What: Gradients}, "n": {Number, l.Params.Floats}}
+	if l.Type == kernels.F16 {
+		named["scaler"] = Arg{What: LossScale}
+	}
+	if l.Type != kernels.F32 {
+		named["copy"] = Arg{What: Storage}
+	}
+	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
+}
+
+// headLaunch reads no lanes: the classifier has none.
+func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
+	o := operands{l, false}
+	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training}
+	named := map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "labels": {What: TrainLabels}, "index": {What: Index},
+		"mean": {What: Mean}, "dlogits": {What: DLogits}, "loss": {What: Loss}, "wrong": {What: Wrong}}
+	if m == evaluation {
+		named["labels"], named["logits"] = Arg{What: EvalLabels}, Arg{What: Logits}
+		return launch(spec, named)
+	}
+	if l.Type == kernels.F16 {
+		named["scaler"] = Arg{What: LossScale}
+	}
+	if s.DX != nil {
+		dx := o.slice(s.DX.Buf, s.DX.Off, s.DX.C)
+		spec.DX, spec.Mask, spec.Accumulate = &dx, s.DX.ReLU, s.DX.Accumulate
+		named["dx"] = buffer(s.DX.Buf)
+	}
+	return launch(spec, named)
+}
+
+func (l *List) headGradLaunch(o *HeadGrad) (*Launch, error) {
+	return launch(kernels.HeadGradSpec{C: o.Op.X.C, Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[o.Op.W], BOff: l.Params.Offset[o.Op.Bias]},
+		map[string]Arg{"mean": {What: Mean}, "dlogits": {What: DLogits}})
+}
+
+// normEvalLaunch sets a norm's affine map for evaluation.
+func (l *List) normEvalLaunch(id engine.NormID) (*Launch, error) {
+	n := int(id)
+	return launch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas},
+		map[string]Arg{"gamma": {Gamma, n}, "beta": {Beta, n}, "running": {Running, n}, "norm": {Norm, n}})
+}
+
+// castLaunch makes the weights' copy in the storage type, as SGD leaves it.
+func (l *List) castLaunch() (*Launch, error) {
+	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type, Plain: true}, map[string]Arg{"x": {What: Weights}, "y": {What: Storage}, "n": {Number, l.Params.Floats}})
+}

@@ -1,0 +1,220 @@
+package gpu
+
+import (
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// operands are what one launch reads and writes pixel by pixel. The lanes behind the last channel of a tensor take part if they can in all operands.
+type operands struct {
+	*List
+	wide bool
+}
+
+func (l *List) operands(ps ...Part) operands {
+	o := operands{l, true}
+	for _, p := range ps {
+		o.wide = o.wide && p.Off%lanes == 0 && p.Off+p.C == l.Plan.Buffers[p.Buf].C
+	}
+	return o
+}
+
+func viewPart(v engine.View) Part { return Part{v.Buf, v.Off, v.C} }
+
+func gradParts(gs ...engine.Grad) []Part {
+	var ps []Part
+	for _, g := range gs {
+		ps = append(ps, Part{g.Buf, g.Off, g.C})
+		if g.Mask != engine.None {
+			ps = append(ps, Part{g.Mask, g.MaskOff, g.C})
+		}
+		if g.Y != engine.None {
+			ps = append(ps, Part{g.Y, g.YOff, g.C})
+		}
+	}
+	return ps
+}
+
+func (l *List) shape(b BufID) kernels.Shape {
+	t := l.Plan.Buffers[b]
+	return kernels.Shape{Type: l.Type, H: t.H, W: t.W, Replicas: l.Replicas}
+}
+
+// normWidth is the channels of a norm's arrays.
+func (l *List) normWidth(id engine.NormID) int { return round(l.Plan.Norms[id].X.C) }
+
+func (l *List) norm(id engine.NormID, off int) *kernels.NormRef {
+	if id == engine.None {
+		return nil
+	}
+	return &kernels.NormRef{Off: off, C: l.normWidth(id)}
+}
+
+func (o operands) slice(b BufID, off, c int) kernels.Slice {
+	if o.wide {
+		c = round(c)
+	}
+	return kernels.Slice{Buf: int(b), Off: off, C: c, Pitch: round(o.Plan.Buffers[b].C)}
+}
+
+func (o operands) part(p Part) kernels.Slice { return o.slice(p.Buf, p.Off, p.C) }
+
+func (o operands) view(v engine.View) kernels.View {
+	return kernels.View{Slice: o.slice(v.Buf, v.Off, v.C), Norm: o.norm(v.Norm, v.NormOff), ReLU: v.ReLU}
+}
+
+func (o operands) grad(g engine.Grad) kernels.Grad {
+	k := kernels.Grad{G: o.slice(g.Buf, g.Off, g.C), Norm: o.norm(g.Norm, g.NormOff), ReLU: g.ReLU}
+	if g.Mask != engine.None {
+		m := o.slice(g.Mask, g.MaskOff, g.C)
+		k.Mask = &m
+	}
+	if g.Block != engine.None {
+		d := draw(o.Plan.Graph.Blocks[g.Block])
+		k.Draw, k.Branch = &d, g.Branch
+	}
+	if g.Y != engine.None {
+		y := o.slice(g.Y, g.YOff, g.C)
+		k.Y = &y
+	}
+	return k
+}
+
+// draw is what the kernels need to know of a block.
+func draw(b graph.Block) kernels.Draw {
+	d := kernels.Draw{Branches: b.Branches, Forward: shakeMode(b.Shake.Forward), Backward: shakeMode(b.Shake.Backward), Low: b.Shake.Range[0], High: b.Shake.Range[1]}
+	if b.Shake.Level == dsl.Batch {
+		d.Level = kernels.BatchLevel
+	}
+	return d
+}
+
+func shakeMode(m dsl.Mode) kernels.Mode {
+	return map[dsl.Mode]kernels.Mode{dsl.Even: kernels.Even, dsl.Shaken: kernels.Shaken, dsl.Keep: kernels.Keep, dsl.M1: kernels.M1, dsl.M2: kernels.M2,
+		dsl.M3: kernels.M3, dsl.M4: kernels.M4, dsl.M5: kernels.M5}[m]
+}
+
+func buffer(b BufID) Arg {
+	if b == engine.None {
+		return Arg{}
+	}
+	return Arg{Activation, int(b)}
+}
+
+func normArg(what What, id engine.NormID) Arg {
+	if id == engine.None {
+		return Arg{}
+	}
+	return Arg{what, int(id)}
+}
+
+func (l *List) applyLaunch(s *Apply) (*Launch, error) {
+	y := l.whole(s.Y)
+	o := l.operands(viewPart(s.X), y)
+	return launch(kernels.ApplySpec{Shape: l.shape(s.Y), X: o.view(s.X), Y: o.part(y)},
+		map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "y": buffer(s.Y)})
+}
+
+func (l *List) statsLaunch(s *Stats) (*Launch, error) {
+	var ps []Part
+	for _, st := range s.Stats {
+		ps = append(ps, Part{s.X, st.Off, l.Plan.Norms[st.Norm].X.C})
+	}
+	spec := kernels.StatsSpec{Shape: l.shape(s.X), X: operands{l, true}.part(l.whole(s.X))}
+	named := map[string]Arg{"x": buffer(s.X)}
+	for k, st := range s.Stats {
+		slice := l.operands(ps[k]).part(ps[k])
+		spec.Norms = append(spec.Norms, kernels.StatsOf{Off: slice.Off, C: slice.C, Norm: *l.norm(st.Norm, 0)})
+		for name, what := range map[string]What{"gamma": Gamma, "beta": Beta, "norm": Norm, "running": Running} {
+			named[fmt.Sprintf("%s%d", name, k)] = Arg{what, int(st.Norm)}
+		}
+	}
+	return launch(spec, named)
+}
+
+func (l *List) joinLaunch(s *Join, m mode) (*Launch, error) {
+	y := l.whole(s.Y)
+	ps := []Part{y}
+	for _, b := range s.Branches {
+		ps = append(ps, viewPart(b))
+	}
+	if s.Skip != nil {
+		ps = append(ps, viewPart(*s.Skip))
+	}
+	o := l.operands(ps...)
+	spec := kernels.JoinSpec{Shape: l.shape(s.Y), Draw: draw(l.Plan.Graph.Blocks[s.Block]), Y: o.part(y), ReLU: s.ReLU, Eval: m == evaluation}
+	named := map[string]Arg{"block": {Number, s.Block}, "y": buffer(s.Y)}
+	for k, b := range s.Branches {
+		spec.Branches = append(spec.Branches, o.view(b))
+		named[fmt.Sprintf("x%d", k)], named[fmt.Sprintf("norm%d", k)] = buffer(b.Buf), normArg(Norm, b.Norm)
+	}
+	if s.Skip != nil {
+		v := o.view(*s.Skip)
+		spec.Skip = &v
+		named["skip"], named["skip_norm"] = buffer(s.Skip.Buf), normArg(Norm, s.Skip.Norm)
+	}
+	return launch(spec, named)
+}
+
+func (l *List) gradApplyLaunch(s *GradApply) (*Launch, error) {
+	spec := kernels.GradApplySpec{Shape: l.shape(s.Y), DY: operands{l, true}.part(l.whole(s.Y))}
+	named := map[string]Arg{"dy": buffer(s.Y)}
+	off := 0
+	for k, g := range s.Terms {
+		o := l.operands(append(gradParts(g), Part{s.Y, off, g.C})...)
+		off += g.C
+		spec.Grads = append(spec.Grads, o.grad(g))
+		gradArgs(named, "", k, g)
+	}
+	if last := spec.Grads[len(spec.Grads)-1].G; last.C == s.Terms[len(s.Terms)-1].C {
+		spec.DY.C = off // the lanes behind stay out
+	}
+	return launch(spec, named)
+}
+
+// gradArgs names the arguments of gradient k of a list.
+func gradArgs(named map[string]Arg, prefix string, k int, g engine.Grad) {
+	name := func(s string) string { return fmt.Sprintf("%s%s%d", prefix, s, k) }
+	if prefix == "" {
+		named[name("g")] = buffer(g.Buf)
+	}
+	named[name("mask")], named[name("y")], named[name("norm")] = buffer(g.Mask), buffer(g.Y), normArg(Norm, g.Norm)
+	named[name("block")] = Arg{Number, max(g.Block, 0)}
+}
+
+func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
+	ps := []Part{s.Dst}
+	for _, p := range []Part{s.DX, s.Mask} {
+		if p.Buf != engine.None {
+			ps = append(ps, p)
+		}
+	}
+	for _, x := range s.Sums {
+		ps = append(ps, gradParts(x.Of)...)
+	}
+	o := l.operands(append(ps, gradParts(s.Terms...)...)...)
+	spec := kernels.GradSumSpec{Shape: l.shape(s.Dst.Buf), Dst: o.part(s.Dst), Read: !s.Write, Accumulate: s.Accumulate}
+	named := map[string]Arg{"dst": buffer(s.Dst.Buf), "dx": buffer(s.DX.Buf), "x": buffer(s.Mask.Buf)}
+	if s.DX.Buf != engine.None {
+		x := o.part(s.DX)
+		spec.DX = &x
+	}
+	if s.Mask.Buf != engine.None {
+		x := o.part(s.Mask)
+		spec.X = &x
+	}
+	for k, g := range s.Terms {
+		spec.Terms = append(spec.Terms, o.grad(g))
+		gradArgs(named, "", k, g)
+	}
+	for k, x := range s.Sums {
+		spec.Sums = append(spec.Sums, o.grad(x.Of))
+		gradArgs(named, "s", k, x.Of)
+		named[fmt.Sprintf("gamma%d", k)], named[fmt.Sprintf("beta%d", k)] = Arg{Gamma, int(x.Of.Norm)}, Arg{Beta, int(x.Of.Norm)}
+	}
+	return launch(spec, named)
+}

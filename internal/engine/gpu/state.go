@@ -1,0 +1,112 @@
+package gpu
+
+import (
+	"fmt"
+
+	"shake/internal/engine"
+)
+
+// hostState is everything that training changes, in host memory and in the device's layout.
+type hostState struct {
+	w, v    []float32   // as Params
+	running [][]float32 // by NormID: mean, then variance, of every replica and channel with its lanes
+}
+
+// fresh is the state of a program that has not been given one: momentum and means 0, variances 1.
+func (l *List) fresh() *hostState {
+	h := &hostState{w: make([]float32, l.Params.Floats), v: make([]float32, l.Params.Floats)}
+	for id := range l.Plan.Norms {
+		n := l.Replicas * l.normWidth(engine.NormID(id))
+		r := make([]float32, 2*n)
+		for i := n; i < 2*n; i++ {
+			r[i] = 1
+		}
+		h.running = append(h.running, r)
+	}
+	return h
+}
+
+// running is where replica r's mean of a BN layer stands in the running statistics of its norm; its variance is half of the array further.
+func (l *List) runningAt(part engine.NormLayer, r int) int {
+	return r*l.normWidth(part.Norm) + part.Off
+}
+
+// slots copies h to PyTorch's layout, in the order of engine.Program.State.
+func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float32] {
+	var out []engine.Slot[float32]
+	add := func(name string, shape []int, data []float32) {
+		out = append(out, engine.Slot[float32]{Name: name, Shape: shape, Data: data})
+	}
+	for i, flat := range [][]float32{h.w, h.v} {
+		for id, p := range l.Plan.Graph.Params {
+			data := make([]float32, size(p.Shape))
+			l.transpose(id, func(torch, own int) { data[torch] = flat[own] })
+			add([]string{"", "momentum/"}[i]+p.Name, p.Shape, data)
+		}
+	}
+	for r := range l.Replicas {
+		for _, part := range order {
+			run := h.running[part.Norm]
+			at, half := l.runningAt(part, r), len(run)/2
+			name := fmt.Sprintf("replica%d/%s", r, part.Name)
+			add(name+".running_mean", []int{part.C}, append([]float32(nil), run[at:at+part.C]...))
+			add(name+".running_var", []int{part.C}, append([]float32(nil), run[half+at:half+at+part.C]...))
+		}
+	}
+	return out
+}
+
+// take copies slots back into h: the inverse of slots.
+func (l *List) take(h *hostState, order []engine.NormLayer, slots []engine.Slot[float32]) {
+	for _, flat := range [][]float32{h.w, h.v} {
+		for id := range l.Plan.Graph.Params {
+			data := slots[0].Data
+			l.transpose(id, func(torch, own int) { flat[own] = data[torch] })
+			slots = slots[1:]
+		}
+	}
+	for r := range l.Replicas {
+		for _, part := range order {
+			run := h.running[part.Norm]
+			at, half := l.runningAt(part, r), len(run)/2
+			copy(run[at:], slots[0].Data)
+			copy(run[half+at:], slots[1].Data)
+			slots = slots[2:]
+		}
+	}
+}
+
+// transpose calls f with every element of a parameter: where it stands in PyTorch's order and where in the flat arrays. Convolution weights are K C R S there
+// and K R S C here; all others are the same.
+func (l *List) transpose(id int, f func(torch, own int)) {
+	shape, off := l.Plan.Graph.Params[id].Shape, l.Params.Offset[id]
+	if len(shape) != 4 {
+		for i := range size(shape) {
+			f(i, off+i)
+		}
+		return
+	}
+	c, r, s := shape[1], shape[2], shape[3]
+	for k := range shape[0] {
+		for i := range c {
+			for t := range r * s {
+				f((k*c+i)*r*s+t, off+(k*r*s+t)*c+i)
+			}
+		}
+	}
+}
+
+// normIndex says for every channel of a norm, lanes included, which float of the parameters its scale and its shift are; -1 behind the last.
+func (l *List) normIndex(id engine.NormID) (gamma, beta []int32) {
+	gamma, beta = make([]int32, l.normWidth(id)), make([]int32, l.normWidth(id))
+	for i := range gamma {
+		gamma[i], beta[i] = -1, -1
+	}
+	for _, part := range l.Plan.Norms[id].Parts {
+		for c := range part.C {
+			gamma[part.Off+c] = int32(l.Params.Offset[part.Gamma] + c)
+			beta[part.Off+c] = int32(l.Params.Offset[part.Beta] + c)
+		}
+	}
+	return gamma, beta
+}
