@@ -42,7 +42,9 @@ func (g *gauge) Use() []CardUse {
 	return []CardUse{{Card: 0, Name: "a card", EnergyKWh: &e}}
 }
 
-func (g *gauge) Picture(title, format string) ([]byte, error) { return []byte(title + " as " + format), nil }
+func (g *gauge) Picture(title, format string) ([]byte, error) {
+	return []byte(title + " as " + format), nil
+}
 
 func (g *gauge) End() { g.calls = append(g.calls, "end") }
 
