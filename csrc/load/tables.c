@@ -1,7 +1,9 @@
 /* One table for each library. */
 #include "cuda.h"
+#include "cudnn.h"
 #include "fill.h"
 #include "nvrtc.h"
 
 SK_LIBRARY(sk_cuda, SK_CUDA_FUNCTIONS);
+SK_LIBRARY(sk_cudnn, SK_CUDNN_FUNCTIONS);
 SK_LIBRARY(sk_nvrtc, SK_NVRTC_FUNCTIONS);

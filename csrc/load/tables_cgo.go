@@ -18,6 +18,8 @@ func tableOf(name string) (table, bool) {
 	switch name {
 	case CUDA.Name:
 		return table{&C.sk_cuda_library}, true
+	case CUDNN.Name:
+		return table{&C.sk_cudnn_library}, true
 	case NVRTC.Name:
 		return table{&C.sk_nvrtc_library}, true
 	}

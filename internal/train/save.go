@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -57,15 +58,11 @@ func (r *run) save(m mark) error {
 func (r *run) record() error {
 	r.rec.Seconds = math.Round(1e3*(r.before+time.Since(r.began).Seconds())) / 1e3
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
-	if r.meter != nil {
-		r.rec.Cards = r.meter.Use()
-	}
 	return r.dir.writeRecord(r.rec)
 }
 
 // finish marks a run as complete.
 func (r *run) finish() error {
-	r.unwatch()
 	r.plot(true)
 	r.rec.Status = Finished
 	return r.record()
@@ -78,13 +75,10 @@ func (r *run) curveFiles() []string {
 // plot draws the curves, at most every plotEvery unless it is the last time. Curves can be drawn again from metrics.jsonl, so a
 // failure is a notice.
 func (r *run) plot(last bool) {
-	if !r.plotDue(last) {
+	if r.o.plain || len(r.epochs) == 0 || !last && time.Since(r.plotted) < plotEvery {
 		return
 	}
-	r.plotCards()
-	if len(r.epochs) == 0 {
-		return
-	}
+	r.plotted = time.Now()
 	c := report.Curves{Title: r.spec.Name}
 	for _, e := range r.epochs {
 		p := report.Point{Epoch: float64(e.Step) / float64(r.perEpoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
@@ -110,7 +104,6 @@ func (r *run) progress(evaluating bool) error {
 	if time.Since(r.reported) < progressEvery {
 		return nil
 	}
-	r.metered()
 	if err := r.collect(); err != nil {
 		return err
 	}
@@ -144,6 +137,10 @@ func (r *run) summary() *Summary {
 	if r.trained > 0 {
 		s.ImagesPerSec = float64(r.trained) / r.training.Seconds()
 	}
-	s.Curves, s.Cards = r.pictures(), r.rec.Cards
+	for _, f := range r.curveFiles() {
+		if _, err := os.Stat(f); err == nil {
+			s.Curves = append(s.Curves, f)
+		}
+	}
 	return s
 }

@@ -1,0 +1,107 @@
+package cudnn
+
+import (
+	"slices"
+	"time"
+
+	"shake/cudnn/cuda"
+)
+
+// Timing is what Autotune found of one plan.
+type Timing struct {
+	Plan *Plan
+	Time time.Duration // of one run: the median of five batches of runs
+	Err  error         // why it could not run, or nil
+}
+
+const (
+	autotuneBatches = 5
+	autotuneTime    = 2 * time.Millisecond // of one batch, about
+)
+
+// Autotune times plans of one operation on the card and returns them fastest first, those that fail last. The operation really runs, many times, on the
+// handle's stream, which it waits for: what the outputs hold is lost. workspace must be as large as the largest Workspace; ptrs are as for Run. The
+// fastest plan goes into the cache, where Plan and the operations' methods find it from then on.
+//
+// Errors: what Run returns if every plan fails; ErrInvalid without a stream of the handle's (SetStream).
+func (h *Handle) Autotune(plans []*Plan, workspace cuda.Ptr, ptrs ...cuda.Ptr) ([]Timing, error) {
+	if err := h.usable("Autotune"); err != nil {
+		return nil, err
+	}
+	switch {
+	case h.ctx == nil:
+		return nil, &Error{Op: "Autotune", On: h.card, kind: ErrOffline}
+	case h.stream == nil:
+		return nil, invalid("Autotune", "the handle has no stream: SetStream first")
+	case len(plans) == 0:
+		return nil, invalid("Autotune", "no plans")
+	}
+	start, err := h.ctx.NewEvent(true)
+	if err != nil {
+		return nil, err
+	}
+	defer start.Close()
+	stop, err := h.ctx.NewEvent(true)
+	if err != nil {
+		return nil, err
+	}
+	defer stop.Close()
+
+	out := make([]Timing, len(plans))
+	for i, p := range plans {
+		out[i].Plan = p
+		out[i].Time, out[i].Err = h.time(p, start, stop, workspace, ptrs)
+	}
+	slices.SortStableFunc(out, func(a, b Timing) int {
+		switch {
+		case (a.Err == nil) != (b.Err == nil):
+			if a.Err == nil {
+				return -1
+			}
+			return 1
+		}
+		return int(a.Time - b.Time)
+	})
+	if out[0].Err != nil {
+		return out, out[0].Err
+	}
+	out[0].Plan.keep(out[0].Time)
+	return out, nil
+}
+
+// time runs a plan in batches long enough for the events to tell.
+func (h *Handle) time(p *Plan, start, stop *cuda.Event, workspace cuda.Ptr, ptrs []cuda.Ptr) (time.Duration, error) {
+	batch := func(n int) (time.Duration, error) {
+		if err := start.Record(h.stream); err != nil {
+			return 0, err
+		}
+		for range n {
+			if err := p.Run(workspace, ptrs...); err != nil {
+				return 0, err
+			}
+		}
+		if err := stop.Record(h.stream); err != nil {
+			return 0, err
+		}
+		if err := stop.Synchronize(); err != nil {
+			return 0, err
+		}
+		return stop.Since(start)
+	}
+	if _, err := batch(2); err != nil { // the first run loads code
+		return 0, err
+	}
+	once, err := batch(1)
+	if err != nil {
+		return 0, err
+	}
+	n := int(min(max(autotuneTime/max(once, 1), 1), 100))
+	times := make([]time.Duration, autotuneBatches)
+	for i := range times {
+		if times[i], err = batch(n); err != nil {
+			return 0, err
+		}
+	}
+	slices.Sort(times)
+	return times[autotuneBatches/2] / time.Duration(n), nil
+}

@@ -1,0 +1,165 @@
+package cudnn
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Cache keeps plans in a folder, one file each: the choice of an engine and what was compiled for it, so that it need not be looked for, compiled
+// or timed again. A plan is found by the card, the library's version, the graph (shapes, layouts, types, alignments) and the options. Several
+// processes may share a folder: files appear whole or not at all, and each carries a checksum.
+type Cache struct {
+	dir string
+	// Report is told when a file was of no use and made again: damaged, or of another library in spite of its name. May be nil.
+	Report func(file, why string)
+}
+
+// OpenCache makes the folder if need be. An empty dir is the user's own cache folder, in shake/cudnn.
+func OpenCache(dir string) (*Cache, error) {
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("cudnn: the folder of cached plans: %w", err)
+		}
+		dir = filepath.Join(base, "shake", "cudnn")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cudnn: the folder of cached plans: %w", err)
+	}
+	return &Cache{dir: dir}, nil
+}
+
+// Dir is the cache's folder.
+func (c *Cache) Dir() string { return c.dir }
+
+// entry is what a file holds behind its first line, which is magic and the SHA-256 of the rest.
+type entry struct {
+	Card      string        `json:"card"`
+	Version   string        `json:"cudnn"`
+	Operation string        `json:"operation"`
+	Engine    string        `json:"engine"`
+	Time      time.Duration `json:"nanoseconds,omitempty"` // as measured by Autotune, or 0
+	Plan      string        `json:"plan"`                  // the library's own form of it
+}
+
+const magic = "shake cudnn plan 1 "
+
+// key is the name of a plan's file.
+func key(version, card string, specs []spec, opt options, strict bool) string {
+	h := sha256.New()
+	fmt.Fprintln(h, magic, version, card, opt.deterministic, opt.workspace, strict)
+	for _, s := range specs {
+		fmt.Fprintln(h, s.kind)
+		for _, a := range s.attrs {
+			fmt.Fprintf(h, " %d %d %T %v\n", a.name, a.typ, a.value, a.value)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (c *Cache) file(key string) string { return filepath.Join(c.dir, key+".plan") }
+
+// load returns the entry of a key, or nil. A damaged file is removed.
+func (c *Cache) load(key string) *entry {
+	b, err := os.ReadFile(c.file(key))
+	if err != nil {
+		if !os.IsNotExist(err) {
+			c.report(key, err.Error())
+		}
+		return nil
+	}
+	head, body, _ := bytes.Cut(b, []byte("\n"))
+	sum := sha256.Sum256(body)
+	e := &entry{}
+	if string(head) != magic+hex.EncodeToString(sum[:]) {
+		c.discard(key, "damaged: its checksum is wrong")
+		return nil
+	}
+	if err := json.Unmarshal(body, e); err != nil {
+		c.discard(key, err.Error())
+		return nil
+	}
+	return e
+}
+
+// store writes an entry, whole or not at all. A cache that cannot be written is no reason to fail: it is reported.
+func (c *Cache) store(key string, e *entry) {
+	body, err := json.Marshal(e)
+	if err == nil {
+		sum := sha256.Sum256(body)
+		err = write(c.file(key), append([]byte(magic+hex.EncodeToString(sum[:])+"\n"), body...))
+	}
+	if err != nil {
+		c.report(key, err.Error())
+	}
+}
+
+// write puts b in a file of its own and gives it the name.
+func write(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func (c *Cache) discard(key, why string) {
+	c.report(key, why)
+	os.Remove(c.file(key))
+}
+
+func (c *Cache) report(key, why string) {
+	if c.Report != nil {
+		c.Report(c.file(key), why)
+	}
+}
+
+// cached returns the plan that the cache holds for a search, or nil.
+func (s *search) cached() *Plan {
+	c := s.h.cache
+	if c == nil {
+		return nil
+	}
+	e := c.load(s.key)
+	if e == nil {
+		return nil
+	}
+	made, st := s.h.b.build([]spec{{descPlan, append(s.h.where(nil), attr{attrPlanJSON, typeChar, e.Plan})}})
+	if st != 0 {
+		c.discard(s.key, s.failure(st).Error())
+		return nil
+	}
+	p, err := s.plan(made[0], e.Engine)
+	if err != nil {
+		c.discard(s.key, err.Error())
+		return nil
+	}
+	return p
+}
+
+// keep puts a plan in the cache. took is its measured time, or 0.
+func (p *Plan) keep(took time.Duration) {
+	if p.h.cache == nil {
+		return
+	}
+	text, st := p.h.b.getString(p.d, attrPlanJSON)
+	if st != 0 {
+		p.h.cache.report(p.key, p.h.b.failure(p.name, p.on, st).Error())
+		return
+	}
+	p.h.cache.store(p.key, &entry{Card: p.h.card, Version: p.h.Version(), Operation: p.name + " " + p.on, Engine: p.engine, Time: took, Plan: text})
+}

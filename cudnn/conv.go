@@ -1,0 +1,120 @@
+package cudnn
+
+// ConvForward prepares y = Scale*conv(x, w) + Accumulate*y. x is N×C×H×W, w K×(C/groups)×R×S, y N×K×P×Q (see ConvDesc.OutputDims), of one type,
+// F32, F16 or BF16, and one layout, NHWC or NCHW, slices of channels included; sums are F32. Pointers: x, w, y.
+//
+// Errors: ErrInvalid if the shapes do not fit; ErrNotSupported if no engine takes them. (CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR.)
+func (h *Handle) ConvForward(x, w, y TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
+	return h.Plan(ConvForwardGraph(x, w, y, c, o...), o...)
+}
+
+// ConvForwardPlans lists what ConvForward can choose from.
+func (h *Handle) ConvForwardPlans(x, w, y TensorDesc, c ConvDesc, o ...Option) ([]*Plan, error) {
+	return h.Plans(ConvForwardGraph(x, w, y, c, o...), o...)
+}
+
+// ConvBackwardData prepares dx = Scale*(gradient of conv(x, w) in x at dy) + Accumulate*dx: of every tap of the window, w's value times dy's.
+// dy is N×K×P×Q, w K×(C/groups)×R×S, dx N×C×H×W; types and layouts as for ConvForward. Pointers: dy, w, dx.
+//
+// Errors: as ConvForward's. (CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR.)
+func (h *Handle) ConvBackwardData(dy, w, dx TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
+	return h.Plan(ConvBackwardDataGraph(dy, w, dx, c, o...), o...)
+}
+
+// ConvBackwardDataPlans lists what ConvBackwardData can choose from.
+func (h *Handle) ConvBackwardDataPlans(dy, w, dx TensorDesc, c ConvDesc, o ...Option) ([]*Plan, error) {
+	return h.Plans(ConvBackwardDataGraph(dy, w, dx, c, o...), o...)
+}
+
+// ConvBackwardFilter prepares dw = Scale*(gradient of conv(x, w) in w at dy) + Accumulate*dw: sums over images and positions. x is N×C×H×W, dy
+// N×K×P×Q, dw K×(C/groups)×R×S. x and dy are of one type; dw is of that type, or F32 beside 16-bit x and dy, which keeps the sums as they
+// are: then Accumulate may be 0 or 1, Scale 1, and a plain engine is tried only if no fused one takes it. Pointers: x, dy, dw.
+//
+// Errors: as ConvForward's. (CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR.)
+func (h *Handle) ConvBackwardFilter(x, dy, dw TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
+	var err error
+	for _, g := range convBackwardFilterGraphs(x, dy, dw, c, o) {
+		var p *Plan
+		if p, err = h.Plan(g, o...); err == nil {
+			return p, nil
+		}
+	}
+	return nil, err
+}
+
+// ConvBackwardFilterPlans lists what ConvBackwardFilter can choose from.
+func (h *Handle) ConvBackwardFilterPlans(x, dy, dw TensorDesc, c ConvDesc, o ...Option) ([]*Plan, error) {
+	var all []*Plan
+	var err error
+	for _, g := range convBackwardFilterGraphs(x, dy, dw, c, o) {
+		var plans []*Plan
+		if plans, err = h.Plans(g, o...); err == nil {
+			all = append(all, plans...)
+		}
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	return nil, err
+}
+
+// ConvForwardGraph is the graph of ConvForward.
+func ConvForwardGraph(x, w, y TensorDesc, c ConvDesc, o ...Option) *Graph {
+	return convGraph(Forward, x, w, y, c, o)
+}
+
+// ConvBackwardDataGraph is the graph of ConvBackwardData.
+func ConvBackwardDataGraph(dy, w, dx TensorDesc, c ConvDesc, o ...Option) *Graph {
+	return convGraph(BackwardData, dx, w, dy, c, o)
+}
+
+// ConvBackwardFilterGraph is the plain graph of ConvBackwardFilter: the convolution writes dw itself.
+func ConvBackwardFilterGraph(x, dy, dw TensorDesc, c ConvDesc, o ...Option) *Graph {
+	return convGraph(BackwardFilter, x, dw, dy, c, o)
+}
+
+// convGraph is one convolution between stored tensors; the pointers are the two read, then the written.
+func convGraph(dir Direction, x, w, y TensorDesc, c ConvDesc, o []Option) *Graph {
+	opt := resolve(o)
+	g := NewGraph(dir.String())
+	n := &Convolution{Dir: dir, Conv: c, Scale: opt.scale, Accumulate: opt.accumulate}
+	store := func(name string, d TensorDesc) Ref {
+		r := g.add(Tensor{TensorDesc: d, Name: name, Role: Output})
+		g.bound = append(g.bound, r)
+		return r
+	}
+	switch dir {
+	case Forward:
+		n.X, n.W = g.Input("x", x), g.Input("w", w)
+		n.Y = store("y", y)
+	case BackwardData:
+		n.Y, n.W = g.Input("dy", y), g.Input("w", w)
+		n.X = store("dx", x)
+	case BackwardFilter:
+		n.X, n.Y = g.Input("x", x), g.Input("dy", y)
+		n.W = store("dw", w)
+	}
+	g.Nodes = append(g.Nodes, n)
+	if err := c.check(); err != nil {
+		g.fail("%s: %v", dir, err)
+	}
+	return g
+}
+
+// convBackwardFilterGraphs are the graphs that compute dw, the preferred first.
+func convBackwardFilterGraphs(x, dy, dw TensorDesc, c ConvDesc, o []Option) []*Graph {
+	plain := ConvBackwardFilterGraph(x, dy, dw, c, o...)
+	opt := resolve(o)
+	if dw.Type != F32 || x.Type == F32 || opt.scale != 1 || opt.accumulate != 0 && opt.accumulate != 1 {
+		return []*Graph{plain}
+	}
+	g := NewGraph(BackwardFilter.String() + " into f32")
+	xr, dyr := g.Input("x", x), g.Input("dy", dy)
+	if opt.accumulate == 1 {
+		held := g.Input("dw", dw)
+		g.StoreOver(held, g.Add(g.ConvBackwardFilter(xr, dyr, dw.Dims, c), held))
+	} else {
+		g.Store("dw", g.Identity(g.ConvBackwardFilter(xr, dyr, dw.Dims, c)), dw)
+	}
+	return []*Graph{g, plain}
+}

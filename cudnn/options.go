@@ -1,0 +1,37 @@
+package cudnn
+
+import "math"
+
+// Option changes how plans are looked for.
+type Option func(*options)
+
+type options struct {
+	deterministic     bool
+	scale, accumulate float32
+	workspace         int64
+	candidates        int
+}
+
+func resolve(list []Option) options {
+	o := options{scale: 1, workspace: math.MaxInt64, candidates: 8}
+	for _, f := range list {
+		f(&o)
+	}
+	return o
+}
+
+// Deterministic admits only engines that give the same bits every time: none that the library notes as nondeterministic, reductions in fixed
+// order, and no GenStats, of which the library says nothing.
+func Deterministic() Option { return func(o *options) { o.deterministic = true } }
+
+// Scale multiplies what a convolution computes by a.
+func Scale(a float32) Option { return func(o *options) { o.scale = a } }
+
+// Accumulate adds b times what the output held: out = scale*result + b*out.
+func Accumulate(b float32) Option { return func(o *options) { o.accumulate = b } }
+
+// WorkspaceLimit admits only plans that need at most n bytes of workspace.
+func WorkspaceLimit(n int64) Option { return func(o *options) { o.workspace = n } }
+
+// Candidates makes Plans stop after n plans; 8 without it.
+func Candidates(n int) Option { return func(o *options) { o.candidates = n } }

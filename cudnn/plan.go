@@ -1,0 +1,104 @@
+package cudnn
+
+import (
+	"fmt"
+
+	"shake/cudnn/cuda"
+)
+
+// Plan is an operation with the engine that computes it, ready to run.
+type Plan struct {
+	h         *Handle
+	r         runner
+	d         descriptor
+	name, on  string
+	bindings  []string
+	engine    string
+	workspace int64
+	key       string // in the cache
+	closed    bool
+}
+
+// Workspace is the size in bytes of the memory that Run needs beside the tensors. Its contents need not last from run to run.
+func (p *Plan) Workspace() int64 { return p.workspace }
+
+// Engine says which of the library's engines computes it, and what the library notes of it: "e25 (tensor cores)".
+func (p *Plan) Engine() string { return p.engine }
+
+// Bindings names the tensors whose pointers Run takes, in order.
+func (p *Plan) Bindings() []string { return p.bindings }
+
+func (p *Plan) String() string {
+	return fmt.Sprintf("%s %s: %s, workspace %d", p.name, p.on, p.engine, p.workspace)
+}
+
+// Run puts the operation on the handle's stream and returns: it does not wait. workspace points at Workspace() bytes (0 if there are none to
+// have), ptrs at the tensors in the order of Bindings. The memory must live until the stream has done the work. Repeated runs on the same
+// pointers are the fastest. It allocates nothing, and may be captured in a graph.
+//
+// Errors: ErrInvalid if a pointer is missing or not a multiple of its tensor's Align; ErrClosed, ErrThread, ErrOffline. (cudnnBackendExecute.)
+func (p *Plan) Run(workspace cuda.Ptr, ptrs ...cuda.Ptr) error {
+	if p == nil || p.closed {
+		return p.misuse("the plan", ErrClosed)
+	}
+	if p.h.ctx == nil || p.h.lost() || len(ptrs) != len(p.bindings) {
+		return p.refuse(len(ptrs))
+	}
+	for i, x := range ptrs {
+		p.r.bound[i] = uint64(x)
+	}
+	p.r.bound[len(ptrs)] = uint64(workspace)
+	if s := p.r.run(); s != 0 {
+		return p.failed(s)
+	}
+	return nil
+}
+
+// refuse says why a run cannot even be tried.
+func (p *Plan) refuse(n int) error {
+	switch {
+	case p.h.lost():
+		return p.misuse("the handle, its context or its stream", ErrClosed)
+	case p.h.ctx == nil:
+		return p.misuse(p.h.card, ErrOffline)
+	}
+	return p.misuse(fmt.Sprintf("want pointers to %v, have %d", p.bindings, n), ErrInvalid)
+}
+
+// failed makes an error of what a run answered.
+func (p *Plan) failed(s int) error {
+	switch {
+	case s > 0:
+		return p.h.b.failure(p.name, p.on, Status(s))
+	case s == runThread:
+		return p.misuse("the handle belongs to the thread that made it: lock the goroutine to it", ErrThread)
+	}
+	i := runPointer - s
+	name, align := "workspace", int64(16)
+	if i < len(p.bindings) {
+		name, align = p.bindings[i], p.r.align(i)
+	}
+	return p.misuse(fmt.Sprintf("pointer to %s is %#x: want a multiple of %d, not 0", name, p.r.bound[i], align), ErrInvalid)
+}
+
+func (p *Plan) misuse(detail string, kind error) error {
+	e := &Error{Op: "Run", Detail: detail, kind: kind}
+	if p != nil {
+		e.Op, e.On = p.name, p.on
+	}
+	return e
+}
+
+// Close frees the plan. Graphs captured from it must not be launched any more.
+func (p *Plan) Close() error {
+	if p == nil || p.closed {
+		return p.misuse("the plan", ErrClosed)
+	}
+	if err := p.h.mine("Close"); err != nil {
+		return err
+	}
+	p.closed = true
+	p.h.plans--
+	p.r.free()
+	return nil
+}
