@@ -3,15 +3,31 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	cpukernels "shake/csrc/cpu"
+	"shake/csrc/load"
+	"shake/internal/gpustat"
 	"shake/internal/report"
 )
 
-// deviceInfo is one line of "shake devices".
+// deviceReport is what "shake devices" prints.
+type deviceReport struct {
+	Devices   []deviceInfo    `json:"devices"`
+	Driver    *driverInfo     `json:"driver"`             // null: NVML cannot be asked
+	Cards     []*gpustat.Card `json:"cards"`              // empty: there is none, or NVML cannot be asked
+	NoCards   string          `json:"no_cards,omitempty"` // why
+	Libraries []libraryInfo   `json:"libraries"`
+	Looked    []string        `json:"looked"` // where for libraries, in order
+}
+
+// deviceInfo is a value of --device that needs no card.
 type deviceInfo struct {
 	Name        string `json:"name"`
 	What        string `json:"what"`
@@ -21,46 +37,163 @@ type deviceInfo struct {
 	MemoryFree  int64  `json:"memory_free,omitempty"`
 }
 
+type driverInfo struct {
+	Version string `json:"version"`
+	CUDA    string `json:"cuda"` // the newest that it runs
+}
+
 func (a *app) devicesCmd() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "devices",
 		Short: "List what a network can run on here",
-		Args:  takes(),
+		Long: `devices lists the processor, the cards with what NVIDIA's driver tells of them, and the
+libraries that a card needs: their versions, where each was found, what is missing and how
+to get it. It works on a machine without any of them.`,
+		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
 			isa, err := cpukernels.ISA()
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			m := thisMachine()
-			ds := []deviceInfo{
-				{"cpu", m.CPU, isa, runtime.NumCPU(), m.MemoryTotal, m.MemoryFree},
-				{"ref", "float64 reference in plain Go: slow, for checking", "", 1, m.MemoryTotal, m.MemoryFree},
-			}
+			r := lookAround(isa)
 			if asJSON {
-				return a.printJSON(ds)
+				return a.printJSON(r)
 			}
-			printDevices(a.out, ds)
-			return nil
+			return printDevices(a.out, r)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-func printDevices(w io.Writer, ds []deviceInfo) {
-	for _, d := range ds {
-		fmt.Fprintf(w, "%-4s %s", d.Name, orUnknown(d.What))
-		if d.ISA != "" {
-			fmt.Fprintf(w, ", %s", d.ISA)
-		}
-		fmt.Fprintf(w, ", %s", report.Plural(d.Cores, "core"))
-		if d.MemoryTotal > 0 {
-			fmt.Fprintf(w, ", %s free of %s", report.Bytes(d.MemoryFree), report.Bytes(d.MemoryTotal))
-		}
-		fmt.Fprintln(w)
+func lookAround(isa string) deviceReport {
+	m := thisMachine()
+	r := deviceReport{
+		Devices: []deviceInfo{
+			{"cpu", m.CPU, isa, runtime.NumCPU(), m.MemoryTotal, m.MemoryFree},
+			{"ref", "float64 reference in plain Go: slow, for checking", "", 1, m.MemoryTotal, m.MemoryFree},
+		},
+		Cards: []*gpustat.Card{}, Libraries: libraries(), Looked: load.Places(),
 	}
-	fmt.Fprintln(w, "gpu  not in this build: it has no GPU support")
+	d, cards, err := openCards()
+	if err != nil {
+		r.NoCards, _ = problem(err, load.NVML)
+		if as[*load.NotFoundError](err) {
+			r.NoCards = "no NVIDIA driver here (" + load.NVML.Files[0] + " not found)"
+		}
+		return r
+	}
+	defer d.Close()
+	r.Driver = &driverInfo{d.Version(), d.CUDA()}
+	r.Cards = cards
+	for i := range r.Libraries {
+		if l := &r.Libraries[i]; l.Name == load.NVML.Name {
+			l.Version = d.Version()
+		}
+	}
+	return r
+}
+
+func printDevices(w io.Writer, r deviceReport) error {
+	var b strings.Builder
+	for _, d := range r.Devices {
+		fmt.Fprintf(&b, "%-4s %s", d.Name, orUnknown(d.What))
+		if d.ISA != "" {
+			fmt.Fprintf(&b, ", %s", d.ISA)
+		}
+		fmt.Fprintf(&b, ", %s", report.Plural(d.Cores, "core"))
+		if d.MemoryTotal > 0 {
+			fmt.Fprintf(&b, ", %s free of %s", report.Bytes(d.MemoryFree), report.Bytes(d.MemoryTotal))
+		}
+		b.WriteString("\n")
+	}
+	for _, c := range r.Cards {
+		b.WriteString("gpu  " + cardLine(c) + "\n")
+		for _, i := range c.Instances {
+			fmt.Fprintf(&b, "       %s, %s of %s in use, %s\n", i.Name, gibibytes(i.Used), gibibytes(i.Memory), i.UUID)
+		}
+		if c.MIG {
+			b.WriteString("       MIG is on: CUDA sees one instance, the first or that of CUDA_VISIBLE_DEVICES=MIG-...\n")
+		}
+	}
+	if r.NoCards != "" {
+		fmt.Fprintf(&b, "gpu  none: %s\n", r.NoCards)
+	} else if !slices.Contains(deviceNames, "gpu") {
+		b.WriteString("     this build does not train on cards\n")
+	}
+	if r.Driver != nil {
+		fmt.Fprintf(&b, "     driver %s, runs CUDA up to %s\n", r.Driver.Version, r.Driver.CUDA)
+	}
+	t := report.Table{Columns: []report.Column{{Title: "library"}, {Title: "version"}, {Title: "found"}}}
+	for _, l := range r.Libraries {
+		where, version := l.Path, any(l.Version)
+		if l.Problem != "" {
+			where, version = l.Problem, nil
+		}
+		t.Rows = append(t.Rows, []any{l.Name, version, where})
+		for _, o := range l.Others {
+			t.Rows = append(t.Rows, []any{"", nil, "also " + o + ", not used"})
+		}
+	}
+	b.WriteString("\n")
+	if err := t.Text(&b); err != nil {
+		return err
+	}
+	printMissing(&b, r)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printMissing says how to get what was not found.
+func printMissing(b *strings.Builder, r deviceReport) {
+	first := true
+	for _, l := range r.Libraries {
+		if l.Remedy == "" {
+			continue
+		}
+		if first {
+			b.WriteString("\nto train on a card:\n")
+			first = false
+		}
+		fmt.Fprintf(b, "  %-13s %s: %s\n", l.Name, l.What, l.Remedy)
+	}
+	if !first {
+		fmt.Fprintf(b, "  a library that is elsewhere: %s=FOLDER. Looked in %s\n", load.PathVariable, strings.Join(r.Looked, ", "))
+	}
+}
+
+// cardLine is a card in one line.
+func cardLine(c *gpustat.Card) string {
+	if c.Lost {
+		return fmt.Sprintf("%d: does not answer: %s", c.Index, c.Gaps()[0].Reason)
+	}
+	parts := []string{fmt.Sprintf("%d: %s", c.Index, c.Name)}
+	if c.Memory.Known() {
+		parts = append(parts, gibibytes(c.Memory))
+	}
+	if c.Capability != "" {
+		parts = append(parts, "compute capability "+c.Capability)
+	}
+	if c.PowerLimit.Known() {
+		parts = append(parts, fmt.Sprintf("%.0f W", c.PowerLimit))
+	}
+	return strings.Join(append(parts, c.Bus), ", ")
+}
+
+// gibibytes prints a size of memory of a card.
+func gibibytes(f gpustat.Figure) string {
+	if !f.Known() {
+		return "?"
+	}
+	return fmt.Sprintf("%.1f GiB", f/(1<<30))
+}
+
+// sameFile tells whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y) || filepath.Clean(a) == filepath.Clean(b)
 }
 
 func orUnknown(s string) string {

@@ -80,6 +80,9 @@ func (e *events) End(s train.Summary) {
 			f["test_error"], f["test_loss"], f["test_images"] = s.TestError, s.TestLoss, s.TestImages
 		}
 	}
+	if s.Cards != nil {
+		f["cards"] = s.Cards
+	}
 	if s.Diverged != nil {
 		f["diverged"] = s.Diverged
 	}

@@ -122,6 +122,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree
 	o.Observer = newWatcher(scr)
+	o.Meter = newMeter()
 	var ev events
 	if f.asJSON {
 		ev.w = a.out

@@ -21,6 +21,9 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary) error {
 	if s.Evaluated {
 		r.TrainError, r.TestError, r.TestLoss, r.TestImages = s.TrainError, s.TestError, s.TestLoss, s.TestImages
 	}
+	for _, u := range s.Cards {
+		r.Cards = append(r.Cards, useLine(u))
+	}
 	if s.Diverged != nil {
 		r.Diverged = fmt.Sprintf("diverged at epoch %d, iteration %d", s.Diverged.Epoch, s.Diverged.Iteration)
 	}

@@ -6,17 +6,17 @@
 //
 // augment(step, table, pix, index, y, n): table float[C][256], pix u8[images][C][H][W], index int[n]; y is overwritten, all of its PITCH channels.
 // C bytes read and PITCH*sizeof(T) written a pixel.
-typedef sk_type<TYPE>::store T;
+typedef sh_type<TYPE>::store T;
 
-extern "C" __global__ void __launch_bounds__(THREADS) augment(const sk_step *step, const float *table, const unsigned char *pix, const int *index, void *y, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS) augment(const sh_step *step, const float *table, const unsigned char *pix, const int *index, void *y, int n) {
   const int image = blockIdx.x;
   __shared__ int draw[3]; // flip, dy, dx
   if (threadIdx.x == 0) {
     draw[0] = 0, draw[1] = draw[2] = CROP;
     if (TRAIN) {
-      const sk_words r = sk_philox(step->seed, step->iteration, 0, step->base + image, SK_AUGMENT);
-      draw[0] = FLIP && sk_below(r.w[0], 2) == 1;
-      draw[1] = (int)sk_below(r.w[1], 2 * CROP + 1), draw[2] = (int)sk_below(r.w[2], 2 * CROP + 1);
+      const sh_words r = sh_philox(step->seed, step->iteration, 0, step->base + image, SH_AUGMENT);
+      draw[0] = FLIP && sh_below(r.w[0], 2) == 1;
+      draw[1] = (int)sh_below(r.w[1], 2 * CROP + 1), draw[2] = (int)sh_below(r.w[2], 2 * CROP + 1);
     }
   }
   __syncthreads();
@@ -31,9 +31,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) augment(const sk_step *ste
       float f[V];
 #pragma unroll
       for (int i = 0; i < V; i++) f[i] = inside && c + i < C ? table[(c + i < C ? c + i : 0) * 256 + in[(c + i < C ? c + i : 0) * H * W + at]] : 0;
-      sk_raw<T, V> r;
-      sk_down<TYPE, V>(r, f);
-      *(sk_raw<T, V> *)(out + (i64)p * PITCH + c) = r;
+      sh_raw<T, V> r;
+      sh_down<TYPE, V>(r, f);
+      *(sh_raw<T, V> *)(out + (i64)p * PITCH + c) = r;
     }
   }
 }

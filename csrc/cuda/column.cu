@@ -1,7 +1,7 @@
 // column.cu: sums over the threads of a column, in a tree of fixed shape.
 //
 // Adds a[A][V] of all threads of a column; the threads of row 0 have the sums.
-template <int A> __device__ inline void sk_column_sum(float (*a)[V], float *shared) {
+template <int A> __device__ inline void sh_column_sum(float (*a)[V], float *shared) {
   const int row = threadIdx.x / COLUMNS;
   float *mine = shared + threadIdx.x * (A * V);
   __syncthreads();

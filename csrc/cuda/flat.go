@@ -51,12 +51,12 @@ func (s SGDSpec) Kernel() (*Kernel, error) {
 
 // FiniteSpec sets Scaler.Bad where one of n gradients is not finite.
 //
-//	finite(g, scaler, n)
+//	check_finite(g, scaler, n)
 type FiniteSpec struct{}
 
 // Kernel gives finite.cu; its launches are for n gradients.
 func (FiniteSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("finite")
+	b := newBuilder("check_finite")
 	b.include("types", "finite")
 	b.add("g", "scaler", "n:l")
 	return b.done(flat(4))

@@ -6,38 +6,38 @@
 //
 // gradapply(step, g_k, mask_k, y_k, norm_k, block_k for every grad k, dy, n): what a grad lacks is 0; dy is overwritten.
 // sizeof(T) bytes an element of each y, of dy, and of each g and mask of a segment; 3 to 6 FLOPs an element of dy.
-template <class M> struct sk_piece {
-  sk_grad<M> grad;
+template <class M> struct sh_piece {
+  sh_grad<M> grad;
   T *dy;
 
-  __device__ __forceinline__ void init(const sk_pointers *p, void *out, int image, int replica, int c) {
+  __device__ __forceinline__ void init(const sh_pointers *p, void *out, int image, int replica, int c) {
     grad.init(p, replica, c);
     grad.behind.image(p, image, c);
-    dy = sk_at<typename M::DYS>((T *)out, image, c);
+    dy = sh_at<typename M::DYS>((T *)out, image, c);
   }
   __device__ __forceinline__ void load(int u, int q) { grad.behind.load(u, q); }
   __device__ __forceinline__ void store(const float *g, const float *b, int u, int q) {
     float out[V];
     grad.value(out, g, b, u);
-    sk_store<typename M::DYS>(dy, q, out);
+    sh_store<typename M::DYS>(dy, q, out);
   }
 };
 
 // A segment of C channels.
 template <int C, class First, class... M>
-__device__ __forceinline__ void segment(const sk_pointers *p, void *dy, const float *b, int image, int replica, int chunk) {
+__device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *b, int image, int replica, int chunk) {
   const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V;
   if (c >= C) return;
-  sk_source<First> source;
-  sk_list<sk_piece, First, M...> pieces;
+  sh_source<First> source;
+  sh_list<sh_piece, First, M...> pieces;
   source.image(p, image, c);
   pieces.each([&](auto &m) { m.init(p, dy, image, replica, c); });
   for (int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; from < HW; from += gridDim.y * ROWS * UNROLL) {
-    SK_EACH(q, u, from, HW, ROWS) {
+    SH_EACH(q, u, from, HW, ROWS) {
       source.load(u, q);
       pieces.each([&](auto &m) { m.load(u, q); });
     }
-    SK_EACH(q, u, from, HW, ROWS) {
+    SH_EACH(q, u, from, HW, ROWS) {
       float g[V];
       source.value(g, u);
       pieces.each([&](auto &m) { m.store(g, b, u, q); });
@@ -48,13 +48,13 @@ __device__ __forceinline__ void segment(const sk_pointers *p, void *dy, const fl
 #define PARAMETER(k) const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, unsigned int block##k,
 #define POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
 #define COEFFICIENT(k, coef, D, branch)                                                                                                              \
-  if (threadIdx.x == coef % THREADS) b[coef] = sk_beta<D>(step, block##k, image, replica, branch);
+  if (threadIdx.x == coef % THREADS) b[coef] = sh_beta<D>(step, block##k, image, replica, branch);
 #define RUN(first, end, C, ...)                                                                                                                      \
   if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, b, image, replica, chunk - first);
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradapply(const sk_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
-  const sk_pointers p[] = {EACH_GRAD(POINTERS)};
-  const int image = blockIdx.x, replica = sk_replica(image, n), chunk = blockIdx.z;
+extern "C" __global__ void __launch_bounds__(THREADS) gradapply(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
+  const sh_pointers p[] = {EACH_GRAD(POINTERS)};
+  const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
   __shared__ float b[COEFS + 1];
   EACH_COEFFICIENT(COEFFICIENT)
   __syncthreads();

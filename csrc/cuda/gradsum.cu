@@ -10,18 +10,18 @@
 // overwritten. sizeof(T) bytes an element of each operand (dst twice with ACCUMULATE); a sum 5 FLOPs.
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 
-struct sk_sum_pointers {
+struct sh_sum_pointers {
   const int *gamma, *beta;
   float *norm;
 };
 
 // A term with its own g.
-template <class M> struct sk_term {
-  sk_source<M> source;
-  sk_grad<M> grad;
+template <class M> struct sh_term {
+  sh_source<M> source;
+  sh_grad<M> grad;
 
-  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) { grad.init(p, replica, c); }
-  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
+  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) { grad.init(p, replica, c); }
+  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
     source.image(p, image, c);
     grad.behind.image(p, image, c);
   }
@@ -39,22 +39,22 @@ template <class M> struct sk_term {
 };
 
 // S1 and S2 of a member, whose g is what was just stored.
-template <class M> struct sk_sum {
-  sk_source<M> source;
-  sk_behind<M> behind;
+template <class M> struct sh_sum {
+  sh_source<M> source;
+  sh_behind<M> behind;
   float mean[V], a[2][V];
 
-  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
+  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
 #pragma unroll
     for (int i = 0; i < V; i++) a[0][i] = a[1][i] = mean[i] = 0;
     behind.init(p, replica, c);
-    sk_norm_load<M>(mean, p[M::INDEX].norm, SK_MEAN, replica, c);
+    sh_norm_load<M>(mean, p[M::INDEX].norm, SH_MEAN, replica, c);
   }
   __device__ __forceinline__ void clear() {
 #pragma unroll
     for (int i = 0; i < V; i++) a[0][i] = a[1][i] = 0;
   }
-  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
+  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
     source.mask_image(p, image, c);
     behind.image(p, image, c);
   }
@@ -76,7 +76,7 @@ template <class M> struct sk_sum {
     }
   }
   __device__ __forceinline__ void put(float *partial, float *shared, int c, int C) {
-    sk_column_sum<2>(a, shared);
+    sh_column_sum<2>(a, shared);
     if (threadIdx.x >= COLUMNS || c >= C) return;
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + M::BASE + c;
 #pragma unroll
@@ -85,30 +85,30 @@ template <class M> struct sk_sum {
 };
 
 // Merges a member's slots and turns its sums into coefficients.
-template <class M, int C> __device__ inline void sk_finish(const sk_sum_pointers *pointers, const float *params, float *grads, const volatile float *partial, int chunk, int n,
+template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads, const volatile float *partial, int chunk, int n,
                                                            double *shared) {
-  const sk_sum_pointers &p = pointers[M::INDEX];
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sk_chunks(n);
+  const sh_sum_pointers &p = pointers[M::INDEX];
+  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sh_chunks(n);
   const int at = c < C ? p.gamma[M::NORM_OFF + c] : -1;
   const float gamma = at < 0 ? 0 : params[at];
   double dgamma = 0, dbeta = 0;
   for (int r = 0; r < REPLICAS; r++) {
-    const int images = sk_first(r + 1, n) - sk_first(r, n), slots = chunks * gridDim.y;
+    const int images = sh_first(r + 1, n) - sh_first(r, n), slots = chunks * gridDim.y;
     if (images == 0) continue;
     double a[2] = {0, 0};
     if (lane < LANES && c < C) {
       const volatile float *slot = partial + (i64)r * slots * SLOT + M::BASE + c;
       for (int s = lane; s < slots; s += LANES) a[0] += slot[(i64)s * SLOT], a[1] += slot[(i64)s * SLOT + C];
     }
-    sk_lane_sum<2>(a, shared);
+    sh_lane_sum<2>(a, shared);
     if (lane > 0 || c >= C) continue;
     const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c, array = (i64)REPLICAS * M::NORM_C;
-    const double invstd = p.norm[SK_INVSTD * array + i], mean = p.norm[SK_MEAN * array + i], ca = gamma * invstd, count = (double)images * HW;
+    const double invstd = p.norm[SH_INVSTD * array + i], mean = p.norm[SH_MEAN * array + i], ca = gamma * invstd, count = (double)images * HW;
     const double s1 = a[0], s2 = a[1] * invstd;
     dbeta += s1, dgamma += s2;
-    p.norm[SK_CA * array + i] = (float)ca;
-    p.norm[SK_CB * array + i] = (float)(-ca * invstd * s2 / count);
-    p.norm[SK_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) / count);
+    p.norm[SH_CA * array + i] = (float)ca;
+    p.norm[SH_CB * array + i] = (float)(-ca * invstd * s2 / count);
+    p.norm[SH_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) / count);
   }
   if (lane == 0 && at >= 0) {
     grads[at] = (float)dgamma;
@@ -117,43 +117,43 @@ template <class M, int C> __device__ inline void sk_finish(const sk_sum_pointers
 }
 
 // A segment S of dst: OFF, C, PITCH; its slices of dx and of x.
-template <class S, class Terms, class Sums> struct sk_segment;
+template <class S, class Terms, class Sums> struct sh_segment;
 
-template <class S, class... A, class... B> struct sk_segment<S, sk_list<sk_term, A...>, sk_list<sk_sum, B...>> {
-  static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x, const sk_pointers *term, const sk_pointers *sum, const sk_sum_pointers *of,
+template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
+  static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x, const sh_pointers *term, const sh_pointers *sum, const sh_sum_pointers *of,
                                              const float *b, const float *params, float *grads, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
-    const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+    const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS;
-    sk_list<sk_term, A...> terms;
-    sk_list<sk_sum, B...> sums;
+    sh_list<sh_term, A...> terms;
+    sh_list<sh_sum, B...> sums;
     sums.each([&](auto &m) { m.clear(); });
     if (c < S::C && s.lo < s.hi) {
       terms.each([&](auto &m) { m.init(term, s.replica, c); });
       sums.each([&](auto &m) { m.init(sum, s.replica, c); });
       for (int image = s.lo; image < s.hi; image++, b += PER) {
-        T *out = sk_at<S>((T *)dst, image, c);
-        const T *in = HAS_DX ? sk_at<typename S::DX>((const T *)dx, image, c) : 0, *gate = HAS_X ? sk_at<typename S::X>((const T *)x, image, c) : 0;
+        T *out = sh_at<S>((T *)dst, image, c);
+        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0, *gate = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
         terms.each([&](auto &m) { m.image(term, image, c); });
         sums.each([&](auto &m) { m.image(sum, image, c); });
         for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
           raw ro[UNROLL], ri[UNROLL], rx[UNROLL];
-          SK_EACH(q, u, p, s.to, ROWS) {
-            if (ACCUMULATE || !WRITE) ro[u] = sk_load<S>(out, q);
-            if (HAS_DX) ri[u] = sk_load<typename S::DX>(in, q);
-            if (HAS_X) rx[u] = sk_load<typename S::X>(gate, q);
+          SH_EACH(q, u, p, s.to, ROWS) {
+            if (ACCUMULATE || !WRITE) ro[u] = sh_load<S>(out, q);
+            if (HAS_DX) ri[u] = sh_load<typename S::DX>(in, q);
+            if (HAS_X) rx[u] = sh_load<typename S::X>(gate, q);
             terms.each([&](auto &m) { m.load(u, q); });
             sums.each([&](auto &m) { m.load(u, q); });
           }
-          SK_EACH(q, u, p, s.to, ROWS) {
+          SH_EACH(q, u, p, s.to, ROWS) {
             float f[V];
             raw r;
             if constexpr (WRITE) {
               if constexpr (HAS_DX) {
-                sk_up<TYPE, V>(f, ri[u]);
+                sh_up<TYPE, V>(f, ri[u]);
                 if constexpr (HAS_X) {
                   float g[V];
-                  sk_up<TYPE, V>(g, rx[u]);
-                  sk_mask(f, g);
+                  sh_up<TYPE, V>(g, rx[u]);
+                  sh_mask(f, g);
                 }
               } else {
 #pragma unroll
@@ -161,17 +161,17 @@ template <class S, class... A, class... B> struct sk_segment<S, sk_list<sk_term,
               }
               if constexpr (ACCUMULATE) {
                 float g[V];
-                sk_up<TYPE, V>(g, ro[u]);
+                sh_up<TYPE, V>(g, ro[u]);
 #pragma unroll
                 for (int i = 0; i < V; i++) f[i] += g[i];
               }
               terms.each([&](auto &m) { m.add(f, b, u); });
-              sk_down<TYPE, V>(r, f);
+              sh_down<TYPE, V>(r, f);
               *(raw *)(out + q * S::PITCH) = r;
             } else {
               r = ro[u];
             }
-            sk_up<TYPE, V>(f, r);
+            sh_up<TYPE, V>(f, r);
             sums.each([&](auto &m) { m.add(f, b, u); });
           }
         }
@@ -179,7 +179,7 @@ template <class S, class... A, class... B> struct sk_segment<S, sk_list<sk_term,
     }
     if constexpr (sizeof...(B) > 0) {
       sums.each([&](auto &m) { m.put(partial, (float *)shared, c, S::C); });
-      if (sk_last(counter)) (sk_finish<B, S::C>(of, params, grads, partial, chunk, n, shared), ...);
+      if (sh_last(counter)) (sh_finish<B, S::C>(of, params, grads, partial, chunk, n, shared), ...);
     }
   }
 };
@@ -190,20 +190,20 @@ template <class S, class... A, class... B> struct sk_segment<S, sk_list<sk_term,
 #define SUM_POINTERS(j) {0, smask##j, sy##j, snorm##j, sblock##j},
 #define SUM_NORMS(j) {gamma##j, beta##j, snorm##j},
 #define COEFFICIENT(block, coef, D, branch)                                                                                                          \
-  if (i % PER == coef) b[i] = sk_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
+  if (i % PER == coef) b[i] = sh_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
 #define RUN(first, end, S, A, B)                                                                                                                     \
   if (chunk >= first && chunk < end)                                                                                                                 \
-    sk_segment<S, A, B>::run(dst, dx, x, term, sum, of, b, params, grads, partial, counter, chunk - first, n, shared);
+    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, b, params, grads, partial, counter, chunk - first, n, shared);
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradsum(const sk_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
+extern "C" __global__ void __launch_bounds__(THREADS) gradsum(const sh_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
                                                               const float *params, float *grads, float *partial, unsigned int *counter, int n) {
-  const sk_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}}, sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
-  const sk_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
+  const sh_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}}, sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
+  const sh_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
   const int chunk = blockIdx.z;
   __shared__ double shared[SUMS > 0 ? SHARED : 1];
   __shared__ float b[32 * PER];
   if (COEFS > 0) {
-    const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+    const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     for (int i = threadIdx.x; i < (s.hi - s.lo) * PER; i += THREADS) {
       EACH_COEFFICIENT(COEFFICIENT)
     }

@@ -12,12 +12,12 @@
 constexpr int LANE_GROUP = THREADS < 32 ? THREADS : 32, GROUPS = THREADS / LANE_GROUP;
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-    head(const sk_step *step, const sk_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
+    head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
          float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
   __shared__ float pooled[X::C], z[CLASSES], shared[THREADS * V];
   __shared__ double power[CLASSES], total;
   __shared__ int best, nan;
-  const int image = blockIdx.x, replica = sk_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
+  const int image = blockIdx.x, replica = sh_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
 
   for (int chunk = 0; chunk < ALL; chunk++) {
     const int c = (chunk * COLUMNS + t % COLUMNS) * V;
@@ -25,11 +25,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
     for (int i = 0; i < V; i++) sum[0][i] = 0;
     if (c < X::C) {
-      sk_view<X> v;
+      sh_view<X> v;
       v.init(x, norm, image, replica, c);
       for (int p = row; p < HW; p += ROWS * UNROLL) {
-        SK_EACH(q, u, p, HW, ROWS) v.load(u, q);
-        SK_EACH(q, u, p, HW, ROWS) {
+        SH_EACH(q, u, p, HW, ROWS) v.load(u, q);
+        SH_EACH(q, u, p, HW, ROWS) {
           float f[V];
           v.value(f, u);
 #pragma unroll
@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         }
       }
     }
-    sk_column_sum<1>(sum, shared);
+    sh_column_sum<1>(sum, shared);
     if (row == 0 && c < X::C)
 #pragma unroll
       for (int i = 0; i < V; i++) pooled[c + i] = sum[0][i] / HW;
@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   }
   __syncthreads();
   const int label = labels[index[image]];
-  const float none = sk_bits_float(0x7fc00000);
+  const float none = sh_bits_float(0x7fc00000);
   if (t == 0) {
     total = 0;
     for (int k = 0; k < CLASSES; k++) total += power[k];
@@ -100,32 +100,32 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   for (int chunk = 0; chunk < ALL; chunk++) {
     const int c = (chunk * COLUMNS + t % COLUMNS) * V;
     if (c >= X::C) continue;
-    sk_view<BARE> v;
+    sh_view<BARE> v;
     if (MASKED) v.init(x, norm, image, replica, c);
-    T *out = sk_at<DX>((T *)dx, image, c);
+    T *out = sh_at<DX>((T *)dx, image, c);
     float d[V];
 #pragma unroll
     for (int i = 0; i < V; i++) d[i] = pooled[c + i];
     for (int p = row; p < HW; p += ROWS * UNROLL) {
       raw r[UNROLL];
-      SK_EACH(q, u, p, HW, ROWS) {
+      SH_EACH(q, u, p, HW, ROWS) {
         if (MASKED) v.load(u, q);
-        if (ACCUMULATE) r[u] = sk_load<DX>(out, q);
+        if (ACCUMULATE) r[u] = sh_load<DX>(out, q);
       }
-      SK_EACH(q, u, p, HW, ROWS) {
+      SH_EACH(q, u, p, HW, ROWS) {
         float g[V], f[V];
 #pragma unroll
         for (int i = 0; i < V; i++) g[i] = d[i];
         if (MASKED) {
           v.value(f, u);
-          sk_mask(g, f);
+          sh_mask(g, f);
         }
         if (ACCUMULATE) {
-          sk_up<TYPE, V>(f, r[u]);
+          sh_up<TYPE, V>(f, r[u]);
 #pragma unroll
           for (int i = 0; i < V; i++) g[i] += f[i];
         }
-        sk_store<DX>(out, q, g);
+        sh_store<DX>(out, q, g);
       }
     }
   }

@@ -8,7 +8,7 @@
 // where there is one, by relu(y).
 // sizeof(T) bytes an element of each operand and of y; 4 FLOPs an element and branch.
 #define PARAMETER(k) const void *x##k, const float *norm##k,
-#define READER(k) sk_view<X##k> v##k;
+#define READER(k) sh_view<X##k> v##k;
 #define INIT(k) v##k.init(x##k, norm##k, image, replica, c);
 #define LOAD(k) v##k.load(u, q);
 #define ADD(k)                                                                                                                                       \
@@ -18,24 +18,24 @@
     _Pragma("unroll") for (int i = 0; i < V; i++) sum[i] = fmaf(a[k], f[i], sum[i]);                                                                 \
   }
 
-extern "C" __global__ void __launch_bounds__(THREADS) join(const sk_step *step, unsigned int block, const void *skip, const float *skip_norm,
+extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
                                                            EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
-  const int image = blockIdx.x, replica = sk_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V;
+  const int image = blockIdx.x, replica = sh_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V;
   __shared__ float a[D::BRANCHES];
-  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) a[k] = EVAL ? 1 / (float)D::BRANCHES : sk_alpha<D>(step, block, image, replica, k);
+  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) a[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
   __syncthreads();
   if (c >= Y::C) return;
-  sk_view<SKIP> vs;
+  sh_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)
   EACH_BRANCH(INIT)
-  T *out = sk_at<Y>((T *)y, image, c), *also = HAS_COPY ? sk_at<COPY>((T *)copy, image, c) : 0;
+  T *out = sh_at<Y>((T *)y, image, c), *also = HAS_COPY ? sh_at<COPY>((T *)copy, image, c) : 0;
   for (int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; p < HW; p += gridDim.y * ROWS * UNROLL) {
-    SK_EACH(q, u, p, HW, ROWS) {
+    SH_EACH(q, u, p, HW, ROWS) {
       if (SKIP::PRESENT) vs.load(u, q);
       EACH_BRANCH(LOAD)
     }
-    SK_EACH(q, u, p, HW, ROWS) {
+    SH_EACH(q, u, p, HW, ROWS) {
       float sum[V];
       if (SKIP::PRESENT)
         vs.value(sum, u);
@@ -43,11 +43,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) join(const sk_step *step, 
         for (int i = 0; i < V; i++) sum[i] = 0;
       EACH_BRANCH(ADD)
       if (RELU)
-        for (int i = 0; i < V; i++) sum[i] = sk_relu(sum[i]);
-      sk_store<Y>(out, q, sum);
+        for (int i = 0; i < V; i++) sum[i] = sh_relu(sum[i]);
+      sh_store<Y>(out, q, sum);
       if (HAS_COPY) {
-        for (int i = 0; i < V; i++) sum[i] = sk_relu(sum[i]);
-        sk_store<COPY>(also, q, sum);
+        for (int i = 0; i < V; i++) sum[i] = sh_relu(sum[i]);
+        sh_store<COPY>(also, q, sum);
       }
     }
   }

@@ -3,12 +3,12 @@
 //   totals.loss += sum loss[i]    totals.images += n    totals.errors += sum wrong[i]    totals.bad = the first iteration whose loss was not finite
 //
 // metrics(step, loss, wrong, totals, n): loss float[n], wrong u32[n].
-struct sk_totals {
+struct sh_totals {
   double loss;
   i64 images, errors, bad;
 };
 
-extern "C" __global__ void __launch_bounds__(256) metrics(const sk_step *step, const float *loss, const unsigned int *wrong, sk_totals *totals, int n) {
+extern "C" __global__ void __launch_bounds__(256) metrics(const sh_step *step, const float *loss, const unsigned int *wrong, sh_totals *totals, int n) {
   __shared__ double sums[256];
   __shared__ int counts[256];
   const int t = threadIdx.x;

@@ -3,36 +3,36 @@
 // The images of a replica are cut into chunks of at most 32, about 64 chunks a replica, and the pixels into gridDim.y parts. Block (x, y, z) adds up
 // part y of chunk x of the channels of chunk z: each thread its own pixels, then a tree over the threads of a column. The result goes to slot
 // x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of every replica.
-struct sk_span {
+struct sh_span {
   int replica, lo, hi; // images lo .. hi-1
   int from, to;        // pixels
 };
 
-__device__ __forceinline__ int sk_chunk_images(int n) {
+__device__ __forceinline__ int sh_chunk_images(int n) {
   const int most = (n + REPLICAS - 1) / REPLICAS, m = (most + CHUNKS - 1) / CHUNKS;
   return m < 32 ? m : 32;
 }
 
-__device__ __forceinline__ int sk_chunks(int n) {
-  const int most = (n + REPLICAS - 1) / REPLICAS, m = sk_chunk_images(n);
+__device__ __forceinline__ int sh_chunks(int n) {
+  const int most = (n + REPLICAS - 1) / REPLICAS, m = sh_chunk_images(n);
   return (most + m - 1) / m;
 }
 
-__device__ __forceinline__ sk_span sk_slot(int x, int y, int parts, int n) {
-  const int chunks = sk_chunks(n), m = sk_chunk_images(n), per = (HW + parts - 1) / parts;
-  sk_span s;
+__device__ __forceinline__ sh_span sh_slot(int x, int y, int parts, int n) {
+  const int chunks = sh_chunks(n), m = sh_chunk_images(n), per = (HW + parts - 1) / parts;
+  sh_span s;
   s.replica = x / chunks;
-  s.lo = sk_first(s.replica, n) + x % chunks * m;
-  s.hi = sk_min(s.lo + m, sk_first(s.replica + 1, n));
-  s.from = sk_min(y * per, HW);
-  s.to = sk_min(s.from + per, HW);
+  s.lo = sh_first(s.replica, n) + x % chunks * m;
+  s.hi = sh_min(s.lo + m, sh_first(s.replica + 1, n));
+  s.from = sh_min(y * per, HW);
+  s.to = sh_min(s.from + per, HW);
   return s;
 }
 
-__device__ __forceinline__ int sk_count(const sk_span &s) { return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0; }
+__device__ __forceinline__ int sh_count(const sh_span &s) { return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0; }
 
 // Whether this is the last block of its z to have written its slots. The counter is zero again afterwards.
-__device__ inline bool sk_last(unsigned int *counter) {
+__device__ inline bool sh_last(unsigned int *counter) {
   __shared__ bool last;
   __threadfence();
   __syncthreads();
@@ -50,7 +50,7 @@ __device__ inline bool sk_last(unsigned int *counter) {
 constexpr int LANES = ROWS / V > 0 ? ROWS / V : 1;
 constexpr int SHARED = THREADS * (V > 3 ? V : 3); // doubles: two sums of a column, or three of a lane
 
-template <int A> __device__ inline void sk_lane_sum(double *a, double *shared) {
+template <int A> __device__ inline void sh_lane_sum(double *a, double *shared) {
   const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V);
   __syncthreads();
   if (lane < LANES)

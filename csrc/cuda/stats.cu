@@ -4,72 +4,72 @@
 //   running mean += 0.1 (mean - running mean)         running var += 0.1 (var*P/(P-1) - running var)
 //
 // per replica of P numbers a channel, of x as it is stored. A block takes sums about a number from its own middle, so that nothing cancels; slots
-// hold (mean, M2) and are merged in float64 by Chan, Golub and LeVeque's formula. A replica without images keeps all it has.
+// hold that number, the mean's distance from it, and M2, and are merged in float64 by Chan, Golub and LeVeque's formula. A replica without images keeps all it has.
 //
 // stats(x, gamma_k, beta_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
 // sizeof(T) bytes and 4 FLOPs an element. 
 constexpr float MOMENTUM = 0.1f;
 constexpr double EPSILON = 1e-5;
 
-struct sk_norm_pointers {
+struct sh_norm_pointers {
   const int *gamma, *beta;
   float *norm, *running;
 };
 
-template <class S> __device__ inline void sk_finalize(const sk_norm_pointers &p, const float *params, int replica, int c, double count, double mean, double m2) {
+template <class S> __device__ inline void sh_finalize(const sh_norm_pointers &p, const float *params, int replica, int c, double count, double mean, double m2) {
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
   const int at = p.gamma[S::NORM_OFF + c];
   const double invstd = 1 / sqrt(m2 / count + EPSILON), gamma = at < 0 ? 0 : params[at], beta = at < 0 ? 0 : params[p.beta[S::NORM_OFF + c]];
-  p.norm[SK_MEAN * array + i] = (float)mean;
-  p.norm[SK_INVSTD * array + i] = (float)invstd;
-  p.norm[SK_SCALE * array + i] = (float)(gamma * invstd);
-  p.norm[SK_SHIFT * array + i] = (float)(beta - mean * gamma * invstd);
+  p.norm[SH_MEAN * array + i] = (float)mean;
+  p.norm[SH_INVSTD * array + i] = (float)invstd;
+  p.norm[SH_SCALE * array + i] = (float)(gamma * invstd);
+  p.norm[SH_SHIFT * array + i] = (float)(beta - mean * gamma * invstd);
   if (at < 0) return;
   p.running[i] = (float)(p.running[i] + MOMENTUM * (mean - p.running[i]));
   p.running[array + i] = (float)(p.running[array + i] + MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - p.running[array + i]));
 }
 
-// Merges replica by replica. BASE is where S's numbers begin in a slot: means, then M2.
-template <class S> __device__ inline void sk_merge(const sk_norm_pointers &p, const float *params, const volatile float *partial, int chunk, int n, double *shared) {
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sk_chunks(n);
+// Merges replica by replica. BASE is where S's numbers begin in a slot.
+template <class S> __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params, const volatile float *partial, int chunk, int n, double *shared) {
+  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sh_chunks(n);
   for (int r = 0; r < REPLICAS; r++) {
-    const int images = sk_first(r + 1, n) - sk_first(r, n);
+    const int images = sh_first(r + 1, n) - sh_first(r, n);
     if (images == 0) continue;
     const i64 first = (i64)r * chunks * gridDim.y;
-    const double about = c < S::C ? partial[first * SLOT + S::BASE + c] : 0;
+    const double about = c < S::C ? partial[first * SLOT + S::BASE + c] : 0.0;
     double a[3] = {0, 0, 0}; // sum P(mean - about), sum P(mean - about)^2, sum M2
     if (lane < LANES && c < S::C)
       for (int s = lane; s < chunks * (int)gridDim.y; s += LANES) {
-        const int count = sk_count(sk_slot(r * chunks + s / gridDim.y, s % gridDim.y, gridDim.y, n));
+        const int count = sh_count(sh_slot(r * chunks + s / gridDim.y, s % gridDim.y, gridDim.y, n));
         const volatile float *slot = partial + (first + s) * SLOT + S::BASE + c;
         if (count == 0) continue;
-        const double d = slot[0] - about;
+        const double d = (slot[0] - about) + slot[S::C];
         a[0] += count * d;
         a[1] += count * d * d;
-        a[2] += slot[S::C];
+        a[2] += slot[2 * S::C];
       }
-    sk_lane_sum<3>(a, shared);
+    sh_lane_sum<3>(a, shared);
     const double count = (double)images * HW;
-    if (lane == 0 && c < S::C) sk_finalize<S>(p, params, r, c, count, about + a[0] / count, a[2] + (a[1] - a[0] * a[0] / count));
+    if (lane == 0 && c < S::C) sh_finalize<S>(p, params, r, c, count, about + a[0] / count, a[2] + (a[1] - a[0] * a[0] / count));
   }
 }
 
-template <class S> __device__ inline void sk_stats(const void *x, const sk_norm_pointers &p, const float *params, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
-  const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
-  const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS, count = sk_count(s);
+template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_pointers &p, const float *params, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
+  const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+  const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS, count = sh_count(s);
   float about[V], a[2][V];
 #pragma unroll
   for (int i = 0; i < V; i++) a[0][i] = a[1][i] = about[i] = 0;
   if (c < S::C && count > 0) {
-    sk_up<TYPE, V>(about, sk_load<S>(sk_at<S>((const T *)x, s.lo, c), (s.from + s.to) / 2));
+    sh_up<TYPE, V>(about, sh_load<S>(sh_at<S>((const T *)x, s.lo, c), (s.from + s.to) / 2));
     for (int image = s.lo; image < s.hi; image++) {
-      const T *in = sk_at<S>((const T *)x, image, c);
+      const T *in = sh_at<S>((const T *)x, image, c);
       for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
         raw r[UNROLL];
-        SK_EACH(q, u, p, s.to, ROWS) r[u] = sk_load<S>(in, q);
-        SK_EACH(q, u, p, s.to, ROWS) {
+        SH_EACH(q, u, p, s.to, ROWS) r[u] = sh_load<S>(in, q);
+        SH_EACH(q, u, p, s.to, ROWS) {
           float f[V];
-          sk_up<TYPE, V>(f, r[u]);
+          sh_up<TYPE, V>(f, r[u]);
 #pragma unroll
           for (int i = 0; i < V; i++) {
             const float d = f[i] - about[i];
@@ -80,24 +80,25 @@ template <class S> __device__ inline void sk_stats(const void *x, const sk_norm_
       }
     }
   }
-  sk_column_sum<2>(a, (float *)shared);
+  sh_column_sum<2>(a, (float *)shared);
   if (row == 0 && c < S::C && count > 0) {
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + c;
 #pragma unroll
     for (int i = 0; i < V; i++) {
       const float mean = a[0][i] / count;
-      slot[i] = about[i] + mean;
-      slot[S::C + i] = sk_relu(fmaf(-mean, a[0][i], a[1][i]));
+      slot[i] = about[i];
+      slot[S::C + i] = mean;
+      slot[2 * S::C + i] = sh_relu(fmaf(-mean, a[0][i], a[1][i]));
     }
   }
-  if (sk_last(counter)) sk_merge<S>(p, params, partial, chunk, n, shared);
+  if (sh_last(counter)) sh_merge<S>(p, params, partial, chunk, n, shared);
 }
 
 #define PARAMETER(k) const int *gamma##k, const int *beta##k, float *norm##k, float *running##k,
 #define RUN(first, end, k)                                                                                                                           \
   if (chunk >= first && chunk < end) {                                                                                                               \
-    const sk_norm_pointers p = {gamma##k, beta##k, norm##k, running##k};                                                                             \
-    sk_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);                                                                                \
+    const sh_norm_pointers p = {gamma##k, beta##k, norm##k, running##k};                                                                             \
+    sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);                                                                                \
   }
 
 extern "C" __global__ void __launch_bounds__(THREADS) stats(const void *x, EACH_NORM(PARAMETER) const float *params, float *partial, unsigned int *counter, int n) {

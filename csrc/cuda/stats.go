@@ -45,7 +45,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 		b.line("struct S%d { %s%s static constexpr int BASE = %d; };", k, slices[k].fields(), o.Norm.fields(), slot)
 		fmt.Fprintf(&line, " F(%d, %d, %d)", chunks[k], chunks[k+1], k)
 		b.add(fmt.Sprintf("gamma%d", k), fmt.Sprintf("beta%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("running%d", k))
-		slot += 2 * o.C
+		slot += 3 * o.C
 	}
 	b.each("EACH_NORM", len(s.Norms))
 	b.line("#define SEGMENTS(F)%s", line.String())

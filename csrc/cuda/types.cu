@@ -8,7 +8,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;
 
-struct sk_step {
+struct sh_step {
   u64 seed;
   u32 iteration, base, replica, images;
   float lr;
@@ -16,39 +16,39 @@ struct sk_step {
   u64 reserved;
 };
 
-struct sk_scaler {
+struct sh_scaler {
   float scale, inverse;
   u32 good, bad;
 };
 
-__device__ __forceinline__ int sk_min(int a, int b) { return a < b ? a : b; }
+__device__ __forceinline__ int sh_min(int a, int b) { return a < b ? a : b; }
 
-union sk_bits {
+union sh_bits {
   float f;
   u32 u;
 };
 
-__device__ __forceinline__ u32 sk_float_bits(float f) {
-  sk_bits b;
+__device__ __forceinline__ u32 sh_float_bits(float f) {
+  sh_bits b;
   b.f = f;
   return b.u;
 }
 
-__device__ __forceinline__ float sk_bits_float(u32 u) {
-  sk_bits b;
+__device__ __forceinline__ float sh_bits_float(u32 u) {
+  sh_bits b;
   b.u = u;
   return b.f;
 }
 
-template <int TYPE> struct sk_type;
+template <int TYPE> struct sh_type;
 
-template <> struct sk_type<0> {
+template <> struct sh_type<0> {
   typedef float store;
   static __device__ __forceinline__ float up(float x) { return x; }
   static __device__ __forceinline__ float down(float x) { return x; }
 };
 
-template <> struct sk_type<1> {
+template <> struct sh_type<1> {
   typedef u16 store;
   static __device__ __forceinline__ float up(u16 h) {
 #ifdef __CUDA_ARCH__
@@ -57,8 +57,8 @@ template <> struct sk_type<1> {
     return f;
 #else
     const u32 sign = (u32)(h & 0x8000) << 16, rest = h & 0x7fff;
-    if (rest >= 0x7c00) return sk_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-    if (rest >= 0x400) return sk_bits_float(sign | ((rest << 13) + 0x38000000));
+    if (rest >= 0x7c00) return sh_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
+    if (rest >= 0x400) return sh_bits_float(sign | ((rest << 13) + 0x38000000));
     const float f = (float)rest * 0x1p-24f; // exact
     return sign ? -f : f;
 #endif
@@ -69,11 +69,11 @@ template <> struct sk_type<1> {
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
     return h;
 #else
-    const u32 u = sk_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
+    const u32 u = sh_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
     if (rest > 0x7f800000) return 0x7fff;
     if (rest >= 0x477ff000) return (u16)(sign | 0x7c00); // 65520 and above
     if (rest < 0x38800000) {                              // below 2^-14: a multiple of 2^-24, rounded by adding 0.75
-      const u32 r = sk_float_bits(sk_bits_float(rest) + 0.75f) - 0x3f400000;
+      const u32 r = sh_float_bits(sh_bits_float(rest) + 0.75f) - 0x3f400000;
       return (u16)(sign | r);
     }
     return (u16)(sign | (rest + 0xfff + (rest >> 13 & 1) - 0x38000000) >> 13);
@@ -81,16 +81,16 @@ template <> struct sk_type<1> {
   }
 };
 
-template <> struct sk_type<2> {
+template <> struct sh_type<2> {
   typedef u16 store;
-  static __device__ __forceinline__ float up(u16 h) { return sk_bits_float((u32)h << 16); }
+  static __device__ __forceinline__ float up(u16 h) { return sh_bits_float((u32)h << 16); }
   static __device__ __forceinline__ u16 down(float x) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     u16 h;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(x));
     return h;
 #else
-    const u32 u = sk_float_bits(x);
+    const u32 u = sh_float_bits(x);
     if ((u & 0x7fffffff) > 0x7f800000) return 0x7fff;
     return (u16)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 #endif
@@ -98,16 +98,16 @@ template <> struct sk_type<2> {
 };
 
 // V elements as one access of the memory: 16 bytes at most, all of them at a multiple of their size.
-template <class S, int V> struct alignas(sizeof(S) * V) sk_raw {
+template <class S, int V> struct alignas(sizeof(S) * V) sh_raw {
   S v[V];
 };
 
-template <int TYPE, int V> __device__ __forceinline__ void sk_up(float *out, const sk_raw<typename sk_type<TYPE>::store, V> &in) {
+template <int TYPE, int V> __device__ __forceinline__ void sh_up(float *out, const sh_raw<typename sh_type<TYPE>::store, V> &in) {
 #pragma unroll
-  for (int i = 0; i < V; i++) out[i] = sk_type<TYPE>::up(in.v[i]);
+  for (int i = 0; i < V; i++) out[i] = sh_type<TYPE>::up(in.v[i]);
 }
 
-template <int TYPE, int V> __device__ __forceinline__ void sk_down(sk_raw<typename sk_type<TYPE>::store, V> &out, const float *in) {
+template <int TYPE, int V> __device__ __forceinline__ void sh_down(sh_raw<typename sh_type<TYPE>::store, V> &out, const float *in) {
 #pragma unroll
-  for (int i = 0; i < V; i++) out.v[i] = sk_type<TYPE>::down(in[i]);
+  for (int i = 0; i < V; i++) out.v[i] = sh_type<TYPE>::down(in[i]);
 }

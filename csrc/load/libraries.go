@@ -32,6 +32,12 @@ var (
 		Files:  []string{"libcudnn.so.9"},
 		Remedy: "pip install nvidia-cudnn-cu13 (nvidia-cudnn-cu12 for a driver of CUDA 12), or install NVIDIA's package cudnn9",
 	}
+	NCCL = &Library{
+		Name:   "libnccl",
+		What:   "NCCL, which adds gradients over several cards",
+		Files:  []string{"libnccl.so.2"},
+		Remedy: "pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12), or install NVIDIA's package libnccl2; one card does without",
+	}
 	NVML = &Library{
 		Name:   "libnvidia-ml",
 		What:   "NVML, which reads the cards' sensors",

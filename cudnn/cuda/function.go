@@ -62,8 +62,15 @@ type Attributes struct {
 	BinaryVersion    int // 90 for sm_90
 }
 
+// CUfunction_attribute.
 const (
 	maxThreadsPerBlock = 0
+	staticShared       = 1
+	constBytes         = 2
+	localBytes         = 3
+	registers          = 4
+	ptxVersion         = 5
+	binaryVersion      = 6
 	maxDynamicShared   = 8
 )
 
@@ -78,8 +85,8 @@ func (f *Function) Attributes() (Attributes, error) {
 		attribute int
 		value     *int
 	}{
-		{maxThreadsPerBlock, &a.MaxThreads}, {1, &a.SharedBytes}, {2, &a.ConstBytes}, {3, &a.LocalBytes}, {4, &a.Registers}, {5, &a.PTXVersion},
-		{6, &a.BinaryVersion}, {maxDynamicShared, &a.MaxDynamicShared},
+		{maxThreadsPerBlock, &a.MaxThreads}, {staticShared, &a.SharedBytes}, {constBytes, &a.ConstBytes}, {localBytes, &a.LocalBytes},
+		{registers, &a.Registers}, {ptxVersion, &a.PTXVersion}, {binaryVersion, &a.BinaryVersion}, {maxDynamicShared, &a.MaxDynamicShared},
 	} {
 		r := cFunctionAttribute(f.handle, q.attribute)
 		if r.status != 0 {

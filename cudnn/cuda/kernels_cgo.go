@@ -9,7 +9,7 @@ import "C"
 
 import "unsafe"
 
-// cModuleLoad loads an image that ends in a zero byte, and returns the compiler's complaint where the driver had to compile it.
+// cModuleLoad loads an image that ends in zero bytes, and returns the compiler's complaint where the driver had to compile it.
 func cModuleLoad(ctx uintptr, image []byte) (result, string) {
 	var log [4096]C.char
 	r := C.sk_module_load(C.uintptr_t(ctx), unsafe.Pointer(unsafe.SliceData(image)), &log[0], C.size_t(len(log)))

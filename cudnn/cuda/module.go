@@ -23,7 +23,7 @@ func (c *Context) LoadModule(image []byte) (*Module, error) {
 	if reason := checkImage(image); reason != "" {
 		return nil, &Error{Op: op, Status: ErrInvalidImage, Detail: reason}
 	}
-	r, log := cModuleLoad(c.handle, append(image[:len(image):len(image)], 0)) // PTX is a C string
+	r, log := cModuleLoad(c.handle, append(image[:len(image):len(image)], make([]byte, 64)...)) // PTX is a C string, and a header may be longer than an image
 	if r.status != 0 {
 		detail := "on " + c.device.name + ", " + c.device.Arch()
 		if log = strings.TrimSpace(log); log != "" {

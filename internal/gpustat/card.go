@@ -20,6 +20,7 @@ type Card struct {
 	Lost       bool       `json:"lost,omitempty"` // not there when it was asked
 
 	dev  device
+	told bool // that it is lost
 	gaps []Gap
 	last mark
 }

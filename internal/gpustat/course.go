@@ -19,7 +19,10 @@ type Point struct {
 	memories, utilizations int
 }
 
-const coursePoints = 600
+const (
+	coursePoints = 600
+	finest       = 1. / 16 // seconds of a point at first
+)
 
 // add takes in a sample at a time of the course.
 func (c *Course) add(at float64, s Sample) {

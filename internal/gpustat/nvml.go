@@ -135,7 +135,7 @@ func memory(d device) (used, total Figure, r nvml.Return) {
 // Read takes a sample. The error matches ErrLost if the card does not answer any more; fields that cannot be read are unknown and no error.
 func (c *Card) Read(now time.Time) (Sample, error) {
 	s := Sample{
-		Event: "sample", Time: now, Card: c.Index, MemoryUsed: Unknown, MemoryTotal: Unknown, OwnMemory: Unknown, Utilization: Unknown, MemoryBusy: Unknown,
+		Event: "sample", Time: stamp(now), Card: c.Index, MemoryUsed: Unknown, MemoryTotal: Unknown, OwnMemory: Unknown, Utilization: Unknown, MemoryBusy: Unknown,
 		Power: Unknown, Energy: Unknown, Temperature: Unknown, SMClock: Unknown, MemoryClock: Unknown,
 	}
 	if c.dev == nil {
@@ -219,7 +219,7 @@ func (c *Card) gap(now time.Time, field string, err *Error) {
 	if c.MIG && field == "utilization" {
 		reason = "MIG is on, and the driver tells utilisation of whole cards only"
 	}
-	c.gaps = append(c.gaps, Gap{Event: "gap", Time: now, Card: c.Index, Field: field, Reason: reason})
+	c.gaps = append(c.gaps, Gap{Event: "gap", Time: stamp(now), Card: c.Index, Field: field, Reason: reason})
 }
 
 // processes converts NVML's list and adds up what belongs to this process.

@@ -4,6 +4,7 @@ package gpustat
 type Ring struct {
 	figures []Figure
 	next    int // where the oldest stands once the ring is full
+	total   int // that were ever put in
 }
 
 // NewRing makes a ring of the last n figures.
@@ -11,6 +12,7 @@ func NewRing(n int) *Ring { return &Ring{figures: make([]Figure, 0, n)} }
 
 // Add puts in the newest and drops the oldest.
 func (r *Ring) Add(f Figure) {
+	r.total++
 	if len(r.figures) < cap(r.figures) {
 		r.figures = append(r.figures, f)
 		return
@@ -18,6 +20,9 @@ func (r *Ring) Add(f Figure) {
 	r.figures[r.next] = f
 	r.next = (r.next + 1) % len(r.figures)
 }
+
+// Total is the number of figures that were ever put in.
+func (r *Ring) Total() int { return r.total }
 
 // Figures returns what the ring holds, the oldest first.
 func (r *Ring) Figures() []Figure {

@@ -36,7 +36,10 @@ type Lost struct {
 	Reason string    `json:"reason"`
 }
 
-// Event is a Sample, a Gap or a Lost.
+// stamp is a time as events carry it.
+func stamp(t time.Time) time.Time { return t.UTC().Round(time.Millisecond) }
+
+// Event is a Sample, a Gap, a Lost or an Introduction.
 type Event any
 
 // mark is what a card's next reading needs of the last, to tell the energy between them.

@@ -14,7 +14,7 @@ type Introduction struct {
 
 // Introduce makes the card's introduction.
 func (c *Card) Introduce(driver string, now time.Time) Introduction {
-	return Introduction{Event: "card", Time: now, Card: c.Index, Name: c.Name, UUID: c.UUID, Driver: driver}
+	return Introduction{Event: "card", Time: stamp(now), Card: c.Index, Name: c.Name, UUID: c.UUID, Driver: driver}
 }
 
 // Totals are what a run took of one card, over all of its samples.
@@ -97,6 +97,6 @@ func (t *Tally) card(index int) (*Totals, *Course) {
 	}
 	c := &Totals{Card: index, MemoryTotal: Unknown, PeakMemory: Unknown, Utilization: Unknown, Energy: Unknown}
 	t.cards = append(t.cards, c)
-	t.courses = append(t.courses, &Course{width: 1})
+	t.courses = append(t.courses, &Course{width: finest})
 	return c, t.courses[len(t.courses)-1]
 }

@@ -1,6 +1,7 @@
 package gpustat
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -23,33 +24,48 @@ func Watch(cards []*Card, interval time.Duration, hear func(Event)) *Watcher {
 		defer close(w.done)
 		t := time.NewTicker(interval)
 		defer t.Stop()
-		for left := sweep(cards, hear); len(left) > 0; left = sweep(left, hear) {
+		for left := Sweep(cards, hear); len(left) > 0; left = Sweep(left, hear) {
 			select {
 			case <-w.stop:
 				return
 			case <-t.C:
 			}
-			select { // both may have been ready
-			case <-w.stop:
+			if w.stopped() { // both were ready
 				return
-			default:
 			}
 		}
 	}()
 	return w
 }
 
-// sweep reads every card once and returns those that are not lost.
-func sweep(cards []*Card, hear func(Event)) []*Card {
+func (w *Watcher) stopped() bool {
+	select {
+	case <-w.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Sweep reads every card once, as Watch does, leaves out those that were lost before, and returns those that are not lost now.
+func Sweep(cards []*Card, hear func(Event)) []*Card {
 	var left []*Card
 	for _, c := range cards {
+		if c.told {
+			continue
+		}
 		said := len(c.gaps)
 		s, err := c.Read(time.Now())
 		for _, g := range c.gaps[said:] {
 			hear(g)
 		}
 		if err != nil {
-			hear(Lost{Event: "lost", Time: s.Time, Card: c.Index, Reason: err.Error()})
+			c.Lost, c.told = true, true
+			reason := err.Error()
+			if e := (*Error)(nil); errors.As(err, &e) {
+				reason = e.Detail
+			}
+			hear(Lost{Event: "lost", Time: s.Time, Card: c.Index, Reason: reason})
 			continue
 		}
 		hear(s)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
 	"math"
@@ -48,10 +47,6 @@ func (c Curves) Encode(format string) ([]byte, error) {
 	if len(c.Points) == 0 {
 		return nil, fmt.Errorf("report: no points to draw")
 	}
-	canvas, err := draw.NewFormattedCanvas(curvesWidth, curvesHeight, format)
-	if err != nil {
-		return nil, fmt.Errorf("report: drawing curves: %w", err)
-	}
 	left, err := c.panel(c.Title, "error, %", "%.2f%%", func(p Point) (float64, float64) { return p.TrainError, p.TestError })
 	if err != nil {
 		return nil, err
@@ -60,16 +55,7 @@ func (c Curves) Encode(format string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: vg.Points(24), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16)}
-	plots := [][]*plot.Plot{{left, right}}
-	for j, dc := range plot.Align(plots, tiles, draw.New(canvas))[0] {
-		plots[0][j].Draw(dc)
-	}
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return nil, fmt.Errorf("report: encoding curves: %w", err)
-	}
-	return b.Bytes(), nil
+	return encodeRow(format, left, right)
 }
 
 // panel is one of the two plots; of gives a point's training and test value, and verb prints the last of them in the legend.
@@ -84,10 +70,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 		train, test = appendFinite(train, q.Epoch, a), appendFinite(test, q.Epoch, b)
 	}
 	scaleY(p, train, test)
-	grid := plotter.NewGrid()
-	grid.Vertical.Width, grid.Horizontal.Width = vg.Points(.5), vg.Points(.5)
-	grid.Vertical.Color, grid.Horizontal.Color = gridColor, gridColor
-	p.Add(grid)
+	p.Add(grid())
 	for _, s := range []struct {
 		name  string
 		xys   plotter.XYs

@@ -22,6 +22,7 @@ type Result struct {
 	Dir          string
 	Weights      string
 	Curves       []string
+	Cards        []CardUse
 }
 
 // Figure is a published test error to set beside the result: Label says whose row ("26 2x32d S-S-I, 1800 epochs, mean of 3"),
@@ -62,6 +63,9 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 		}
 	}
 	row("trained", "%s, %s in %s%s", Plural(r.Epochs, "epoch"), Plural(r.Steps, "step"), Duration(r.Seconds), speed)
+	for _, c := range r.Cards {
+		row(fmt.Sprintf("card %d", c.Card), "%v", c)
+	}
 	row("run", "%s", r.Dir)
 	if r.Weights != "" {
 		row("weights", "%s", r.Weights)

@@ -149,6 +149,7 @@ func (r *run) sound(m engine.Metrics) error {
 	if bad < 0 {
 		return nil
 	}
+	r.unwatch()
 	d := Divergence{Epoch: int(bad)/r.perEpoch + 1, Iteration: int(bad)%r.perEpoch + 1, Step: int(bad) + 1}
 	if err := r.write(divergedLine{"diverged", d}, d.Step, nil); err != nil {
 		return err
@@ -253,6 +254,7 @@ func (r *run) write(v any, step int, values []scalar) error {
 
 // interrupt writes a checkpoint of where the run is.
 func (r *run) interrupt() error {
+	r.unwatch()
 	if err := r.collect(); err != nil {
 		return err
 	}

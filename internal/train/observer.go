@@ -98,6 +98,7 @@ type Summary struct {
 	ImagesPerSec float64 // training images, over this process; 0 if it trained none
 	Weights      string  // path of last.safetensors
 	Curves       []string
+	Cards        []CardUse // see Record
 }
 
 // Divergence says where the loss stopped being finite. Both numbers count from 1; Iteration is within the epoch.

@@ -49,6 +49,7 @@ type Record struct {
 	Steps      int         `json:"steps"`
 	Epochs     int         `json:"epochs"`
 	Diverged   *Divergence `json:"diverged,omitempty"`
+	Cards      []CardUse   `json:"cards,omitempty"` // over all processes; nil if it ran on none or they could not be watched
 }
 
 // ReadRecord reads the run.json in dir.

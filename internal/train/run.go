@@ -29,6 +29,7 @@ type Options struct {
 	// FreeBytes of memory are available on the machine; 0: unknown. For the decisions.
 	FreeBytes int64
 	Observer  Observer // nil: none
+	Meter     Meter    // of the cards, if the backend has any; nil: none
 
 	wrap  func(file string, w io.Writer) io.Writer // see store
 	plain bool                                     // no curves: tests make hundreds of runs
@@ -100,13 +101,14 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 
 // run is a run at work.
 type run struct {
-	o    Options
-	spec *dsl.Spec
-	obs  Observer
-	dir  *rundir
-	ck   checkpoints
-	rec  *Record
-	prog engine.Program
+	o     Options
+	spec  *dsl.Spec
+	obs   Observer
+	meter Meter // nil unless it watches
+	dir   *rundir
+	ck    checkpoints
+	rec   *Record
+	prog  engine.Program
 
 	k       counters
 	epochs  []EpochRecord // every epoch line of metrics.jsonl
@@ -129,6 +131,9 @@ type run struct {
 }
 
 func (r *run) close() {
+	if r.meter != nil {
+		r.meter.End()
+	}
 	if r.prog != nil {
 		r.prog.Close()
 	}
@@ -276,4 +281,5 @@ func (r *run) start(resumed bool) {
 		d.MemoryBytes += int64(len(r.o.Test.Pix))
 	}
 	r.obs.Start(d)
+	r.watch()
 }

@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -58,11 +57,15 @@ func (r *run) save(m mark) error {
 func (r *run) record() error {
 	r.rec.Seconds = math.Round(1e3*(r.before+time.Since(r.began).Seconds())) / 1e3
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
+	if r.meter != nil {
+		r.rec.Cards = r.meter.Use()
+	}
 	return r.dir.writeRecord(r.rec)
 }
 
 // finish marks a run as complete.
 func (r *run) finish() error {
+	r.unwatch()
 	r.plot(true)
 	r.rec.Status = Finished
 	return r.record()
@@ -75,10 +78,13 @@ func (r *run) curveFiles() []string {
 // plot draws the curves, at most every plotEvery unless it is the last time. Curves can be drawn again from metrics.jsonl, so a
 // failure is a notice.
 func (r *run) plot(last bool) {
-	if r.o.plain || len(r.epochs) == 0 || !last && time.Since(r.plotted) < plotEvery {
+	if !r.plotDue(last) {
 		return
 	}
-	r.plotted = time.Now()
+	r.plotCards()
+	if len(r.epochs) == 0 {
+		return
+	}
 	c := report.Curves{Title: r.spec.Name}
 	for _, e := range r.epochs {
 		p := report.Point{Epoch: float64(e.Step) / float64(r.perEpoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
@@ -104,6 +110,7 @@ func (r *run) progress(evaluating bool) error {
 	if time.Since(r.reported) < progressEvery {
 		return nil
 	}
+	r.metered()
 	if err := r.collect(); err != nil {
 		return err
 	}
@@ -137,10 +144,6 @@ func (r *run) summary() *Summary {
 	if r.trained > 0 {
 		s.ImagesPerSec = float64(r.trained) / r.training.Seconds()
 	}
-	for _, f := range r.curveFiles() {
-		if _, err := os.Stat(f); err == nil {
-			s.Curves = append(s.Curves, f)
-		}
-	}
+	s.Curves, s.Cards = r.pictures(), r.rec.Cards
 	return s
 }

@@ -24,6 +24,7 @@ type toy struct {
 	pause  time.Duration     // after each step
 	onStep func(engine.Step) // hears of every step
 	onEval func(lo int)      // and of every evaluation
+	cards  []string          // that it claims to run on
 }
 
 func (toy) Name() string { return "toy" }
@@ -162,7 +163,7 @@ func (p *toyProgram) SetState(ts []engine.Tensor) error {
 }
 
 func (p *toyProgram) Info() engine.Info {
-	return engine.Info{Device: "toy", Detail: "no network", Workers: 1, Memory: 1 << 20}
+	return engine.Info{Device: "toy", Detail: "no network", Workers: 1, Memory: 1 << 20, Cards: p.cards}
 }
 
 func (p *toyProgram) Close() error { return nil }

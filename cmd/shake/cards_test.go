@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"shake/csrc/load"
+	"shake/internal/engine"
+	"shake/internal/engine/ref"
+	"shake/internal/gpustat"
+	"shake/internal/graph"
+	"shake/internal/train"
+)
+
+// standIn is a folder with the stand-in libnvidia-ml.so.1 of csrc/emu/nvml; "" without a C++ compiler. It is built once for all tests.
+var standIn = sync.OnceValue(func() string {
+	cxx, err := exec.LookPath("c++")
+	if err != nil {
+		return ""
+	}
+	dir, err := os.MkdirTemp("", "shake-nvml")
+	if err != nil {
+		panic(err)
+	}
+	sources, _ := filepath.Glob("../../csrc/emu/nvml/*.cc")
+	args := append([]string{"-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-o", filepath.Join(dir, "libnvidia-ml.so.1")}, sources...)
+	if out, err := exec.Command(cxx, args...).CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	return dir
+})
+
+// withCards lets the test see the stand-in's cards, set as csrc/emu/nvml/settings.h says.
+func withCards(t *testing.T, settings string) {
+	t.Helper()
+	if standIn() == "" {
+		t.Skip("no C++ compiler called c++ to build the stand-in for NVML with")
+	}
+	t.Setenv(load.PathVariable, standIn())
+	t.Setenv("SHAKE_EMU_NVML", settings)
+}
+
+func TestMeter(t *testing.T) {
+	withCards(t, "used=41G; gpu=80; power=360; 1.name=another; 1.fail.power=no-permission; 1.fail.energy=no-permission")
+	dir := t.TempDir()
+	var energy [2]float64
+	for process := range 2 {
+		m := newMeter()
+		m.every = 10 * time.Millisecond
+		if err := m.Begin(dir, []string{"00000000:02:00.0", "0000:01:00.0"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		m.End()
+		m.End()
+		if n := strings.Join(m.Notices(), "|"); n != "card 1: power is not known: no permission|card 1: energy is not known: no permission" {
+			t.Errorf("have notices %q", n)
+		}
+		use := m.Use()
+		if len(use) != 2 {
+			t.Fatalf("have %d cards", len(use))
+		}
+		a, b := use[0], use[1]
+		if *a.PeakMemory != 41<<30 || *a.MemoryTotal != 80<<30 || *a.Utilization != 80 || !strings.HasPrefix(a.UUID, "GPU-") || b.Name != "another" || b.EnergyKWh != nil {
+			t.Errorf("have %+v and %+v", a, b)
+		}
+		// 360 W for 0.1 s are 1e-5 kWh.
+		if energy[process] = *a.EnergyKWh; energy[process] < .9e-5*float64(process+1) || energy[process] > 1e-4 {
+			t.Errorf("process %d: %g kWh", process, energy[process])
+		}
+		for _, format := range []string{"svg", "png"} {
+			if b, err := m.Picture("net", format); err != nil || len(b) < 1000 {
+				t.Errorf("%s: %d bytes, %v", format, len(b), err)
+			}
+		}
+	}
+	if energy[1] <= energy[0] {
+		t.Errorf("the second process has %g kWh, the first %g: it does not go on", energy[1], energy[0])
+	}
+	introduced, samples := 0, 0
+	gpustat.ReadJournal(filepath.Join(dir, train.GPUSamplesFile), func(e gpustat.Event) {
+		switch e.(type) {
+		case gpustat.Introduction:
+			introduced++
+		case gpustat.Sample:
+			samples++
+		}
+	})
+	if introduced != 4 || samples < 12 {
+		t.Errorf("the journal has %d introductions and %d samples", introduced, samples)
+	}
+}
+
+func TestMeterOfOneCard(t *testing.T) {
+	withCards(t, "1.lost=3")
+	m := newMeter()
+	m.every = 5 * time.Millisecond
+	if err := m.Begin(t.TempDir(), []string{"0000:02:00.0"}); err != nil {
+		t.Fatal(err)
+	}
+	<-m.watcher.Done() // its only card is lost
+	m.End()
+	use := m.Use()
+	if len(use) != 1 || use[0].Card != 1 || !use[0].Lost {
+		t.Errorf("have %+v", use)
+	}
+	if n := strings.Join(m.Notices(), "|"); n != "card 1 is lost (GPU is lost): no more samples of it" {
+		t.Errorf("have notices %q", n)
+	}
+}
+
+func TestMeterCannotBegin(t *testing.T) {
+	withCards(t, "")
+	err := newMeter().Begin(t.TempDir(), []string{"0000:77:00.0"})
+	if err == nil || !strings.Contains(err.Error(), "0000:01:00.0, 0000:02:00.0, none of the run's, which are at 0000:77:00.0") {
+		t.Errorf("have %v", err)
+	}
+	t.Setenv("SHAKE_EMU_NVML", "init=no-driver")
+	if err := newMeter().Begin(t.TempDir(), nil); !errors.Is(err, gpustat.ErrNoDriver) {
+		t.Errorf("have %v, want ErrNoDriver", err)
+	}
+}
+
+// TestRunOnCards trains with cards in sight: what they took stands in the record, in the summary and in the directory, and goes on over a resume.
+func TestRunOnCards(t *testing.T) {
+	withCards(t, "used=9G; gpu=70")
+	dir := filepath.Join(t.TempDir(), "run")
+	for i, steps := range []string{"2", "6"} {
+		spec, _, err := (&netFlags{overrides: []string{"train.max_steps=" + steps}}).load("testdata/tiny.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := train.Options{Spec: spec, Dir: dir, Resume: i > 0, Backend: onCards{}, Meter: newMeter()}
+		if o.Train, o.Test, _, err = loadData(spec, ""); err != nil {
+			t.Fatal(err)
+		}
+		s, err := train.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Cards) != 2 || *s.Cards[1].PeakMemory != 9<<30 {
+			t.Errorf("have %+v", s.Cards)
+		}
+		var b strings.Builder
+		if err := printSummary(&b, spec, s); err != nil {
+			t.Fatal(err)
+		}
+		if want := "  card 1      NVIDIA H100 80GB HBM3: peak 9.0 of 80.0 GiB, 70% busy, "; !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, b.String())
+		}
+	}
+	rec, err := train.ReadRecord(dir)
+	if err != nil || len(rec.Cards) != 2 || *rec.Cards[0].Utilization != 70 {
+		t.Errorf("record: %+v, %v", rec.Cards, err)
+	}
+	for _, f := range []string{train.GPUSamplesFile, "gpu.svg", "gpu.png"} {
+		if info, err := os.Stat(filepath.Join(dir, f)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+// onCards is the reference device, claiming to run on the stand-in's cards.
+type onCards struct{ ref.Backend }
+
+func (b onCards) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+	p, err := b.Backend.Compile(g, c)
+	return claims{p}, err
+}
+
+type claims struct{ engine.Program }
+
+func (p claims) Info() engine.Info {
+	i := p.Program.Info()
+	i.Cards = []string{"0000:01:00.0", "0000:02:00.0"}
+	return i
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"shake/internal/gpustat"
+	"shake/internal/report"
+	"shake/internal/train"
+)
+
+// meterEvery is how often a run's cards are read.
+const meterEvery = time.Second
+
+// meter watches the cards of a run and keeps its journal. It is a train.Meter.
+type meter struct {
+	every   time.Duration
+	driver  *gpustat.Driver
+	watcher *gpustat.Watcher
+	cards   []*gpustat.Card
+	journal *gpustat.Journal
+
+	mu      sync.Mutex // of what the watcher's goroutine writes
+	tally   gpustat.Tally
+	notices []string
+	full    bool // the journal cannot be written any more
+}
+
+func newMeter() *meter { return &meter{every: meterEvery} }
+
+// Begin opens NVML, picks the cards out, takes in the journal of earlier processes and starts to watch.
+func (m *meter) Begin(dir string, addresses []string) error {
+	d, all, err := openCards()
+	if err != nil {
+		return err
+	}
+	var cards []*gpustat.Card
+	var known []string
+	for _, c := range all {
+		known = append(known, c.Bus)
+		if slices.ContainsFunc(addresses, func(a string) bool { return gpustat.BusAddress(a) == c.Bus }) {
+			cards = append(cards, c)
+		}
+	}
+	if len(cards) == 0 {
+		d.Close()
+		return fmt.Errorf("NVML knows cards at %s, none of the run's, which are at %s", strings.Join(known, ", "), strings.Join(addresses, ", "))
+	}
+	if m.journal, err = gpustat.OpenJournal(filepath.Join(dir, train.GPUSamplesFile), m.tally.Add); err != nil {
+		d.Close()
+		return err
+	}
+	m.driver = d
+	for _, c := range cards {
+		m.hear(c.Introduce(d.Version(), time.Now()))
+	}
+	m.cards = cards
+	m.watcher = gpustat.Watch(cards, m.every, m.hear)
+	return nil
+}
+
+// hear takes an event in. It runs on the watcher's goroutine.
+func (m *meter) hear(e gpustat.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tally.Add(e)
+	switch e := e.(type) {
+	case gpustat.Gap:
+		m.notices = append(m.notices, e.String())
+	case gpustat.Lost:
+		m.notices = append(m.notices, fmt.Sprintf("card %d is lost (%s): no more samples of it", e.Card, e.Reason))
+	}
+	if m.full {
+		return
+	}
+	if err := m.journal.Add(e); err != nil {
+		m.full = true
+		m.notices = append(m.notices, fmt.Sprintf("the cards' samples are not written any more: %v", err))
+	}
+}
+
+func (m *meter) Notices() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.notices
+	m.notices = nil
+	return n
+}
+
+func (m *meter) Use() []train.CardUse {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []train.CardUse
+	for _, t := range m.tally.Cards() {
+		out = append(out, train.CardUse{
+			Card: t.Card, Name: t.Name, UUID: t.UUID, MemoryTotal: whole(t.MemoryTotal), PeakMemory: whole(t.PeakMemory),
+			Utilization: rounded(t.Utilization, 1e2), EnergyKWh: rounded(t.Energy/3.6e6, 1e9), Lost: t.Lost,
+		})
+	}
+	return out
+}
+
+func (m *meter) Picture(title, format string) ([]byte, error) {
+	m.mu.Lock()
+	totals, courses := m.tally.Cards(), m.tally.Courses()
+	m.mu.Unlock()
+	p := report.CardCurves{Title: title}
+	points := 0
+	for i, t := range totals {
+		c := report.CardCourse{
+			Name: fmt.Sprintf("card %d", t.Card), MemoryTotal: t.MemoryTotal.Or(0), PeakMemory: float64(t.PeakMemory), MeanUtilization: float64(t.Utilization),
+		}
+		for _, q := range courses[i].Points {
+			c.Seconds = append(c.Seconds, q.Seconds)
+			c.Memory = append(c.Memory, float64(q.Memory))
+			c.Utilization = append(c.Utilization, float64(q.Utilization))
+		}
+		points = max(points, len(c.Seconds))
+		p.Cards = append(p.Cards, c)
+	}
+	if points < 2 { // no line yet
+		return nil, nil
+	}
+	return p.Encode(format)
+}
+
+// End stops the watcher and gives NVML back, unless the driver hangs.
+func (m *meter) End() {
+	if m.watcher == nil {
+		return
+	}
+	if m.watcher.Stop() {
+		gpustat.Sweep(m.cards, m.hear) // so that a run of less than an interval has figures too
+		m.driver.Close()
+		m.journal.Close()
+	}
+	m.watcher = nil
+}
+
+// whole is a figure as a whole number, nil if it is not known.
+func whole(f gpustat.Figure) *int64 {
+	if !f.Known() {
+		return nil
+	}
+	n := int64(f)
+	return &n
+}
+
+// rounded is a figure with so many parts of one, nil if it is not known.
+func rounded(f gpustat.Figure, parts float64) *float64 {
+	if !f.Known() {
+		return nil
+	}
+	x := math.Round(float64(f)*parts) / parts
+	return &x
+}
+
+// useLine is what a run took of a card as the summary says it.
+func useLine(u train.CardUse) report.CardUse {
+	return report.CardUse{
+		Card: u.Card, Name: u.Name, MemoryTotal: u.MemoryTotal, PeakMemory: u.PeakMemory, Utilization: u.Utilization, EnergyKWh: u.EnergyKWh, Lost: u.Lost,
+	}
+}

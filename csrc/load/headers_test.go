@@ -1,0 +1,102 @@
+package load
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// headers lists the hand-made headers beside NVIDIA's own, which lie in some folder of NVIDIA's wheels.
+var headers = []struct {
+	name  string // NAME of SK_NAME_FUNCTIONS and so on
+	ours  string
+	real  string
+	least int // lines that the comparison must have, so that it cannot pass by being empty
+}{
+	{"CUDA", "cuda.h", "cuda.h", 120},
+	{"NVRTC", "nvrtc.h", "nvrtc.h", 10},
+}
+
+// facts is a program that says the value of every constant, the size of every type and the place of every member. Compiled with NVIDIA's header it checks that every
+// function of the list has the same type there.
+const facts = `#include <stdio.h>
+#include <stddef.h>
+#ifdef SK_REAL_HEADERS
+#include "%[2]s"
+#endif
+#include "%[1]s"
+#define CONSTANT(name, value) printf("%%s = %%lld\n", #name, (long long)(name));
+#define SIZE(type) printf("sizeof %%s = %%zu\n", #type, sizeof(type));
+#define MEMBER(type, member) printf("%%s.%%s at %%zu of %%zu\n", #type, #member, offsetof(type, member), sizeof(((type *)0)->member));
+#ifdef SK_REAL_HEADERS
+#define SAME(ret, name, args) _Static_assert(__builtin_types_compatible_p(__typeof__(&name), ret(*) args), "another type: " #name);
+SK_%[3]s_FUNCTIONS(SAME, SAME)
+#endif
+int main(void) {
+  SK_%[3]s_CONSTANTS(CONSTANT)
+#ifdef SK_%[3]s_LAYOUTS
+  SK_%[3]s_LAYOUTS(SIZE, MEMBER)
+#endif
+  return 0;
+}
+`
+
+// TestRealHeaders holds every declaration against NVIDIA's headers: SHAKE_NVIDIA names a folder made by pip install --target.
+func TestRealHeaders(t *testing.T) {
+	root := os.Getenv("SHAKE_NVIDIA")
+	if root == "" {
+		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the declarations were not compared with the real headers")
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	include := glob(filepath.Join(root, "nvidia", "*", "include"))
+	for _, h := range headers {
+		t.Run(h.name, func(t *testing.T) {
+			var real string
+			args := []string{"-Wall"}
+			for _, dir := range include {
+				args = append(args, "-I", dir)
+				if exists(filepath.Join(dir, h.real)) {
+					real = filepath.Join(dir, h.real)
+				}
+			}
+			if real == "" {
+				t.Fatalf("%s is in none of %v", h.real, include)
+			}
+			program := fmt.Sprintf(facts, filepath.Join(here, h.ours), real, h.name)
+			have, want := say(t, program, args), say(t, program, append(args, "-DSK_REAL_HEADERS"))
+			if have != want {
+				theirs := strings.Split(want, "\n")
+				for i, line := range strings.Split(have, "\n") {
+					if i >= len(theirs) || line != theirs[i] {
+						t.Errorf("ours: %s, NVIDIA's: %s", line, theirs[min(i, len(theirs)-1)])
+					}
+				}
+			}
+			if n := strings.Count(have, "\n"); n < h.least {
+				t.Errorf("only %d lines were compared:\n%s", n, have)
+			}
+		})
+	}
+}
+
+// say compiles a program and returns what it prints.
+func say(t *testing.T, program string, args []string) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "facts")
+	c := exec.Command("cc", append(args, "-x", "c", "-", "-o", exe)...)
+	c.Stdin = strings.NewReader(program)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(exe).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,35 @@
+package load
+
+import "fmt"
+
+// versionCall is the function of a library that tells its version, and how to read what it tells.
+type versionCall struct {
+	symbol string
+	kind   int // of sk_version
+	text   func(a, b int) string
+}
+
+var versionCalls = map[string]versionCall{
+	"libcuda":  {"cuDriverGetVersion", 2, func(a, _ int) string { return fmt.Sprintf("%d.%d", a/1000, a%1000/10) }},
+	"libnvrtc": {"nvrtcVersion", 3, func(a, b int) string { return fmt.Sprintf("%d.%d", a, b) }},
+	"libcudnn": {"cudnnGetVersion", 1, hundreds},
+	"libnccl":  {"ncclGetVersion", 2, hundreds},
+}
+
+// hundreds reads 92801 as 9.28.1.
+func hundreds(a, _ int) string { return fmt.Sprintf("%d.%d.%d", a/10000, a/100%100, a%100) }
+
+// Look finds a library as Table would, whether or not it has a table, and asks it for its version: of libcuda the newest CUDA that the driver runs.
+// Version is "" if the library does not tell. It stays open, since not every library survives being closed. Errors are those of Table.
+func Look(l *Library) (path, version string, err error) {
+	call, asks := versionCalls[l.Name]
+	_, path, err = machine().open(l, func(handle uintptr, _ string) error {
+		if asks {
+			if a, b, ok := sysVersion(handle, call); ok {
+				version = call.text(a, b)
+			}
+		}
+		return nil
+	})
+	return path, version, err
+}

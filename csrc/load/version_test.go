@@ -1,0 +1,34 @@
+package load
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+func TestLook(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ folder, file, source, want string }{
+		{"a", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { *a = 13; *b = 5; return 0; }", "13.5"},
+		{"a", "libnccl.so.2", "int ncclGetVersion(int *a) { *a = 23203; return 0; }", "2.32.3"},
+		{"b", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { return 1; }", ""}, // it fails
+		{"b", "libnccl.so.2", "int something;", ""},                                   // it has no such function
+	} {
+		path := filepath.Join(dir, c.folder, c.file)
+		library(t, path, c.source)
+		t.Setenv("SHAKE_LIBRARY_PATH", filepath.Join(dir, c.folder))
+		l := NVRTC
+		if c.file == "libnccl.so.2" {
+			l = NCCL
+		}
+		have, version, err := Look(l)
+		if err != nil || have != path || version != c.want {
+			t.Errorf("%s: have %s, version %q, %v; want version %q", path, have, version, err, c.want)
+		}
+	}
+	if have := versionCalls["libcuda"].text(13010, 0); have != "13.1" {
+		t.Errorf("CUDA 13010 is %s, want 13.1", have)
+	}
+	if have := versionCalls["libcudnn"].text(92801, 0); have != "9.28.1" {
+		t.Errorf("cuDNN 92801 is %s, want 9.28.1", have)
+	}
+}

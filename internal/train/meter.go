@@ -1,0 +1,109 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// Meter watches the cards that a run computes on. It works on its own, from Begin to End, and never holds the run up; the calls come from
+// the goroutine of Run.
+type Meter interface {
+	// Begin starts to watch the cards at these addresses (engine.Info.Cards) and goes on with what earlier processes of the run left in dir.
+	Begin(dir string, cards []string) error
+	// Notices returns what the user should know since the last call: a card was lost, a figure cannot be had.
+	Notices() []string
+	// Use returns what the run took of each card so far, over all of its processes.
+	Use() []CardUse
+	// Picture draws memory and utilisation of every card as "svg" or "png"; nil if there is nothing to draw yet.
+	Picture(title, format string) ([]byte, error)
+	// End stops watching. What was seen stays.
+	End()
+}
+
+// CardUse is what a run took of one card. What the driver did not tell is nil.
+type CardUse struct {
+	Card        int      `json:"card"` // its number among the machine's cards
+	Name        string   `json:"name"`
+	UUID        string   `json:"uuid"`
+	MemoryTotal *int64   `json:"memory_total"`     // bytes
+	PeakMemory  *int64   `json:"peak_memory"`      // bytes, of everything on the card
+	Utilization *float64 `json:"mean_utilization"` // per cent of the time in which a kernel ran
+	EnergyKWh   *float64 `json:"energy_kwh"`       // of the whole card, while the run had it
+	Lost        bool     `json:"lost,omitempty"`   // it stopped answering
+}
+
+// GPUSamplesFile is the journal that a Meter keeps in the run directory.
+const GPUSamplesFile = "gpu.jsonl"
+
+// watch starts the meter. Not to be able to watch is no reason not to train.
+func (r *run) watch() {
+	cards := r.prog.Info().Cards
+	if r.o.Meter == nil || len(cards) == 0 {
+		return
+	}
+	if err := r.o.Meter.Begin(r.dir.dir, cards); err != nil {
+		r.obs.Notice(fmt.Sprintf("the cards are not watched: %v", err))
+		return
+	}
+	r.meter = r.o.Meter
+}
+
+// metered passes the meter's notices on.
+func (r *run) metered() {
+	if r.meter == nil {
+		return
+	}
+	for _, n := range r.meter.Notices() {
+		r.obs.Notice(n)
+	}
+}
+
+// unwatch ends the meter's work, so that what follows has its last figures.
+func (r *run) unwatch() {
+	if r.meter == nil {
+		return
+	}
+	r.meter.End()
+	r.metered()
+}
+
+func (r *run) meterFiles() []string { return []string{r.dir.path("gpu.svg"), r.dir.path("gpu.png")} }
+
+// plotCards draws the meter's pictures. They can be drawn again from gpu.jsonl, so a failure is a notice.
+func (r *run) plotCards() {
+	if r.meter == nil || r.o.plain {
+		return
+	}
+	for _, file := range r.meterFiles() {
+		b, err := r.meter.Picture(r.spec.Name, file[strings.LastIndexByte(file, '.')+1:])
+		if err == nil && b != nil {
+			err = r.dir.store.writeBytes(file, b)
+		}
+		if err != nil {
+			r.obs.Notice(fmt.Sprintf("the cards' curves are not drawn: %v", err))
+			return
+		}
+	}
+}
+
+// pictures lists the pictures that are in the run directory.
+func (r *run) pictures() []string {
+	var out []string
+	for _, f := range append(r.curveFiles(), r.meterFiles()...) {
+		if _, err := os.Stat(f); err == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// plotDue tells whether it is time for new pictures, and takes note that they are made.
+func (r *run) plotDue(last bool) bool {
+	if r.o.plain || !last && time.Since(r.plotted) < plotEvery {
+		return false
+	}
+	r.plotted = time.Now()
+	return true
+}
