@@ -253,7 +253,7 @@ func (r runner) run() int { return int(C.sk_run(C.uintptr_t(uintptr(unsafe.Point
 // align is what the pointer of place i has to be a multiple of.
 func (r runner) align(i int) int64 { return int64(unsafe.Slice((*uint64)(r.c.align), i+1)[i]) }
 
-func (r runner) free() { C.sk_plan_free(r.c) }
+func (r runner) free() { C.sk_cudnn_plan_free(r.c) }
 
 // What run answers beside a status.
 const (

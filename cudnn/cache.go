@@ -148,11 +148,13 @@ func (s *search) cached() *Plan {
 		c.discard(s.key, err.Error())
 		return nil
 	}
+	p.took = e.Time
 	return p
 }
 
 // keep puts a plan in the cache. took is its measured time, or 0.
 func (p *Plan) keep(took time.Duration) {
+	p.took = took
 	if p.h.cache == nil {
 		return
 	}

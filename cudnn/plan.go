@@ -2,6 +2,7 @@ package cudnn
 
 import (
 	"fmt"
+	"time"
 
 	"shake/cudnn/cuda"
 )
@@ -16,6 +17,7 @@ type Plan struct {
 	engine    string
 	workspace int64
 	key       string // in the cache
+	took      time.Duration
 	closed    bool
 }
 
@@ -24,6 +26,9 @@ func (p *Plan) Workspace() int64 { return p.workspace }
 
 // Engine says which of the library's engines computes it, and what the library notes of it: "e25 (tensor cores)".
 func (p *Plan) Engine() string { return p.engine }
+
+// Time is how long a run took when Autotune chose this plan, be it in another process that put it into the cache; 0: Autotune did not choose it.
+func (p *Plan) Time() time.Duration { return p.took }
 
 // Bindings names the tensors whose pointers Run takes, in order.
 func (p *Plan) Bindings() []string { return p.bindings }
