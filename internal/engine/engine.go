@@ -103,6 +103,7 @@ type Info struct {
 	Detail  string // "avx512, 2 workers"
 	Workers int
 	Memory  int64    // bytes the program holds, data set not included
+	Free    int64    // bytes that its device had free before; 0: unknown, or the machine's own
 	Cards   []string // addresses on the PCI bus of the cards it runs on, such as "0000:18:00.0"; nil: it needs none
 }
 

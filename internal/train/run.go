@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -273,7 +274,7 @@ func (r *run) start(resumed bool) {
 	d := Decisions{
 		Name: r.spec.Name, Dir: r.dir.dir, Device: info.Device, Detail: info.Detail, Workers: info.Workers, Seed: r.spec.Seed,
 		Replicas: t.Replicas, Batch: t.Batch, Epochs: t.Epochs, StepsPerEpoch: r.perEpoch, MaxSteps: t.MaxSteps, Parameters: r.rec.Parameters,
-		MemoryBytes: info.Memory + int64(len(r.o.Train.Pix)), FreeBytes: r.o.FreeBytes, TrainImages: r.o.Train.N,
+		MemoryBytes: info.Memory + int64(len(r.o.Train.Pix)), FreeBytes: cmp.Or(info.Free, r.o.FreeBytes), TrainImages: r.o.Train.N,
 		Data: r.rec.Data, Weights: r.rec.Weights, Version: r.o.Version, Resumed: resumed, Epoch: r.k.Epochs, Step: r.k.Step,
 	}
 	if r.o.Test != nil {

@@ -157,6 +157,11 @@ func (l *List) joinLaunch(s *Join, m mode) (*Launch, error) {
 		spec.Skip = &v
 		named["skip"], named["skip_norm"] = buffer(s.Skip.Buf), normArg(Norm, s.Skip.Norm)
 	}
+	if s.Copy != engine.None {
+		c := o.part(l.whole(s.Copy))
+		spec.Copy = &c
+		named["copy"] = buffer(s.Copy)
+	}
 	return launch(spec, named)
 }
 

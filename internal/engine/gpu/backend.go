@@ -1,0 +1,186 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// Backend is the first card that CUDA shows (CUDA_VISIBLE_DEVICES chooses others).
+type Backend struct {
+	Precision string       // overrides the configuration's, if not empty
+	Eager     bool         // launch everything by itself, instead of one graph a step
+	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics
+	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
+}
+
+// Name returns "gpu".
+func (Backend) Name() string { return "gpu" }
+
+// maxCrop is what the kernels take.
+const maxCrop = 1<<16 - 1
+
+// Compile implements engine.Backend.
+//
+// Errors: *NoCardError where there is no card or no driver that can be used; what cuDNN and NVRTC say where they are missing; *MemoryError where the
+// network does not fit the card.
+func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
+		return nil, fmt.Errorf("gpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
+	}
+	if c.Crop < 0 || c.Crop > maxCrop {
+		return nil, fmt.Errorf("gpu: crop %d: want 0 to %d", c.Crop, maxCrop)
+	}
+	if b.Precision != "" {
+		c.Precision = b.Precision
+	}
+	card, err := firstCard()
+	if err != nil {
+		return nil, err
+	}
+	major, minor := card.ComputeCapability()
+	prec, err := choosePrecision(c, card.Name(), major, minor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := Lower(g, prec.storage, c.Batch, c.Replicas)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{
+		cfg: c, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
+		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
+	}
+	err = p.thread.do(func() error { return p.build(g) })
+	var full *cuda.OutOfMemoryError
+	if errors.As(err, &full) && full.Total > 0 {
+		// What there was beforehand was enough by the list's own count: cuDNN wants more to work in than is left.
+		err = p.tooLarge(g, max(p.dev.held, list.Memory().Total())+full.Want, p.free, full.Total)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// firstCard starts CUDA and returns its first device.
+func firstCard() (cuda.Device, error) {
+	ds, err := cuda.Devices()
+	if err != nil {
+		return cuda.Device{}, &NoCardError{err}
+	}
+	if len(ds) == 0 {
+		return cuda.Device{}, &NoCardError{cuda.ErrNoDevice}
+	}
+	return ds[0], nil
+}
+
+// Available says whether a network can run here: nil, or what Compile would say of a missing card, driver, cuDNN or NVRTC.
+func Available() error {
+	if _, err := firstCard(); err != nil {
+		return err
+	}
+	if _, err := cudnn.Version(); err != nil {
+		return err
+	}
+	_, _, err := cuda.NVRTCVersion()
+	return err
+}
+
+// build makes everything on the card, on its thread.
+func (p *program) build(g *graph.Graph) error {
+	var err error
+	d := p.dev
+	if d.ctx, err = p.card.Primary(); err != nil {
+		return err
+	}
+	if err := d.ctx.SetCurrent(); err != nil {
+		return err
+	}
+	if p.dnn, err = cudnn.New(d.ctx); err != nil {
+		return err
+	}
+	if d.stream, err = d.ctx.NewStream(); err != nil {
+		return err
+	}
+	if err := p.dnn.SetStream(d.stream); err != nil {
+		return err
+	}
+	if plans, err := cudnn.OpenCache(""); err == nil {
+		plans.Report = func(file, why string) { p.say(fmt.Sprintf("plan cache: %s: %s", file, why)) }
+		p.dnn.UseCache(plans)
+	}
+	if err := p.fits(g); err != nil {
+		return err
+	}
+	if err := p.loadKernels(); err != nil {
+		return err
+	}
+	if err := p.reserve(); err != nil {
+		return err
+	}
+	for _, w := range []What{TrainTotals, EvalTotals} {
+		if err := p.resetTotals(w); err != nil {
+			return err
+		}
+	}
+	if err := d.initialize(p.list, p.precision.scaled); err != nil {
+		return err
+	}
+	if err := p.setState(p.list.fresh()); err != nil {
+		return err
+	}
+	_, err = p.runner(training, p.cfg.Batch) // finds cuDNN's engines now, so that what they cannot do is said before the start
+	return err
+}
+
+// fits compares what the network needs with what is free.
+func (p *program) fits(g *graph.Graph) error {
+	free, total, err := p.dev.ctx.MemInfo()
+	if err != nil {
+		return err
+	}
+	p.free = free
+	need := p.list.Memory().Total()
+	if need <= free {
+		return nil
+	}
+	return p.tooLarge(g, need, free, total)
+}
+
+// tooLarge is the error of a network that needs more than is free.
+func (p *program) tooLarge(g *graph.Graph, need, free, total int64) error {
+	other := max(0, need-p.list.Memory().Total())
+	largest, err := LargestBatch(g, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, free, other)
+	if err != nil {
+		return err
+	}
+	return &MemoryError{Card: p.card.Name(), Batch: p.cfg.Batch, Need: need, Free: free, Total: total, Largest: largest}
+}
+
+// reserve allocates device memory and what is pinned.
+func (p *program) reserve() error {
+	counters, partial := 1, 1
+	for _, list := range p.kernels {
+		for _, k := range list {
+			if k != nil {
+				counters, partial = max(counters, k.Kernel.Counters()), max(partial, k.Kernel.Scratch(p.cfg.Batch))
+			}
+		}
+	}
+	if err := p.dev.allocate(p.list, counters, partial); err != nil {
+		return err
+	}
+	var err error
+	if p.ring, err = newRing(p.dev.ctx, p.cfg.Batch); err != nil {
+		return err
+	}
+	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.cfg.Batch*p.list.Plan.Graph.Classes)))
+	return err
+}

@@ -1,0 +1,82 @@
+package gpu
+
+import (
+	"fmt"
+
+	"shake/cudnn"
+)
+
+// tensor describes channels of a buffer for a batch of n.
+func (l *List) tensor(p Part, n int, t cudnn.DataType) cudnn.TensorDesc {
+	b := l.Plan.Buffers[p.Buf]
+	h, w, pitch := int64(b.H), int64(b.W), int64(round(b.C))
+	return cudnn.TensorDesc{Dims: []int64{int64(n), int64(p.C), h, w}, Strides: []int64{h * w * pitch, 1, w * pitch, pitch}, Type: t}
+}
+
+// convolution is what cuDNN needs to know of an op for a batch of n. The three tensors are in the order of the plan's pointers:
+//
+//	y = conv(x, w)      dx = conv'(dy, w)      dw = conv'(x, dy), in float32
+type convolution struct {
+	plan  func(*cudnn.Handle, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.ConvDesc, ...cudnn.Option) (*cudnn.Plan, error)
+	plans func(*cudnn.Handle, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.ConvDesc, ...cudnn.Option) ([]*cudnn.Plan, error)
+	desc  cudnn.ConvDesc
+	t     [3]cudnn.TensorDesc
+	at    [3]Arg // where they are: an activation, or the filter
+	off   [3]int // in elements
+	again bool
+}
+
+// convolution describes o for a batch of n; nil if it is none.
+func (l *List) convolution(o Op, n int, p precision) *convolution {
+	t := dataType(p.storage)
+	of := func(c Call) *convolution {
+		return &convolution{desc: cudnn.ConvDesc{Pad: [2]int{c.PadH, c.PadW}, Stride: [2]int{c.Stride, c.Stride}, Groups: c.Groups, Compute: p.compute}}
+	}
+	var c *convolution
+	part := func(i int, x Part) { c.t[i], c.at[i], c.off[i] = l.tensor(x, n, t), buffer(x.Buf), x.Off }
+	filter := func(i int, call Call, typ cudnn.DataType, plain, packed What) {
+		c.t[i], c.at[i], c.off[i] = cudnn.NHWC(call.K, call.C/call.Groups, call.R, call.S, typ), Arg{What: plain}, call.Filter.Offset
+		if call.Filter.Packed {
+			c.at[i].What = packed
+		}
+	}
+	switch o := o.(type) {
+	case *Conv:
+		c = of(o.Call)
+		c.plan, c.plans = (*cudnn.Handle).ConvForward, (*cudnn.Handle).ConvForwardPlans
+		part(0, o.X)
+		filter(1, o.Call, t, Storage, Packed)
+		part(2, o.Y)
+	case *ConvData:
+		c = of(o.Call)
+		c.plan, c.plans, c.again = (*cudnn.Handle).ConvBackwardData, (*cudnn.Handle).ConvBackwardDataPlans, o.Call.Again
+		part(0, o.DY)
+		filter(1, o.Call, t, Storage, Packed)
+		part(2, o.DX)
+	case *ConvFilter:
+		c = of(o.Call)
+		c.plan, c.plans = (*cudnn.Handle).ConvBackwardFilter, (*cudnn.Handle).ConvBackwardFilterPlans
+		part(0, o.X)
+		part(1, o.DY)
+		filter(2, o.Call, cudnn.F32, Gradients, PackedGrads)
+	}
+	return c
+}
+
+// options are those under which an engine is looked for.
+func (c *convolution) options(deterministic bool) []cudnn.Option {
+	var o []cudnn.Option
+	if deterministic {
+		o = append(o, cudnn.Deterministic())
+	}
+	if c.again {
+		o = append(o, cudnn.Accumulate(1))
+	}
+	return append(o, cudnn.WorkspaceLimit(workspaceLimit))
+}
+
+// workspaceLimit is the most that a convolution may ask for to work in.
+const workspaceLimit = 1 << 30
+
+// key names all that decides about a plan.
+func (c *convolution) key() string { return fmt.Sprint(c.t, c.desc, c.again, c.at[2].What) }

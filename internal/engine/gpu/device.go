@@ -1,0 +1,133 @@
+package gpu
+
+import (
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+)
+
+// device is what a program has on a card. All of it belongs to one thread.
+type device struct {
+	ctx    *cuda.Context
+	stream *cuda.Stream
+	owned  []*cuda.Memory
+	single [whats]cuda.Ptr // things that are one of a kind
+	bytes  [whats]int64
+	arena  cuda.Ptr
+	norms  [4][]cuda.Ptr // Norm, Running, Gamma, Beta by NormID
+	held   int64         // bytes allocated, data sets and workspaces not included
+}
+
+// alloc reserves device memory and keeps it until the end. No bytes: no address.
+func (d *device) alloc(bytes int64) (cuda.Ptr, error) {
+	if bytes == 0 {
+		return 0, nil
+	}
+	m, err := d.ctx.Alloc(bytes)
+	if err != nil {
+		return 0, err
+	}
+	d.owned = append(d.owned, m)
+	return m.Ptr(), nil
+}
+
+// allocate reserves all that l needs, and puts the initial state, indexes and counters there.
+func (d *device) allocate(l *List, counters, partial int) error {
+	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
+	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
+	sizes := map[What]int64{
+		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
+		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
+		Partial: 4 * int64(partial), Counter: 4 * int64(counters), LossScale: kernels.ScalerSize,
+		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
+		Mean: 4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
+	}
+	if l.Type != kernels.F32 {
+		sizes[Storage] = t * int64(p.Floats)
+	}
+	var err error
+	if d.arena, err = d.alloc(int64(l.Arena)); err != nil {
+		return err
+	}
+	d.held = int64(l.Arena)
+	for w := range whats {
+		if d.single[w], err = d.alloc(sizes[w]); err != nil {
+			return err
+		}
+		d.bytes[w] = sizes[w]
+		d.held += sizes[w]
+	}
+	d.single[Index] = d.single[StepRecord] + stepBytes
+	if l.Type == kernels.F32 {
+		d.single[Storage] = d.single[Weights] // convolutions read the weights themselves
+	}
+	return d.allocateNorms(l)
+}
+
+func (d *device) allocateNorms(l *List) error {
+	for id := range l.Plan.Norms {
+		n := int64(l.normWidth(engine.NormID(id)))
+		for i, bytes := range []int64{4 * 7 * n * int64(l.Replicas), 4 * 2 * n * int64(l.Replicas), 4 * n, 4 * n} {
+			p, err := d.alloc(bytes)
+			if err != nil {
+				return err
+			}
+			d.norms[i] = append(d.norms[i], p)
+			d.held += bytes
+		}
+	}
+	return nil
+}
+
+// address resolves what an argument is.
+func (d *device) address(l *List, a Arg) cuda.Ptr {
+	switch a.What {
+	case Activation:
+		return d.arena + cuda.Ptr(l.Plan.Buffers[a.Index].Offset)
+	case Norm, Running, Gamma, Beta:
+		return d.norms[a.What-Norm][a.Index]
+	}
+	return d.single[a.What]
+}
+
+// initialize writes what stays as it is, and the state of a program that has not been given one.
+func (d *device) initialize(l *List, scaled bool) error {
+	up := func(w What, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
+	zero := func(w What) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }
+	scale := kernels.Scaler{Scale: 1, Inverse: 1}
+	if scaled {
+		scale = kernels.Scaler{Scale: firstScale, Inverse: 1.0 / firstScale}
+	}
+	for _, err := range []error{
+		up(PackFrom, cuda.Bytes(l.Params.From)), up(PackTo, cuda.Bytes(l.Params.To)),
+		zero(Counter), zero(Gradients), zero(PackedGrads),
+		up(LossScale, scalerBytes(scale)),
+	} {
+		if err != nil {
+			return fmt.Errorf("gpu: preparing memory: %w", err)
+		}
+	}
+	for id := range l.Plan.Norms {
+		gamma, beta := l.normIndex(engine.NormID(id))
+		if err := d.stream.CopyToDevice(d.norms[Gamma-Norm][id], cuda.Bytes(gamma)); err != nil {
+			return err
+		}
+		if err := d.stream.CopyToDevice(d.norms[Beta-Norm][id], cuda.Bytes(beta)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstScale is the loss scale at the start.
+const firstScale = 65536
+
+func (d *device) close() {
+	for _, m := range d.owned {
+		m.Close()
+	}
+	d.stream.Close()
+	d.ctx.Close()
+}

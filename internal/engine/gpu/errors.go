@@ -1,0 +1,30 @@
+package gpu
+
+import "fmt"
+
+// NoCardError says that there is no card to run on, and why.
+type NoCardError struct{ Err error }
+
+func (e *NoCardError) Error() string {
+	return fmt.Sprintf("gpu: no card can be used: %v; --device cpu needs none", e.Err)
+}
+
+func (e *NoCardError) Unwrap() error { return e.Err }
+
+// MemoryError says that a network does not fit the card's memory.
+type MemoryError struct {
+	Card              string
+	Batch             int
+	Need, Free, Total int64 // bytes, without the data set
+	Largest           int   // batch that fits; 0: none
+}
+
+func (e *MemoryError) Error() string {
+	s := fmt.Sprintf("gpu: a batch of %d needs %s on %s, which has %s free of %s", e.Batch, mebibytes(e.Need), e.Card, mebibytes(e.Free), mebibytes(e.Total))
+	if e.Largest == 0 {
+		return s + ": no batch fits"
+	}
+	return fmt.Sprintf("%s: the largest batch that fits is %d (-o train.batch=%d)", s, e.Largest, e.Largest)
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

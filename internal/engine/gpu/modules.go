@@ -1,0 +1,133 @@
+package gpu
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+)
+
+// bound is a launch with the function that its kernel was loaded as.
+type bound struct {
+	*Launch
+	function *cuda.Function
+}
+
+// loadKernels makes the launches of every op for training and evaluation, compiles their kernels, each different one once, and loads them.
+func (p *program) loadKernels() error {
+	var all []*bound
+	add := func(l *Launch, err error) (*bound, error) {
+		if l == nil || err != nil {
+			return nil, err
+		}
+		b := &bound{Launch: l}
+		all = append(all, b)
+		return b, nil
+	}
+	for m := range p.kernels {
+		for _, o := range p.list.Ops {
+			b, err := add(p.list.launch(o, mode(m), p.cfg))
+			if err != nil {
+				return fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+			}
+			p.kernels[m] = append(p.kernels[m], b)
+		}
+	}
+	for id := range p.list.Plan.Norms {
+		b, err := add(p.list.normEvalLaunch(engine.NormID(id)))
+		if err != nil {
+			return err
+		}
+		p.normEval = append(p.normEval, b)
+	}
+	var cast *bound
+	if p.list.Type != kernels.F32 {
+		var err error
+		if cast, err = add(p.list.castLaunch()); err != nil {
+			return err
+		}
+	}
+	images, err := p.compile(all)
+	if err != nil {
+		return err
+	}
+	if err := p.load(all, images); err != nil {
+		return err
+	}
+	p.cast = cast
+	return nil
+}
+
+// compile turns every different text into code, several at a time.
+func (p *program) compile(all []*bound) (map[string][]byte, error) {
+	texts := map[string]*kernels.Kernel{}
+	for _, b := range all {
+		texts[b.Kernel.Text] = b.Kernel
+	}
+	cache := cuda.DefaultKernelCache()
+	images := map[string][]byte{}
+	var first error
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	room := make(chan struct{}, runtime.NumCPU())
+	for text, k := range texts {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			_, options, entry := k.Source()
+			b, err := cache.Compile(text, entry+".cu", append([]string{"--gpu-architecture=" + p.card.Arch()}, options...))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				if first == nil {
+					first = fmt.Errorf("gpu: kernel %s: %w", entry, err)
+				}
+				return
+			}
+			images[text] = b.Image
+			if b.Note != "" {
+				p.say(b.Note)
+			}
+		})
+	}
+	wg.Wait()
+	return images, first
+}
+
+func (p *program) load(all []*bound, images map[string][]byte) error {
+	functions := map[string]*cuda.Function{}
+	for _, b := range all {
+		f := functions[b.Kernel.Text]
+		if f == nil {
+			m, err := p.dev.ctx.LoadModule(images[b.Kernel.Text])
+			if err != nil {
+				return err
+			}
+			p.modules = append(p.modules, m)
+			if f, err = m.Function(b.Kernel.Entry); err != nil {
+				return err
+			}
+			functions[b.Kernel.Text] = f
+		}
+		b.function = f
+	}
+	return nil
+}
+
+// argument is a number or an address as the kind of argument that a kernel takes.
+func argument(kind kernels.ArgKind, n int, p cuda.Ptr) any {
+	switch kind {
+	case kernels.Uint32:
+		return uint32(n)
+	case kernels.Int32:
+		return int32(n)
+	case kernels.Int64:
+		return int64(n)
+	case kernels.Float32:
+		return float32(n)
+	}
+	return p
+}

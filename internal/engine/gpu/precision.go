@@ -1,0 +1,61 @@
+package gpu
+
+import (
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// precision is how numbers are stored and multiplied. Sums, statistics, master weights, momentum and the loss are float32 or better with all of them.
+type precision struct {
+	name    string
+	storage kernels.Type   // activations, their gradients, the weights that convolutions read
+	compute cudnn.DataType // what products of float32 operands may be rounded to
+	scaled  bool           // the loss is scaled so that small gradients survive
+	major   int            // smallest compute capability that has it
+}
+
+var precisions = []precision{
+	{name: "bf16", storage: kernels.BF16, compute: cudnn.F32, major: 8},
+	{name: "fp16", storage: kernels.F16, compute: cudnn.F32, scaled: true, major: 7},
+	{name: "tf32", storage: kernels.F32, compute: cudnn.TF32, major: 8},
+	{name: "fp32", storage: kernels.F32, compute: cudnn.F32, major: 5},
+}
+
+// choosePrecision resolves a configuration's precision for a card: bf16 where nothing else is said, fp16 on cards before it.
+func choosePrecision(c engine.Config, card string, major, minor int) (precision, error) {
+	var names []string
+	for _, p := range precisions {
+		names = append(names, p.name)
+	}
+	if err := c.CheckPrecision("gpu", names...); err != nil {
+		return precision{}, err
+	}
+	auto := c.Precision == "" || c.Precision == "auto"
+	for _, p := range precisions {
+		if auto && major >= p.major || c.Precision == p.name {
+			if major < p.major {
+				return p, fmt.Errorf("gpu: engine.precision is %s, which needs compute capability %d.0: %s has %d.%d; take fp16 or fp32", p.name, p.major, card, major, minor)
+			}
+			return p, nil
+		}
+	}
+	return precision{}, fmt.Errorf("gpu: %s has compute capability %d.%d: want 5.0 or more", card, major, minor)
+}
+
+// dataType is t in cuDNN's words.
+func dataType(t kernels.Type) cudnn.DataType {
+	return map[kernels.Type]cudnn.DataType{kernels.F32: cudnn.F32, kernels.F16: cudnn.F16, kernels.BF16: cudnn.BF16}[t]
+}
+
+// ListFor makes the list of a training step without a card: with "auto", for one that has every precision.
+func ListFor(g *graph.Graph, precision string, n, replicas int) (*List, error) {
+	p, err := choosePrecision(engine.Config{Precision: precision}, "any card", 99, 0)
+	if err != nil {
+		return nil, err
+	}
+	return Lower(g, p.storage, n, replicas)
+}

@@ -1,0 +1,334 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+)
+
+// program is a network on a card. Its methods hand their work to the thread that the card's context belongs to.
+type program struct {
+	cfg       engine.Config
+	list      *List
+	order     []engine.NormLayer // of the running statistics in the state
+	precision precision
+	card      cuda.Device
+	backend   Backend
+
+	thread   *thread
+	dev      *device
+	dnn      *cudnn.Handle
+	plans    map[string]*cudnn.Plan // by convolution.key
+	modules  []*cuda.Module
+	kernels  [2][]*bound // by mode and op, nil where there is none
+	normEval []*bound    // by norm
+	cast     *bound      // weights to their copy; nil with float32 storage
+	runners  map[purpose]*runner
+	ring     *ring
+	host     *cuda.Pinned // where totals and logits come back to
+	sets     [2]*dataSet  // training, test
+	closed   bool
+	tuned    bool  // it has been said that engines are timed
+	free     int64 // bytes that the card had when the program was made
+
+	workspace      cuda.Ptr // for cuDNN to work in
+	workspaceBytes int64
+}
+
+// purpose is what a runner was made for.
+type purpose struct {
+	mode mode
+	n    int
+}
+
+// Info implements engine.Program.
+func (p *program) Info() engine.Info {
+	version := ""
+	_ = p.do(func() error { version = p.dnn.Version(); return nil })
+	return engine.Info{
+		Device:  "gpu",
+		Detail:  fmt.Sprintf("%s, %s, cuDNN %s", p.card.Name(), p.precision.name, version),
+		Cards:   []string{p.card.PCIBusID()},
+		Workers: 1,
+		Memory:  p.dev.held + p.workspaceBytes,
+		Free:    p.free,
+	}
+}
+
+// runner returns the runner for a batch of n, made on first use.
+func (p *program) runner(m mode, n int) (*runner, error) {
+	if r := p.runners[purpose{m, n}]; r != nil {
+		return r, nil
+	}
+	r, err := p.newRunner(m, n)
+	if err != nil {
+		return nil, err
+	}
+	p.runners[purpose{m, n}] = r
+	return r, nil
+}
+
+func (p *program) dropRunners() {
+	for k, r := range p.runners {
+		r.close()
+		delete(p.runners, k)
+	}
+}
+
+// do runs f on the card's thread.
+func (p *program) do(f func() error) error {
+	if p.closed {
+		return errClosed
+	}
+	return p.thread.do(f)
+}
+
+var errClosed = errors.New("gpu: the program is closed")
+
+// Step implements engine.Program. It queues the step and returns.
+func (p *program) Step(s engine.Step) error {
+	return p.do(func() error {
+		if err := p.check(p.sets[training], "training", s.Index); err != nil {
+			return err
+		}
+		return p.queue(training, kernels.Step{Seed: p.cfg.Seed, Iteration: s.Iteration, Images: uint32(len(s.Index)), LR: float32(s.LR)}, s.Index)
+	})
+}
+
+// check says what is wrong with a batch of images of a data set.
+func (p *program) check(d *dataSet, what string, index []int32) error {
+	if d == nil {
+		return fmt.Errorf("gpu: no %s images are loaded", what)
+	}
+	if n := len(index); n == 0 || n > p.cfg.Batch {
+		return fmt.Errorf("gpu: batch of %d images: want 1 to %d", n, p.cfg.Batch)
+	}
+	for _, j := range index {
+		if j < 0 || int(j) >= d.n {
+			return fmt.Errorf("gpu: image %d of %d", j, d.n)
+		}
+	}
+	return nil
+}
+
+// queue puts one pass over a batch on the stream.
+func (p *program) queue(m mode, s kernels.Step, index []int32) error {
+	r, err := p.runner(m, len(index))
+	if err != nil {
+		return err
+	}
+	if err := p.ring.send(p.dev.stream, p.dev.single[StepRecord], s, index); err != nil {
+		return err
+	}
+	return r.run(p.dev.stream, !p.backend.Eager)
+}
+
+// Metrics implements engine.Program.
+func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
+	err = p.do(func() error {
+		m, err = p.totals(TrainTotals)
+		if err == nil && reset {
+			err = p.resetTotals(TrainTotals)
+		}
+		return err
+	})
+	return m, err
+}
+
+// totals waits for the stream.
+func (p *program) totals(w What) (engine.Metrics, error) {
+	b := p.host.Bytes()[:kernels.TotalsSize]
+	if err := p.dev.stream.CopyToHost(b, p.dev.single[w]); err != nil {
+		return engine.Metrics{}, err
+	}
+	if err := p.dev.stream.Synchronize(); err != nil {
+		return engine.Metrics{}, fmt.Errorf("gpu: waiting for the card: %w", err)
+	}
+	t := getTotals(b)
+	return engine.Metrics{Images: int(t.Images), Loss: t.Loss, Errors: int(t.Errors), BadStep: t.BadStep}, nil
+}
+
+// resetTotals needs the stream to be idle: it uses the same pinned memory.
+func (p *program) resetTotals(w What) error {
+	b := p.host.Bytes()[:kernels.TotalsSize]
+	putTotals(b, kernels.Totals{BadStep: -1})
+	if err := p.dev.stream.CopyToDevice(p.dev.single[w], b); err != nil {
+		return err
+	}
+	return p.dev.stream.Synchronize()
+}
+
+// Eval implements engine.Program.
+func (p *program) Eval(lo, hi int) (m engine.Metrics, err error) {
+	err = p.do(func() error {
+		if err := p.resetTotals(EvalTotals); err != nil {
+			return err
+		}
+		if err := p.evaluate(lo, hi, func(int, int) error { return nil }); err != nil {
+			return err
+		}
+		m, err = p.totals(EvalTotals)
+		m.BadStep = -1
+		return err
+	})
+	return m, err
+}
+
+// Logits implements engine.Program.
+func (p *program) Logits(lo, hi int) (out []float32, err error) {
+	err = p.do(func() error {
+		classes := p.list.Plan.Graph.Classes
+		return p.evaluate(lo, hi, func(_, n int) error {
+			b := p.host.Bytes()[:4*n*classes]
+			if err := p.dev.stream.CopyToHost(b, p.dev.single[Logits]); err != nil {
+				return err
+			}
+			if err := p.dev.stream.Synchronize(); err != nil {
+				return err
+			}
+			for i := range n * classes {
+				out = append(out, math.Float32frombits(uint32(b[4*i])|uint32(b[4*i+1])<<8|uint32(b[4*i+2])<<16|uint32(b[4*i+3])<<24))
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time, and calls each behind every one.
+func (p *program) evaluate(lo, hi int, each func(at, n int) error) error {
+	d := p.sets[evaluation]
+	if d == nil {
+		return errors.New("gpu: no test images are loaded")
+	}
+	if lo < 0 || hi > d.n || lo > hi {
+		return fmt.Errorf("gpu: test images %d to %d of %d", lo, hi, d.n)
+	}
+	for _, k := range p.normEval {
+		if err := p.launchOnce(k); err != nil {
+			return err
+		}
+	}
+	index := make([]int32, p.cfg.Batch)
+	for ; lo < hi; lo += p.cfg.Batch {
+		n := min(p.cfg.Batch, hi-lo)
+		for i := range n {
+			index[i] = int32(lo + i)
+		}
+		if err := p.queue(evaluation, kernels.Step{Seed: p.cfg.Seed, Images: uint32(n)}, index[:n]); err != nil {
+			return err
+		}
+		if err := each(lo, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// State implements engine.Program.
+func (p *program) State() (ts []engine.Tensor, err error) {
+	err = p.do(func() error {
+		h, err := p.download()
+		if err == nil {
+			ts = engine.Snapshot(p.list.slots(h, p.order))
+		}
+		return err
+	})
+	return ts, err
+}
+
+// SetState implements engine.Program.
+func (p *program) SetState(ts []engine.Tensor) error {
+	return p.do(func() error {
+		h, err := p.download()
+		if err != nil {
+			return err
+		}
+		slots := p.list.slots(h, p.order)
+		if err := engine.Restore(slots, ts); err != nil {
+			return fmt.Errorf("gpu: %w", err)
+		}
+		p.list.take(h, p.order, slots)
+		return p.setState(h)
+	})
+}
+
+// download waits for the stream and copies the state.
+func (p *program) download() (*hostState, error) {
+	h := p.list.fresh()
+	s := p.dev.stream
+	down := func(dst []float32, src cuda.Ptr) error { return s.CopyToHost(cuda.Bytes(dst), src) }
+	if err := errors.Join(down(h.w, p.dev.single[Weights]), down(h.v, p.dev.single[Velocity])); err != nil {
+		return nil, err
+	}
+	for id, r := range h.running {
+		if err := down(r, p.dev.norms[Running-Norm][id]); err != nil {
+			return nil, err
+		}
+	}
+	return h, s.Synchronize()
+}
+
+// setState copies h to the device, with the weights' copy in the storage type.
+func (p *program) setState(h *hostState) error {
+	s := p.dev.stream
+	up := func(dst cuda.Ptr, src []float32) error { return s.CopyToDevice(dst, cuda.Bytes(src)) }
+	if err := errors.Join(up(p.dev.single[Weights], h.w), up(p.dev.single[Velocity], h.v)); err != nil {
+		return err
+	}
+	for id, r := range h.running {
+		if err := up(p.dev.norms[Running-Norm][id], r); err != nil {
+			return err
+		}
+	}
+	if p.cast != nil {
+		if err := p.launchOnce(p.cast); err != nil {
+			return err
+		}
+	}
+	return s.Synchronize()
+}
+
+// Close implements engine.Program. It may be called twice.
+func (p *program) Close() error {
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	err := p.thread.do(func() error { p.release(); return nil })
+	p.thread.stop()
+	return err
+}
+
+// release frees everything on the device that there is so far.
+func (p *program) release() {
+	if p.dev == nil {
+		return
+	}
+	if p.dev.stream != nil {
+		p.dev.stream.Synchronize()
+	}
+	p.dropRunners()
+	for _, plan := range p.plans {
+		plan.Close()
+	}
+	if p.dnn != nil {
+		p.dnn.Close()
+	}
+	for _, d := range p.sets {
+		d.close()
+	}
+	for _, m := range p.modules {
+		m.Close()
+	}
+	if p.ring != nil {
+		p.ring.close()
+	}
+	p.host.Close()
+	p.dev.close()
+}

@@ -1,0 +1,74 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
+)
+
+// ring sends what changes from step to step to the device: a record and the indexes of the images, by asynchronous copies out of pinned memory. A slot is used
+// again only after its copy has been done, which an event a quarter of the ring says; until so many steps are under way, nobody waits.
+type ring struct {
+	memory *cuda.Pinned
+	slot   int // bytes
+	next   int
+	marks  [4]*cuda.Event
+	marked [4]bool
+}
+
+// slots is how many steps can be under way: a multiple of 4, and more than an epoch of the published recipes has.
+const slots = 2048
+
+func newRing(ctx *cuda.Context, batch int) (*ring, error) {
+	r := &ring{slot: (stepBytes + 4*batch + 63) &^ 63}
+	var err error
+	if r.memory, err = ctx.AllocPinned(int64(slots * r.slot)); err != nil {
+		return nil, fmt.Errorf("gpu: memory for the records of steps: %w", err)
+	}
+	for i := range r.marks {
+		if r.marks[i], err = ctx.NewEvent(false); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// send queues the copy of a step's record and indexes to dst.
+func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, index []int32) error {
+	const quarter = slots / 4
+	q := r.next / quarter
+	if r.next%quarter == 0 && r.marked[q] {
+		if r.marks[q].Query() != nil {
+			if err := r.marks[q].Synchronize(); err != nil {
+				return err
+			}
+		}
+	}
+	b := r.memory.Bytes()[r.next*r.slot:][:stepBytes+4*len(index)]
+	putStep(b, s)
+	for i, x := range index {
+		binary.LittleEndian.PutUint32(b[stepBytes+4*i:], uint32(x))
+	}
+	if err := stream.CopyToDevice(dst, b); err != nil {
+		return err
+	}
+	if r.next++; r.next%quarter == 0 {
+		if err := r.marks[q].Record(stream); err != nil {
+			return err
+		}
+		r.marked[q] = true
+		r.next %= slots
+	}
+	return nil
+}
+
+func (r *ring) close() {
+	for _, e := range r.marks {
+		if e != nil {
+			e.Close()
+		}
+	}
+	r.memory.Close()
+}

@@ -1,0 +1,241 @@
+package gpu
+
+import (
+	"fmt"
+	"slices"
+
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+)
+
+// runner is a list bound for one purpose and one number of images: the launches with all their arguments, and, from the second run on, one graph of them.
+type runner struct {
+	work  []work
+	graph *cuda.GraphExec
+	runs  int
+}
+
+// work is one entry of a runner: a call of ours, a plan of cuDNN's, or a buffer to clear.
+type work struct {
+	call      *cuda.Call
+	plan      *cudnn.Plan
+	ptrs      [3]cuda.Ptr
+	workspace cuda.Ptr
+	clear     cuda.Ptr
+	bytes     int64
+}
+
+func (w *work) run(s *cuda.Stream) error {
+	switch {
+	case w.call != nil:
+		return w.call.Run(s)
+	case w.plan != nil:
+		return w.plan.Run(w.workspace, w.ptrs[:]...)
+	}
+	return s.Memset8(w.clear, 0, w.bytes)
+}
+
+// newRunner binds the program's list for a batch of n.
+func (p *program) newRunner(m mode, n int) (*runner, error) {
+	r := &runner{}
+	for i, o := range p.list.Ops {
+		if m == evaluation && trains(o) {
+			continue
+		}
+		if c, ok := o.(*Clear); ok {
+			b := p.list.Plan.Buffers[c.Y]
+			r.work = append(r.work, work{clear: p.dev.address(p.list, buffer(c.Y)), bytes: int64(b.Size)})
+			continue
+		}
+		if c := p.list.convolution(o, n, p.precision); c != nil {
+			w, err := p.bindConvolution(c)
+			if err != nil {
+				return nil, fmt.Errorf("gpu: %s for %d images: %w", p.list.op(o), n, err)
+			}
+			r.work = append(r.work, w)
+			continue
+		}
+		if k := p.kernels[m][i]; k != nil {
+			call, err := p.bindKernel(k, n)
+			if err != nil {
+				return nil, fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+			}
+			r.work = append(r.work, work{call: call})
+		}
+	}
+	return r, nil
+}
+
+// trains says whether only training does o.
+func trains(o Op) bool {
+	switch o.(type) {
+	case *Augment, *Pack, *Conv, *Apply, *Join, *Head, *Tally:
+		return false
+	}
+	return true
+}
+
+// bindKernel packs the arguments of a launch for n images.
+func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
+	args := make([]any, len(k.Args))
+	for i, a := range k.Args {
+		v := 0
+		switch a.What {
+		case Images:
+			v = n
+		case Number:
+			v = a.Index
+		}
+		args[i] = argument(k.Kernel.Args[i].Kind, v, p.dev.address(p.list, a))
+	}
+	size := n
+	if k.N > 0 {
+		size = k.N
+	}
+	l := k.Kernel.Launch(size)
+	return k.function.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block}, args...)
+}
+
+// launchOnce queues a launch that belongs to no batch.
+func (p *program) launchOnce(k *bound) error {
+	call, err := p.bindKernel(k, 1)
+	if err != nil {
+		return err
+	}
+	defer call.Close()
+	return call.Run(p.dev.stream)
+}
+
+// bindConvolution makes the plan of a convolution, or takes one of the same shape, and says where its operands are.
+func (p *program) bindConvolution(c *convolution) (work, error) {
+	w := work{}
+	for i, a := range c.at {
+		w.ptrs[i] = p.dev.address(p.list, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
+	}
+	key := c.key()
+	w.plan = p.plans[key]
+	if w.plan == nil {
+		var err error
+		if w.plan, err = p.choose(c, w.ptrs); err != nil {
+			return w, err
+		}
+		p.plans[key] = w.plan
+	}
+	var err error
+	w.workspace, err = p.workspaceOf(w.plan.Workspace())
+	return w, err
+}
+
+// choose picks a convolution's engine: what an earlier run on such a card measured, or else the first proposal of the library's heuristics, or, with
+// tuning, the fastest of its proposals.
+func (p *program) choose(c *convolution, ptrs [3]cuda.Ptr) (*cudnn.Plan, error) {
+	options := c.options(p.cfg.Deterministic)
+	plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, options...)
+	if err != nil || !p.backend.Tune || plan.Time() > 0 {
+		return plan, err
+	}
+	if !p.tuned {
+		p.tuned = true
+		p.say("timing cuDNN's engines on this card, which is done once for each shape")
+	}
+	all, err := c.plans(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, append(options, cudnn.Candidates(candidates))...)
+	if err != nil {
+		return plan, nil // what the heuristics prefer is good enough
+	}
+	defer func() {
+		for _, x := range append(all, plan) {
+			if x != nil {
+				x.Close()
+			}
+		}
+	}()
+	var most int64
+	for _, x := range all {
+		most = max(most, x.Workspace())
+	}
+	workspace, err := p.workspaceOf(most)
+	if err != nil {
+		return nil, err
+	}
+	times, err := p.dnn.Autotune(all, workspace, ptrs[:]...)
+	if err != nil {
+		return nil, err
+	}
+	best := times[0].Plan
+	all[slices.Index(all, best)] = nil
+	return best, nil
+}
+
+// candidates is how many of the library's proposals are timed.
+const candidates = 6
+
+func (p *program) say(line string) {
+	if p.backend.Report != nil {
+		p.backend.Report(line)
+	}
+}
+
+// workspaceOf returns memory of at least n bytes. Everything on the stream may share it, since one thing is done after the other.
+func (p *program) workspaceOf(n int64) (cuda.Ptr, error) {
+	if n > p.workspaceBytes {
+		m, err := p.dev.ctx.Alloc(n)
+		if err != nil {
+			return 0, fmt.Errorf("gpu: memory for cuDNN to work in: %w", err)
+		}
+		p.dev.owned = append(p.dev.owned, m) // the one before may still be part of a graph
+		p.workspace, p.workspaceBytes = m.Ptr(), n
+	}
+	return p.workspace, nil
+}
+
+// run queues r's work on the stream. The first time everything is launched by itself, so that whatever the libraries do at first use is done; the second time it
+// is captured, and from then on it is one launch of a graph.
+func (r *runner) run(s *cuda.Stream, graphs bool) error {
+	r.runs++
+	if r.graph == nil && r.runs > 1 && graphs {
+		if err := r.capture(s); err != nil {
+			return err
+		}
+	}
+	if r.graph != nil {
+		return r.graph.Launch(s)
+	}
+	return r.launch(s)
+}
+
+func (r *runner) launch(s *cuda.Stream) error {
+	for i := range r.work {
+		if err := r.work[i].run(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) capture(s *cuda.Stream) error {
+	if err := s.BeginCapture(cuda.CaptureThreadLocal); err != nil {
+		return err
+	}
+	err := r.launch(s)
+	g, end := s.EndCapture()
+	if err != nil {
+		return err
+	}
+	if end != nil {
+		return end
+	}
+	defer g.Close()
+	r.graph, err = g.Instantiate()
+	return err
+}
+
+func (r *runner) close() {
+	if r.graph != nil {
+		r.graph.Close()
+	}
+	for _, w := range r.work {
+		if w.call != nil {
+			w.call.Close()
+		}
+	}
+}
