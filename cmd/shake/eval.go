@@ -33,7 +33,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 			default:
 				return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", args[0]))
 			}
-			b, err := backend(device, spec)
+			b, err := a.backend(device, spec)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
+	"shake/internal/engine/gpu"
 	"shake/internal/engine/ref"
 	"shake/internal/graph"
 	"shake/internal/report"
@@ -69,15 +70,20 @@ func completeNets(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 }
 
 // deviceNames are the values of --device.
-var deviceNames = []string{"cpu", "ref"}
+var deviceNames = []string{"auto", "cpu", "gpu", "ref"}
 
 func addDevice(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "device", "cpu", "where to run: `cpu`, or ref (float64, slow)")
+	c.Flags().StringVar(name, "device", "cpu", "where to run: `cpu`, gpu, ref (float64, slow), or auto: gpu if there is one, else cpu")
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // backend returns the backend that --device names, if it can run the network here.
-func backend(name string, spec *dsl.Spec) (engine.Backend, error) {
+func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
+	if name == "auto" {
+		if name = "cpu"; gpu.Available() == nil {
+			name = "gpu"
+		}
+	}
 	switch name {
 	case "cpu":
 		if _, err := kernels.ISA(); err != nil {
@@ -86,10 +92,13 @@ func backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		return cpu.Backend{}, fits(spec, thisMachine().MemoryTotal)
 	case "ref":
 		return ref.Backend{}, nil
-	case "gpu", "cuda":
-		return nil, exit(exitUsage, fmt.Errorf("--device %s: this build has no GPU support; want cpu or ref", name))
+	case "gpu":
+		if err := gpu.Available(); err != nil {
+			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
+		}
+		return gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}, nil
 	}
-	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want cpu or ref", name))
+	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu or ref", name))
 }
 
 // fits refuses a batch whose activations alone are more than all of the machine's memory: better than to be ended by the system halfway.

@@ -106,7 +106,7 @@ func freeDir(name string) string {
 // train fills in what every run needs, runs, and says how it ended.
 func (a *app) train(f runFlags, o train.Options) error {
 	var err error
-	if o.Backend, err = backend(f.device, o.Spec); err != nil {
+	if o.Backend, err = a.backend(f.device, o.Spec); err != nil {
 		return err
 	}
 	scr := newScreen(a.err)

@@ -10,6 +10,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/engine/gpu"
 	"shake/internal/graph"
 	"shake/internal/report"
 )
@@ -20,6 +21,7 @@ const planAlign = 16
 func (a *app) showCmd() *cobra.Command {
 	var net netFlags
 	var asJSON, plan, dot, layers bool
+	var device string
 	c := &cobra.Command{
 		Use:   "show NET",
 		Short: "Print a network: blocks, sizes, recipe",
@@ -43,8 +45,8 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 			case dot:
 				_, err = io.WriteString(a.out, g.Dot())
 			case plan:
-				var p *engine.Plan
-				if p, err = engine.NewPlan(g, planAlign); err == nil {
+				var p fmt.Stringer
+				if p, err = planFor(device, spec, g); err == nil {
 					_, err = io.WriteString(a.out, p.String())
 				}
 			case asJSON:
@@ -61,8 +63,20 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&layers, "layers", false, "print every layer instead of the blocks")
 	c.Flags().BoolVar(&plan, "plan", false, "print the fused plan with its buffers and their lifetimes")
+	c.Flags().StringVar(&device, "device", "cpu", "with --plan: of `cpu`, or gpu: launches, with buffers in device memory")
 	c.Flags().BoolVar(&dot, "dot", false, "print the graph for Graphviz")
 	return c
+}
+
+// planFor is what a device runs for a training step; it needs no device.
+func planFor(device string, spec *dsl.Spec, g *graph.Graph) (fmt.Stringer, error) {
+	switch device {
+	case "cpu":
+		return engine.NewPlan(g, planAlign)
+	case "gpu":
+		return gpu.ListFor(g, spec.Engine.Precision, spec.Train.Batch, spec.Train.Replicas)
+	}
+	return nil, exit(exitUsage, fmt.Errorf("--device %s: want cpu or gpu", device))
 }
 
 // printNetJSON prints the summary with the resolved network, "spec", in the language's own keys.
