@@ -108,11 +108,6 @@ func (c *Context) Close() error {
 	if left != nil {
 		return &Error{Op: op, Status: ErrIllegalState, Detail: "still open: " + strings.Join(left, ", ")}
 	}
-	if c.IsCurrent() {
-		if s := cContextSet(0); s != 0 {
-			return failed(op, s, "")
-		}
-	}
 	c.handle = 0
 	return failed(op, cContextRelease(c.device.id), "")
 }

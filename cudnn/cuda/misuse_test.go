@@ -130,6 +130,10 @@ func TestCloseOrder(t *testing.T) {
 	m := must(ctx.LoadModule([]byte("ptx")))
 	g := must(s.EndCapture())
 	x := must(g.Instantiate())
+	twin := must(ctx.Device().Primary())
+	if err := twin.Close(); err != nil || !ctx.IsCurrent() {
+		t.Errorf("closing another reference to the context: %v, current: %v", err, ctx.IsCurrent())
+	}
 	err := ctx.Close()
 	if !errors.Is(err, ErrIllegalState) || !strings.Contains(err.Error(), "1 memory, 1 pinned memory, 1 stream, 1 event, 1 module, 1 graph, 1 executable graph") {
 		t.Errorf("closing too early: %v", err)
