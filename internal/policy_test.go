@@ -39,7 +39,7 @@ var rooms = []rule{
 	{"internal/report", []string{"dsl", "nets"}},
 	{"internal/gpustat", []string{"csrc/nvml"}},
 	{"internal/train", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
-	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu", "csrc/load"}},
+	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu", "csrc/load", "cudnn/cuda"}},
 	{"bench", []string{"dsl", "nets", "internal", "csrc"}},
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"shake/csrc/load"
+	"shake/cudnn/cuda"
 	"shake/internal/gpustat"
 )
 
@@ -27,6 +29,58 @@ func openCards() (*gpustat.Driver, []*gpustat.Card, error) {
 		return nil, nil, err
 	}
 	return d, cards, nil
+}
+
+// cardInfo is a card in "shake devices": what NVML tells of it, and its number among those that CUDA may use.
+type cardInfo struct {
+	*gpustat.Card
+	CUDA   *int `json:"cuda_device"` // nil: CUDA does not see it, or cannot be asked
+	hidden bool // CUDA was asked and does not see it
+}
+
+// inCUDA is a card as CUDA sees it.
+type inCUDA struct {
+	ordinal         int
+	name, bus, uuid string
+	memory          int64
+	capability      string
+}
+
+// cudaCards lists what CUDA sees.
+func cudaCards() ([]inCUDA, error) {
+	devices, err := cuda.Devices()
+	if err != nil {
+		return nil, err
+	}
+	out := []inCUDA{}
+	for _, d := range devices {
+		major, minor := d.ComputeCapability()
+		out = append(out, inCUDA{d.Ordinal(), d.Name(), d.PCIBusID(), d.UUID(), d.Memory(), fmt.Sprintf("%d.%d", major, minor)})
+	}
+	return out, nil
+}
+
+// merge puts what NVML and CUDA say of the cards together; seen is nil if CUDA could not be asked. A card that only CUDA knows is listed too: a container may
+// have the one library and not the other.
+func merge(cards []*gpustat.Card, seen []inCUDA) []cardInfo {
+	out := []cardInfo{}
+	for _, c := range cards {
+		out = append(out, cardInfo{Card: c, hidden: seen != nil && !c.Lost})
+	}
+	for _, s := range seen {
+		i := slices.IndexFunc(out, func(c cardInfo) bool { return c.Bus == gpustat.BusAddress(s.bus) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, cardInfo{Card: &gpustat.Card{
+				Index: s.ordinal, Name: s.name, UUID: s.uuid, Bus: gpustat.BusAddress(s.bus), Capability: s.capability,
+				Memory: gpustat.Figure(s.memory), PowerLimit: gpustat.Unknown,
+			}})
+		}
+		if out[i].CUDA == nil { // of several instances of one card, the first
+			out[i].CUDA, out[i].hidden = &s.ordinal, false
+		}
+	}
+	return out
 }
 
 // libraryInfo is one of NVIDIA's libraries in "shake devices".

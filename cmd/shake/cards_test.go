@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,4 +181,40 @@ func (p claims) Info() engine.Info {
 	i := p.Program.Info()
 	i.Cards = []string{"0000:01:00.0", "0000:02:00.0"}
 	return i
+}
+
+func TestMerge(t *testing.T) {
+	card := func(i int) *gpustat.Card {
+		return &gpustat.Card{Index: i, Name: "a card", Bus: fmt.Sprintf("0000:%02d:00.0", i+1), Memory: 1 << 30, PowerLimit: gpustat.Unknown}
+	}
+	seen := func(ordinal, i int) inCUDA {
+		return inCUDA{ordinal: ordinal, name: "a card", bus: fmt.Sprintf("0000:%02d:00.0", i+1), memory: 1 << 30, capability: "9.0"}
+	}
+	gone := card(0)
+	gone.Lost = true
+	for _, c := range []struct {
+		name  string
+		cards []*gpustat.Card
+		seen  []inCUDA
+		want  string
+	}{
+		{"CUDA cannot be asked", []*gpustat.Card{card(0)}, nil, "0: a card, 1.0 GiB, 0000:01:00.0"},
+		{"both", []*gpustat.Card{card(0)}, []inCUDA{seen(0, 0)}, "0: a card, 1.0 GiB, 0000:01:00.0"},
+		{"one hidden", []*gpustat.Card{card(0), card(1)}, []inCUDA{seen(0, 1)},
+			"0: a card, 1.0 GiB, 0000:01:00.0, hidden from CUDA by CUDA_VISIBLE_DEVICES|1: a card, 1.0 GiB, 0000:02:00.0, CUDA's device 0"},
+		{"all hidden", []*gpustat.Card{card(0)}, []inCUDA{}, "0: a card, 1.0 GiB, 0000:01:00.0, hidden from CUDA by CUDA_VISIBLE_DEVICES"},
+		{"no NVML", nil, []inCUDA{seen(0, 0)}, "0: a card, 1.0 GiB, compute capability 9.0, 0000:01:00.0"},
+		{"two instances", []*gpustat.Card{card(0)}, []inCUDA{seen(0, 0), seen(1, 0)}, "0: a card, 1.0 GiB, 0000:01:00.0"},
+	} {
+		var lines []string
+		for _, m := range merge(c.cards, c.seen) {
+			lines = append(lines, cardLine(m))
+		}
+		if have := strings.Join(lines, "|"); have != c.want {
+			t.Errorf("%s: have %s\nwant %s", c.name, have, c.want)
+		}
+	}
+	if m := merge([]*gpustat.Card{gone}, []inCUDA{}); m[0].hidden {
+		t.Error("a lost card counts as hidden")
+	}
 }

@@ -19,12 +19,12 @@ import (
 
 // deviceReport is what "shake devices" prints.
 type deviceReport struct {
-	Devices   []deviceInfo    `json:"devices"`
-	Driver    *driverInfo     `json:"driver"`             // null: NVML cannot be asked
-	Cards     []*gpustat.Card `json:"cards"`              // empty: there is none, or NVML cannot be asked
-	NoCards   string          `json:"no_cards,omitempty"` // why
-	Libraries []libraryInfo   `json:"libraries"`
-	Looked    []string        `json:"looked"` // where for libraries, in order
+	Devices   []deviceInfo  `json:"devices"`
+	Driver    *driverInfo   `json:"driver"`             // null: NVML cannot be asked
+	Cards     []cardInfo    `json:"cards"`              // empty: there is none, or nobody can be asked
+	NoCards   string        `json:"no_cards,omitempty"` // why
+	Libraries []libraryInfo `json:"libraries"`
+	Looked    []string      `json:"looked"` // where for libraries, in order
 }
 
 // deviceInfo is a value of --device that needs no card.
@@ -74,19 +74,22 @@ func lookAround(isa string) deviceReport {
 			{"cpu", m.CPU, isa, runtime.NumCPU(), m.MemoryTotal, m.MemoryFree},
 			{"ref", "float64 reference in plain Go: slow, for checking", "", 1, m.MemoryTotal, m.MemoryFree},
 		},
-		Cards: []*gpustat.Card{}, Libraries: libraries(), Looked: load.Places(),
+		Libraries: libraries(), Looked: load.Places(),
 	}
+	seen, _ := cudaCards() // why not, the libraries tell
 	d, cards, err := openCards()
-	if err != nil {
+	r.Cards = merge(cards, seen)
+	if err != nil && len(r.Cards) == 0 {
 		r.NoCards, _ = problem(err, load.NVML)
 		if as[*load.NotFoundError](err) {
 			r.NoCards = "no NVIDIA driver here (" + load.NVML.Files[0] + " not found)"
 		}
+	}
+	if err != nil {
 		return r
 	}
 	defer d.Close()
 	r.Driver = &driverInfo{d.Version(), d.CUDA()}
-	r.Cards = cards
 	for i := range r.Libraries {
 		if l := &r.Libraries[i]; l.Name == load.NVML.Name {
 			l.Version = d.Version()
@@ -164,7 +167,7 @@ func printMissing(b *strings.Builder, r deviceReport) {
 }
 
 // cardLine is a card in one line.
-func cardLine(c *gpustat.Card) string {
+func cardLine(c cardInfo) string {
 	if c.Lost {
 		return fmt.Sprintf("%d: does not answer: %s", c.Index, c.Gaps()[0].Reason)
 	}
@@ -178,7 +181,14 @@ func cardLine(c *gpustat.Card) string {
 	if c.PowerLimit.Known() {
 		parts = append(parts, fmt.Sprintf("%.0f W", c.PowerLimit))
 	}
-	return strings.Join(append(parts, c.Bus), ", ")
+	parts = append(parts, c.Bus)
+	switch {
+	case c.hidden:
+		parts = append(parts, "hidden from CUDA by CUDA_VISIBLE_DEVICES")
+	case c.CUDA != nil && *c.CUDA != c.Index:
+		parts = append(parts, fmt.Sprintf("CUDA's device %d", *c.CUDA))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // gibibytes prints a size of memory of a card.

@@ -13,7 +13,7 @@ type Watcher struct {
 }
 
 // patience is how long Stop waits for a reading that the driver does not return from.
-const patience = 2 * time.Second
+var patience = 2 * time.Second
 
 // Watch reads every card now and then every interval, until Stop or until the last card is lost, and gives hear each Sample, Gap and Lost, from
 // the watcher's goroutine. Whoever started it is never waited for and never held up: while a reading takes longer than the interval, the ones

@@ -114,6 +114,20 @@ func TestSlowDriver(t *testing.T) {
 	}
 }
 
+// TestDriverThatHangs holds that Stop does not wait for ever.
+func TestDriverThatHangs(t *testing.T) {
+	d, set := open(t, standIn, "")
+	cs := cards(t, d, 2)
+	set("delay=400")
+	defer func(p time.Duration) { patience = p }(patience)
+	patience = 20 * time.Millisecond
+	w := Watch(cs, time.Millisecond, func(Event) {})
+	if from := time.Now(); w.Stop() {
+		t.Errorf("Stop waited %v for a reading of 400 ms", time.Since(from))
+	}
+	<-w.Done() // the driver is closed at the end of this test
+}
+
 func TestRing(t *testing.T) {
 	r := NewRing(3)
 	for i, want := range [][]Figure{{}, {0}, {0, 1}, {0, 1, 2}, {1, 2, 3}, {2, 3, 4}} {
