@@ -94,6 +94,9 @@ type libraryInfo struct {
 	Remedy  string   `json:"remedy,omitempty"` // of the problem
 }
 
+// needed are the libraries that --device gpu does not do without.
+var needed = []string{load.CUDA.Name, load.NVRTC.Name, load.CUDNN.Name}
+
 // libraries looks for every library that a GPU needs.
 func libraries() []libraryInfo {
 	var out []libraryInfo

@@ -54,7 +54,7 @@ func TestMeter(t *testing.T) {
 	for process := range 2 {
 		m := newMeter()
 		m.every = 10 * time.Millisecond
-		if err := m.Begin(dir, []string{"00000000:02:00.0", "0000:01:00.0"}); err != nil {
+		if err := m.Begin(dir, []string{"00000000:3b:00.0", "0000:19:00.0"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -102,7 +102,7 @@ func TestMeterOfOneCard(t *testing.T) {
 	withCards(t, "1.lost=3")
 	m := newMeter()
 	m.every = 5 * time.Millisecond
-	if err := m.Begin(t.TempDir(), []string{"0000:02:00.0"}); err != nil {
+	if err := m.Begin(t.TempDir(), []string{"0000:3b:00.0"}); err != nil {
 		t.Fatal(err)
 	}
 	<-m.watcher.Done() // its only card is lost
@@ -119,7 +119,7 @@ func TestMeterOfOneCard(t *testing.T) {
 func TestMeterCannotBegin(t *testing.T) {
 	withCards(t, "")
 	err := newMeter().Begin(t.TempDir(), []string{"0000:77:00.0"})
-	if err == nil || !strings.Contains(err.Error(), "0000:01:00.0, 0000:02:00.0, none of the run's, which are at 0000:77:00.0") {
+	if err == nil || !strings.Contains(err.Error(), "0000:19:00.0, 0000:3b:00.0, none of the run's, which are at 0000:77:00.0") {
 		t.Errorf("have %v", err)
 	}
 	t.Setenv("SHAKE_EMU_NVML", "init=no-driver")
@@ -179,7 +179,7 @@ type claims struct{ engine.Program }
 
 func (p claims) Info() engine.Info {
 	i := p.Program.Info()
-	i.Cards = []string{"0000:01:00.0", "0000:02:00.0"}
+	i.Cards = []string{"0000:19:00.0", "0000:3b:00.0"}
 	return i
 }
 
@@ -216,5 +216,12 @@ func TestMerge(t *testing.T) {
 	}
 	if m := merge([]*gpustat.Card{gone}, []inCUDA{}); m[0].hidden {
 		t.Error("a lost card counts as hidden")
+	}
+}
+
+func TestUnusable(t *testing.T) {
+	found := []libraryInfo{{Name: "libcuda"}, {Name: "libnvrtc", Problem: "not found"}, {Name: "libcudnn", Problem: "not found"}, {Name: "libnccl", Problem: "not found"}}
+	if have, want := unusable(found), "it needs libnvrtc, libcudnn"; have != want {
+		t.Errorf("have %q, want %q", have, want)
 	}
 }

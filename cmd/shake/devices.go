@@ -13,6 +13,7 @@ import (
 
 	cpukernels "shake/csrc/cpu"
 	"shake/csrc/load"
+	"shake/internal/engine/gpu"
 	"shake/internal/gpustat"
 	"shake/internal/report"
 )
@@ -23,6 +24,7 @@ type deviceReport struct {
 	Driver    *driverInfo   `json:"driver"`             // null: NVML cannot be asked
 	Cards     []cardInfo    `json:"cards"`              // empty: there is none, or nobody can be asked
 	NoCards   string        `json:"no_cards,omitempty"` // why
+	Unusable  string        `json:"unusable,omitempty"` // why --device gpu cannot be used
 	Libraries []libraryInfo `json:"libraries"`
 	Looked    []string      `json:"looked"` // where for libraries, in order
 }
@@ -76,7 +78,8 @@ func lookAround(isa string) deviceReport {
 		},
 		Libraries: libraries(), Looked: load.Places(),
 	}
-	seen, _ := cudaCards() // why not, the libraries tell
+	r.Unusable = unusable(r.Libraries)
+	seen, _ := cudaCards() // why not, Unusable tells
 	d, cards, err := openCards()
 	r.Cards = merge(cards, seen)
 	if err != nil && len(r.Cards) == 0 {
@@ -96,6 +99,23 @@ func lookAround(isa string) deviceReport {
 		}
 	}
 	return r
+}
+
+// unusable says why --device gpu cannot be used; "" if it can.
+func unusable(found []libraryInfo) string {
+	var missing []string
+	for _, l := range found {
+		if l.Problem != "" && slices.Contains(needed, l.Name) {
+			missing = append(missing, l.Name)
+		}
+	}
+	if missing != nil {
+		return "it needs " + strings.Join(missing, ", ")
+	}
+	if err := gpu.Available(); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func printDevices(w io.Writer, r deviceReport) error {
@@ -122,8 +142,8 @@ func printDevices(w io.Writer, r deviceReport) error {
 	}
 	if r.NoCards != "" {
 		fmt.Fprintf(&b, "gpu  none: %s\n", r.NoCards)
-	} else if !slices.Contains(deviceNames, "gpu") {
-		b.WriteString("     this build does not train on cards\n")
+	} else if r.Unusable != "" {
+		fmt.Fprintf(&b, "     --device gpu cannot be used: %s\n", r.Unusable)
 	}
 	if r.Driver != nil {
 		fmt.Fprintf(&b, "     driver %s, runs CUDA up to %s\n", r.Driver.Version, r.Driver.CUDA)

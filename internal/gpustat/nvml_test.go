@@ -40,7 +40,7 @@ func TestCards(t *testing.T) {
 	}
 	cs := cards(t, d, 2)
 	c := cs[1]
-	if c.Index != 1 || c.Name != "NVIDIA L4" || c.Memory != 24*gib || c.PowerLimit != 72 || c.Capability != "9.0" || c.Bus != "0000:02:00.0" ||
+	if c.Index != 1 || c.Name != "NVIDIA L4" || c.Memory != 24*gib || c.PowerLimit != 72 || c.Capability != "9.0" || c.Bus != "0000:3b:00.0" ||
 		!strings.HasPrefix(c.UUID, "GPU-") || c.MIG || c.Lost {
 		t.Errorf("have %+v", *c)
 	}
@@ -225,7 +225,7 @@ func TestNoCards(t *testing.T) {
 
 func TestBusAddress(t *testing.T) {
 	for have, want := range map[string]string{
-		"00000000:18:00.0": "0000:18:00.0", "0000:18:00.0": "0000:18:00.0", "00000000:AF:00.0": "0000:af:00.0", "00010000:01:00.0": "00010000:01:00.0", "": "",
+		"00000000:18:00.0": "0000:18:00.0", "0000:18:00.0": "0000:18:00.0", "00000000:AF:00.0": "0000:af:00.0", "00010000:19:00.0": "00010000:19:00.0", "": "",
 	} {
 		if BusAddress(have) != want {
 			t.Errorf("%q becomes %q, want %q", have, BusAddress(have), want)

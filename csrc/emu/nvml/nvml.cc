@@ -185,14 +185,15 @@ EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned 
 
 EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned length) {
   if (nvmlReturn_t r = check(device, uuid, "uuid")) return r;
-  if (device->instance < 0) return copy(numbered("GPU-5ba4e000-0000-0000-0000-%012d", device->card, 0), uuid, length);
-  return copy(numbered("MIG-5ba4e000-0000-0000-%04d-%012d", device->card, device->instance), uuid, length);
+  // The emulated libcuda.so.1 has the same: "shake emulator 0".
+  if (device->instance < 0) return copy(numbered("GPU-7368616b-6520-656d-756c-61746f7220%02x", '0' + device->card, 0), uuid, length);
+  return copy(numbered("MIG-7368616b-6520-656d-756c-61746f72%02x%02x", '0' + device->card, '0' + device->instance), uuid, length);
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
   if (nvmlReturn_t r = check(device, pci, "pci")) return r;
   std::memset(pci, 0, sizeof *pci);
-  pci->bus = unsigned(device->card + 1);
+  pci->bus = unsigned(0x19 + 0x22 * device->card);  // as the emulated libcuda.so.1
   std::snprintf(pci->busId, sizeof pci->busId, "00000000:%02X:00.0", pci->bus);
   std::snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "0000:%02X:00.0", pci->bus);
   return NVML_SUCCESS;
