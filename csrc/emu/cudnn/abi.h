@@ -1,0 +1,149 @@
+// The binary interface of cuDNN 9's graph API as far as this stand-in speaks it: numbers that a program and the library agree on.
+// Names are ours; where a name differs from the library's own only by its prefix, the prefix is what the enumeration says.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace abi {
+
+enum Status : int {
+  kSuccess = 0,
+  kNotInitialized = 1001,
+  kSublibraryVersionMismatch = 1002,
+  kSerializationVersionMismatch = 1003,
+  kBadParam = 2000,
+  kNullPointer = 2002,
+  kMisalignedPointer = 2003,
+  kNotFinalized = 2004,
+  kOutOfBound = 2005,
+  kSizeInsufficient = 2006,
+  kStreamMismatch = 2007,
+  kShapeMismatch = 2008,
+  kDuplicatedEntries = 2009,
+  kAttributeType = 2010,
+  kCudaGraphMismatch = 2011,
+  kDescriptorType = 2012,
+  kNotSupported = 3000,
+  kNotSupportedGraphPattern = 3001,
+  kNotSupportedShape = 3002,
+  kNotSupportedDataType = 3003,
+  kNotSupportedLayout = 3004,
+  kNotSupportedArchMismatch = 3007,
+  kNotSupportedPadding = 3011,
+  kNotSupportedCudaGraphNative = 3013,
+  kInternalError = 4000,
+  kCompilationFailed = 4001,
+  kUnexpectedValue = 4002,
+  kHostAllocationFailed = 4003,
+  kExecutionFailed = 5000,
+  kExecutionFailedDriver = 5001,
+};
+
+enum DataType : int {
+  kFloat = 0, kDouble = 1, kHalf = 2, kInt8 = 3, kInt32 = 4, kInt8x4 = 5, kUint8 = 6, kUint8x4 = 7, kInt8x32 = 8, kBfloat16 = 9, kInt64 = 10,
+  kBoolean = 11, kFp8E4M3 = 12, kFp8E5M2 = 13, kLastDataType = 23,
+};
+
+// AttrType says what an attribute's elements are.
+enum AttrType : int {
+  kTypeHandle = 0, kTypeDataType = 1, kTypeBoolean = 2, kTypeInt64 = 3, kTypeFloat = 4, kTypeDouble = 5, kTypeVoidPtr = 6, kTypeConvolutionMode = 7,
+  kTypeHeurMode = 8, kTypeKnobType = 9, kTypeNanPropagation = 10, kTypeNumericalNote = 11, kTypeLayoutType = 12, kTypeAttribName = 13,
+  kTypePointwiseMode = 14, kTypeDescriptor = 15, kTypeGenstatsMode = 16, kTypeBnFinalizeMode = 17, kTypeReductionOperator = 18,
+  kTypeBehaviorNote = 19, kTypeReordering = 20, kTypeResampleMode = 21, kTypePaddingMode = 22, kTypeInt32 = 23, kTypeChar = 24,
+  kTypeSignalMode = 25, kTypeFraction = 26, kTypeNormMode = 27, kTypeNormPhase = 28, kTypeRngDistribution = 29, kTypeCount = 34,
+};
+
+// Kind is the type of a descriptor.
+enum Kind : int {
+  kPointwise = 0, kConvolution = 1, kEngine = 2, kEngineConfig = 3, kEngineHeuristic = 4, kExecutionPlan = 5, kIntermediateInfo = 6,
+  kKnobChoice = 7, kKnobInfo = 8, kLayoutInfo = 9, kOpConvForward = 10, kOpConvFilter = 11, kOpConvData = 12, kOpPointwise = 13,
+  kOpGenStats = 14, kOperationGraph = 15, kVariantPack = 16, kTensor = 17, kMatmul = 18, kOpMatmul = 19, kOpBnFinalize = 20, kReduction = 21,
+  kOpReduction = 22, kOpBnBwdWeights = 23, kResample = 24, kOpResampleForward = 25, kOpResampleBackward = 26, kOpConcat = 27, kOpSignal = 28,
+  kOpNormForward = 29, kOpNormBackward = 30, kOpReshape = 31, kDeviceProp = 38, kKindCount = 51,
+};
+
+enum Attr : int {
+  kPointwiseMode = 0, kPointwiseMathPrec = 1, kPointwiseNan = 2, kPointwiseReluLower = 3, kPointwiseReluUpper = 4, kPointwiseReluSlope = 5,
+  kPointwiseEluAlpha = 6, kPointwiseSoftplusBeta = 7, kPointwiseSwishBeta = 8, kPointwiseAxis = 9,
+
+  kConvCompType = 100, kConvMode = 101, kConvDilations = 102, kConvStrides = 103, kConvPostPads = 104, kConvPrePads = 105, kConvSpatialDims = 106,
+
+  kHeurMode = 200, kHeurGraph = 201, kHeurResults = 202, kHeurSmCount = 203, kHeurDeviceProp = 204,
+
+  kConfigEngine = 300, kConfigIntermediate = 301, kConfigKnobs = 302, kConfigWorkspace = 303, kConfigSharedMemory = 304,
+
+  kPlanHandle = 400, kPlanConfig = 401, kPlanWorkspace = 402, kPlanComputedUids = 403, kPlanRunOnlyUids = 404, kPlanJson = 405,
+  kPlanKernelCache = 406, kPlanDeviceProp = 407,
+
+  kKnobChoiceType = 600, kKnobChoiceValue = 601,
+
+  kConvFwdAlpha = 700, kConvFwdBeta = 701, kConvFwdDesc = 702, kConvFwdW = 703, kConvFwdX = 704, kConvFwdY = 705,
+  kConvDataAlpha = 706, kConvDataBeta = 707, kConvDataDesc = 708, kConvDataW = 709, kConvDataDx = 710, kConvDataDy = 711,
+  kConvFilterAlpha = 712, kConvFilterBeta = 713, kConvFilterDesc = 714, kConvFilterDw = 715, kConvFilterX = 716, kConvFilterDy = 717,
+
+  kOpPwDesc = 750, kOpPwX = 751, kOpPwB = 752, kOpPwY = 753, kOpPwAlpha1 = 754, kOpPwAlpha2 = 755, kOpPwDx = 756, kOpPwDy = 757, kOpPwT = 758,
+
+  kGenStatsMode = 770, kGenStatsMathPrec = 771, kGenStatsX = 772, kGenStatsSum = 773, kGenStatsSqSum = 774,
+
+  kBnFinMode = 780, kBnFinMathPrec = 781, kBnFinSum = 782, kBnFinSqSum = 783, kBnFinScale = 784, kBnFinBias = 785, kBnFinPrevMean = 786,
+  kBnFinPrevVar = 787, kBnFinNextMean = 788, kBnFinNextVar = 789, kBnFinSavedMean = 790, kBnFinSavedInvStd = 791, kBnFinEqScale = 792,
+  kBnFinEqBias = 793, kBnFinCount = 794, kBnFinEpsilon = 795, kBnFinFactor = 796,
+
+  kGraphHandle = 800, kGraphOps = 801, kGraphEngineCount = 802, kGraphDynamic = 803,
+
+  kTensorAlignment = 900, kTensorDataType = 901, kTensorDims = 902, kTensorStrides = 903, kTensorVectorCount = 904, kTensorVectorDim = 905,
+  kTensorUid = 906, kTensorVirtual = 907, kTensorByValue = 908, kTensorReordering = 909, kTensorConstant = 910,
+
+  kPackUids = 1000, kPackPointers = 1001, kPackIntermediates = 1002, kPackWorkspace = 1003,
+
+  kKnobInfoType = 1200, kKnobInfoMax = 1201, kKnobInfoMin = 1202, kKnobInfoStride = 1203,
+
+  kEngineGraph = 1300, kEngineIndex = 1301, kEngineKnobs = 1302, kEngineNumericalNote = 1303, kEngineLayout = 1304, kEngineBehaviorNote = 1305,
+  kEngineSmCount = 1306, kEngineDeviceProp = 1307,
+
+  kReductionOperator = 1600, kReductionCompType = 1601, kReductionDeterministic = 1602,
+  kOpReductionX = 1610, kOpReductionY = 1611, kOpReductionDesc = 1612,
+
+  kBnBwdMathPrec = 1620, kBnBwdMean = 1621, kBnBwdInvStd = 1622, kBnBwdScale = 1623, kBnBwdX = 1624, kBnBwdDy = 1625, kBnBwdDscale = 1626,
+  kBnBwdDbias = 1627, kBnBwdEqDyScale = 1628, kBnBwdEqXScale = 1629, kBnBwdEqBias = 1630,
+
+  kResampleMode = 1700, kResampleCompType = 1701, kResampleSpatialDims = 1702, kResamplePostPads = 1703, kResamplePrePads = 1704,
+  kResampleStrides = 1705, kResampleWindow = 1706, kResampleNan = 1707, kResamplePadding = 1708,
+  kResampleFwdX = 1710, kResampleFwdY = 1711, kResampleFwdIndex = 1712, kResampleFwdAlpha = 1713, kResampleFwdBeta = 1714, kResampleFwdDesc = 1716,
+  kResampleBwdDx = 1720, kResampleBwdDy = 1721, kResampleBwdIndex = 1722, kResampleBwdAlpha = 1723, kResampleBwdBeta = 1724,
+  kResampleBwdDesc = 1725, kResampleBwdX = 1726, kResampleBwdY = 1727,
+
+  kNormFwdMode = 2000, kNormFwdPhase = 2001, kNormFwdX = 2002, kNormFwdMean = 2003, kNormFwdInvVar = 2004, kNormFwdScale = 2005,
+  kNormFwdBias = 2006, kNormFwdEpsilon = 2007, kNormFwdFactor = 2008, kNormFwdInMean = 2009, kNormFwdInVar = 2010, kNormFwdOutMean = 2011,
+  kNormFwdOutVar = 2012, kNormFwdY = 2013, kNormFwdPeers = 2014,
+  kNormBwdMode = 2100, kNormBwdX = 2101, kNormBwdMean = 2102, kNormBwdInvVar = 2103, kNormBwdDy = 2104, kNormBwdScale = 2105,
+  kNormBwdEpsilon = 2106, kNormBwdDscale = 2107, kNormBwdDbias = 2108, kNormBwdDx = 2109, kNormBwdPeers = 2110,
+
+  kReshapeX = 2200, kReshapeY = 2201,
+
+  kDevicePropId = 2700, kDevicePropHandle = 2701, kDevicePropJson = 2702,
+};
+
+enum ConvMode : int { kConvolutionMode = 0, kCrossCorrelation = 1 };
+enum HeurMode : int { kHeurInstant = 0, kHeurB = 1, kHeurFallback = 2, kHeurA = 3, kHeurModeCount = 4 };
+enum NumericalNote : int { kNoteTensorCore = 0, kNoteDownConvert = 1, kNoteReducedPrecision = 2, kNoteFft = 3, kNoteNondeterministic = 4, kNoteWinograd = 5 };
+enum BehaviorNote : int { kNoteRuntimeCompilation = 0, kNoteCudaGraphNative = 3 };
+enum ReduceOp : int { kReduceAdd = 0, kReduceMul = 1, kReduceMin = 2, kReduceMax = 3, kReduceAmax = 4, kReduceAvg = 5, kReduceNorm1 = 6, kReduceNorm2 = 7, kReduceMulNoZeros = 8 };
+enum ResampleMode : int { kNearest = 0, kBilinear = 1, kAvgPoolInclude = 2, kMaxPool = 3, kAvgPoolExclude = 4 };
+enum PaddingMode : int { kZeroPad = 0, kNegInfPad = 1, kEdgePad = 2 };
+enum NormMode : int { kLayerNorm = 0, kInstanceNorm = 1, kBatchNorm = 2, kGroupNorm = 3, kRmsNorm = 4 };
+enum NormPhase : int { kNormInference = 0, kNormTraining = 1 };
+
+enum PointwiseMode : int {
+  kAdd = 0, kMul = 1, kMin = 2, kMax = 3, kSqrt = 4, kAddSquare = 5, kDiv = 6, kMod = 7, kPow = 8, kSub = 9,
+  kAbs = 10, kCeil = 11, kCos = 12, kExp = 13, kFloor = 14, kLog = 15, kNeg = 16, kRsqrt = 17, kSin = 18, kTan = 19, kErf = 20,
+  kIdentity = 21, kReciprocal = 22, kAtan2 = 23,
+  kReluFwd = 100, kTanhFwd = 101, kSigmoidFwd = 102, kEluFwd = 103, kGeluFwd = 104, kSoftplusFwd = 105, kSwishFwd = 106, kGeluTanhFwd = 107,
+  kReluBwd = 200, kTanhBwd = 201, kSigmoidBwd = 202, kEluBwd = 203, kGeluBwd = 204, kSoftplusBwd = 205, kSwishBwd = 206, kGeluTanhBwd = 207,
+  kCmpEq = 300, kCmpNeq = 301, kCmpGt = 302, kCmpGe = 303, kCmpLt = 304, kCmpLe = 305,
+  kLogicalAnd = 400, kLogicalOr = 401, kLogicalNot = 402, kGenIndex = 501, kBinarySelect = 601,
+};
+
+constexpr int kMaxDims = 8;
+
+}  // namespace abi

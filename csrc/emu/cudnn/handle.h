@@ -1,0 +1,27 @@
+// Handles, and the way to the emulated driver below.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace dnn {
+
+// Handle is the object behind a cudnnHandle_t.
+struct Handle {
+  void *stream = nullptr;
+  int arch = 900;
+};
+
+// liveHandle returns the handle; null is refused, a destroyed one ends the process.
+Handle *liveHandle(void *h);
+
+// version is what cudnnGetVersion reports: 9.28.1, or the number in SK_EMU_CUDNN_VERSION.
+size_t version();
+// currentArch is 100 x major + 10 x minor of the current context's device, 900 without one.
+int currentArch();
+
+// The emulated driver's hooks. Without an emulated driver in the process, queue runs the work at once and check finds every pointer good.
+// queue takes over arg: release is called when the work can not run any more.
+int queue(void *stream, void (*run)(void *), void *arg, void (*release)(void *));
+bool inDevice(const void *p, size_t bytes, bool write);
+
+}  // namespace dnn

@@ -1,0 +1,10 @@
+// Execution plans, and the text that one can be written to and read from.
+#pragma once
+#include "model.h"
+
+namespace dnn {
+
+// planText is the plan as JSON: version, architecture, engine, and the graph's descriptors attribute by attribute, with a check sum.
+std::string planText(const Plan &p);
+
+}  // namespace dnn

@@ -1,0 +1,62 @@
+// Running a plan on the host: every tensor of the graph becomes a dense buffer of floats, each operation turns buffers into buffers, and what is
+// written is rounded to its tensor's type, virtual tensors included.
+#pragma once
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "model.h"
+
+namespace dnn {
+
+// Buffer holds a tensor densely with the channels last: n, then the spatial dimensions, then c; so a filter is K R S C.
+struct Buffer {
+  std::vector<int64_t> dims;  // in the tensor's order: N C H W
+  std::vector<float> v;
+};
+
+// denseStrides are the strides of such a buffer in the order of its dims.
+std::vector<int64_t> denseStrides(const std::vector<int64_t> &dims);
+
+Buffer load(const Tensor &t, const void *p);
+void store(const Buffer &b, const Tensor &t, void *p);
+void roundTo(Buffer &b, int type);
+
+// State is a run in progress: the buffers by tensor id, and how sums are to be formed.
+struct State {
+  std::map<int64_t, Buffer> buffers;
+  bool tf32 = false;      // products of floats are rounded first
+  bool reversed = false;  // a nondeterministic engine, this time in the other order
+
+  const Buffer &in(const Operation &o, int attr) const { return buffers.at(o.t(attr)->uid); }
+  bool has(const Operation &o, int attr) const { return o.t(attr) != nullptr; }
+  float scalar(const Operation &o, int attr) const { return in(o, attr).v[0]; }
+  // out makes the buffer of what the operation writes, filled with zeros.
+  Buffer &out(const Operation &o, int attr);
+};
+
+void runConvolution(const Operation &o, State &s);
+void runPointwise(const Operation &o, State &s);
+void runReduction(const Operation &o, State &s);
+void runStatistics(const Operation &o, State &s);
+void runNormForward(const Operation &o, State &s);
+void runNormBackward(const Operation &o, State &s);
+void runBnFinalize(const Operation &o, State &s);
+void runBnBackwardWeights(const Operation &o, State &s);
+void runPool(const Operation &o, State &s);
+
+// multiply adds the product of a (m x k, rows lda apart) and b (k x n) to c (m x n), all row-major.
+void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+
+// Run is one execution of a plan, queued on a stream, maybe captured and replayed: so it may run often, and outlives plan and pack.
+struct Run {
+  std::shared_ptr<const Plan> plan;
+  std::map<int64_t, void *> pointers;
+  std::map<int64_t, float> scalars;
+  void *workspace = nullptr;
+};
+void runPlan(void *run);
+void releaseRun(void *run);
+
+}  // namespace dnn
