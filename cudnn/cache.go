@@ -50,11 +50,11 @@ type entry struct {
 
 const magic = "shake cudnn plan 1 "
 
-// key is the name of a plan's file.
-func key(version, card string, specs []spec, opt options, strict bool) string {
+// key is the name of a plan's file. The values of scalars are no part of it: a run brings them.
+func key(version, card string, g *Graph, opt options, strict bool) string {
 	h := sha256.New()
 	fmt.Fprintln(h, magic, version, card, opt.deterministic, opt.workspace, strict)
-	for _, s := range specs {
+	for _, s := range lower(g, lowerOptions{deterministic: opt.deterministic}) {
 		fmt.Fprintln(h, s.kind)
 		for _, a := range s.attrs {
 			fmt.Fprintf(h, " %d %d %T %v\n", a.name, a.typ, a.value, a.value)

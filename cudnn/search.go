@@ -85,7 +85,7 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	// The library's last message is the thread's.
 	runtime.LockOSThread()
 	s := &search{h: h, g: g, opt: opt, strict: strict}
-	s.key = key(h.Version(), h.card, lower(g, lowerOptions{deterministic: opt.deterministic}), opt, strict)
+	s.key = key(h.Version(), h.card, g, opt, strict)
 	specs := lower(g, lowerOptions{handle: h.ctx != nil, deterministic: opt.deterministic && h.b.version() >= 91100})
 	made, st := h.b.build(specs)
 	if st != 0 {

@@ -27,6 +27,7 @@ var rooms = []rule{
 	{"nets", []string{"dsl"}},
 	{"csrc", nil},
 	{"cudnn/cuda", []string{"csrc/load"}},
+	{"cudnn/cudnntest", []string{"cudnn"}},
 	{"cudnn", []string{"csrc/load", "cudnn/cuda"}},
 	{"internal/rng", nil},
 	{"internal/graph", []string{"dsl", "internal/rng", "internal/graph"}},

@@ -158,6 +158,14 @@
   SK_CUDNN_STATUSES(C) SK_CUDNN_ENUMS(C) SK_CUDNN_DESCRIPTORS(C) SK_CUDNN_ATTRIBUTE_TYPES(C) SK_CUDNN_PLAN_ATTRIBUTES(C)             \
   SK_CUDNN_CONV_ATTRIBUTES(C) SK_CUDNN_ELEMENTWISE_ATTRIBUTES(C) SK_CUDNN_NORM_ATTRIBUTES(C)
 
+/* Types, as S(type): enumerations travel as int, everything opaque as a pointer. */
+#define SK_CUDNN_LAYOUTS(S, M)                                                                                                       \
+  S(cudnnStatus_t) S(cudnnDataType_t) S(cudnnSoftmaxAlgorithm_t) S(cudnnSoftmaxMode_t) S(cudnnBackendDescriptorType_t)               \
+  S(cudnnBackendAttributeName_t) S(cudnnBackendAttributeType_t) S(cudnnConvolutionMode_t) S(cudnnPointwiseMode_t)                    \
+  S(cudnnReduceTensorOp_t) S(cudnnResampleMode_t) S(cudnnPaddingMode_t) S(cudnnGenStatsMode_t) S(cudnnBnFinalizeStatsMode_t)         \
+  S(cudnnBackendNumericalNote_t) S(cudnnBackendBehaviorNote_t) S(cudnnBackendHeurMode_t) S(cudnnBackendNormMode_t)                   \
+  S(cudnnBackendNormFwdPhase_t) S(cudnnHandle_t) S(cudnnBackendDescriptor_t) S(cudnnTensorDescriptor_t) S(cudaStream_t)
+
 #ifndef SK_REAL_HEADERS
 typedef int cudnnStatus_t;
 typedef int cudnnDataType_t;
@@ -166,6 +174,18 @@ typedef int cudnnSoftmaxMode_t;
 typedef int cudnnBackendDescriptorType_t;
 typedef int cudnnBackendAttributeName_t;
 typedef int cudnnBackendAttributeType_t;
+typedef int cudnnConvolutionMode_t;
+typedef int cudnnPointwiseMode_t;
+typedef int cudnnReduceTensorOp_t;
+typedef int cudnnResampleMode_t;
+typedef int cudnnPaddingMode_t;
+typedef int cudnnGenStatsMode_t;
+typedef int cudnnBnFinalizeStatsMode_t;
+typedef int cudnnBackendNumericalNote_t;
+typedef int cudnnBackendBehaviorNote_t;
+typedef int cudnnBackendHeurMode_t;
+typedef int cudnnBackendNormMode_t;
+typedef int cudnnBackendNormFwdPhase_t;
 typedef struct cudnnContext *cudnnHandle_t;
 typedef void *cudnnBackendDescriptor_t;
 typedef struct cudnnTensorStruct *cudnnTensorDescriptor_t;

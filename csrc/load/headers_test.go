@@ -18,6 +18,7 @@ var headers = []struct {
 }{
 	{"CUDA", "cuda.h", "cuda.h", 120},
 	{"NVRTC", "nvrtc.h", "nvrtc.h", 10},
+	{"CUDNN", "cudnn.h", "cudnn.h", 280},
 }
 
 // facts is a program that says the value of every constant, the size of every type and the place of every member. Compiled with NVIDIA's header it checks that every

@@ -1,0 +1,76 @@
+// Package cudnntest lets tests ask the real cuDNN on a machine without a card: a libcuda.so.1 that does nothing, and descriptions of cards.
+//
+// The libraries come from a folder made by pip install --target, which SHAKE_NVIDIA names; without it such tests skip. They need a process in which
+// no other libcuda was opened: call them TestReal..., and run them by SHAKE_NVIDIA=folder go test -run Real.
+package cudnntest
+
+import (
+	"embed"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"shake/cudnn"
+)
+
+// cards describes each card in cuDNN's own form. The figures are from data sheets and memory.
+//
+//go:embed devices
+var cards embed.FS
+
+//go:embed libcuda.c.txt
+var source string
+
+// stub compiles the libcuda.so.1 once a process and points the search for libraries at it and at the wheels.
+var stub = sync.OnceValues(func() (skip string, err error) {
+	root := os.Getenv("SHAKE_NVIDIA")
+	if root == "" {
+		return "SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real cuDNN was not tried", nil
+	}
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "cc"
+	}
+	if _, err := exec.LookPath(cc); err != nil {
+		return "no C compiler to make a libcuda.so.1 with", nil
+	}
+	dir, err := os.MkdirTemp("", "shake-libcuda")
+	if err != nil {
+		return "", err
+	}
+	c := exec.Command(cc, "-shared", "-fPIC", "-x", "c", "-", "-o", filepath.Join(dir, "libcuda.so.1"), "-Wl,-soname,libcuda.so.1")
+	c.Stdin = strings.NewReader(source)
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", &exec.Error{Name: cc + ": " + string(out), Err: err}
+	}
+	return "", os.Setenv("SHAKE_LIBRARY_PATH", dir+":"+root)
+})
+
+// Offline returns a handle of the real cuDNN for a described card: "a100", "h100", "b200", "rtx4090". It skips the test where the library is not.
+func Offline(tb testing.TB, card string) *cudnn.Handle {
+	tb.Helper()
+	skip, err := stub()
+	if skip != "" {
+		tb.Skip(skip)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	properties, err := cards.ReadFile("devices/" + card + ".json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h, err := cudnn.Offline(properties)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			tb.Errorf("closing the handle: %v", err)
+		}
+	})
+	return h
+}
