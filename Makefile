@@ -14,7 +14,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native vectors test-torch compare replay clean
+.PHONY: help build run test race lint bench fuzz native vectors test-torch compare replay emu clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan
 	cmake -S . -B build/native
 	cmake --build build/native --parallel 2
 	ctest --test-dir build/native --output-on-failure
+
+emu: ## build the emulated card and print its folder: SHAKE_LIBRARY_PATH=$$(make -s emu) bin/shake devices
+	@$(GO) run ./csrc/emu/folder
 
 vectors: .venv ## make the test vectors again with PyTorch, in a virtual environment of its own
 	.venv/bin/python tools/vectors/make.py

@@ -1,0 +1,265 @@
+package emu
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gofrs/flock"
+)
+
+// library is one stand-in: all sources of a folder below csrc/emu, and some of other folders.
+type library struct {
+	room, file string
+	more       []string // sources of other rooms
+	driver     bool     // needs libcuda.so.1
+}
+
+var libraries = []library{
+	{room: "cuda", file: "libcuda.so.1"},
+	{room: "nvrtc", file: "libnvrtc.so.13", more: []string{"cuda/settings.cc"}},
+	{room: "cudnn", file: "libcudnn.so.9", driver: true},
+	{room: "nvml", file: "libnvidia-ml.so.1"},
+}
+
+// ErrNoCompiler is why Build cannot work on a machine without a C++ compiler.
+var ErrNoCompiler = errors.New("emu: no C++ compiler here (c++, or what CXX names), so the emulator cannot be built")
+
+var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread"}
+
+// Build compiles the stand-in libraries and returns the folder that holds them all; a room whose folder is missing has none. What was built before from the
+// same sources by the same compiler is taken from the user's cache folder, object by object. Several processes may build at one time. Errors:
+// ErrNoCompiler, or what the compiler said.
+func Build() (folder string, err error) {
+	source, err := sourceFolder()
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("emu: finding a folder to build in: %w", err)
+	}
+	cache = filepath.Join(cache, "shake", "emulator")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("emu: making a folder to build in: %w", err)
+	}
+	lock := flock.New(filepath.Join(cache, "lock"))
+	if err := lock.Lock(); err != nil {
+		return "", fmt.Errorf("emu: locking %s: %w", lock.Path(), err)
+	}
+	defer lock.Unlock()
+	return build(source, cache)
+}
+
+// build is Build in a cache folder that nobody else changes.
+func build(source, cache string) (string, error) {
+	b := builder{source: source, cache: cache, cxx: os.Getenv("CXX")}
+	if b.cxx == "" {
+		b.cxx = "c++"
+	}
+	version, err := exec.Command(b.cxx, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoCompiler, err)
+	}
+	b.version = string(version)
+	prelude, err := filepath.Glob(filepath.Join(source, "prelude", "*.h"))
+	if err != nil || len(prelude) == 0 {
+		return "", fmt.Errorf("emu: no sources in %s", source)
+	}
+	whole := sha256.New()
+	for _, h := range prelude {
+		if err := add(whole, h); err != nil {
+			return "", err
+		}
+	}
+	files := map[string]string{} // where each library is in the cache, by its name
+	for _, l := range libraries {
+		if _, err := os.Stat(filepath.Join(source, l.room)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		driver := ""
+		if l.driver {
+			driver = files["libcuda.so.1"]
+		}
+		path, err := b.library(l, driver)
+		if err != nil {
+			return "", err
+		}
+		files[l.file] = path
+		fmt.Fprintln(whole, l.file, path)
+	}
+	folder := filepath.Join(cache, sum(whole))
+	if _, err := os.Stat(folder); err == nil {
+		return folder, nil
+	}
+	part, err := os.MkdirTemp(cache, "part-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(part)
+	if err := os.Mkdir(filepath.Join(part, "prelude"), 0o755); err != nil {
+		return "", err
+	}
+	for _, h := range prelude {
+		files[filepath.Join("prelude", filepath.Base(h))] = h
+	}
+	for name, from := range files {
+		if err := copyFile(filepath.Join(part, name), from); err != nil {
+			return "", err
+		}
+	}
+	// Compiled kernels outlive a change of a library.
+	if err := errors.Join(os.MkdirAll(filepath.Join(cache, "kernels"), 0o755), os.Symlink("../kernels", filepath.Join(part, "kernels"))); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(part, 0o755); err != nil {
+		return "", err
+	}
+	return folder, os.Rename(part, folder)
+}
+
+type builder struct {
+	source, cache, cxx, version string
+}
+
+// library returns the path of a library in the cache, compiled and linked if it is not there.
+func (b *builder) library(l library, driver string) (string, error) {
+	sources, err := filepath.Glob(filepath.Join(b.source, l.room, "*.cc"))
+	if err != nil {
+		return "", err
+	}
+	for _, s := range l.more {
+		sources = append(sources, filepath.Join(b.source, filepath.FromSlash(s)))
+	}
+	if len(sources) == 0 {
+		return "", fmt.Errorf("emu: no sources in %s", filepath.Join(b.source, l.room))
+	}
+	headers, err := b.headers()
+	if err != nil {
+		return "", err
+	}
+	objects := make([]string, len(sources))
+	failed := make([]error, len(sources))
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, runtime.NumCPU())
+	for i, s := range sources {
+		wg.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			objects[i], failed[i] = b.object(s, headers)
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, b.cxx, b.version, l.file, driver)
+	for _, o := range objects {
+		fmt.Fprintln(h, o)
+	}
+	path := filepath.Join(b.cache, "lib-"+sum(h), l.file)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	args := append([]string{"-shared", "-pthread", "-Wl,-soname," + l.file, "-Wl,-rpath,$ORIGIN", "-o", path + ".part"}, objects...)
+	if driver != "" {
+		args = append(args, "-L"+filepath.Dir(driver), "-l:"+filepath.Base(driver))
+	}
+	return path, b.make(path, append(args, "-ldl"))
+}
+
+// headers returns a sum over everything that a source may include.
+func (b *builder) headers() (string, error) {
+	h := sha256.New()
+	root := filepath.Dir(b.source)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".h" || strings.HasPrefix(path, filepath.Join(root, "cpu")) || filepath.Base(filepath.Dir(path)) == "test" {
+			return err
+		}
+		return add(h, path)
+	})
+	return sum(h), err
+}
+
+// object compiles one source.
+func (b *builder) object(source, headers string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, b.cxx, b.version, flags, headers, source)
+	if err := add(h, source); err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.cache, "obj-"+sum(h)+".o")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	return path, b.make(path, append(slices.Clone(flags), "-c", source, "-o", path+".part"))
+}
+
+// make runs the compiler, which writes path.part, and gives that its name.
+func (b *builder) make(path string, args []string) error {
+	if out, err := exec.Command(b.cxx, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx, strings.Join(args, " "), err, out)
+	}
+	return os.Rename(path+".part", path)
+}
+
+// sourceFolder finds csrc/emu: where this file was compiled, or from the working folder up.
+func sourceFolder() (string, error) {
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if _, err := os.Stat(file); err == nil {
+			return filepath.Dir(file), nil
+		}
+	}
+	dir, err := os.Getwd()
+	for ; err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if folder := filepath.Join(dir, "csrc", "emu"); exists(filepath.Join(folder, "build.go")) {
+			return folder, nil
+		}
+	}
+	return "", errors.New("emu: its sources are not here: set SHAKE_LIBRARY_PATH to the folder of a built one")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+type hasher interface {
+	Write(p []byte) (int, error)
+	Sum(b []byte) []byte
+}
+
+func add(h hasher, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(h, filepath.Base(path), len(b))
+	_, err = h.Write(b)
+	return err
+}
+
+func sum(h hasher) string { return hex.EncodeToString(h.Sum(nil)[:12]) }
+
+func copyFile(to, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
+}
+
+func isNoCompiler(err error) bool { return errors.Is(err, ErrNoCompiler) }

@@ -1,0 +1,85 @@
+package emu
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+// tiny makes a source tree with one room of one small library.
+func tiny(t *testing.T, text string) string {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "emu")
+	for name, s := range map[string]string{"prelude/a.h": "", "nvml/a.cc": text} {
+		path := filepath.Join(source, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(s), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return source
+}
+
+func TestBuildKeepsAndRenews(t *testing.T) {
+	Require(t)
+	source, cache := tiny(t, "int one;"), t.TempDir()
+	first, err := build(source, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !exists(filepath.Join(first, "libnvidia-ml.so.1")) || !exists(filepath.Join(first, "prelude", "a.h")) || exists(filepath.Join(first, "libcuda.so.1")) {
+		t.Errorf("%s: not the libraries of the rooms that there are", first)
+	}
+	t.Setenv("CXX", "c++")
+	if again, err := build(source, cache); again != first || err != nil {
+		t.Errorf("unchanged: have %s, %v, want %s", again, err, first)
+	}
+	if err := os.WriteFile(filepath.Join(source, "prelude", "a.h"), []byte("// changed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := build(source, cache); other == first || err != nil {
+		t.Errorf("a header changed: have %s, %v, want another folder", other, err)
+	}
+}
+
+func TestBuildAtOneTime(t *testing.T) {
+	Require(t)
+	t.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME")) // the folder is the user's, which is built by now
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if folder, err := Build(); err != nil || !exists(filepath.Join(folder, "libcuda.so.1")) {
+				t.Errorf("%s, %v", folder, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestBuildErrors(t *testing.T) {
+	Require(t)
+	source := tiny(t, "int one = nothing;")
+	if _, err := build(source, t.TempDir()); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("a mistake in the source: have %v, want what the compiler says", err)
+	}
+	t.Setenv("CXX", filepath.Join(t.TempDir(), "no-compiler"))
+	if _, err := build(source, t.TempDir()); !errors.Is(err, ErrNoCompiler) {
+		t.Errorf("no compiler: have %v", err)
+	}
+}
+
+func TestSettingsAndCounters(t *testing.T) {
+	Only(t)
+	With(t, "cards=1; memory=64M")
+	Reset()
+	if n := Count("launch"); n != 0 {
+		t.Errorf("launches after Reset: %d", n)
+	}
+	if n := Count("live_bytes"); n != 0 {
+		t.Errorf("live bytes: %d", n)
+	}
+}

@@ -1,0 +1,262 @@
+// Running blocks: each thread that may wait is a fiber; those that are ready take turns until all wait, and then it is seen for what.
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "memory.h"
+#include "run.h"
+
+extern "C" void *__tls_get_addr(void *);
+
+namespace emu {
+namespace {
+
+// The static shared memory of a module's block: the calling OS thread's own copy of its thread-local variables.
+unsigned char *shared_of(const Module &m) {
+  if (!m.shared) return nullptr;
+  unsigned long index[2] = {m.tls, 0};
+  return static_cast<unsigned char *>(__tls_get_addr(index));
+}
+
+void os_stack(Worker &w) {
+  pthread_attr_t a;
+  void *lo;
+  size_t size;
+  if (pthread_getattr_np(pthread_self(), &a)) return;
+  pthread_attr_getstack(&a, &lo, &size);
+  pthread_attr_destroy(&a);
+  w.own_stack = uintptr_t(lo), w.own_size = size;
+}
+
+void place_thread(Worker &w, unsigned t) {
+  const unsigned *n = w.launch->work->block;
+  w.block.tid[0] = t % n[0], w.block.tid[1] = t / n[0] % n[1], w.block.tid[2] = t / n[0] / n[1];
+}
+
+void place_block(Worker &w, unsigned long b) {
+  const unsigned *n = w.launch->work->grid;
+  w.block.bid[0] = unsigned(b % n[0]), w.block.bid[1] = unsigned(b / n[0] % n[1]), w.block.bid[2] = unsigned(b / n[0] / n[1]);
+}
+
+void thread_main() {
+  Worker &w = *worker;
+  w.launch->function->kernel->call(w.launch->args.data());
+  leave(w);
+  fiber::change(*w.running, w.scheduler);
+  __builtin_unreachable();
+}
+
+unsigned char *stack_of(Worker &w, size_t i) { return w.stack + i * (fiber::kStack + 4096) + 4096; }
+
+// Gives a thread its turn.
+void resume(Worker &w, unsigned t) {
+  Thread &f = w.threads[w.base + t];
+  place_thread(w, t);
+  w.running = &f;
+  w.block.near[SK_EMU_STACK] = {uintptr_t(stack_of(w, w.base + t)), fiber::kStack};
+  fiber::change(w.scheduler, f);
+}
+
+// What the threads of a block wait for, in words: "96 at line 12, 32 at line 40".
+std::string waiting(const Worker &w) {
+  std::map<std::string, int> where;
+  for (unsigned t = 0; t < w.group; t++) {
+    const Thread &f = w.threads[w.base + t];
+    if (f.state == Thread::kBarrier) where["in __syncthreads at line " + std::to_string(f.line)]++;
+    if (f.state == Thread::kWarp) where["in a warp's operation at line " + std::to_string(f.line)]++;
+    if (f.state == Thread::kGone) where["that returned"]++;
+  }
+  std::string out;
+  for (auto &p : where) out += (out.empty() ? "" : ", ") + std::to_string(p.second) + " " + p.first;
+  return out;
+}
+
+// All live threads of the block are at a barrier: lets them go on.
+void release_barrier(Worker &w) {
+  int n = 0, all = 1;
+  const Thread *first = nullptr;
+  for (unsigned t = 0; t < w.group; t++) {
+    const Thread &f = w.threads[w.base + t];
+    if (f.state == Thread::kBarrier) first = first ? first : &f, n += f.predicate, all &= f.predicate;
+  }
+  const int result = first->kind == SK_EMU_COUNT ? n : first->kind == SK_EMU_AND ? all : n > 0;
+  for (unsigned t = 0; t < w.group; t++) {
+    Thread &f = w.threads[w.base + t];
+    if (f.state == Thread::kBarrier) f.predicate = result, f.state = Thread::kReady;
+  }
+}
+
+enum Outcome { kFinished, kBlocked, kFailed };
+
+// Runs the threads of the block until all have returned, or all that are left have yielded.
+Outcome turns(Worker &w, unsigned long long seed) {
+  Launch &l = *w.launch;
+  for (unsigned phase = 0;; phase++) {
+    const Order order(w.group, seed ? seed + phase : 0);
+    bool ran = false;
+    for (unsigned i = 0; i < w.group; i++) {
+      const unsigned t = unsigned(order(i));
+      if (w.threads[w.base + t].state != Thread::kReady) continue;
+      resume(w, t);
+      ran = true;
+      if (l.error) return kFailed;
+    }
+    if (ran) continue;
+    unsigned live = 0, barrier = 0, yielded = 0;
+    bool same = true;
+    const Thread *first = nullptr;
+    for (unsigned t = 0; t < w.group; t++) {
+      const Thread &f = w.threads[w.base + t];
+      live += f.state != Thread::kGone;
+      yielded += f.state == Thread::kYielded;
+      if (f.state != Thread::kBarrier) continue;
+      barrier++;
+      first = first ? first : &f;
+      same = same && f.line == first->line && f.kind == first->kind;
+    }
+    if (!live) return kFinished;
+    if (barrier == live && same) {
+      release_barrier(w);
+    } else if (yielded) {
+      return kBlocked;
+    } else {
+      w.running = nullptr;
+      l.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + l.function->name + ", block (" + std::to_string(w.block.bid[0]) + "," + std::to_string(w.block.bid[1]) + "," +
+                                           std::to_string(w.block.bid[2]) + "): the threads of the block wait for one another for ever: " + waiting(w));
+      return kFailed;
+    }
+  }
+}
+
+void start(Worker &w, unsigned base, unsigned n) {
+  for (unsigned t = base; t < base + n; t++) {
+    const Thread fresh;
+    static_cast<Thread &>(w.threads[t]) = fresh;
+    fiber::prepare(w.threads[t], stack_of(w, t), thread_main);
+  }
+}
+
+void wake(Worker &w) {
+  for (unsigned t = 0; t < w.group; t++)
+    if (w.threads[w.base + t].state == Thread::kYielded) w.threads[w.base + t].state = Thread::kReady;
+}
+
+// A block's static and dynamic shared memory begins as poison.
+void poison(Worker &w, unsigned char *shared) {
+  const Launch &l = *w.launch;
+  if (shared) memset(shared, kPoison, l.function->module->shared);
+  if (l.work->dynamic) memset(w.block.dynamic, kPoison, l.work->dynamic);
+}
+
+void blocks_with_fibers(Worker &w, unsigned char *shared) {
+  Launch &l = *w.launch;
+  const Order order(l.blocks, l.seed);
+  w.base = 0;
+  for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
+    place_block(w, order(i));
+    poison(w, shared);
+    start(w, 0, l.threads);
+    for (Outcome o; (o = turns(w, l.seed ? l.seed * 31 + i * 1009 : 0)) == kBlocked; wake(w)) {
+      if (now() > l.deadline) l.fail(CUDA_ERROR_LAUNCH_TIMEOUT, "kernel " + l.function->name + ": its threads wait for something that does not come");
+      if (l.error) break;
+    }
+  }
+}
+
+// Of a cooperative launch all blocks are under way at one time: on one OS thread, each with a copy of its shared memory for when it is not its turn.
+void blocks_together(Worker &w, unsigned char *shared) {
+  Launch &l = *w.launch;
+  const size_t fixed = l.function->module->shared;
+  const size_t dynamic = (l.work->dynamic + 1023) / 1024 * 1024;
+  std::vector<std::vector<unsigned char>> saved(l.blocks, std::vector<unsigned char>(fixed, kPoison));
+  std::vector<bool> finished(l.blocks);
+  unsigned char *all = w.block.dynamic;
+  if (dynamic) memset(all, kPoison, dynamic * l.blocks);
+  start(w, 0, unsigned(l.blocks * l.threads));
+  for (unsigned long left = l.blocks, round = 0; left && !l.error; round++) {
+    const Order order(l.blocks, l.seed ? l.seed + round : 0);
+    for (unsigned long i = 0; i < l.blocks && !l.error; i++) {
+      const unsigned long b = order(i);
+      if (finished[b]) continue;
+      place_block(w, b);
+      w.base = unsigned(b * l.threads);
+      w.block.dynamic = all + b * dynamic;
+      w.block.near[SK_EMU_DYNAMIC] = {uintptr_t(w.block.dynamic), l.work->dynamic};
+      if (fixed) memcpy(shared, saved[b].data(), fixed);
+      wake(w);
+      if (turns(w, l.seed ? l.seed * 31 + round * 1009 + b : 0) == kFinished) finished[b] = true, left--;
+      if (fixed) memcpy(saved[b].data(), shared, fixed);
+    }
+    if (now() > l.deadline) l.fail(CUDA_ERROR_LAUNCH_TIMEOUT, "kernel " + l.function->name + ": its blocks wait for something that does not come");
+  }
+}
+
+// Without anything to wait for, a thread is a call.
+void blocks_plainly(Worker &w, unsigned char *shared) {
+  Launch &l = *w.launch;
+  const Order order(l.blocks, l.seed);
+  const auto call = l.function->kernel->call;
+  w.running = nullptr;
+  w.block.near[SK_EMU_STACK] = {w.own_stack, w.own_size};
+  if (setjmp(w.out)) return;
+  for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
+    place_block(w, order(i));
+    poison(w, shared);
+    const unsigned first = l.seed ? unsigned(order(i) * 2654435761u ^ unsigned(l.seed)) % l.threads : 0;
+    for (unsigned t = 0; t < l.threads; t++) {
+      place_thread(w, l.seed ? (first + l.threads - t) % l.threads : t);
+      call(l.args.data());
+    }
+  }
+}
+
+}  // namespace
+
+void abandon() {
+  Worker &w = *worker;
+  if (!w.running) longjmp(w.out, 1);
+  w.running->state = Thread::kGone;
+  fiber::change(*w.running, w.scheduler);
+  __builtin_unreachable();
+}
+
+void work_on(Launch &l) {
+  thread_local std::unique_ptr<Worker> mine;
+  if (!mine) {
+    mine = std::make_unique<Worker>();
+    os_stack(*mine);
+  }
+  Worker &w = *mine;
+  const Work &work = *l.work;
+  w.launch = &l;
+  w.group = l.threads;
+  const unsigned long at_once = work.cooperative ? l.blocks : 1;
+  if (l.fibers) {
+    w.stack = fiber::stacks(at_once * l.threads);
+    if (!w.stack) return l.fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "kernel " + l.function->name + ": no memory for the stacks of its threads");
+    w.threads.resize(std::max(w.threads.size(), size_t(at_once * l.threads)));
+  }
+  const size_t dynamic = (work.dynamic + 1023) / 1024 * 1024;
+  w.dynamic.resize(dynamic * at_once + 1024);
+  auto &b = w.block;
+  memcpy(b.bdim, work.block, sizeof b.bdim), memcpy(b.gdim, work.grid, sizeof b.gdim);
+  b.dynamic = reinterpret_cast<unsigned char *>((uintptr_t(w.dynamic.data()) + 1023) / 1024 * 1024);
+  b.watch = l.watch;
+  unsigned char *shared = shared_of(*l.function->module);
+  b.near[SK_EMU_STATIC] = {uintptr_t(shared), l.function->module->shared};
+  b.near[SK_EMU_DYNAMIC] = {uintptr_t(b.dynamic), work.dynamic};
+  for (int i = SK_EMU_RECENT; i < SK_EMU_RANGES; i++) b.near[i] = {0, 0};
+  worker = &w;
+  sk_emu_self = &b;
+  if (!l.fibers)
+    blocks_plainly(w, shared);
+  else if (work.cooperative)
+    blocks_together(w, shared);
+  else
+    blocks_with_fibers(w, shared);
+  sk_emu_self = nullptr;
+  worker = nullptr;
+}
+
+}  // namespace emu

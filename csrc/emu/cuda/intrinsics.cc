@@ -1,0 +1,160 @@
+// What a running thread asks of its block and its warp, and what the checks of its accesses say.
+#include <cstdarg>
+#include <cstdio>
+
+#include "memory.h"
+#include "run.h"
+#include "settings.h"
+
+using namespace emu;
+
+namespace {
+
+unsigned number_of(const sk_emu_block &b) { return b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]); }
+
+void wait(Worker &w) {
+  fiber::change(*w.running, w.scheduler);
+}
+
+[[noreturn]] void fault(Worker &w, CUresult e, const std::string &what) {
+  w.launch->fail(e, place(w) + ": " + what);
+  abandon();
+}
+
+// Completes a warp's operation if all its lanes that have not returned are there.
+void try_warp(Worker &w, unsigned warp, unsigned mask) {
+  const unsigned first = warp * 32, lanes = w.group - first < 32 ? w.group - first : 32;
+  Thread *t = &w.threads[w.base + first];
+  const Thread *any = nullptr;
+  unsigned there = 0;
+  for (unsigned i = 0; i < lanes; i++) {
+    if (!(mask >> i & 1) || t[i].state == Thread::kGone) continue;
+    if (t[i].state != Thread::kWarp || t[i].mask != mask) return;
+    if (any && (t[i].op != any->op || t[i].line != any->line)) {
+      fault(w, CUDA_ERROR_LAUNCH_FAILED, "lanes of one warp meet in different operations, at lines " + std::to_string(any->line) + " and " + std::to_string(t[i].line));
+    }
+    any = &t[i];
+    there |= 1u << i;
+  }
+  if (!any) return;
+  const int op = any->op;
+  unsigned long long r = 0;
+  bool begun = false;
+  for (unsigned i = 0; i < lanes; i++) {
+    if (!(there >> i & 1)) continue;
+    const auto v = t[i].value;
+    const unsigned a = unsigned(r), b = unsigned(v);
+    switch (op) {
+      case SK_EMU_BALLOT: r |= (unsigned long long)(v != 0) << i; break;
+      case SK_EMU_RADD: r = begun ? a + b : b; break;
+      case SK_EMU_RMIN: r = begun ? std::min(a, b) : b; break;
+      case SK_EMU_RMAX: r = begun ? std::max(a, b) : b; break;
+      case SK_EMU_RMINS: r = begun ? unsigned(std::min(int(a), int(b))) : b; break;
+      case SK_EMU_RMAXS: r = begun ? unsigned(std::max(int(a), int(b))) : b; break;
+      case SK_EMU_RAND: r = begun ? a & b : b; break;
+      case SK_EMU_ROR: r = a | b; break;
+      case SK_EMU_RXOR: r = a ^ b; break;
+    }
+    begun = true;
+  }
+  unsigned long long out[32];
+  for (unsigned i = 0; i < lanes; i++) {
+    if (!(there >> i & 1)) continue;
+    out[i] = r;
+    if (op == SK_EMU_MATCH) {
+      out[i] = 0;
+      for (unsigned j = 0; j < lanes; j++)
+        if (there >> j & 1 && t[j].value == t[i].value) out[i] |= 1ull << j;
+    }
+    if (op < SK_EMU_SHFL || op > SK_EMU_SHFL_XOR) continue;
+    const int width = t[i].width, lo = int(i) / width * width, n = t[i].lane;
+    int from = int(i);
+    if (op == SK_EMU_SHFL) from = lo + (n & (width - 1));
+    if (op == SK_EMU_SHFL_UP) from = int(i) - n < lo ? int(i) : int(i) - n;
+    if (op == SK_EMU_SHFL_DOWN) from = int(i) + n >= lo + width ? int(i) : int(i) + n;
+    if (op == SK_EMU_SHFL_XOR) from = (int(i) ^ n) >= lo + width ? int(i) : int(i) ^ n;
+    // The value of a lane that takes no part is undefined.
+    out[i] = from < 32 && there >> from & 1 ? t[from].value : 0xffffffffffffffffull;
+  }
+  for (unsigned i = 0; i < lanes; i++)
+    if (there >> i & 1) t[i].value = out[i], t[i].state = Thread::kReady;
+}
+
+}  // namespace
+
+// The running thread has returned: others of its warp may have waited for it.
+void emu::leave(Worker &w) {
+  const unsigned warp = number_of(w.block) / 32, first = warp * 32;
+  w.running->state = Thread::kGone;
+  for (unsigned i = first; i < w.group && i < first + 32; i++)
+    if (w.threads[w.base + i].state == Thread::kWarp) try_warp(w, warp, w.threads[w.base + i].mask);
+}
+
+SK_API int sk_emu_barrier(int kind, int predicate, int line) {
+  Worker &w = *worker;
+  Thread &f = *w.running;
+  f.kind = kind, f.predicate = predicate, f.line = line;
+  f.state = Thread::kBarrier;
+  wait(w);
+  return f.predicate;
+}
+
+SK_API unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width, int line) {
+  Worker &w = *worker;
+  Thread &f = *w.running;
+  const unsigned number = number_of(w.block);
+  if (!(mask >> number % 32 & 1)) fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION, "line " + std::to_string(line) + ": the mask of a warp's operation lacks the lane that calls it");
+  if (width < 1 || width > 32 || (width & (width - 1))) fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION, "line " + std::to_string(line) + ": a width that is no power of two up to 32");
+  f.op = op, f.mask = mask, f.value = value, f.lane = lane, f.width = width, f.line = line;
+  f.state = Thread::kWarp;
+  try_warp(w, number / 32, mask);
+  if (f.state == Thread::kWarp) wait(w);
+  return f.value;
+}
+
+SK_API void sk_emu_yield(void) {
+  Worker &w = *worker;
+  w.running->state = Thread::kYielded;
+  wait(w);
+}
+
+SK_API void sk_emu_trap(const char *what, int line) { fault(*worker, CUDA_ERROR_ASSERT, "line " + std::to_string(line) + ": " + what); }
+
+SK_API int sk_emu_printf(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const int n = vfprintf(stderr, format, args);
+  va_end(args);
+  return n;
+}
+
+SK_API void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file, unsigned line) {
+  char text[200];
+  snprintf(text, sizeof text, "%s(%u): uses address %p, which is no multiple of %lu", file, line, p, alignment);
+  fault(*worker, CUDA_ERROR_MISALIGNED_ADDRESS, text);
+}
+
+SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
+  Worker &w = *worker;
+  const auto a = uintptr_t(p);
+  if (w.block.fuel <= 0) {
+    // A thread that reads for long may be waiting for another block.
+    const bool together = w.launch->work->cooperative;
+    w.block.fuel = together ? 1 << 12 : 1 << 20;
+    if (now() > w.launch->deadline) fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
+    if (together) sk_emu_yield();
+  }
+  for (auto &r : w.block.near)
+    if (a - r.lo < r.size && a + bytes - r.lo <= r.size) return;
+  memory::Block b;
+  const Module &m = *w.launch->function->module;
+  if (a >= m.lo && a + bytes <= m.hi) {  // the module's own variables
+    b.lo = m.lo, b.size = m.hi - m.lo;
+  } else if (!memory::find(a, bytes, &b) || (b.where == memory::kDevice && b.device != w.launch->context->device)) {
+    char text[100];
+    snprintf(text, sizeof text, "%s %lu bytes at %p, ", how == SK_EMU_READ ? "reads" : how == SK_EMU_WRITE ? "writes" : "changes", bytes, p);
+    fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, text + memory::nearest(a));
+  }
+  w.block.near[SK_EMU_RECENT + w.round] = {b.lo, b.size};
+  w.round = (w.round + 1) % (SK_EMU_RANGES - SK_EMU_RECENT);
+}

@@ -1,0 +1,40 @@
+// Memory that cards reach: their own, and pinned memory of the host. What is allocated is poisoned: every byte 0xff, so floats of any size are NaN.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "../../load/cuda.h"
+
+namespace emu {
+
+struct Context;
+
+constexpr int kPoison = 0xff;
+
+namespace memory {
+
+enum Where { kDevice, kPinned };
+
+struct Block {
+  uintptr_t lo, size;
+  Where where;
+  const Context *context;
+  int device;
+};
+
+CUresult allocate(Context *c, size_t bytes, Where where, uintptr_t *out);
+CUresult release(uintptr_t p, Where where);
+void release(const Context *c);  // all of a context
+
+// The live block that holds all of p .. p+bytes-1. May be called at any time from any thread.
+bool find(uintptr_t p, size_t bytes, Block *out);
+
+size_t used(int device);
+std::string nearest(uintptr_t p);  // where p is, in words
+
+}  // namespace memory
+
+size_t card_memory(int card);
+
+}  // namespace emu

@@ -1,0 +1,171 @@
+// Streams are lazy: work is kept until somebody waits for it, and then no more is done than has to be. So a host that reads too early, or a stream that
+// forgot to wait for another, finds poison or old data, every time.
+#include <cstring>
+
+#include "hooks.h"
+#include "memory.h"
+#include "state.h"
+
+namespace emu {
+namespace {
+
+constexpr size_t kMost = 2048;  // pieces of work that a stream holds; a card, too, makes the host wait then
+
+thread_local Context *working = nullptr;
+
+// Runs op, of which nothing is left to wait for.
+void run(std::unique_lock<std::mutex> &lock, OpRef op) {
+  Context &c = *op->context;
+  op->state = Op::kRunning;
+  if (!c.error && !op->work.empty()) {
+    lock.unlock();
+    CUresult e = CUDA_SUCCESS;
+    Context *before = working;
+    working = &c;
+    for (auto &w : op->work)
+      if ((e = perform(*w, c))) break;
+    working = before;
+    lock.lock();
+    if (e && !c.error) c.error = e;
+  }
+  op->finished = now();
+  op->state = Op::kDone;
+  op->after.clear();
+  op->work.clear();
+  changed.notify_all();
+}
+
+// The next piece of work on the way to op: op itself, or one that it waits for; null if that is running elsewhere.
+OpRef next(OpRef op) {
+  for (;;) {
+    OpRef first;
+    for (auto &a : op->after)
+      if (a->state != Op::kDone) {
+        first = a;
+        break;
+      }
+    if (!first) return op->state == Op::kWaiting ? op : nullptr;
+    op = first;
+  }
+}
+
+void tidy(Stream &s) {
+  while (!s.queue.empty() && s.queue.front()->state == Op::kDone) s.queue.pop_front();
+}
+
+}  // namespace
+
+OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work) {
+  Context &c = *s.context;
+  auto op = std::make_shared<Op>();
+  op->context = &c;
+  op->after = std::move(s.waits);
+  s.waits.clear();
+  tidy(s);
+  if (!s.queue.empty()) op->after.push_back(s.queue.back());
+  if (s.legacy) {
+    for (auto &other : c.streams)
+      if (other.second->blocking && other.second.get() != &s && !other.second->queue.empty()) op->after.push_back(other.second->queue.back());
+  } else if (s.blocking && !c.null_stream->queue.empty()) {
+    op->after.push_back(c.null_stream->queue.back());
+  }
+  for (auto &w : work)
+    if (w->to_host) memset(reinterpret_cast<void *>(w->dst), kPoison, w->bytes);
+  op->work = std::move(work);
+  s.queue.push_back(op);
+  return op;
+}
+
+CUresult finish(std::unique_lock<std::mutex> &lock, OpRef op) {
+  Context &c = *op->context;
+  while (op->state != Op::kDone) {
+    if (OpRef n = next(op))
+      run(lock, n);
+    else
+      changed.wait(lock);
+  }
+  return c.error;
+}
+
+CUresult finish(std::unique_lock<std::mutex> &lock, Stream &s) {
+  CUresult e = s.context->error;
+  if (!s.waits.empty()) enqueue(s, {});
+  if (s.legacy) enqueue(s, {});  // waits for the blocking streams
+  if (!s.queue.empty()) e = finish(lock, s.queue.back());
+  tidy(s);
+  return e;
+}
+
+CUresult finish(std::unique_lock<std::mutex> &lock, Context &c) {
+  std::vector<std::shared_ptr<Stream>> all = c.zombies;
+  for (auto &s : c.streams) all.push_back(s.second);
+  c.zombies.clear();
+  for (auto &s : all) finish(lock, *s);
+  return c.error;
+}
+
+bool poll(std::unique_lock<std::mutex> &lock, OpRef op) {
+  if (op->state == Op::kDone) return true;
+  if (OpRef n = next(op)) run(lock, n);
+  return false;
+}
+
+void relieve(std::unique_lock<std::mutex> &lock, Stream &s) {
+  if (s.queue.size() > kMost) finish(lock, s.queue.front()), tidy(s);
+}
+
+void forget(Context &c) {
+  std::vector<std::shared_ptr<Stream>> all = c.zombies;
+  for (auto &s : c.streams) all.push_back(s.second);
+  for (auto &s : all) {
+    for (auto &op : s->queue) op->state = Op::kDone, op->after.clear(), op->work.clear();
+    s->queue.clear();
+    s->waits.clear();
+  }
+  c.zombies.clear();
+}
+
+static void fill(const Work &w) {
+  auto *p = reinterpret_cast<unsigned char *>(w.dst);
+  if (w.width == 1)
+    memset(p, int(w.value), w.bytes);
+  else
+    for (size_t i = 0; i < w.bytes; i += w.width) memcpy(p + i, &w.value, w.width);
+}
+
+CUresult perform(const Work &w, Context &c) {
+  // Memory that was there when the work was given may be gone by now; on a card that is an access of nothing.
+  auto reach = [&](uintptr_t p, bool host) {
+    memory::Block b;
+    if (host || memory::find(p, w.bytes, &b)) return true;
+    say("%s of %zu bytes at 0x%zx: %s", w.type == CU_GRAPH_NODE_TYPE_MEMSET ? "a fill" : "a copy", w.bytes, size_t(p), memory::nearest(p).c_str());
+    return false;
+  };
+  switch (w.type) {
+    case CU_GRAPH_NODE_TYPE_MEMCPY: {
+      const void *src = w.staged ? w.staged->data() : reinterpret_cast<const void *>(w.src);
+      if (!reach(w.dst, w.to_host) || (w.to_host && !reach(w.src, false))) return CUDA_ERROR_ILLEGAL_ADDRESS;
+      memmove(reinterpret_cast<void *>(w.dst), src, w.bytes);
+      return CUDA_SUCCESS;
+    }
+    case CU_GRAPH_NODE_TYPE_MEMSET:
+      if (!reach(w.dst, false)) return CUDA_ERROR_ILLEGAL_ADDRESS;
+      fill(w);
+      return CUDA_SUCCESS;
+    case CU_GRAPH_NODE_TYPE_KERNEL:
+      if (!w.library) return run_kernel(w, c);
+      [[fallthrough]];
+    case CU_GRAPH_NODE_TYPE_HOST:
+      c.failure = CUDA_SUCCESS;
+      w.run(w.arg.get());
+      return CUresult(c.failure.load());
+    default:
+      return CUDA_SUCCESS;
+  }
+}
+
+}  // namespace emu
+
+SK_API void sk_emu_fail(int error) {
+  if (emu::working) emu::working->failure = error;
+}

@@ -1,0 +1,79 @@
+// A kernel that is running: shared by the OS threads that work on its blocks, and what each of them has of its own.
+#pragma once
+#include <atomic>
+#include <csetjmp>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "fiber.h"
+#include "state.h"
+
+namespace emu {
+
+struct Launch {
+  const Work *work = nullptr;
+  const Function *function = nullptr;
+  Context *context = nullptr;
+  std::vector<void *> args;
+  unsigned long blocks = 0;
+  unsigned threads = 0;
+  bool fibers = false, watch = false;
+  unsigned long long seed = 0;
+  double deadline = 0;
+  std::atomic<unsigned long> next{0};
+  std::atomic<int> error{0};
+  std::mutex saying;
+  // Ends the launch; the first reason counts.
+  void fail(CUresult e, const std::string &why);
+};
+
+// A thread of a kernel that has a fiber.
+struct Thread : fiber::Fiber {
+  enum State : unsigned char { kReady, kBarrier, kWarp, kYielded, kGone } state = kReady;
+  int line = 0, kind = 0, predicate = 0;
+  int op = 0, lane = 0, width = 0;
+  unsigned mask = 0;
+  unsigned long long value = 0;
+};
+
+// What an OS thread that runs blocks has of its own.
+struct Worker {
+  sk_emu_block block = {};
+  Launch *launch = nullptr;
+  std::vector<Thread> threads;
+  fiber::Fiber scheduler;
+  Thread *running = nullptr;  // null: no fibers
+  unsigned group = 0;         // threads of a block
+  unsigned base = 0;          // the number of the block's first thread
+  unsigned char *stack = nullptr;
+  uintptr_t own_stack = 0, own_size = 0;
+  std::vector<unsigned char> dynamic;
+  int round = 0;  // which of the recent ranges is forgotten next
+  std::jmp_buf out;
+};
+extern thread_local Worker *worker;
+
+// Runs until no block is left to take.
+void work_on(Launch &l);
+
+// Has n OS threads, the calling one among them, call f once each.
+void together(unsigned n, const std::function<void()> &f);
+unsigned workers();
+
+// Marks the running thread as gone.
+void leave(Worker &w);
+
+// Leaves the running thread of the kernel for good.
+[[noreturn]] void abandon();
+
+std::string place(const Worker &w);  // kernel, thread and block, in words
+
+// A permutation of 0 .. n-1 that is cheap to compute, another one for each seed.
+struct Order {
+  unsigned long n, step, offset;
+  Order(unsigned long n, unsigned long long seed);
+  unsigned long operator()(unsigned long i) const { return (unsigned long)(((unsigned __int128)i * step + offset) % n); }
+};
+
+}  // namespace emu

@@ -1,0 +1,202 @@
+// The emulated driver's objects. One mutex guards them all; it is released while work runs.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../../load/cuda.h"
+#include "../prelude/block.h"
+#include "extra.h"
+
+#define SK_API extern "C" __attribute__((visibility("default")))
+
+namespace emu {
+
+struct Context;
+struct Stream;
+struct Node;
+struct Capture;
+
+// Every object has a handle that no other object ever has, and that is no address: using one that was destroyed is an error, not a crash.
+enum Kind : unsigned { kContext = 1, kStream, kEvent, kModule, kFunction, kGraph, kNode, kExec };
+struct Object {
+  uintptr_t handle = 0;
+  virtual ~Object() {}
+};
+
+struct Module : Object {
+  Context *context = nullptr;
+  void *library = nullptr;
+  int file = -1;
+  const sk_emu_image *image = nullptr;
+  bool waits = false;  // some thread may wait for another, so each needs a stack of its own
+  size_t shared = 0;   // bytes of static shared memory
+  size_t tls = 0;      // the loader's number of it
+  uintptr_t lo = 0, hi = 0;
+  std::vector<uintptr_t> functions;
+  ~Module() override;
+};
+
+struct Function : Object {
+  std::shared_ptr<Module> module;
+  const sk_emu_kernel *kernel = nullptr;
+  std::string name;
+  unsigned dynamic = 48 << 10;  // most dynamic shared memory of a launch
+};
+
+// Work is what a stream is given, or a node of a graph: a kernel, a copy, a fill, or a function of the host.
+struct Work {
+  CUgraphNodeType type = CU_GRAPH_NODE_TYPE_EMPTY;
+  std::shared_ptr<Function> function;
+  unsigned grid[3] = {1, 1, 1}, block[3] = {1, 1, 1}, dynamic = 0;
+  bool cooperative = false;
+  std::vector<unsigned char> args;  // one after the other, each at a multiple of 16
+  uintptr_t dst = 0, src = 0;
+  size_t bytes = 0, width = 1;  // bytes of a copy or a fill; width of a fill's element
+  unsigned value = 0;
+  bool to_host = false;
+  std::shared_ptr<std::vector<unsigned char>> staged;  // what a copy from pageable memory found at the call
+  void (*run)(void *) = nullptr;
+  std::shared_ptr<void> arg;
+  bool library = false;  // run is another library's kernel, not a host function
+};
+
+// Op is work that was given to a stream. It may run as soon as those in after are done, and does not run before somebody waits for it.
+struct Op {
+  enum State { kWaiting, kRunning, kDone } state = kWaiting;
+  Context *context = nullptr;
+  std::vector<std::shared_ptr<Op>> after;
+  std::vector<std::shared_ptr<const Work>> work;  // in order
+  double finished = 0;                            // seconds
+};
+using OpRef = std::shared_ptr<Op>;
+
+struct Stream : Object {
+  Context *context = nullptr;
+  bool blocking = true, legacy = false;
+  int priority = 0;
+  std::deque<OpRef> queue;
+  std::vector<OpRef> waits;  // events that the next work has to wait for
+  std::shared_ptr<Capture> capture;
+  std::vector<Node *> tips;  // of the graph being captured
+};
+
+struct Event : Object {
+  Context *context = nullptr;
+  bool timing = true;
+  OpRef op;
+  std::shared_ptr<Capture> capture;  // recorded in a capture, at
+  std::vector<Node *> tips;
+};
+
+struct Graph;
+struct Node : Object {
+  Graph *graph = nullptr;
+  std::shared_ptr<const Work> work;
+  std::vector<Node *> after;
+  std::vector<void *> pointers;  // to the arguments, for those who ask
+};
+
+struct Graph : Object {
+  std::vector<std::shared_ptr<Node>> nodes;  // each behind those that it depends on
+};
+
+struct Exec : Object {
+  Context *context = nullptr;
+  struct Step {
+    std::shared_ptr<const Work> work;
+    std::vector<int> after;
+    uintptr_t node;  // the graph's, as cuGraphExecKernelNodeSetParams names it
+  };
+  std::vector<Step> steps;
+  OpRef last;
+};
+
+struct Capture {
+  std::shared_ptr<Graph> graph;
+  Stream *origin = nullptr;
+  std::vector<Stream *> streams;
+  CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  unsigned long thread = 0;
+  unsigned long long id = 0;
+  bool valid = true;
+};
+
+struct Context : Object {
+  int device = 0;
+  int users = 0;
+  bool dead = false;
+  CUresult error = CUDA_SUCCESS;  // sticky
+  std::atomic<int> failure{0};    // of the library's work that is running
+  std::map<uintptr_t, std::shared_ptr<Stream>> streams;
+  std::shared_ptr<Stream> null_stream, thread_stream;
+  std::vector<std::shared_ptr<Stream>> zombies;  // destroyed with work still to do
+  std::vector<uintptr_t> modules, events;
+};
+
+struct Device {
+  std::shared_ptr<Context> primary;
+};
+
+extern std::mutex mutex;
+extern std::condition_variable changed;
+extern std::vector<std::shared_ptr<Capture>> captures;
+Device &device(int ordinal);
+
+// Handles.
+uintptr_t give(Kind kind, std::shared_ptr<Object> object);
+std::shared_ptr<Object> find(Kind kind, const void *handle);
+void drop(uintptr_t handle);
+size_t live();  // number of handles
+template <class T> std::shared_ptr<T> get(Kind kind, const void *handle) { return std::static_pointer_cast<T>(find(kind, handle)); }
+template <class T> T as_handle(const Object &o) { return reinterpret_cast<T>(o.handle); }
+
+// Enter locks and checks what every call needs: the driver is initialised, there is a current context, and it is not lost.
+enum Need { kNothing, kInit, kCurrent };
+struct Enter {
+  std::unique_lock<std::mutex> lock;
+  CUresult error = CUDA_SUCCESS;
+  std::shared_ptr<Context> context;
+  explicit Enter(Need need);
+};
+
+std::shared_ptr<Context> current();
+std::shared_ptr<Stream> stream_of(Enter &in, CUstream handle);  // null and error set where there is none
+
+// Counters and log.
+void count(const char *what, long n = 1);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Queue.
+double now();
+OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work);
+CUresult finish(std::unique_lock<std::mutex> &lock, OpRef op);
+CUresult finish(std::unique_lock<std::mutex> &lock, Stream &s);
+CUresult finish(std::unique_lock<std::mutex> &lock, Context &c);
+bool poll(std::unique_lock<std::mutex> &lock, OpRef op);  // one piece of work; whether op was done before
+void relieve(std::unique_lock<std::mutex> &lock, Stream &s);  // does some work if there is too much
+void forget(Context &c);                                      // drops all work
+CUresult perform(const Work &w, Context &c);
+
+// Capture.
+CUresult submit(Enter &in, Stream &s, std::shared_ptr<Work> w);  // to the stream, or to the graph that it captures
+CUresult forbid(Enter &in, Stream *s);                           // a call that waits or asks, during capture
+CUresult unsafe_call();                                          // one that a capture on this thread, or a global one, does not allow
+void invalidate(Capture &c);
+
+// Kernels.
+CUresult load_image(Context &c, const void *image, std::shared_ptr<Module> &out);
+CUresult run_kernel(const Work &w, Context &c);
+int active_blocks(const Function &f, int threads, size_t dynamic);
+CUresult validate(const Function &f, const Work &w);
+CUresult pack(const Function &f, void **params, std::vector<unsigned char> &args);
+std::vector<void *> unpack(const Function &f, const std::vector<unsigned char> &args);
+
+}  // namespace emu

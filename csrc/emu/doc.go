@@ -1,0 +1,25 @@
+// Package emu builds a CUDA device made of CPU threads, for tests on a machine with no GPU, and reads its counters.
+//
+// The emulator is a folder of stand-in libraries: libcuda.so.1 and libnvrtc.so.13 (here), libcudnn.so.9 (cudnn/), libnvidia-ml.so.1 (nvml/). Named in
+// SHAKE_LIBRARY_PATH it is opened like the real ones, so the product has not one line that knows of it, and nothing of it is in the product.
+//
+//	func TestMain(m *testing.M) { emu.Main(m) }
+//	func TestSomething(t *testing.T) { emu.Require(t); ... }
+//
+// What it does, and where it is stricter than a card:
+//
+//   - NVRTC hands the text to the host's C++ compiler behind prelude/, which is CUDA C++ without headers, and keeps what it made. Texts may include nothing.
+//     PTX in asm statements is not understood: write it for #ifdef __CUDA_ARCH__ and plain C++ for the rest.
+//   - A block's threads are fibers on one OS thread, in an order shuffled anew at each barrier; blocks, and nodes of a graph that do not depend on each
+//     other, are shuffled too. Kernels without barriers are plain calls. Threads that wait for one another for ever, or in different barriers, fail the launch.
+//   - Each access of a kernel is checked: it has to be in one live allocation of its card, in the block's shared memory or on the thread's stack, and aligned as
+//     its type asks. A kernel that fails loses the context, as on a card, and the reason is written to stderr and kept for Message.
+//   - Device memory, shared memory and the destinations of copies that are not done yet are filled with 0xff: NaN in every floating type.
+//   - Streams are lazy: work is done when somebody waits for it, and no more than has to be. So a missing wait shows every time.
+//   - Capture refuses what a card refuses. Handles are never reused: one that was destroyed is an error.
+//
+// Not emulated: speed, registers, rounding of fast intrinsics, memory ordering between threads weaker than one after the other, child graphs, PTX.
+//
+// Settings (number of cards, memory, capability, seed, ...) are listed in cuda/settings.h; they stand in SHAKE_EMU_CUDA or go through Set. Kernels
+// are checked unless SHAKE_EMU_CUDA says check=0, which about halves their time. SHAKE_EMU_CXX names another compiler for kernels.
+package emu

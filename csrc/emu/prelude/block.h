@@ -1,0 +1,53 @@
+// What a compiled kernel and the emulated driver agree on. Included by both; no header of the host's may be needed here.
+#pragma once
+
+#define SK_EMU_ABI 1  // part of every image: one made for another number is refused
+
+// A range of addresses that the running thread may touch.
+struct sk_emu_range {
+  unsigned long lo, size;
+};
+
+enum { SK_EMU_STACK, SK_EMU_STATIC, SK_EMU_DYNAMIC, SK_EMU_RECENT, SK_EMU_RANGES = SK_EMU_RECENT + 4 };
+
+// The block that an OS thread is working on, and the CUDA thread in it whose turn it is.
+struct sk_emu_block {
+  unsigned tid[3], bid[3], bdim[3], gdim[3];
+  unsigned char *dynamic;  // the block's dynamic shared memory
+  int watch;               // every access goes to sk_emu_access, the near ones too
+  int fuel;                // accesses until the driver wants to be asked again
+  sk_emu_range near[SK_EMU_RANGES];
+};
+
+// One entry point: call unpacks the arguments, of which sizes gives the bytes.
+struct sk_emu_kernel {
+  const char *name;
+  void (*call)(void **args);
+  unsigned params;
+  const unsigned *sizes;
+  unsigned max_threads;  // of __launch_bounds__; 0: not given
+};
+
+struct sk_emu_image {
+  unsigned abi, kernels;
+  const sk_emu_kernel *kernel;
+};
+
+enum { SK_EMU_READ = 0, SK_EMU_WRITE = 1, SK_EMU_ATOMIC = 3 };
+enum { SK_EMU_SYNC, SK_EMU_COUNT, SK_EMU_AND, SK_EMU_OR };
+enum {
+  SK_EMU_WARP_SYNC, SK_EMU_SHFL, SK_EMU_SHFL_UP, SK_EMU_SHFL_DOWN, SK_EMU_SHFL_XOR, SK_EMU_BALLOT, SK_EMU_MATCH,
+  SK_EMU_RADD, SK_EMU_RMIN, SK_EMU_RMAX, SK_EMU_RMINS, SK_EMU_RMAXS, SK_EMU_RAND, SK_EMU_ROR, SK_EMU_RXOR,
+};
+
+// The driver's side. The first line's variable is read so often that it has to be in the loader's static block.
+extern "C" {
+extern __thread sk_emu_block *sk_emu_self __attribute__((tls_model("initial-exec")));
+void sk_emu_access(const void *p, unsigned long bytes, int how);
+void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file, unsigned line);
+int sk_emu_barrier(int kind, int predicate, int line);
+unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width, int line);
+void sk_emu_yield(void);
+void sk_emu_trap(const char *what, int line);
+int sk_emu_printf(const char *format, ...);
+}

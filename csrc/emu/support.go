@@ -1,0 +1,87 @@
+package emu
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// PathVariable and RequireVariable are what decides whether tests get the emulator.
+const (
+	PathVariable    = "SHAKE_LIBRARY_PATH"
+	RequireVariable = "SHAKE_REQUIRE_GPU"
+)
+
+var missing error // why there is no emulator, if Main could not build it
+
+// Main is a TestMain for packages that need a card. Where SHAKE_REQUIRE_GPU is 1 or SHAKE_LIBRARY_PATH is set it changes nothing; elsewhere it builds the
+// emulator and names its folder in SHAKE_LIBRARY_PATH. If there is no compiler, tests that call Require skip, and say so.
+func Main(m *testing.M) {
+	if os.Getenv(RequireVariable) != "1" && os.Getenv(PathVariable) == "" {
+		folder, err := Build()
+		if missing = err; err == nil {
+			os.Setenv(PathVariable, folder)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// Require skips the test if it has neither a card nor the emulator. An emulator that does not compile is a failure.
+func Require(t testing.TB) {
+	t.Helper()
+	switch {
+	case missing == nil:
+	case isNoCompiler(missing):
+		t.Skip(missing)
+	default:
+		t.Fatal(missing)
+	}
+}
+
+// Only skips the test unless it runs on the emulator, whose counters and settings it needs.
+func Only(t testing.TB) {
+	t.Helper()
+	Require(t)
+	if err := openHooks(); err != nil {
+		t.Skipf("the emulator is not in use: %v", err)
+	}
+}
+
+// With sets the emulator's settings for the length of a test; see csrc/emu/cuda/settings.h for them.
+func With(t testing.TB, settings string) {
+	t.Helper()
+	Only(t)
+	Set(settings)
+	t.Cleanup(func() { Set("") })
+}
+
+// Set replaces the emulator's settings; the empty string stands for those of SHAKE_EMU_CUDA.
+func Set(settings string) {
+	must()
+	hooks.set(settings)
+}
+
+// Count says how often something happened: sync, implicit_sync, query, launch, kernel, graph_launch, capture, instantiate, memcpy, memset, alloc, free,
+// host_alloc, enqueue, module; or what there is now: live_handles, live_bytes.
+func Count(what string) int {
+	must()
+	return hooks.count(what)
+}
+
+// Reset sets the counters to zero.
+func Reset() {
+	must()
+	hooks.reset()
+}
+
+// Message returns the emulator's last explanation of an error, such as which thread of which kernel reached past which allocation.
+func Message() string {
+	must()
+	return hooks.message()
+}
+
+func must() {
+	if err := openHooks(); err != nil {
+		panic(fmt.Sprintf("emu: %v: call Only first", err))
+	}
+}
