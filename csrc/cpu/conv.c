@@ -23,7 +23,8 @@ enum {
   CHUNKS = 16,           // at most: accumulators cost memory
   CHUNK_TILES = 128,     // as CHUNK_POSITIONS, of Winograd's tiles: its accumulators are 4 times as large
   CHUNK_POSITIONS = 1024, // at least, so that writing and merging an accumulator (8 bytes a weight) stays a few percent
-  GROUP_POSITIONS = 512   // staged together, so that loading and storing an accumulator does
+  GROUP_POSITIONS = 512,  // staged together, so that loading and storing an accumulator does
+  GROUP_FLOATS = 128 * 1024 // read by a gemm's every run: they stay in half a second-level cache
 };
 
 static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -109,7 +110,7 @@ static void forward_task(void *arg, int task, int worker) {
 
 void sk_conv_forward(sk_conv *c, const sk_view *x, const sk_tensor *y, int nstats, const sk_stats *stats, const sk_batch *b) {
   // Images of a group share the weights while those are in cache; the group changes no sum, so it may depend on the workers.
-  int group = max(1, min(c->group, b->n / (4 * sk_pool_workers(c->pool))));
+  int group = max(1, min(min(c->group, c->wino.on ? c->group : GROUP_FLOATS / c->ximage), b->n / (4 * sk_pool_workers(c->pool))));
   job j = {.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b, .group = group};
   sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
 }
@@ -132,11 +133,14 @@ static void data_gradient(const sk_conv *c, int images, const float *ds, float *
 // Runs lo .. hi-1 of the data gradient of images n0 .. , all direct.
 static void data_gradients(const job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
   const sk_conv *c = j->c;
-  for (int i = lo; i < hi; i++) {
-    const sk_run *run = &c->d.run[i * c->d.phases];
-    data_gradient(c, images, ds, raw, i);
-    for (int n = 0; n < images; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage);
-  }
+  const int step = max(1, GROUP_FLOATS / c->dimage);
+  for (; images > 0; images -= step, n0 += step, ds += step * c->dimage)
+    for (int i = lo; i < hi; i++) {
+      const sk_run *run = &c->d.run[i * c->d.phases];
+      int some = min(step, images);
+      data_gradient(c, some, ds, raw, i);
+      for (int n = 0; n < some; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage);
+    }
 }
 
 // The same where Winograd has a part in it, and what it adds to the weight gradient of runs flo .. fhi-1.

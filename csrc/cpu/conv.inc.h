@@ -117,29 +117,45 @@ static weight_fn *const weight_tiles[SK_KB][SK_CW] = {
 // Part i of n nearly equal parts of len.
 SK_INLINE int cut(int len, int n, int i) { return (int)((int64_t)len * i / n); }
 
-SK_INLINE void gemm_image(int kb, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, const sk_walk *k, int load) {
+// Weights that will be wanted next, on their way to the second-level cache a few lines a tile: with many channels they come from further away, and the
+// first tile to need them would wait for each line.
+typedef struct {
+  const float *w, *end;
+  int lines; // a tile
+} ahead;
+
+SK_INLINE void fetch_ahead(ahead *a) {
+  for (int i = 0; i < a->lines && a->w < a->end; i++, a->w += SK_B) __builtin_prefetch(a->w, 0, 2);
+}
+
+SK_INLINE void gemm_image(int kb, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, const sk_walk *k, int load, ahead *a) {
   int tiles = (k->cols + SK_PX - 1) / SK_PX;
   for (int p = 0; p < k->rows; p++)
     for (int t = 0; t < tiles; t++) {
       int q = cut(k->cols, tiles, t), px = cut(k->cols, tiles, t + 1) - q;
+      fetch_ahead(a);
       gemm_tiles[kb - 1][px - 1](steps, s, w, wrow, x + p * k->xrow + q * SK_B, y + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, load);
     }
 }
 
-static void gemm(const sk_run *run, const sk_step *steps, const float *w, const sk_walk *k) {
-  int wrow = run->nb * SK_B;
-  for (int b = 0; b < run->nb; b += SK_KB) {
-    int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
-    int s0 = 0;
-    do { // once even with no steps: zeros are written then
-      int s1 = s0;
-      for (int nc = 0; s1 < run->steps && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
-      const float *ws = s0 < run->steps ? w + steps[s0].w + b * SK_B : w;
+static void gemm(const sk_run *run, const sk_step *steps, const float *w, const sk_walk *walk) {
+  sk_walk flat = *walk, *k = &flat;
+  if (k->xrow == k->cols * SK_B && k->yrow == (int64_t)k->cols * k->ypx) // no borders: rows in one piece, so that tiles are whole
+    k->cols *= k->rows, k->rows = 1;
+  int wrow = run->nb * SK_B, s0 = 0;
+  do { // once even with no steps: zeros are written then
+    int s1 = s0, nc = 0;
+    for (; s1 < run->steps && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
+    const float *ws = s0 < run->steps ? w + steps[s0].w : w, *next = ws + nc * wrow;
+    int tiles = k->images * k->rows * ((k->cols + SK_PX - 1) / SK_PX) * ((run->nb + SK_KB - 1) / SK_KB);
+    ahead a = {next, next + nc * wrow, nc * run->nb / (tiles + 1) + 1};
+    for (int b = 0; b < run->nb; b += SK_KB) {
+      int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
       for (int i = 0; i < k->images; i++)
-        gemm_image(kb, s1 - s0, steps + s0, ws, wrow, k->x + i * k->ximage, k->y + i * k->yimage + b * k->yblock, k, s0 > 0);
-      s0 = s1;
-    } while (s0 < run->steps);
-  }
+        gemm_image(kb, s1 - s0, steps + s0, ws + b * SK_B, wrow, k->x + i * k->ximage, k->y + i * k->yimage + b * k->yblock, k, s0 > 0, &a);
+    }
+    s0 = s1;
+  } while (s0 < run->steps);
 }
 
 enum { BAND_FLOATS = 8192 }; // of x and dy rows that one pass over the taps reads: they stay near L1
@@ -147,6 +163,7 @@ enum { BAND_FLOATS = 8192 }; // of x and dy rows that one pass over the taps rea
 // All taps of one input block over one band of rows of one image.
 static void weight_band(const sk_run *run, const sk_step *s, int taps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
                         int64_t dblock, float *acc, int load) {
+  if (xrow == cols * SK_B && drow == xrow) cols *= rows, rows = 1; // no borders
   int wrow = run->nb * SK_B;
   for (int b = 0; b < run->nb; b += SK_KB) {
     int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;

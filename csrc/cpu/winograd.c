@@ -16,7 +16,8 @@ enum {
   TILE = 4,
   CACHE_FLOATS = 192 * 1024, // of transformed tiles in the works
   CHUNK_LEAST = 48,          // so that weights that come from the third-level cache serve that many tiles
-  CHUNK_MOST = 64
+  CHUNK_MOST = 96,
+  CHUNK_STEP = 12 // whole tiles of the gemm's registers
 };
 
 static int min(int a, int b) { return a < b ? a : b; }
@@ -39,7 +40,8 @@ void sk_winograd_measure(sk_conv *c) {
     xb = max(xb, i->x1 - i->x0);
     yb = max(yb, i->y1 - i->y0);
   }
-  w->chunk = min(max(CHUNK_LEAST, min(CHUNK_MOST, CACHE_FLOATS / (SK_FREQ * SK_B * max(1, xb + yb)))), w->th * w->tw * c->s.n);
+  w->chunk = CACHE_FLOATS / (SK_FREQ * SK_B * max(1, xb + yb)) / CHUNK_STEP * CHUNK_STEP;
+  w->chunk = min(max(CHUNK_LEAST, min(CHUNK_MOST, w->chunk)), w->th * w->tw * c->s.n);
   w->block = w->chunk * SK_B;
   // An odd number of cache lines from one frequency to the next: the 36 of a tile spread over the sets of the first-level cache.
   w->xfreq = (xb * w->chunk | 1) * SK_B;

@@ -237,8 +237,11 @@ static void wino_sums(const sk_conv *c, const sk_tiles *k, int lo, int hi, const
     for (const sk_run *run = p->run + lo; run < p->run + hi; run++) {
       if (!wino_takes(run, k->island->y0, k->island->y1)) continue;
       const float *d = e + f * w->yfreq + w->yat[run->b0] * w->block;
-      for (const sk_step *s = p->step + run->step0, *end = s + run->steps; s < end; s++)
+      for (const sk_step *s = p->step + run->step0, *end = s + run->steps; s < end; s++) {
+        float *next = acc + f * p->floats + s->w + s->nc * run->nb * SK_B; // as the gemm's weights, it may come from far
+        for (int i = 0; i < s->nc * run->nb; i++) __builtin_prefetch(next + i * SK_B, 1, 2);
         weight_band(run, s, 1, 1, k->tiles, v + f * w->xfreq, 0, d, 0, w->block, acc + f * p->floats, !first);
+      }
     }
 }
 
