@@ -8,8 +8,7 @@
 //   data       dx[ib], a phase of its positions at a time = sum over (kb, tap) of w[kb][ib][tap]^T * dy[kb] moved by -tap
 //   weights    dw[kb][ib][tap] = sum over positions of x[ib] moved by tap * dy[kb], the outer product held in registers
 //
-// Output blocks of stride-1 3x3 kernels go through winograd.c instead where that pays, from the same staged images and to the same places; the data
-// gradient adds up what both give.
+// Output blocks of stride-1 3x3 kernels go through winograd.c instead where that pays, after what is direct; the data gradient adds up what both give.
 //
 // A task is an image forward and a chunk of images backward. A chunk has an accumulator of its own for the weight gradient; chunks are
 // cut by the shape alone and merged in order. Where workers outnumber chunks, a task does a slice of the output blocks of its chunk.
@@ -45,10 +44,9 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   int64_t positions = (int64_t)s->p * s->q;
   int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / (c->wino.on ? CHUNK_TILES * 16 : CHUNK_POSITIONS)));
   c->chunk = ceil_div(s->n, chunks);
-  int64_t group = max(1, GROUP_POSITIONS / positions);
-  if (c->wino.on) group = max(group, ceil_div(c->wino.chunk, c->wino.th * c->wino.tw));
-  c->group = min(c->chunk, group);
-  sk_scratch_reserve(pool, 4 * max(c->group * (c->ximage + c->dimage + c->rawimage) + sk_winograd_scratch(c), sk_plan_scratch(c)));
+  c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
+  int64_t staged = c->direct ? c->group * (c->ximage + c->dimage + c->rawimage) : 0;
+  sk_scratch_reserve(pool, 4 * max(max(staged, sk_winograd_scratch(c)), sk_plan_scratch(c)));
   sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * slot_floats(c));
   return c;
 }
@@ -66,31 +64,17 @@ void sk_conv_free(sk_conv *c) {
   free(c);
 }
 
-typedef struct {
-  sk_conv *c;
-  const sk_view *x;
-  const sk_tensor *y;
-  int ndy, nstats, nsums, group, slices;
-  const sk_grad *dy;
-  const sk_conv_dx *dx;
-  const sk_stats *stats;
-  const sk_sums *sums;
-  const sk_batch *batch;
-  const float *params;
-  float *grads;
-} job;
-
 static void pack_task(void *arg, int kb, int worker) {
-  job *j = arg;
+  sk_conv_job *j = arg;
   sk_plan_pack(j->c, kb, j->params, sk_scratch(j->c->pool, worker));
 }
 
 void sk_conv_pack(sk_conv *c, const float *params) {
-  sk_parallel(c->pool, c->yb, pack_task, &(job){.c = c, .params = params});
+  sk_parallel(c->pool, c->yb, pack_task, &(sk_conv_job){.c = c, .params = params});
 }
 
 static void forward_task(void *arg, int task, int worker) {
-  job *j = arg;
+  sk_conv_job *j = arg;
   sk_conv *c = j->c;
   int n0 = task * j->group, images = min(j->group, j->batch->n - n0);
   float *xs = sk_scratch(c->pool, worker);
@@ -103,16 +87,23 @@ static void forward_task(void *arg, int task, int worker) {
     walk.y = j->y->p + n0 * j->y->image + run->b0 * walk.yblock;
     sk_isa->conv->gemm(run, c->f.step + run->step0, c->f.w, &walk);
   }
-  if (c->wino.on) sk_winograd_forward(c, xs, images, j->y->p + n0 * j->y->image, j->y->image, xs + c->group * c->ximage);
-  for (int i = 0; i < images; i++)
+  for (int i = 0; i < images && !c->wino.on; i++)
     for (int s = 0; s < j->nstats; s++) sk_image_stats(&j->stats[s], j->y, n0 + i);
+}
+
+static void stats_task(void *arg, int n, int worker) {
+  (void)worker;
+  sk_conv_job *j = arg;
+  for (int s = 0; s < j->nstats; s++) sk_image_stats(&j->stats[s], j->y, n);
 }
 
 void sk_conv_forward(sk_conv *c, const sk_view *x, const sk_tensor *y, int nstats, const sk_stats *stats, const sk_batch *b) {
   // Images of a group share the weights while those are in cache; the group changes no sum, so it may depend on the workers.
-  int group = max(1, min(min(c->group, c->wino.on ? c->group : GROUP_FLOATS / c->ximage), b->n / (4 * sk_pool_workers(c->pool))));
-  job j = {.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b, .group = group};
-  sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
+  int group = max(1, min(min(c->group, GROUP_FLOATS / c->ximage), b->n / (4 * sk_pool_workers(c->pool))));
+  sk_conv_job j = {.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b, .group = group};
+  if (c->direct) sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
+  if (c->wino.on) sk_winograd_forward(&j);
+  if (c->direct && c->wino.on && nstats) sk_parallel(c->pool, b->n, stats_task, &j);
 }
 
 // The direct data gradient of run i's blocks, from staged dy.
@@ -123,15 +114,15 @@ static void data_gradient(const sk_conv *c, int images, const float *ds, float *
   const sk_run *run = &c->d.run[i * c->d.phases];
   for (int phase = 0; phase < c->d.phases; phase++) {
     int fi = phase / st, fj = phase % st;
-    walk.y = raw + c->raw0 + fi * c->rawrow + fj * SK_B;
+    walk.y = raw + fi * c->rawrow + fj * SK_B;
     walk.rows = (h - fi + st - 1) / st;
     walk.cols = (w - fj + st - 1) / st;
     sk_isa->conv->gemm(&run[phase], c->d.step + run[phase].step0, c->d.w, &walk);
   }
 }
 
-// Runs lo .. hi-1 of the data gradient of images n0 .. , all direct.
-static void data_gradients(const job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
+// Runs lo .. hi-1 of the data gradient of images n0 ..
+static void data_gradients(const sk_conv_job *j, int n0, int images, const float *ds, float *raw, int lo, int hi) {
   const sk_conv *c = j->c;
   const int step = max(1, GROUP_FLOATS / c->dimage);
   for (; images > 0; images -= step, n0 += step, ds += step * c->dimage)
@@ -139,32 +130,12 @@ static void data_gradients(const job *j, int n0, int images, const float *ds, fl
       const sk_run *run = &c->d.run[i * c->d.phases];
       int some = min(step, images);
       data_gradient(c, some, ds, raw, i);
-      for (int n = 0; n < some; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage);
+      for (int n = 0; n < some; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage, c->rawrow, c->rawblock);
     }
 }
 
-// The same where Winograd has a part in it, and what it adds to the weight gradient of runs flo .. fhi-1.
-static void transformed_gradients(const job *j, int n0, int images, const float *xs, const float *ds, float *raw, int lo, int hi, int flo, int fhi,
-                                  int first, float *acc) {
-  const sk_conv *c = j->c;
-  float *scratch = raw + c->group * c->rawimage;
-  if (j->dx) {
-    memset(raw, 0, images * c->rawimage * sizeof *raw);
-    for (int i = lo; i < hi; i++)
-      if (c->d.run[i].steps) data_gradient(c, images, ds, raw + c->d.run[i].b0 * c->rawblock, i);
-  } else {
-    hi = lo;
-  }
-  sk_winograd_backward(c, xs, ds, images, raw, lo, hi, flo, fhi, first, acc, scratch);
-  for (int i = lo; i < hi; i++) {
-    const sk_run *run = &c->d.run[i];
-    for (int n = 0; n < images; n++)
-      sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage + run->b0 * c->rawblock + c->raw0);
-  }
-}
-
 static void backward_task(void *arg, int task, int worker) {
-  job *j = arg;
+  sk_conv_job *j = arg;
   sk_conv *c = j->c;
   int chunk = task / j->slices, slice = task % j->slices;
   int flo = slice * c->f.runs / j->slices, fhi = (slice + 1) * c->f.runs / j->slices;
@@ -178,12 +149,9 @@ static void backward_task(void *arg, int task, int worker) {
       sk_isa->conv->stage_grads(c, j->ndy, j->dy, j->batch, n0 + i, ds + i * c->dimage);
       sk_isa->conv->stage_view(c, j->x, j->batch, n0 + i, xs + i * c->ximage);
     }
-    if (c->wino.on)
-      transformed_gradients(j, n0, images, xs, ds, raw, dlo, dhi, flo, fhi, n0 == begin, acc + c->f.floats);
-    else if (j->dx)
-      data_gradients(j, n0, images, ds, raw, dlo, dhi);
+    if (j->dx) data_gradients(j, n0, images, ds, raw, dlo, dhi);
     for (int i = flo; i < fhi; i++) sk_isa->conv->weights(c, &c->f.run[i], xs, ds, images, n0 == begin, acc);
-    if (j->slices > 1) continue; // another slice may still be writing dx
+    if (j->slices > 1 || c->wino.on) continue; // dx is not whole yet
     for (int i = 0; i < images; i++)
       for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n0 + i);
   }
@@ -191,12 +159,12 @@ static void backward_task(void *arg, int task, int worker) {
 
 static void sums_task(void *arg, int n, int worker) {
   (void)worker;
-  job *j = arg;
+  sk_conv_job *j = arg;
   for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n);
 }
 
 // Adds up the slots of run i of a plan, whose accumulators start at `slots`, at every frequency.
-static void merge_run(const job *j, const sk_plan *p, int i, float *slots) {
+static void merge_run(const sk_conv_job *j, const sk_plan *p, int i, float *slots) {
   const sk_run *run = &p->run[i];
   if (!run->steps) return;
   const sk_step *last = &p->step[run->step0 + run->steps - 1];
@@ -206,7 +174,7 @@ static void merge_run(const job *j, const sk_plan *p, int i, float *slots) {
 }
 
 static void merge_task(void *arg, int i, int worker) {
-  job *j = arg;
+  sk_conv_job *j = arg;
   const sk_conv *c = j->c;
   const sk_run *run = &c->f.run[i];
   float *slots = sk_shared(c->pool), *wino = slots + c->f.floats;
@@ -220,8 +188,9 @@ void sk_conv_backward(sk_conv *c, const sk_view *x, int ndy, const sk_grad *dy, 
   int chunks = ceil_div(b->n, c->chunk), workers = sk_pool_workers(c->pool);
   // Slices do not change any sum, so they may depend on the workers.
   int slices = min(max(1, workers / chunks), max(c->f.runs, c->d.runs));
-  job j = {.c = c, .x = x, .ndy = ndy, .dy = dy, .dx = dx, .nsums = nsums, .sums = sums, .batch = b, .grads = grads, .slices = slices};
-  sk_parallel(c->pool, chunks * slices, backward_task, &j);
-  if (slices > 1 && nsums) sk_parallel(c->pool, b->n, sums_task, &j);
+  sk_conv_job j = {.c = c, .x = x, .ndy = ndy, .dy = dy, .dx = dx, .nsums = nsums, .sums = sums, .batch = b, .grads = grads, .slices = slices};
+  if (c->direct) sk_parallel(c->pool, chunks * slices, backward_task, &j);
+  if (c->wino.on) sk_winograd_backward(&j, sk_shared(c->pool) + c->f.floats, slot_floats(c));
+  if (c->direct && (slices > 1 || c->wino.on) && nsums) sk_parallel(c->pool, b->n, sums_task, &j);
   sk_parallel(c->pool, c->f.runs, merge_task, &j);
 }

@@ -57,6 +57,7 @@ enum { SK_WT = 6, SK_FREQ = SK_WT * SK_WT }; // Winograd's tile of x, and the pr
 // Blocks x0 .. x1-1 and y0 .. y1-1 that Winograd connects with each other and with no others, as the groups of a grouped convolution.
 typedef struct {
   int x0, x1, y0, y1;
+  int f0, f1, d0, d1; // their runs in the plans f and d, f0 .. f1-1 and d0 .. d1-1
 } sk_island;
 
 // The part of a convolution that goes through Winograd's F(4x4, 3x3): see winograd.c.
@@ -66,9 +67,10 @@ typedef struct {
   sk_island *island;
   int *xat, *yat;       // [block of x], [block of y]: its place within its island; -1: takes no part
   int th, tw;           // tiles of 4x4 positions of an image
-  int chunk;            // tiles transformed together
+  int chunk, group;     // tiles transformed together, images of a task: what makes whole chunks
   int64_t block;        // floats of a block of a chunk, at one frequency
   int64_t xfreq, yfreq; // floats from one frequency to the next, of an island's blocks of x and of y
+  int64_t rawrow, rawblock, rawimage; // dx of an island's blocks, a border of one around it: overlapping tiles are added up there
   sk_plan f, d;         // weights [36][floats]; a step is an input block; the same runs as the direct plans, all steps on one side
 } sk_winograd;
 
@@ -84,12 +86,28 @@ typedef struct {
   // staged dy: [yb][drows][dcols][16], (dtop, dleft) zeros first
   int dtop, dleft, drows, dcols;
   int64_t drow, dblock, dimage;
-  // raw dx: [xb or one run][rows][cols][16], position (0, 0) at float raw0
-  int64_t rawrow, rawblock, rawimage, raw0;
+  // raw dx of one run: [SK_WIDE][h][w][16]
+  int64_t rawrow, rawblock, rawimage;
+  int direct;   // some block of x or y is not Winograd's
   sk_plan f, d; // forward (and weight gradient), data gradient: what is direct
   sk_winograd wino;
   int chunk, group; // weight gradient: images of a private accumulator, images staged together
 } sk_conv;
+
+// A pass over a batch: what it reads and writes.
+typedef struct {
+  sk_conv *c;
+  const sk_view *x;
+  const sk_tensor *y;
+  int ndy, nstats, nsums, group, slices;
+  const sk_grad *dy;
+  const sk_conv_dx *dx;
+  const sk_stats *stats;
+  const sk_sums *sums;
+  const sk_batch *batch;
+  const float *params;
+  float *grads;
+} sk_conv_job;
 
 // The positions of a gemm: images x rows x cols, read from x (columns a block apart) and written to y (columns ypx apart).
 typedef struct {
@@ -107,28 +125,30 @@ typedef struct {
   void (*gemm)(const sk_run *, const sk_step *, const float *w, const sk_walk *);
   // acc[as the packed weights] (+)= sum over positions of x * dy, over staged images, for one run; first: overwrite
   void (*weights)(const sk_conv *, const sk_run *, const float *xs, const float *ds, int images, int first, float *acc);
-  // Adds blocks b0 .. b0+nb-1 of an image's raw data gradient into its place.
-  void (*finish)(const sk_conv *, const sk_conv_dx *, const sk_view *x, const sk_batch *, int n, int b0, int nb, const float *raw);
+  // Adds blocks b0 .. b0+nb-1 of an image's raw data gradient, rows and blocks so many floats apart, into its place.
+  void (*finish)(const sk_conv *, const sk_conv_dx *, const sk_view *x, const sk_batch *, int n, int b0, int nb, const float *raw, int64_t row,
+                 int64_t block);
   // slots[i] += sum over the later slots, in order; slot: floats from one to the next; len is a multiple of 16
   void (*merge)(float *slots, int64_t slot, int count, int64_t len);
 } sk_conv_kernels;
 
-// Tiles t0 .. t0+tiles-1 of staged images, counted image by image in rows, of one island.
+// Tiles t0 .. t0+tiles-1 of one island, counted image by image in rows from image n0 of the batch on. rows: scratch of sk_winograd_rows floats.
 typedef struct {
   const sk_island *island;
-  int t0, tiles;
+  int n0, t0, tiles;
+  float *rows;
 } sk_tiles;
 
-// Transformed tensors are [frequency][block of the island][tile][16], wino.xfreq or yfreq from one frequency to the next. Runs are those that lie in
-// the island.
+// Transformed tensors are [frequency][block of the island][tile][16], wino.xfreq or yfreq from one frequency to the next. Runs lo .. hi-1 of the plan
+// are some of the island's.
 typedef struct {
-  void (*input)(const sk_conv *, const sk_tiles *, const float *xs, float *v); // v = B' x B
-  void (*dy)(const sk_conv *, const sk_tiles *, const float *ds, float *e);    // e = A dy A'
+  void (*input)(const sk_conv_job *, const sk_tiles *, float *v);                              // v = B' x B, of the job's view
+  void (*dy)(const sk_conv_job *, const sk_tiles *, float *e);                                 // e = A dy A', of the job's gradients
   void (*forward)(const sk_conv *, const sk_tiles *, const float *v, float *m);                // m = sum over steps of w * v
-  void (*data)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *e, float *m);   // m = sum over steps of w * e, runs lo .. hi-1
-  void (*output)(const sk_conv *, const sk_tiles *, const float *m, float *y, int64_t yimage); // y = A' m A
-  void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw);   // raw += B m B', runs lo .. hi-1
-  // acc[as the transformed weights] (+)= sum over tiles of v * e, runs lo .. hi-1; first: overwrite
+  void (*data)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *e, float *m);   // m = sum over steps of w * e
+  void (*output)(const sk_conv *, const sk_tiles *, const float *m, const sk_tensor *y);       // y = A' m A
+  void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw);   // raw += B m B'
+  // acc[as the transformed weights] (+)= sum over tiles of v * e; first: overwrite
   void (*sums)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *v, const float *e, int first, float *acc);
   // Rows of a block of weights: g[3][3][16][16] to u[36 freq apart][pitch apart][16], u = G g G'; and the adjoint g = G' u G.
   void (*pack)(const float *g, int rows, float *u, int64_t pitch, int64_t freq);
@@ -157,10 +177,10 @@ void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *wino
 int sk_winograd_pays(const sk_conv_shape *, int inputs);
 // Sizes what depends on the chunk; before the plans are made.
 void sk_winograd_measure(sk_conv *);
+int64_t sk_winograd_rows(const sk_conv *);    // floats of the rows of a tile, staged
 int64_t sk_winograd_scratch(const sk_conv *); // floats
-// Images that are staged at xs, into y of the first of them.
-void sk_winograd_forward(const sk_conv *, const float *xs, int images, float *y, int64_t yimage, float *scratch);
-// Adds the data gradient of runs dlo .. dhi-1 to raw, and the weight gradient of runs flo .. fhi-1 to acc; first: overwrites acc.
-void sk_winograd_backward(const sk_conv *, const float *xs, const float *ds, int images, float *raw, int dlo, int dhi, int flo, int fhi, int first,
-                          float *acc, float *scratch);
+// The whole passes but for what is direct, and for the merge of accumulators: those of images n are at acc + n/c->chunk * slot. Statistics and
+// sums are taken where nothing is direct.
+void sk_winograd_forward(const sk_conv_job *);
+void sk_winograd_backward(const sk_conv_job *, float *acc, int64_t slot);
 #endif

@@ -63,13 +63,6 @@ static void measure(sk_conv *c) {
   }
   c->drows = dbottom + 1 + c->dtop;
   c->dcols = dright + 1 + c->dleft;
-  const sk_winograd *wino = &c->wino;
-  if (wino->on) { // whole tiles
-    c->xrows = max(c->xrows, c->top + 1 + 4 * wino->th);
-    xc = max(xc, c->left + 1 + 4 * wino->tw);
-    c->drows = max(c->drows, c->dtop + 4 * wino->th);
-    c->dcols = max(c->dcols, c->dleft + 4 * wino->tw);
-  }
   c->xcols = (xc + st - 1) / st;
   c->xrow = (int64_t)st * c->xcols * SK_B;
   c->xblock = c->xrows * c->xrow;
@@ -77,11 +70,9 @@ static void measure(sk_conv *c) {
   c->drow = (int64_t)c->dcols * SK_B;
   c->dblock = c->drows * c->drow;
   c->dimage = c->yb * c->dblock;
-  // Winograd adds up overlapping tiles of all blocks, so they have borders and stand side by side.
-  c->rawrow = (int64_t)(wino->on ? 4 * wino->tw + 2 : s->w) * SK_B;
-  c->rawblock = (wino->on ? 4 * wino->th + 2 : s->h) * c->rawrow;
-  c->rawimage = (wino->on ? c->xb : SK_WIDE) * c->rawblock;
-  c->raw0 = wino->on ? c->rawrow + SK_B : 0;
+  c->rawrow = (int64_t)s->w * SK_B;
+  c->rawblock = s->h * c->rawrow;
+  c->rawimage = SK_WIDE * c->rawblock;
 }
 
 // One more than the highest connected lane of each side, 0 where nothing connects.
@@ -131,11 +122,11 @@ static int whole_kernels(const sk_conv *c, const span *used, int kb) {
 
 // Adds output block kb, which reads input blocks x0 .. x1-1, to the last island; or it begins one, if it has nothing in common with those so far.
 static void add_to_island(sk_winograd *w, int kb, int x0, int x1) {
-  w->island[w->islands++] = (sk_island){x0, x1, kb, kb + 1};
+  w->island[w->islands++] = (sk_island){.x0 = x0, .x1 = x1, .y0 = kb, .y1 = kb + 1};
   for (sk_island *i; w->islands > 1; w->islands--) {
     i = &w->island[w->islands - 1];
     if (i[-1].x1 <= i->x0) return;
-    i[-1] = (sk_island){min(i[-1].x0, i->x0), max(i[-1].x1, i->x1), i[-1].y0, i->y1};
+    i[-1].x0 = min(i[-1].x0, i->x0), i[-1].x1 = max(i[-1].x1, i->x1), i[-1].y1 = i->y1;
   }
 }
 
@@ -251,6 +242,12 @@ static void plan(direction *d) {
   if (p->wfloats) p->w = sk_map(p->wfloats * sizeof *p->w);
 }
 
+// The runs of a plan whose blocks are b0 .. b1-1.
+static void runs_between(const sk_plan *p, int b0, int b1, int *lo, int *hi) {
+  for (*hi = 0; *hi < p->runs && p->run[*hi].b0 < b1; ++*hi)
+    if (p->run[*hi].b0 < b0) *lo = *hi + 1;
+}
+
 void sk_conv_plan(sk_conv *c) {
   c->xb = blocks(c->s.xc);
   c->yb = blocks(c->s.yc);
@@ -264,7 +261,13 @@ void sk_conv_plan(sk_conv *c) {
   if (c->wino.on) {
     plan(&(direction){c, &c->wino.f, used, 0, c->yb, c->xb, c->taps, 1});
     plan(&(direction){c, &c->wino.d, used, 1, c->xb, c->yb, c->taps, 1});
+    for (sk_island *i = c->wino.island; i < c->wino.island + c->wino.islands; i++) {
+      runs_between(&c->wino.f, i->y0, i->y1, &i->f0, &i->f1);
+      runs_between(&c->wino.d, i->x0, i->x1, &i->d0, &i->d1);
+    }
   }
+  for (int kb = 0; kb < c->yb; kb++) c->direct |= c->wino.yat[kb] < 0;
+  for (int ib = 0; ib < c->xb; ib++) c->direct |= c->wino.xat[ib] < 0;
   free(used);
 }
 

@@ -25,7 +25,7 @@ void sk_grad_apply_run(sk_pool *p, const sk_grad_apply *op, const sk_batch *b) {
   sk_parallel(p, b->n, grad_apply_task, &(args){.op = op, .b = b});
 }
 
-void sk_image_stats(const sk_stats *s, const sk_tensor *t, int n) { sk_isa->elementwise->stats(s, t, n); }
+void sk_image_stats(const sk_stats *s, const sk_tensor *t, int n) { sk_isa->elementwise->stats(s, t, n, 0, t->cb); }
 
 static void stats_task(void *arg, int n, int worker) {
   (void)worker;
@@ -38,7 +38,7 @@ void sk_stats_run(sk_pool *p, const sk_tensor *t, int nstats, const sk_stats *s,
   sk_parallel(p, b->n, stats_task, &(args){.op = s, .t = t, .count = nstats});
 }
 
-void sk_image_sums(const sk_sums *s, const sk_batch *b, int n) { sk_isa->elementwise->sums(s, b, n); }
+void sk_image_sums(const sk_sums *s, const sk_batch *b, int n) { sk_isa->elementwise->sums(s, b, n, 0, s->of.g->cb); }
 
 static void sums_task(void *arg, int n, int worker) {
   (void)worker;

@@ -2,12 +2,13 @@
 // tensor read or written (a join of two branches and a skip 16, its two norms' sums 12), FLOPs 2 to 8.
 
 // sum and sum of squares about the image's own mean, in two passes over a block that the first one left in cache. Runs are summed first, so that
-// rounding grows with RUN and not with the size of the map.
-static void image_stats(const sk_stats *s, const sk_tensor *t, int n) {
+// rounding grows with RUN and not with the size of the map. Of blocks lo .. hi-1 of the tensor.
+static void image_stats(const sk_stats *s, const sk_tensor *t, int n, int lo, int hi) {
   const sk_norm *m = s->norm;
+  lo = lo > s->cb0 ? lo - s->cb0 : 0, hi = hi - s->cb0 < m->cb ? hi - s->cb0 : m->cb;
   const int hw = t->h * t->w;
   float *part = m->part + (int64_t)n * 2 * m->cb * SK_B;
-  for (int k = 0; k < m->cb * STRIPS; k++) {
+  for (int k = lo * STRIPS; k < hi * STRIPS; k++) {
     const float *x = strip_of(t, n, s->cb0, k);
     vf sum = {}, square = {};
     for (int p = 0; p < hw; p += RUN) {
@@ -53,12 +54,13 @@ SK_INLINE void sums_case(const grad_strip *g, vf mean, int hw, int mask, int rel
   }
 }
 
-// S1 = sum g', S2 = sum g' * (y - mean)*invstd: the coefficient and invstd are taken out of the sums.
-static void image_sums(const sk_sums *s, const sk_batch *b, int n) {
+// S1 = sum g', S2 = sum g' * (y - mean)*invstd: the coefficient and invstd are taken out of the sums. Of blocks lo .. hi-1 of g.
+static void image_sums(const sk_sums *s, const sk_batch *b, int n, int lo, int hi) {
   const sk_norm *m = s->norm;
+  lo = lo > s->of.gcb0 ? lo - s->of.gcb0 : 0, hi = hi - s->of.gcb0 < s->of.cb ? hi - s->of.gcb0 : s->of.cb;
   const int hw = s->of.y->h * s->of.y->w;
   float *part = m->part + ((int64_t)n * 2 * m->cb + s->of.ncb0) * SK_B;
-  for (int k = 0; k < s->of.cb * STRIPS; k++) {
+  for (int k = lo * STRIPS; k < hi * STRIPS; k++) {
     const grad_strip g = grad_at(&s->of, b, n, k);
     const int64_t i = ((int64_t)b->replica[n] * m->cb + s->of.ncb0) * SK_B + k * SK_W;
     const vf mean = vf_load(m->mean + i);
@@ -113,7 +115,7 @@ static void join_image(const sk_join *j, const sk_batch *b, int n) {
       for (int i = 0; i < m; i++) vf_store(y + (int64_t)(p + i) * SK_B, j->relu ? vf_relu(sum[i]) : sum[i]);
     }
   }
-  for (int i = 0; i < j->nstats; i++) image_stats(&j->stats[i], t, n);
+  for (int i = 0; i < j->nstats; i++) image_stats(&j->stats[i], t, n, 0, t->cb);
 }
 
 // dst (+)= where(of > 0, sum) for one run
@@ -144,7 +146,7 @@ static void grad_apply_image(const sk_grad_apply *a, const sk_batch *b, int n) {
       put_gradient(dst, sum, &of, p, m, a->accumulate);
     }
   }
-  for (int i = 0; i < a->nsums; i++) image_sums(&a->sums[i], b, n);
+  for (int i = 0; i < a->nsums; i++) image_sums(&a->sums[i], b, n, 0, a->sums[i].of.g->cb);
 }
 
 static void image_mean(const sk_view *x, const sk_batch *b, int n, float *mean) {

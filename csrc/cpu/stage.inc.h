@@ -91,12 +91,13 @@ static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_b
     }
 }
 
-static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, const sk_batch *b, int n, int b0, int nb, const float *raw) {
+static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, const sk_batch *b, int n, int b0, int nb, const float *raw, int64_t row,
+                   int64_t block) {
   // Rows, or the whole image as one where nothing stands between them.
-  int whole = c->rawrow == (int64_t)c->s.w * SK_B, rows = whole ? 1 : c->s.h, cols = whole ? c->s.h * c->s.w : c->s.w;
+  int whole = row == (int64_t)c->s.w * SK_B, rows = whole ? 1 : c->s.h, cols = whole ? c->s.h * c->s.w : c->s.w;
   for (int s = 0; s < nb * STRIPS; s++) {
     float *dst = strip_of(dx->g, n, dx->cb0 + b0, s);
-    const float *src = raw + s / STRIPS * c->rawblock + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
+    const float *src = raw + s / STRIPS * block + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
     grad_strip residual;
     if (dx->residual) residual = grad_at(dx->residual, b, n, b0 * STRIPS + s);
     for (int r = 0; r < rows; r++)
@@ -105,7 +106,7 @@ static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, con
         vf out[RUN];
         for (int i = 0; i < m; i++) {
           const int64_t at = (int64_t)(p + i) * SK_B;
-          out[i] = vf_load(src + r * c->rawrow + (int64_t)(q + i) * SK_B);
+          out[i] = vf_load(src + r * row + (int64_t)(q + i) * SK_B);
           if (dx->relu) out[i] = vf_where_pos(vf_load(mask + at), out[i]);
           if (dx->accumulate) out[i] += vf_load(dst + at);
         }

@@ -112,48 +112,104 @@ SK_INLINE void wino_next(const sk_winograd *w, wino_tile *t) {
   t->image++;
 }
 
-static void wino_input(const sk_conv *c, const sk_tiles *k, const float *xs, float *v) {
+// Tiles of one image that stand side by side: the first of them, and how many of t there are.
+SK_INLINE int wino_row(const sk_winograd *w, const wino_tile *at, int t) { return t < w->tw - at->j ? t : w->tw - at->j; }
+
+// The view's row r of a block, zeros around the image: column q at place q+1.
+SK_INLINE void wino_view_row(const sk_conv *c, const view_strip v[STRIPS], int r, float *row) {
+  const int w = c->s.w;
+  if (r < 0 || r >= c->s.h) {
+    zero(row + SK_B, (int64_t)w * SK_B);
+    return;
+  }
+  for (int s = 0; s < STRIPS; s++) stage_view_row(row + SK_B + s * SK_W, &v[s], r * w, 1, w);
+}
+
+// Six rows of the view at a time are made in a ring that stays in the first-level cache; the next tiles below want four new ones.
+static void wino_input(const sk_conv_job *job, const sk_tiles *k, float *v) {
+  const sk_conv *c = job->c;
   const sk_winograd *w = &c->wino;
-  const int64_t row = c->xrow, freq = w->xfreq;
+  const int64_t pitch = (WM * w->tw + 2) * SK_B, freq = w->xfreq;
+  zero(k->rows, WT * pitch);
   for (int b = k->island->x0; b < k->island->x1; b++) {
     if (w->xat[b] < 0) continue;
-    for (int s = 0; s < STRIPS; s++) {
-      wino_tile at = wino_first(w, k->t0);
-      float *dst = v + w->xat[b] * w->block + s * SK_W;
-      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), dst += SK_B) {
-        const float *src = xs + at.image * c->ximage + b * c->xblock + (c->top - 1 + WM * at.i) * row + (c->left - 1 + WM * at.j) * SK_B + s * SK_W;
-#define LOAD(i, j) vf_load(src + (i) * row + (j) * SK_B)
-#define STORE(i, j, r) vf_store(dst + ((i) * WT + (j)) * freq, r)
-        WINO_PLANE(6, 6, wino_bt, LOAD, STORE);
+    view_strip of[STRIPS] = {{0}};
+    float *dst = v + w->xat[b] * w->block;
+    int image = -1, done = 0; // rows of the image that the ring has seen
+    wino_tile at = wino_first(w, k->t0);
+    for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_B) {
+      m = wino_row(w, &at, k->tiles - t);
+      if (at.image != image)
+        for (int s = 0; s < STRIPS; s++) of[s] = view_at(job->x, job->batch, k->n0 + at.image, b * STRIPS + s);
+      if (at.image != image || done < WM * at.i) done = WM * at.i - 1;
+      image = at.image;
+      const float *row[WT];
+      for (int i = 0; i < WT; i++) row[i] = k->rows + (WM * at.i + i) % WT * pitch + WM * at.j * SK_B;
+      for (; done < WM * at.i + WT - 1; done++) wino_view_row(c, of, done, k->rows + (done + 1) % WT * pitch);
+      for (int s = 0; s < STRIPS; s++)
+        for (int j = 0; j < m; j++) {
+          const int64_t x = WM * j * SK_B + s * SK_W;
+          float *out = dst + j * SK_B + s * SK_W;
+#define LOAD(i, j) vf_load(row[i] + x + (j) * SK_B)
+#define STORE(i, j, r) vf_store(out + ((i) * WT + (j)) * freq, r)
+          WINO_PLANE(6, 6, wino_bt, LOAD, STORE);
 #undef LOAD
 #undef STORE
-      }
+        }
+      at.j += m - 1;
+      wino_next(w, &at);
     }
   }
 }
 
-static void wino_dy(const sk_conv *c, const sk_tiles *k, const float *ds, float *e) {
+// The gradient that block b of y is covered by; b becomes its block of that.
+SK_INLINE const sk_grad *wino_grad(const sk_grad *d, int *b) {
+  for (; *b >= d->cb; d++) *b -= d->cb;
+  return d;
+}
+
+static void wino_dy(const sk_conv_job *job, const sk_tiles *k, float *e) {
+  const sk_conv *c = job->c;
   const sk_winograd *w = &c->wino;
-  const int64_t row = c->drow, freq = w->yfreq;
+  const int64_t pitch = WM * w->tw * SK_B, freq = w->yfreq;
+  const int p = c->s.p, q = c->s.q;
+  zero(k->rows, WM * pitch);
   for (int b = k->island->y0; b < k->island->y1; b++) {
     if (w->yat[b] < 0) continue;
-    for (int s = 0; s < STRIPS; s++) {
-      wino_tile at = wino_first(w, k->t0);
-      float *dst = e + w->yat[b] * w->block + s * SK_W;
-      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), dst += SK_B) {
-        const float *src = ds + at.image * c->dimage + b * c->dblock + (c->dtop + WM * at.i) * row + (c->dleft + WM * at.j) * SK_B + s * SK_W;
-#define LOAD(i, j) vf_load(src + (i) * row + (j) * SK_B)
-#define STORE(i, j, r) vf_store(dst + ((i) * WT + (j)) * freq, r)
-        WINO_PLANE(4, 6, wino_a, LOAD, STORE);
+    int block = b;
+    const sk_grad *d = wino_grad(job->dy, &block);
+    grad_strip g[STRIPS] = {{0}};
+    float *dst = e + w->yat[b] * w->block;
+    int image = -1;
+    wino_tile at = wino_first(w, k->t0);
+    for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_B) {
+      m = wino_row(w, &at, k->tiles - t);
+      if (at.image != image)
+        for (int s = 0; s < STRIPS; s++) g[s] = grad_at(d, job->batch, k->n0 + at.image, block * STRIPS + s);
+      image = at.image;
+      const int q0 = WM * at.j, q1 = q0 + WM * m < q ? q0 + WM * m : q;
+      for (int i = 0; i < WM; i++) {
+        const int r = WM * at.i + i;
+        if (r < p)
+          for (int s = 0; s < STRIPS; s++) stage_grad_row(k->rows + i * pitch + q0 * SK_B + s * SK_W, &g[s], r * q + q0, q1 - q0);
+        else
+          zero(k->rows + i * pitch + q0 * SK_B, (int64_t)(q1 - q0) * SK_B);
+      }
+      for (int s = 0; s < STRIPS; s++)
+        for (int j = 0; j < m; j++) {
+          const float *src = k->rows + (q0 + WM * j) * SK_B + s * SK_W;
+          float *out = dst + j * SK_B + s * SK_W;
+#define LOAD(i, j) vf_load(src + (i) * pitch + (j) * SK_B)
+#define STORE(i, j, r) vf_store(out + ((i) * WT + (j)) * freq, r)
+          WINO_PLANE(4, 6, wino_a, LOAD, STORE);
 #undef LOAD
 #undef STORE
-      }
+        }
+      at.j += m - 1;
+      wino_next(w, &at);
     }
   }
 }
-
-// Whether a run of a plan has products and its blocks are b0 .. b1-1's.
-SK_INLINE int wino_takes(const sk_run *run, int b0, int b1) { return run->steps && run->b0 >= b0 && run->b0 < b1; }
 
 // One run at one frequency: out = sum over steps of w * in.
 SK_INLINE void wino_product(const sk_plan *p, const sk_run *run, int f, int64_t block, const float *in, int tiles, float *out) {
@@ -165,20 +221,18 @@ SK_INLINE void wino_product(const sk_plan *p, const sk_run *run, int f, int64_t 
 static void wino_forward(const sk_conv *c, const sk_tiles *k, const float *v, float *m) {
   const sk_winograd *w = &c->wino;
   for (int f = 0; f < SK_FREQ; f++)
-    for (const sk_run *run = w->f.run; run < w->f.run + w->f.runs; run++)
-      if (wino_takes(run, k->island->y0, k->island->y1))
-        wino_product(&w->f, run, f, w->block, v + f * w->xfreq, k->tiles, m + f * w->yfreq + w->yat[run->b0] * w->block);
+    for (const sk_run *run = w->f.run + k->island->f0; run < w->f.run + k->island->f1; run++)
+      if (run->steps) wino_product(&w->f, run, f, w->block, v + f * w->xfreq, k->tiles, m + f * w->yfreq + w->yat[run->b0] * w->block);
 }
 
 static void wino_data(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *e, float *m) {
   const sk_winograd *w = &c->wino;
   for (int f = 0; f < SK_FREQ; f++)
     for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++)
-      if (wino_takes(run, k->island->x0, k->island->x1))
-        wino_product(&w->d, run, f, w->block, e + f * w->yfreq, k->tiles, m + f * w->xfreq + w->xat[run->b0] * w->block);
+      if (run->steps) wino_product(&w->d, run, f, w->block, e + f * w->yfreq, k->tiles, m + f * w->xfreq + w->xat[run->b0] * w->block);
 }
 
-static void wino_output(const sk_conv *c, const sk_tiles *k, const float *m, float *y, int64_t yimage) {
+static void wino_output(const sk_conv *c, const sk_tiles *k, const float *m, const sk_tensor *y) {
   const sk_winograd *w = &c->wino;
   const int h = c->s.h, width = c->s.w;
   const int64_t freq = w->yfreq, row = (int64_t)width * SK_B;
@@ -187,9 +241,9 @@ static void wino_output(const sk_conv *c, const sk_tiles *k, const float *m, flo
     if (w->yat[b] < 0) continue;
     wino_tile at = wino_first(w, k->t0);
     const float *src = m + w->yat[b] * w->block + s % STRIPS * SK_W;
-    float *block = y + b * h * row + s % STRIPS * SK_W;
+    float *block = y->p + k->n0 * y->image + b * h * row + s % STRIPS * SK_W;
     for (int t = 0; t < k->tiles; t++, wino_next(w, &at), src += SK_B) {
-      float *dst = block + at.image * yimage + WM * (at.i * row + at.j * SK_B);
+      float *dst = block + at.image * y->image + WM * (at.i * row + at.j * SK_B);
       int rows = h - WM * at.i, cols = width - WM * at.j;
 #define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
       if (rows >= WM && cols >= WM) {
@@ -211,15 +265,15 @@ static void wino_output(const sk_conv *c, const sk_tiles *k, const float *m, flo
 
 static void wino_dx(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *m, float *raw) {
   const sk_winograd *w = &c->wino;
-  const int64_t freq = w->xfreq, row = c->rawrow;
+  const int64_t freq = w->xfreq, row = w->rawrow;
   for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++) {
-    if (!wino_takes(run, k->island->x0, k->island->x1)) continue;
+    if (!run->steps) continue;
     for (int s = run->b0 * STRIPS; s < (run->b0 + run->nb) * STRIPS; s++) {
       wino_tile at = wino_first(w, k->t0);
       const float *src = m + w->xat[s / STRIPS] * w->block + s % STRIPS * SK_W;
-      float *block = raw + s / STRIPS * c->rawblock + s % STRIPS * SK_W;
+      float *block = raw + (s / STRIPS - k->island->x0) * w->rawblock + s % STRIPS * SK_W;
       for (int t = 0; t < k->tiles; t++, wino_next(w, &at), src += SK_B) {
-        float *dst = block + at.image * c->rawimage + WM * (at.i * row + at.j * SK_B);
+        float *dst = block + at.image * w->rawimage + WM * (at.i * row + at.j * SK_B);
 #define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
 #define STORE(i, j, r) vf_store(dst + (i) * row + (j) * SK_B, vf_load(dst + (i) * row + (j) * SK_B) + r)
         WINO_PLANE(6, 6, wino_b, LOAD, STORE);
@@ -235,7 +289,7 @@ static void wino_sums(const sk_conv *c, const sk_tiles *k, int lo, int hi, const
   const sk_plan *p = &w->f;
   for (int f = 0; f < SK_FREQ; f++)
     for (const sk_run *run = p->run + lo; run < p->run + hi; run++) {
-      if (!wino_takes(run, k->island->y0, k->island->y1)) continue;
+      if (!run->steps) continue;
       const float *d = e + f * w->yfreq + w->yat[run->b0] * w->block;
       for (const sk_step *s = p->step + run->step0, *end = s + run->steps; s < end; s++) {
         float *next = acc + f * p->floats + s->w + s->nc * run->nb * SK_B; // as the gemm's weights, it may come from far

@@ -102,7 +102,8 @@ func (p *program) newNorm(op *graph.Norm) (*kernel.Norm, error) {
 // newConv lays a convolution out; forward and backward steps of one op share it.
 func (p *program) newConv(op *graph.Conv) (*kernel.Conv, error) {
 	x, y := p.plan.Graph.Values[op.X.Value], p.plan.Graph.Values[op.Y]
-	spec := kernel.ConvSpec{N: p.cfg.Batch, XC: op.X.C, H: x.H, W: x.W, YC: y.C, P: y.H, Q: y.W, Stride: op.Stride}
+	spec := kernel.ConvSpec{N: p.cfg.Batch, XC: op.X.C, H: x.H, W: x.W, YC: y.C, P: y.H, Q: y.W, Stride: op.Stride,
+		Direct: p.cfg.Conv == "direct"}
 	for _, part := range op.Parts {
 		spec.Parts = append(spec.Parts, kernel.ConvPart{
 			WOff: p.offset[part.W], XOff: part.XOff, C: part.C, YOff: part.YOff, K: part.K,

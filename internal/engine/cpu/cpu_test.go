@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"shake/dsl"
 	"shake/internal/engine"
@@ -42,12 +45,17 @@ func small(family string, width, blocks int) *dsl.Spec {
 // program compiles s for a batch of n and gives it the images and the seed's weights.
 func program(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, replicas, workers int) engine.Program {
 	t.Helper()
+	return programOf(t, b, s, seed, n, replicas, workers, "auto")
+}
+
+func programOf(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, replicas, workers int, conv string) engine.Program {
+	t.Helper()
 	g, err := graph.Build(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := b.Compile(g, engine.Config{
-		Seed: seed, Batch: n, Replicas: replicas, Workers: workers, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4,
+		Seed: seed, Batch: n, Replicas: replicas, Workers: workers, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4, Conv: conv,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +202,55 @@ func TestSameBits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// conv = "direct" leaves Winograd's transforms out: it computes the same net with other roundings.
+func TestDirect(t *testing.T) {
+	spec := small("26", 16, 1)
+	auto, direct := program(t, cpu.Backend{}, spec, 3, 5, 2, 2), programOf(t, cpu.Backend{}, spec, 3, 5, 2, 2, "direct")
+	train(t, auto, 5, 2)
+	train(t, direct, 5, 2)
+	have, other := state(t, direct), state(t, auto)
+	different := 0
+	for name, x := range have {
+		diff, norm := 0.0, 1e-12
+		for i, v := range x.F32 {
+			d := float64(v - other[name].F32[i])
+			diff, norm = diff+d*d, norm+float64(v)*float64(v)
+			if d != 0 {
+				different++
+			}
+		}
+		if r := math.Sqrt(diff / norm); !(r < 1e-4) {
+			t.Errorf("%s: differs by %.2g of its norm", name, r)
+		}
+	}
+	if different == 0 {
+		t.Error("the same bits: both were direct, or both transformed")
+	}
+}
+
+// Workers sleep when there is nothing to do: an idle program uses next to no processor time.
+func TestIdle(t *testing.T) {
+	p := program(t, cpu.Backend{}, small("26", 16, 1), 3, 4, 2, 4)
+	train(t, p, 4, 2)
+	runtime.GC()
+	time.Sleep(20 * time.Millisecond)
+	const idle = 300 * time.Millisecond
+	from := processorTime(t)
+	time.Sleep(idle)
+	if used := processorTime(t) - from; used > idle/4 {
+		t.Errorf("%v of processor time in %v with nothing to do", used, idle)
+	}
+}
+
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Skip("no processor time:", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // A step allocates nothing.
