@@ -6,6 +6,7 @@ BENCH    ?= .
 FUZZTIME ?= 10s
 PYTHON   ?= python3
 PEERNET  ?= 26-2x32d
+ARM64CC  ?= aarch64-linux-gnu-gcc
 DATA     ?= data/cifar-10-batches-bin
 
 COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
@@ -14,10 +15,10 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native vectors test-torch compare replay emu clean
+.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch compare replay emu clean
 
 help: ## list the targets
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/shake
 	$(GO) build $(LINK) -o bin/shake ./cmd/shake
@@ -59,6 +60,14 @@ native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan
 
 emu: ## build the emulated card and print its folder: SHAKE_LIBRARY_PATH=$$(make -s emu) bin/shake devices
 	@$(GO) run ./csrc/emu/folder
+
+arm64: ## build csrc/cpu for arm64, for NEON, and run its tests under qemu-user (gcc-aarch64-linux-gnu, qemu-user)
+	@mkdir -p build/arm64
+	@for t in csrc/cpu/test/*_test.c; do \
+		n=$$(basename $$t .c); \
+		$(ARM64CC) -std=gnu11 -O2 -Wall -Wextra -Wno-unknown-pragmas -static -Icsrc/cpu $$t csrc/cpu/*.c -o build/arm64/$$n -lm -lpthread && \
+		qemu-aarch64 build/arm64/$$n && echo "arm64: $$n passes" || exit 1; \
+	done
 
 vectors: .venv ## make the test vectors again with PyTorch, in a virtual environment of its own
 	.venv/bin/python tools/vectors/make.py

@@ -65,7 +65,7 @@ func convCases(tb testing.TB, net string) []convCase {
 			cs.macs += float64(w * y.H * y.W)
 			parts = append(parts, fmt.Sprintf("%d-%dk%dg%d", part.C, part.K, part.R, part.Groups))
 		}
-		cs.name = fmt.Sprintf("%s/%dx%ds%d", strings.Join(parts, "+"), x.H, x.W, c.Op.Stride)
+		cs.name = fmt.Sprintf("C%d:%s/%dx%ds%d", c.Op.X.C, strings.Join(parts, "+"), x.H, x.W, c.Op.Stride)
 		if !seen[cs.name] {
 			seen[cs.name] = true
 			out = append(out, cs)

@@ -21,10 +21,10 @@ type stage struct {
 
 const benchImages = 128
 
-func arena(b *testing.B, floats int64) *kernel.Arena {
+func arena(tb testing.TB, floats int64) *kernel.Arena {
 	a, err := kernel.NewArena(floats)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }

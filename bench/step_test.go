@@ -63,21 +63,13 @@ func benchStep(b *testing.B, net string) {
 		it++
 	}
 	step() // the first one meets its memory for the first time
-	b.Run("train", func(b *testing.B) {
-		from := cpuTime()
-		for b.Loop() {
-			step()
-		}
-		b.ReportMetric(float64(t.Batch)*float64(b.N)/(cpuTime()-from).Seconds(), "img/core-s")
-		report(b, t.Batch)
-	})
+	b.Run("train", func(b *testing.B) { timeSteps(b, t.Batch, step) })
 	b.Run("eval", func(b *testing.B) {
-		for b.Loop() {
+		timeSteps(b, t.Batch, func() {
 			if _, err := prog.Eval(0, t.Batch); err != nil {
 				b.Fatal(err)
 			}
-		}
-		report(b, t.Batch)
+		})
 	})
 	b.Logf("%s: %.0f MB", prog.Info().Detail, float64(prog.Info().Memory)/1e6)
 }
@@ -97,7 +89,13 @@ func setBatch(spec *dsl.Spec, net string) error {
 	return nil
 }
 
-func report(b *testing.B, batch int) {
+// timeSteps reports images of a batch a second, and a second of processor time.
+func timeSteps(b *testing.B, batch int, step func()) {
+	from := cpuTime()
+	for b.Loop() {
+		step()
+	}
+	b.ReportMetric(float64(batch)*float64(b.N)/(cpuTime()-from).Seconds(), "img/core-s")
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "img/s")
 	b.ReportMetric(0, "ns/op")
 }

@@ -1,6 +1,7 @@
-"""Speed of whole training steps against PyTorch, in one run, alternating.
+"""Speed of whole training steps, or of inference (--phase eval), against PyTorch, in one run, alternating.
 
     python bench/peers/compare.py NET [--batch N] [--modes eager,channels_last,compile,max-autotune] [--rounds 5] [--steps 3]
+    python bench/peers/compare.py NET --modes channels_last-bf16,compile-bf16,max-autotune-bf16
     python bench/peers/compare.py NET --device cuda --modes eager-bf16,compile-bf16,max-autotune-bf16,graph-bf16 --steps 200
 
 Round by round our benchmark and each mode of the peer take turns on all cores. Prints, as min/median/max, img/s and the ratio ours/peer of each
@@ -22,8 +23,8 @@ ROOT = HERE.parents[1]
 
 
 class Peer:
-    def __init__(self, net, mode, batch, device):
-        self.p = subprocess.Popen([sys.executable, "-W", "ignore", str(HERE / "worker.py"), net, mode, str(batch), device], cwd=HERE,
+    def __init__(self, net, mode, batch, device, phase):
+        self.p = subprocess.Popen([sys.executable, "-W", "ignore", str(HERE / "worker.py"), net, mode, str(batch), device, phase], cwd=HERE,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.step(1)
 
@@ -40,10 +41,10 @@ class Peer:
         return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) / 1024
 
 
-def ours(binary, net, batch, device, steps):
-    """(img/s, images a core-second) of our training step, and the process's peak memory in MB."""
+def ours(binary, net, batch, device, phase, steps):
+    """(img/s, images a core-second) of our steps, and the process's peak memory in MB."""
     bench = {"cpu": "BenchmarkStep", "cuda": "BenchmarkGPUStep"}[device]
-    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench=^{bench}$/^{net}$/^train$", f"-test.benchtime={steps}x"],
+    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench=^{bench}$/^{net}$/^{phase}$", f"-test.benchtime={steps}x"],
                          stdout=subprocess.PIPE, text=True, cwd=pathlib.Path(binary).parent, env={**os.environ, "SHAKE_BENCH_BATCH": str(batch)})
     out = p.stdout.read()
     _, status, usage = os.wait4(p.pid, 0)
@@ -64,6 +65,7 @@ def main():
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--steps", type=int, default=3)
     ap.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    ap.add_argument("--phase", default="train", choices=["train", "eval"])
     ap.add_argument("--binary", help="our benchmarks, built by go test -c ./bench; built afresh if not given")
     ap.add_argument("--json", action="store_true")
     a = ap.parse_args()
@@ -71,10 +73,10 @@ def main():
     if not binary:
         binary = str(ROOT / "build" / "bench.test")
         subprocess.run(["go", "test", "-c", "-o", binary, "./bench"], cwd=ROOT, check=True)
-    peers = {m: Peer(a.net, m, a.batch, a.device) for m in a.modes.split(",")}
+    peers = {m: Peer(a.net, m, a.batch, a.device, a.phase) for m in a.modes.split(",")}
     rates = {name: [] for name in ["shake", *peers]}
     for _ in range(a.rounds):
-        rate, memory = ours(binary, a.net, a.batch, a.device, a.steps)
+        rate, memory = ours(binary, a.net, a.batch, a.device, a.phase, a.steps)
         rates["shake"].append(rate)
         for mode, peer in peers.items():
             rates[mode].append([statistics.median(v) for v in zip(*peer.step(a.steps))])

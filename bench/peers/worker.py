@@ -1,6 +1,6 @@
-"""Times whole training steps of the PyTorch twin. Reads a number of steps a line on stdin, answers with rates as JSON: a list of [img/s, images a core-second].
+"""Times whole training steps of the PyTorch twin, or inference. Reads a number of steps a line on stdin, answers with rates as JSON: a list of [img/s, images a core-second].
 
-    python worker.py NET MODE BATCH [DEVICE]
+    python worker.py NET MODE BATCH [DEVICE [train|eval]]
 
 MODE: eager, channels_last, compile, max-autotune or, on a card, graph (channels_last, the whole step captured); with "-bf16": under autocast.
 DEVICE: cpu (a rate a step, by the clock) or cuda (one rate for all of a line's steps, by the card's events).
@@ -24,13 +24,13 @@ WARM_UP = {"cpu": 1, "cuda": 50}
 class Twin:
     """The network, a batch and an optimizer; step() trains once and returns the loss without waiting for it."""
 
-    def __init__(self, name, mode, batch, device):
+    def __init__(self, name, mode, batch, device, phase):
         torch.manual_seed(0)
         spec = load(name)
         self.mode, self.half = mode.removesuffix("-bf16"), mode.endswith("-bf16")
         self.device, self.batch = device, batch
         memory = torch.contiguous_format if self.mode == "eager" else torch.channels_last
-        self.net = ShakeNet(spec).to(device=device, memory_format=memory).train()
+        self.net = ShakeNet(spec).to(device=device, memory_format=memory).train(phase == "train")
         self.x = torch.randn(batch, 3, 32, 32, device=device).contiguous(memory_format=memory)
         self.labels = torch.randint(0, spec["classes"], (batch,), device=device)
         t = spec["train"]
@@ -45,6 +45,11 @@ class Twin:
     def draws(self):
         u = torch.rand(self.blocks, self.batch, device=self.device)
         return [torch.stack([v, 1 - v]) for v in u.unbind()]
+
+    @torch.inference_mode()
+    def eval(self):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            return self.forward(self.x).float().sum()
 
     def step(self):
         with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
@@ -88,12 +93,12 @@ def time_on_card(step, batch, n):
     return [(1000 * batch * n / start.elapsed_time(end), batch * n / (time.process_time() - cpu))]
 
 
-def main(name, mode, batch, device="cpu"):
+def main(name, mode, batch, device="cpu", phase="train"):
     if device == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
-    twin = Twin(name, mode, batch, device)
-    step = twin.captured() if twin.mode == "graph" else twin.step
+    twin = Twin(name, mode, batch, device, phase)
+    step = twin.eval if phase == "eval" else twin.captured() if twin.mode == "graph" else twin.step
     for _ in range(WARM_UP[device]):
         step()
     for line in sys.stdin:
@@ -102,4 +107,4 @@ def main(name, mode, batch, device="cpu"):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:5])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:6])
