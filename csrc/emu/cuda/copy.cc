@@ -16,7 +16,7 @@ bool pinned(const void *p, size_t bytes) {
 
 bool on_card(uintptr_t p, size_t bytes) {
   memory::Block b;
-  return memory::find(p, bytes, &b) && b.where == memory::kDevice;
+  return memory::find(p, bytes, &b) && b.where != memory::kPinned;
 }
 
 enum Way { kToDevice, kToHost, kWithin };

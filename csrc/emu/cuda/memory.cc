@@ -46,6 +46,7 @@ void give_back(const Block &b) { munmap(reinterpret_cast<void *>(b.lo & ~uintptr
 void retire(std::map<uintptr_t, Block>::iterator it) {
   const Block b = it->second;
   blocks.erase(it);
+  if (b.where == kVariable) return;
   if (b.where == kDevice) by_device[b.device] -= b.size;
   freed.push_back(b);
   kept += b.size;
@@ -93,6 +94,18 @@ void release(const Context *c) {
   publish();
 }
 
+void adopt(Context *c, uintptr_t p, size_t bytes) {
+  std::lock_guard<std::mutex> lock(guard);
+  blocks[p] = {p, bytes, kVariable, c, c->device};
+  publish();
+}
+
+void disown(uintptr_t lo, uintptr_t hi) {
+  std::lock_guard<std::mutex> lock(guard);
+  blocks.erase(blocks.lower_bound(lo), blocks.lower_bound(hi));
+  publish();
+}
+
 bool find(uintptr_t p, size_t bytes, Block *out) {
   thread_local std::shared_ptr<const Sorted> mine;
   thread_local unsigned long seen = ~0ul;
@@ -127,11 +140,11 @@ std::string nearest(uintptr_t p) {
   for (auto &b : freed) look(b, true);
   if (!best || distance > (1u << 30)) return "far from all memory of the card";
   char text[200], card[32] = "";
-  if (best->where == kDevice) snprintf(card, sizeof card, " of card %d", best->device);
+  if (best->where != kPinned) snprintf(card, sizeof card, " of card %d", best->device);
   const bool inside = p >= best->lo && p < best->lo + best->size;
   snprintf(text, sizeof text, "%zu bytes %s the %zu bytes of %s%s memory from 0x%zx%s on", size_t(inside ? p - best->lo : p < best->lo ? best->lo - p : distance - 1),
            inside ? "from the start of" : p < best->lo ? "before" : "behind the end of", size_t(best->size), gone ? "freed " : "",
-           best->where == kPinned ? "pinned host" : "device", size_t(best->lo), card);
+           best->where == kPinned ? "pinned host" : best->where == kVariable ? "a module's" : "device", size_t(best->lo), card);
   return text;
 }
 

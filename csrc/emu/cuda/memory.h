@@ -14,7 +14,7 @@ constexpr int kPoison = 0xff;
 
 namespace memory {
 
-enum Where { kDevice, kPinned };
+enum Where { kDevice, kPinned, kVariable };  // kVariable: of a module; not counted
 
 struct Block {
   uintptr_t lo, size;
@@ -26,6 +26,8 @@ struct Block {
 CUresult allocate(Context *c, size_t bytes, Where where, uintptr_t *out);
 CUresult release(uintptr_t p, Where where);
 void release(const Context *c);  // all of a context
+void adopt(Context *c, uintptr_t p, size_t bytes);  // a variable of a module
+void disown(uintptr_t lo, uintptr_t hi);            // those of a module
 
 // The live block that holds all of p .. p+bytes-1. May be called at any time from any thread.
 bool find(uintptr_t p, size_t bytes, Block *out);

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "image.h"
+#include "memory.h"
 #include "state.h"
 
 using namespace emu;
@@ -46,6 +47,7 @@ int segments(dl_phdr_info *info, size_t, void *arg) {
 namespace emu {
 
 Module::~Module() {
+  if (hi) memory::disown(lo, hi);
   if (library) dlclose(library);
   if (file >= 0) close(file);  // not before: the loader knows objects by name, and the name has the number of the file
 }
@@ -147,6 +149,7 @@ SK_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *p, size_t *bytes, CUmodule mod
   if (!at || uintptr_t(at) < m->lo || uintptr_t(at) >= m->hi || !dladdr1(at, &info, reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&symbol)), RTLD_DL_SYMENT) ||
       !symbol || ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT)
     return CUDA_ERROR_NOT_FOUND;
+  memory::adopt(in.context.get(), uintptr_t(at), symbol->st_size);
   if (p) *p = uintptr_t(at);
   if (bytes) *bytes = symbol->st_size;
   return CUDA_SUCCESS;

@@ -160,6 +160,10 @@ Options options(int n, const char *const *given) {
     o.arch = under == std::string::npos ? 0 : std::atoi(v.c_str() + under + 1);
     if (o.arch < 75 || o.arch > 121) o.error = "nvrtc: error: invalid value for --gpu-architecture (-arch)\n";
   };
+  auto define = [&](std::string s) {
+    const size_t eq = s.find('=');
+    o.macros += "#define " + (eq == std::string::npos ? s + " 1" : s.substr(0, eq) + " " + s.substr(eq + 1)) + "\n";
+  };
   for (int i = 0; i < n && o.error.empty(); i++) {
     const std::string s = given[i];
     const size_t eq = s.find('=');
@@ -167,10 +171,16 @@ Options options(int n, const char *const *given) {
     auto next = [&] { return i + 1 < n ? std::string(given[++i]) : std::string(); };
     if (key == "--gpu-architecture" || key == "-arch") {
       arch(eq == std::string::npos ? next() : value);
-    } else if (s.compare(0, 2, "-D") == 0 || s.compare(0, 2, "-U") == 0 || s.compare(0, 2, "-I") == 0) {
+    } else if (s.compare(0, 2, "-D") == 0) {
+      define(s.size() > 2 ? s.substr(2) : next());
+    } else if (key == "--define-macro") {
+      define(value);
+    } else if (s.compare(0, 2, "-U") == 0) {
+      o.macros += "#undef " + (s.size() > 2 ? s.substr(2) : next()) + "\n";
+    } else if (s.compare(0, 2, "-I") == 0) {
       o.flags.push_back(s.size() > 2 ? s : s + next());
-    } else if (key == "--define-macro" || key == "--include-path") {
-      o.flags.push_back((key == "--define-macro" ? "-D" : "-I") + value);
+    } else if (key == "--include-path") {
+      o.flags.push_back("-I" + value);
     } else if (key == "--std" || key == "-std") {
       if (value != "c++14" && value != "c++17" && value != "c++20") o.error = "nvrtc: error: invalid value for --std (-std)\n";
       if (value == "c++20") o.flags.push_back("-std=c++20");
@@ -195,7 +205,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   args.insert(args.end(), o.flags.begin(), o.flags.end());
 
   // Compiled before, with the same everything?
-  std::string key = source + '\0' + name + '\0' + cxx + version;
+  std::string key = source + '\0' + name + '\0' + o.macros + '\0' + cxx + version;
   for (auto &a : args) key += '\0' + a;
   for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h", "prelude.h", "entry.h"}) key += read(here + "/prelude/" + f);
   char number[40];
@@ -205,8 +215,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
 
   scan::Text text = scan::read(source, name);
   if (!text.error.empty()) return r.log = text.error + "\n\n1 error detected in the compilation of \"" + name + "\".\n", r;
-  std::string all = "#include \"" + here + "/prelude/prelude.h\"\n#line 1 \"" + name + "\"\n" + text.text + "\n#line 1 \"entry points\"\n#include \"" + here +
-                    "/prelude/entry.h\"\nstatic const sk_emu_kernel sk_table[] = {";
+  std::string all = "#include \"" + here + "/prelude/prelude.h\"\n" + o.macros + "#line 1 \"" + name + "\"\n" + text.text + "\n#line 1 \"entry points\"\nstatic const sk_emu_kernel sk_table[] = {";
   for (auto &k : text.kernels) all += " SK_ENTRY(" + k.name + ", (" + k.bounds + "))";
   all += " {0, 0, 0, 0, 0}};\nextern \"C\" __attribute__((visibility(\"default\"), used)) const sk_emu_image sk_emu_kernels;\nconst sk_emu_image sk_emu_kernels = {SK_EMU_ABI, " +
          std::to_string(text.kernels.size()) + ", sk_table};\n";

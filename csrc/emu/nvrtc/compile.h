@@ -8,6 +8,7 @@ namespace compile {
 struct Options {
   int arch = 75;
   bool portable = false;           // for compute_NN: what a card would make of PTX
+  std::string macros;              // as directives
   std::vector<std::string> flags;  // for the host's compiler
   std::string error;               // an option that is not known
 };

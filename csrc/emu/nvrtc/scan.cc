@@ -1,5 +1,6 @@
 #include "scan.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace scan {
@@ -135,7 +136,9 @@ Text read(const std::string &source, const std::string &name) {
       if (!external || !open || open + 1 >= t.size() || t[open + 1].text != "]") continue;
       size_t from = i + 1;
       while (from < open && (t[from].text == "__align__" || t[from].text == "alignas")) from = behind(t, from + 1);
-      const std::string array = t[open - 1].text, type = source.substr(t[from].at, t[open - 1].at - t[from].at);
+      const std::string array = t[open - 1].text;
+      std::string type = source.substr(t[from].at, t[open - 1].at - t[from].at);
+      std::replace(type.begin(), type.end(), '\n', ' ');
       std::string lines;
       for (size_t k = t[i - 1].at; k < t[end].at; k++)
         if (source[k] == '\n') lines += '\n';

@@ -1,4 +1,5 @@
-// The table of a text's entry points. Stands behind the text; the emulated compiler writes SK_ENTRY(name, threads) for each.
+// A line of the table of a text's entry points. The emulated compiler writes SK_ENTRY(name, threads) for each, behind the text; all that it needs stands
+// in front, where the text's macros do not reach.
 #pragma once
 #include "block.h"
 

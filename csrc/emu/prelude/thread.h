@@ -60,8 +60,11 @@ template <class T> static __forceinline__ T sk_shuffle(int line, int op, unsigne
 #define __shfl_down_sync(...) sk_shuffle(__LINE__, SK_EMU_SHFL_DOWN, __VA_ARGS__)
 #define __shfl_xor_sync(...) sk_shuffle(__LINE__, SK_EMU_SHFL_XOR, __VA_ARGS__)
 
-static __forceinline__ void sk_warp_sync(int line, unsigned mask = 0xffffffff) { sk_emu_warp(SK_EMU_WARP_SYNC, mask, 0, 0, 32, line); }
-#define __syncwarp(...) sk_warp_sync(__LINE__, ##__VA_ARGS__)
+struct sk_warp_sync {
+  int line;
+  __forceinline__ void operator()(unsigned mask = 0xffffffff) const { sk_emu_warp(SK_EMU_WARP_SYNC, mask, 0, 0, 32, line); }
+};
+#define __syncwarp(...) sk_warp_sync{__LINE__}(__VA_ARGS__)
 #define __ballot_sync(mask, p) ((unsigned)sk_emu_warp(SK_EMU_BALLOT, mask, (p) != 0, 0, 32, __LINE__))
 #define __any_sync(mask, p) (__ballot_sync(mask, p) != 0)
 #define __all_sync(mask, p) (__ballot_sync(mask, !(p)) == 0)

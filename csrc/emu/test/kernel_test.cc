@@ -52,10 +52,340 @@ static void shared() {
   }
 }
 
+
+// An error of a kernel: the launch is taken, the wait and everything behind it fails, and the context stays lost.
+static void lost(CUresult want, std::initializer_list<const char *> words) {
+  EQ(cu.cuStreamSynchronize(nullptr), want);
+  CHECK(says(words));
+  CUdeviceptr p;
+  EQ(cu.cuMemAlloc_v2(&p, 4), want);
+  EQ(cu.cuCtxSynchronize(), want);
+}
+
+#define K(body) "extern \"C\" __global__ void k(float *x, int n) {\n" body "\n}"
+
+static void out_of_bounds() {
+  struct {
+    const char *what, *text;
+    std::vector<const char *> words;
+    CUresult want = CUDA_ERROR_ILLEGAL_ADDRESS;
+  } cases[] = {
+      {"a read behind the end", K("if (threadIdx.x == 5) x[0] = x[n];"),
+       {"kernel k, thread (5,0,0) of block (0,0,0)", "reads 4 bytes", "0 bytes behind the end of the 400 bytes of device memory"}},
+      {"a write in front", K("x[-1] = 0;"), {"writes 4 bytes", "4 bytes before"}},
+      {"half in, half out", K("*(double *)(x + n - 1) = 0;"), {}, CUDA_ERROR_MISALIGNED_ADDRESS},
+      {"null", K("float *p = 0; if (n) p[threadIdx.x] = 1;"), {"writes 4 bytes at", "far from all"}},
+      {"shared memory", K("__shared__ float s[32]; s[threadIdx.x + n] = 1; __syncthreads(); x[0] = s[0];"), {"writes 4 bytes"}},
+      {"an atomic", K("atomicAdd(x + n, 1.0f);"), {"changes 4 bytes"}},
+      {"a vector", K("*(float4 *)(x + n - 2 - threadIdx.x % 1) = float4();"), {}, CUDA_ERROR_MISALIGNED_ADDRESS},
+      {"an aligned vector", K("*(float4 *)(x + n) = float4();"), {"writes"}},
+      {"a misaligned vector", K("float4 v = *(float4 *)(x + 1); x[0] = v.x + v.w;"), {"text.cu(2)", "no multiple of 16"}, CUDA_ERROR_MISALIGNED_ADDRESS},
+      {"a copy of structures", "struct S { float v[40]; }; " K("*(S *)(x + n - 39) = *(const S *)x;"), {"160 bytes"}},
+      {"with barriers", K("__shared__ float s[32]; s[threadIdx.x] = 0; __syncthreads(); if (threadIdx.x == 7) x[n + 3] = s[0];"), {"thread (7,0,0)", "12 bytes behind"}},
+  };
+  for (auto &c : cases)
+    fresh(c.what, [&] {
+      Kernel k(c.text);
+      Array<float> x(100);
+      x.put(std::vector<float>(100));
+      OK(k(1, 32, nullptr, x.p, 100));
+      EQ(cu.cuStreamSynchronize(nullptr), c.want);
+      for (const char *w : c.words) CHECK(says({w}));
+    });
+  fresh("memory that was freed", [] {
+    Kernel k(K("x[threadIdx.x] = 0;"));
+    CUdeviceptr p;
+    OK(cu.cuMemAlloc_v2(&p, 400));
+    OK(cu.cuMemFree_v2(p));
+    OK(k(1, 32, nullptr, p, 100));
+    lost(CUDA_ERROR_ILLEGAL_ADDRESS, {"freed device memory"});
+  });
+  fresh("the other card's memory", [] {
+    CUcontext here, other;
+    OK(cu.cuCtxGetCurrent(&here));
+    OK(cu.cuDevicePrimaryCtxRetain(&other, 1));
+    OK(cu.cuCtxSetCurrent(other));
+    CUdeviceptr p;
+    OK(cu.cuMemAlloc_v2(&p, 400));
+    OK(cu.cuCtxSetCurrent(here));
+    Kernel k(K("x[threadIdx.x] = 0;"));
+    OK(k(1, 32, nullptr, p, 100));
+    lost(CUDA_ERROR_ILLEGAL_ADDRESS, {"of card 1"});
+    OK(cu.cuDevicePrimaryCtxRelease_v2(1));
+  });
+  fresh("the host's memory", [] {
+    std::vector<float> v(100);
+    Kernel k(K("x[threadIdx.x] = 0;"));
+    OK(k(1, 32, nullptr, v.data(), 100));
+    lost(CUDA_ERROR_ILLEGAL_ADDRESS, {"writes 4 bytes"});
+  });
+  fresh("pinned memory is reached", [] {
+    void *p;
+    OK(cu.cuMemHostAlloc(&p, 400, 0));
+    Kernel k(K("x[threadIdx.x] = (float)threadIdx.x;"));
+    OK(k(1, 100, nullptr, p, 100));
+    OK(cu.cuStreamSynchronize(nullptr));
+    EQ(static_cast<float *>(p)[99], 99);
+    OK(cu.cuMemFreeHost(p));
+  });
+  fresh("an index that runs away in a thread's own array", [] {
+    Kernel k(K("float v[8]; for (int i = 0; i < 8; i++) v[i] = x[i]; for (int i = 0; i < 8; i++) x[i] = v[(i * n) % 8];"));
+    Array<float> x(100);
+    OK(k(1, 32, nullptr, x.p, 100));
+    OK(cu.cuStreamSynchronize(nullptr));
+  });
+}
+
+static void barriers() {
+  fresh("divergence", [] {
+    Kernel k(K("if (threadIdx.x < 10) __syncthreads();\nelse\n__syncthreads();\nx[0] = 1;"));
+    Array<float> x(100);
+    OK(k(1, 32, nullptr, x.p, 100));
+    lost(CUDA_ERROR_LAUNCH_FAILED, {"10 in __syncthreads at line 2", "22 in __syncthreads at line 4"});
+  });
+  fresh("a warp that waits for lanes at a barrier", [] {
+    Kernel k(K("if (threadIdx.x < 10) __syncthreads();\nelse x[threadIdx.x] = __shfl_sync(0xffffffff, x[0], 0);"));
+    Array<float> x(100);
+    OK(k(1, 32, nullptr, x.p, 100));
+    lost(CUDA_ERROR_LAUNCH_FAILED, {"wait for one another for ever", "10 in __syncthreads at line 2", "22 in a warp's operation at line 3"});
+  });
+  fresh("threads that returned are not waited for", [] {
+    Kernel k(K("__shared__ float s[64]; if (threadIdx.x >= 40) return; s[threadIdx.x] = (float)threadIdx.x; __syncthreads(); x[threadIdx.x] = s[39 - threadIdx.x];"));
+    Array<float> x(100);
+    OK(k(1, 64, nullptr, x.p, 100));
+    auto r = x.take();
+    EQ(r[0], 39);
+    EQ(r[39], 0);
+  });
+  fresh("a missing barrier shows", [] {
+    Kernel k(K("__shared__ float s[256]; s[threadIdx.x] = 1; x[blockIdx.x * 256 + threadIdx.x] = s[255 - threadIdx.x]; if (n < 0) __syncthreads();"));
+    Array<float> x(256 * 4);
+    OK(k(4, 256, nullptr, x.p, 100));
+    auto r = x.take();
+    int wrong = 0;
+    for (float f : r) wrong += !(f == 1);
+    CHECK(wrong > 0);
+  });
+  fresh("shared memory begins as poison", [] {
+    Kernel k(K("__shared__ float s[32]; __shared__ double d; extern __shared__ float e[]; x[3 * blockIdx.x] = s[n]; x[3 * blockIdx.x + 1] = (float)d; x[3 * blockIdx.x + 2] = e[n];\n"
+               "__syncthreads(); s[threadIdx.x] = 1, e[threadIdx.x] = 1, d = 1;"));
+    k.dynamic = 128;
+    Array<float> x(30);
+    x.put(std::vector<float>(30));
+    OK(k(10, 32, nullptr, x.p, 3));
+    for (float f : x.take()) CHECK(std::isnan(f));
+  });
+  fresh("barriers that count", [] {
+    Kernel k(K("x[threadIdx.x] = __syncthreads_count(threadIdx.x < 5) * 100 + __syncthreads_and(threadIdx.x < 5) * 10 + __syncthreads_or(threadIdx.x < 5);"));
+    Array<float> x(40);
+    OK(k(1, 40, nullptr, x.p, 100));
+    for (float f : x.take()) EQ(f, 501);
+  });
+  fresh("assert", [] {
+    Kernel k(K("assert(threadIdx.x != 3);"));
+    Array<float> x(40);
+    OK(k(1, 40, nullptr, x.p, 100));
+    lost(CUDA_ERROR_ASSERT, {"assertion failed: threadIdx.x != 3", "thread (3,0,0)"});
+  });
+}
+
+static void warps() {
+  Kernel k(R"(extern "C" __global__ void k(float *x, int *y) {
+  int lane = threadIdx.x % 32;
+  float v = (float)threadIdx.x;
+  for (int d = 16; d > 0; d /= 2) v += __shfl_xor_sync(0xffffffff, v, d);
+  x[threadIdx.x] = v;
+  y[threadIdx.x] = (int)(__ballot_sync(0xffffffff, lane % 2) >> lane & 1);
+  y[threadIdx.x] += 10 * __shfl_up_sync(0xffffffffu, lane, 3) + 1000 * __shfl_down_sync(0xffffffffu, lane, 3, 16) + 100000 * __shfl_sync(0xffffffffu, lane, 5, 8);
+  y[threadIdx.x + 64] = __reduce_add_sync(0xffffffffu, lane);
+  if (lane < 8) y[threadIdx.x + 128] = __reduce_max_sync(0xff, -lane);
+  y[threadIdx.x + 192] = __popc(__match_any_sync(0xffffffffu, lane / 4)) + 10 * __any_sync(0xffffffff, lane == 3) + 100 * __all_sync(0xffffffff, lane < 32);
+  double w = __shfl_sync(0xffffffffu, 1.5 * lane, 7);
+  if (w != 10.5) y[0] = -1;
+  __syncwarp();
+})");
+  Array<float> x(64);
+  Array<int> y(256);
+  y.put(std::vector<int>(256));
+  OK(k(1, 64, nullptr, x.p, y.p));
+  auto r = x.take();
+  auto i = y.take();
+  EQ(r[0], 496);
+  EQ(r[63], 496 + 1024);
+  for (int lane = 0; lane < 32; lane++) {
+    const int up = lane < 3 ? lane : lane - 3, down = lane % 16 < 13 ? lane + 3 : lane, at = lane / 8 * 8 + 5;
+    EQ(i[size_t(lane)], lane % 2 + 10 * up + 1000 * down + 100000 * at);
+    EQ(i[size_t(lane + 64)], 496);
+    EQ(i[size_t(lane + 192)], 114);
+  }
+  EQ(i[128 + 5], 0);
+}
+
+static void warp_errors() {
+  fresh("a mask without the caller", [] {
+    Kernel k(K("x[threadIdx.x] = __shfl_sync(1u, x[0], 0);"));
+    Array<float> x(40);
+    OK(k(1, 32, nullptr, x.p, 100));
+    lost(CUDA_ERROR_ILLEGAL_INSTRUCTION, {"lacks the lane that calls it"});
+  });
+  fresh("different operations", [] {
+    Kernel k(K("if (threadIdx.x < 16) x[0] = __shfl_sync(0xffffffffu, x[0], 0);\nelse __syncwarp();"));
+    Array<float> x(40);
+    OK(k(1, 32, nullptr, x.p, 100));
+    lost(CUDA_ERROR_LAUNCH_FAILED, {"different operations", "lines"});
+  });
+}
+
+static void atomics() {
+  Kernel k(R"(__device__ unsigned int counter;
+extern "C" __global__ void k(int *i, float *f, double *d, unsigned long long *u, int *order) {
+  atomicAdd(i, 1), atomicAdd(f, 0.5f), atomicAdd(d, 0.25), atomicAdd(u, 3), atomicMax(i + 1, (int)threadIdx.x), atomicMin(i + 2, -(int)blockIdx.x);
+  atomicCAS(i + 3, 0, 7), atomicExch(i + 4, 9), atomicOr((unsigned *)i + 5, 1u << threadIdx.x % 32), atomicInc((unsigned *)i + 6, 9u);
+  __shared__ bool last;
+  __threadfence();
+  if (threadIdx.x == 0) order[blockIdx.x] = atomicAdd(&counter, 1u), last = order[blockIdx.x] == gridDim.x - 1;
+  __syncthreads();
+  if (last && threadIdx.x == 0) i[7] = 1, counter = 0;
+})");
+  Array<int> i(8), order(50);
+  Array<float> f(1);
+  Array<double> d(1);
+  Array<unsigned long long> u(1);
+  for (int round = 0; round < 2; round++) {
+    i.put(std::vector<int>(8)), f.put({0}), d.put({0}), u.put({0});
+    OK(k(50, 64, nullptr, i.p, f.p, d.p, u.p, order.p));
+    const std::vector<int> want = {3200, 63, -49, 7, 9, -1, 0, 1};
+    CHECK(i.take() == want);
+    EQ(f.take()[0], 1600);
+    EQ(d.take()[0], 800);
+    EQ(u.take()[0], 9600);
+  }
+  auto o = order.take();
+  bool shuffled = false;
+  for (int b = 0; b < 50; b++) shuffled = shuffled || o[size_t(b)] != b;
+  CHECK(shuffled);
+}
+
+static void cooperative() {
+  const char *text = R"(extern "C" __global__ void k(int *arrived, int *x) {
+  __shared__ int mine[32];
+  mine[threadIdx.x] = 100 * (int)blockIdx.x + (int)threadIdx.x;
+  x[blockIdx.x * 32 + threadIdx.x] = 1;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    atomicAdd(arrived, 1);
+    while (*(volatile int *)arrived < (int)gridDim.x) WAIT;
+  }
+  __syncthreads();
+  int sum = 0;
+  for (int b = 0; b < (int)gridDim.x; b++) sum += x[b * 32 + threadIdx.x];
+  x[(gridDim.x + blockIdx.x) * 32 + threadIdx.x] = sum + (mine[threadIdx.x] == 100 * (int)blockIdx.x + (int)threadIdx.x ? 0 : 1000);
+})";
+  for (const char *wait : {"__nanosleep(100)", "{}"}) {
+    std::string s = text;
+    s.replace(s.find("WAIT"), 4, wait);
+    Kernel k(s);
+    Array<int> arrived(1), x(2 * 20 * 32);
+    arrived.put({0});
+    void *params[] = {&arrived.p, &x.p};
+    OK(cu.cuLaunchCooperativeKernel(k.f, 20, 1, 1, 32, 1, 1, 0, nullptr, params));
+    auto r = x.take();
+    bool good = true;
+    for (int i = 640; i < 1280; i++) good = good && r[size_t(i)] == 20;
+    CHECK(good);
+    int fit = 0, sms = 0;
+    OK(cu.cuOccupancyMaxActiveBlocksPerMultiprocessor(&fit, k.f, 32, 0));
+    OK(cu.cuDeviceGetAttribute(&sms, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 0));
+    EQ(cu.cuLaunchCooperativeKernel(k.f, unsigned(fit * sms + 1), 1, 1, 32, 1, 1, 0, nullptr, params), CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
+  }
+}
+
+static void timeouts() {
+  for (const char *text : {K("while (*(volatile float *)x != 1.0f) {}"), K("__shared__ float s; while (*(volatile float *)x != 1.0f) __nanosleep(1); s = 1; __syncthreads();")})
+    fresh("a kernel that does not end", [&] {
+      emu_set("timeout=0.2; log=none");
+      Kernel k(text);
+      Array<float> x(40);
+      OK(k(1, 32, nullptr, x.p, 100));
+      lost(CUDA_ERROR_LAUNCH_TIMEOUT, {"kernel k"});
+      emu_set(nullptr);
+    });
+}
+
+static void launches() {
+  Kernel k("extern \"C\" __global__ void __launch_bounds__(128) k(float *x, char c, double d) { if (c == 3 && d == 0.5) x[0] = gridDim.y; }");
+  Array<float> x(1);
+  char c = 3;
+  double d = 0.5;
+  void *good[] = {&x.p, &c, &d}, *bad[] = {&x.p, nullptr, &d};
+  auto go = [&](unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void **params) {
+    return cu.cuLaunchKernel(k.f, gx, gy, gz, bx, by, bz, shared, nullptr, params, nullptr);
+  };
+  OK(go(1, 7, 1, 128, 1, 1, 0, good));
+  EQ(x.take()[0], 7);
+  EQ(go(0, 1, 1, 1, 1, 1, 0, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 65536, 1, 1, 1, 1, 0, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 32, 32, 2, 0, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 1, 1, 65, 0, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 129, 1, 1, 0, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 1, 1, 1, 49153, good), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 1, 1, 1, 0, bad), CUDA_ERROR_INVALID_VALUE);
+  EQ(go(1, 1, 1, 1, 1, 1, 0, nullptr), CUDA_ERROR_INVALID_VALUE);
+  EQ(cu.cuFuncSetAttribute(k.f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232449), CUDA_ERROR_INVALID_VALUE);
+  OK(cu.cuFuncSetAttribute(k.f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232448));
+  OK(go(1, 1, 1, 1, 1, 1, 232448, good));
+  int value = 0;
+  OK(cu.cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, k.f));
+  EQ(value, 128);
+  size_t offset = 0, size = 0;
+  OK(cu.cuFuncGetParamInfo(k.f, 2, &offset, &size));
+  EQ(offset, 16);
+  EQ(size, 8);
+  EQ(cu.cuFuncGetParamInfo(k.f, 3, &offset, &size), CUDA_ERROR_INVALID_VALUE);
+  const char *name;
+  OK(cu.cuFuncGetName(&name, k.f));
+  CHECK(!strcmp(name, "k"));
+  EQ(cu.cuLaunchKernel(CUfunction(x.p), 1, 1, 1, 1, 1, 1, 0, nullptr, good, nullptr), CUDA_ERROR_INVALID_HANDLE);
+  CUfunction f = k.f;
+  OK(cu.cuModuleUnload(k.module));
+  EQ(cu.cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, nullptr, good, nullptr), CUDA_ERROR_INVALID_HANDLE);
+  EQ(cu.cuModuleUnload(k.module), CUDA_ERROR_INVALID_HANDLE);
+}
+
+static void globals() {
+  Kernel k("__device__ int table[4]; __constant__ float c; extern \"C\" __global__ void k(int *x) { x[threadIdx.x] = table[threadIdx.x] + (int)c; }");
+  CUdeviceptr p = 0;
+  size_t bytes = 0;
+  OK(cu.cuModuleGetGlobal_v2(&p, &bytes, k.module, "table"));
+  EQ(bytes, 16);
+  const int v[4] = {1, 2, 3, 4};
+  OK(cu.cuMemcpyHtoDAsync_v2(p, v, 16, nullptr));
+  EQ(cu.cuMemcpyHtoDAsync_v2(p, v, 20, nullptr), CUDA_ERROR_INVALID_VALUE);
+  OK(cu.cuModuleGetGlobal_v2(&p, &bytes, k.module, "c"));
+  const float c = 10;
+  OK(cu.cuMemcpyHtoDAsync_v2(p, &c, 4, nullptr));
+  Array<int> x(4);
+  OK(k(1, 4, nullptr, x.p));
+  EQ(x.take()[3], 14);
+  EQ(cu.cuModuleGetGlobal_v2(&p, &bytes, k.module, "nothing"), CUDA_ERROR_NOT_FOUND);
+  EQ(cu.cuModuleGetGlobal_v2(&p, &bytes, k.module, "k"), CUDA_ERROR_NOT_FOUND);
+}
+
 int main(int argc, char **argv) {
   open_libraries(argc, argv);
+  setenv("SHAKE_EMU_CUDA", "log=none", 1);
   OK(cu.cuInit(0));
   fresh("simple", simple);
   fresh("shared", shared);
+  out_of_bounds();
+  barriers();
+  fresh("warps", warps);
+  warp_errors();
+  fresh("atomics", atomics);
+  fresh("cooperative", cooperative);
+  timeouts();
+  fresh("launches", launches);
+  fresh("globals", globals);
   return finish();
 }
