@@ -1,7 +1,6 @@
 // The backend API's entry points, and what can be read out of finalized descriptors.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 #include "execute.h"
 #include "plan.h"
@@ -13,7 +12,7 @@ using namespace abi;
 template <class T> void give(const std::vector<T> &v, int type, int want, int64_t room, int64_t *count, void *elements) {
   if (type != want) refuse(kAttributeType, "want attribute type %d, have %d", want, type);
   if (count) *count = int64_t(v.size());
-  if (elements && room > 0) memcpy(elements, v.data(), sizeof(T) * size_t(std::min<int64_t>(room, int64_t(v.size()))));
+  if (elements && room > 0) std::copy_n(v.begin(), std::min<int64_t>(room, int64_t(v.size())), static_cast<T *>(elements));
 }
 
 // fill makes an unfinalized descriptor of the caller's into a finalized one.
