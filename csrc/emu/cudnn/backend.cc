@@ -1,9 +1,9 @@
 // The backend API's entry points, and what can be read out of finalized descriptors.
 #include <algorithm>
-#include <cstdlib>
 
 #include "execute.h"
 #include "plan.h"
+#include "settings.h"
 
 namespace dnn {
 namespace {
@@ -35,9 +35,7 @@ void results(const Content &c, int type, int64_t room, int64_t *count, void *ele
   auto list = mode == kHeurFallback ? choice.fallback : mode == kHeurB ? choice.b : choice.a;
   if (!card && !graph->handle) list.clear();
   if (list.empty()) setLastError("heuristics: no engine: " + (choice.why.empty() ? "none of this mode" : choice.why));
-  // SK_EMU_CUDNN_FAIL=n: the first n configurations of every list fail to compile, as some of the library's do.
-  const char *fail = getenv("SK_EMU_CUDNN_FAIL");
-  size_t broken = fail ? size_t(atol(fail)) : 0;
+  size_t broken = size_t(setting("broken", 0));
   for (size_t i = 0; i < list.size() && i < broken; i++) list[i].broken = true;
   if (!elements || room <= 0) {
     if (count) *count = int64_t(list.size());
@@ -94,7 +92,7 @@ std::shared_ptr<Content> finalized(void *d, int kind, const char *what) {
 }  // namespace
 }  // namespace dnn
 
-extern "C" {
+SK_EXPORTS
 using namespace dnn;
 
 int cudnnBackendCreateDescriptor(int kind, void **descriptor) {
@@ -136,6 +134,7 @@ int cudnnBackendFinalize(void *d) {
 int cudnnBackendExecute(void *handle, void *plan, void *pack) {
   return guarded("cudnnBackendExecute", [&] {
     auto h = liveHandle(handle);
+    if (int status = int(setting("execute", 0))) refuse(status, "asked to fail by SHAKE_EMU_CUDNN");
     auto p = finalized(plan, abi::kExecutionPlan, "plan");
     execute(*h, std::static_pointer_cast<const Plan>(p->made), finalized(pack, abi::kVariantPack, "variant pack")->of<Pack>());
   });
@@ -148,4 +147,4 @@ int cudnnBackendPopulateCudaGraph(void *, void *, void *, void *) {
 int cudnnBackendUpdateCudaGraph(void *, void *, void *, void *) {
   return guarded("cudnnBackendUpdateCudaGraph", [] { refuse(abi::kNotSupportedCudaGraphNative, "the engine has no native CUDA graph"); });
 }
-}
+SK_EXPORTS_END

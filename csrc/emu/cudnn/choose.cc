@@ -3,6 +3,7 @@
 // The engines' numbers are our own. Each graph that runs has several candidates that differ in what a caller must cope with: tensor cores or
 // not, a workspace or none, sums in a fixed order or (noted or not) in the order of the moment, engines that only FALLBACK knows.
 #include <algorithm>
+#include <set>
 
 #include "model.h"
 
@@ -40,7 +41,7 @@ bool aligned(const Graph &g) {
 bool dense(const Tensor &t) { return t.extent() == t.count(); }
 
 // A plain convolution: x, w and y of one type, sums in float. 16-bit inputs into float, or the other way round, run on one fallback engine, and for
-// a filter gradient of channels that are no multiple of 4 not at all.
+// a filter gradient of channels that are no whole 4 bytes not at all.
 Choice convolution(const Operation &o, bool isAligned) {
   auto &x = o.x(), &w = o.w(), &y = o.y();
   if (o.conv.w.stride.size() != 2) return no(kNotSupported, "convolutions of two spatial dimensions only");
@@ -50,7 +51,7 @@ Choice convolution(const Operation &o, bool isAligned) {
     return no(kNotSupported, format("data types %s %s %s", typeName(x.type), typeName(w.type), typeName(y.type)));
   Choice c;
   if (out.type != in.type) {
-    if (o.kind == kOpConvFilter && w.dims[1] % 4) return no(kNotSupported, "a filter gradient of another type, and channels that are no multiple of 4");
+    if (o.kind == kOpConvFilter && w.dims[1] * size(x.type) % 4) return no(kNotSupported, "a filter gradient of another type, and channels that are no whole 4 bytes");
     if (is16(out.type) && is16(in.type)) return no(kNotSupported, "two 16-bit types in one convolution");
     c.fallback = {tensorOp(kDirect)};
     c.why = "no engine but a fallback takes these data types";
@@ -86,7 +87,22 @@ bool broadcastsImages(const Operation &o) {
   return false;
 }
 
-// Fused convolutions: one convolution, element-wise operations and reductions behind it, scale-bias-ReLU before it.
+// before collects the operations that the convolution's inputs are made by.
+std::set<const Operation *> before(const Graph &g, const Operation &conv) {
+  std::set<const Operation *> found;
+  std::vector<const Operation *> todo = {&conv};
+  while (!todo.empty()) {
+    auto o = todo.back();
+    todo.pop_back();
+    for (int a : o->reads) {
+      auto w = g.writer.find(o->t(a)->uid);
+      if (w != g.writer.end() && found.insert(w->second).second) todo.push_back(w->second);
+    }
+  }
+  return found;
+}
+
+// Fused convolutions: one convolution, element-wise operations and reductions behind it, element-wise operations before it.
 Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   auto &x = conv.x(), &w = conv.w();
   const Tensor &in = *conv.t(conv.reads[0]), &in2 = *conv.t(conv.reads[1]), &out = *conv.t(conv.writes[0]);
@@ -94,47 +110,36 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   if (!isFloating(in.type) || in.type != in2.type) return no(kNotSupportedGraphPattern, format("a fused convolution of %s and %s", typeName(in.type), typeName(in2.type)));
   if (conv.alpha != 1 || conv.beta != 0) return no(kNotSupportedGraphPattern, "a fused convolution with blending factors");
   if (!isAligned) return no(kNotSupported, "pointers of less than 16 bytes alignment");
-  bool prologue = false, statistics = false, reductions = false, perImage = false;
+  auto first = before(g, conv);
+  bool prologue = !first.empty(), statistics = false, reductions = false, perImage = false;
   for (auto &o : g.ops) {
     if (o.get() == &conv) continue;
-    bool before = g.writer.count(in.uid) || g.writer.count(in2.uid);
+    bool early = first.count(o.get());
+    if (early && o->kind != kOpPointwise) return no(kNotSupportedGraphPattern, format("%s before a convolution", kindName(o->kind)));
+    if (early && broadcastsImages(*o)) return no(kNotSupportedGraphPattern, "a factor for each image before the convolution");
+    const Tensor &v = *o->t(o->writes[0]);
+    if (early && (!v.isVirtual || v.type != in.type)) return no(kNotSupportedGraphPattern, format("%s before the convolution, want it virtual and %s", show(v).c_str(), typeName(in.type)));
     if (o->kind == kOpGenStats) statistics = true;
     else if (o->kind == kOpReduction) reductions = true;
     else if (o->kind != kOpPointwise) return no(kNotSupportedGraphPattern, format("%s in a graph with a convolution", kindName(o->kind)));
-    if (broadcastsImages(*o)) perImage = true;
-    // Before the convolution: what is written there is virtual and of the convolution's type.
-    if (before && o->kind == kOpPointwise) {
-      const Tensor *t = o->t(o->writes[0]);
-      for (int steps = 0; t && steps < 16; steps++) {
-        if (t->uid == in.uid || t->uid == in2.uid) { prologue = true; break; }
-        const Tensor *next = nullptr;
-        for (auto &p : g.ops)
-          if (p->kind == kOpPointwise)
-            for (int a : p->reads)
-              if (p->t(a)->uid == t->uid) next = p->t(p->writes[0]);
-        t = next;
-      }
-      if (t && (t->uid == in.uid || t->uid == in2.uid)) {
-        if (broadcastsImages(*o)) return no(kNotSupportedGraphPattern, "a factor for each image before the convolution");
-        const Tensor &v = *o->t(o->writes[0]);
-        if (!v.isVirtual || v.type != in.type) return no(kNotSupportedGraphPattern, format("%s before the convolution, want it virtual and %s", show(v).c_str(), typeName(in.type)));
-      }
-    }
+    else if (broadcastsImages(*o)) perImage = true;
   }
-  for (auto *t : {&in, &in2})
-    if (t->isVirtual && !prologue) return no(kNotSupportedGraphPattern, format("%s is made by no element-wise operation", show(*t).c_str()));
-  if (!out.isVirtual && !(conv.kind == kOpConvForward && statistics && out.type == in.type) && !prologue)
+  if (prologue && conv.kind == kOpConvFilter)
+    for (auto o : first)
+      for (int a : o->reads)
+        if (o->t(a)->type != kHalf) return no(kNotSupportedGraphPattern, format("%s before a filter gradient, want half", show(*o->t(a)).c_str()));
+  if (!out.isVirtual && g.ops.size() > first.size() + 1 && !(conv.kind == kOpConvForward && statistics && out.type == in.type))
     return no(kNotSupportedGraphPattern, format("%s is stored and read again", show(out).c_str()));
   if (out.isVirtual && out.type != kFloat) return no(kNotSupportedGraphPattern, format("%s, want float", show(out).c_str()));
   Choice c;
-  bool odd = w.dims[1] % 4 != 0;
+  bool odd = w.dims[1] * size(in.type) % 4 != 0;
   if (prologue) {
-    if (odd) return no(kNotSupportedGraphPattern, "channels that are no multiple of 4 behind an element-wise operation");
+    if (odd) return no(kNotSupportedGraphPattern, "channels that are no whole 4 bytes behind an element-wise operation");
     if (conv.kind == kOpConvData) return no(kNotSupportedGraphPattern, "an element-wise operation before a data gradient");
     if (conv.kind == kOpConvFilter && (in.type != kHalf || conv.groups() != 1)) return no(kNotSupportedGraphPattern, "an element-wise operation before a filter gradient that is not half, or has groups");
   }
   if (conv.kind == kOpConvFilter) {
-    if (odd) return no(kNotSupportedGraphPattern, "a fused filter gradient of channels that are no multiple of 4");
+    if (odd) return no(kNotSupportedGraphPattern, "a fused filter gradient of channels that are no whole 4 bytes");
     if (statistics || reductions) return no(kNotSupportedGraphPattern, "a reduction behind a filter gradient");
     c.a = {compiled(kFusedSplit, 16 * w.count() + 512), compiled(kFused)};
     c.fallback = {compiled(kFused)};
@@ -147,9 +152,9 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
     if (reductions && (stride2 || conv.groups() != 1)) return no(kNotSupportedGraphPattern, "a reduction behind a data gradient with a stride or groups");
     Candidate slow = plain(kDirect);
     if (odd) {
-      if (perImage || reductions) return no(kNotSupportedGraphPattern, "channels that are no multiple of 4");
+      if (perImage || reductions) return no(kNotSupportedGraphPattern, "channels that are no whole 4 bytes");
       c.fallback = {slow};
-      c.why = "no engine but a fallback takes channels that are no multiple of 4";
+      c.why = "no engine but a fallback takes channels that are no whole 4 bytes";
       return c;
     }
     c.a = {compiled(kFused), compiled(kFusedSplit, 4 * x.count())};

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "handle.h"
+#include "settings.h"
 #include "status.h"
 
 namespace dnn {
@@ -15,6 +16,8 @@ using Enqueue = int (*)(void *, void (*)(void *), void *, void (*)(void *));
 using Check = int (*)(const void *, size_t, int);
 using CurrentDevice = int (*)(int *);
 using Attribute = int (*)(int *, int, int);
+using Fail = void (*)(int);
+using Log = void (*)(const char *);
 
 // Driver holds what is used of libcuda; null functions where there is none.
 struct Driver {
@@ -22,6 +25,8 @@ struct Driver {
   Check check = nullptr;
   CurrentDevice device = nullptr;
   Attribute attribute = nullptr;
+  Fail fail = nullptr;
+  Log log = nullptr;
 
   Driver() {
     void *so = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
@@ -31,6 +36,8 @@ struct Driver {
     find(check, so, "sk_emu_check");
     find(device, so, "cuCtxGetDevice");
     find(attribute, so, "cuDeviceGetAttribute");
+    find(fail, so, "sk_emu_fail");
+    find(log, so, "sk_emu_log");
   }
   template <class F> static void find(F &f, void *so, const char *name) {
     void *p = dlsym(RTLD_DEFAULT, name);
@@ -59,8 +66,7 @@ std::unordered_set<void *> &handles() {
 }  // namespace
 
 size_t version() {
-  const char *v = getenv("SK_EMU_CUDNN_VERSION");
-  return v && *v ? size_t(strtoul(v, nullptr, 10)) : 92801;
+  return size_t(setting("version", 92801));
 }
 
 int currentArch() {
@@ -83,6 +89,13 @@ bool inDevice(const void *p, size_t bytes, bool write) {
   return !f || f(p, bytes, write);
 }
 
+void failWork(const std::string &why) {
+  auto &d = driver();
+  if (!d.fail) die("%s", why.c_str());
+  if (d.log) d.log(("libcudnn: " + why).c_str());
+  d.fail(700);
+}
+
 Handle *liveHandle(void *h) {
   if (!h) refuse(abi::kBadParam, "the handle is null");
   std::lock_guard<std::mutex> lock(mutex);
@@ -92,16 +105,15 @@ Handle *liveHandle(void *h) {
 
 }  // namespace dnn
 
-extern "C" {
+SK_EXPORTS
 using namespace dnn;
 
-// cudnnCreate makes a handle on the current context's device and its default stream. SK_EMU_CUDNN_CREATE makes it fail with that status.
+// cudnnCreate makes a handle on the current context's device and its default stream.
 int cudnnCreate(void **handle) {
   return guarded("cudnnCreate", [&] {
     if (!handle) refuse(abi::kBadParam, "the place for the handle is null");
     *handle = nullptr;
-    if (const char *fail = getenv("SK_EMU_CUDNN_CREATE"))
-      if (int status = atoi(fail)) refuse(status, "asked to fail by SK_EMU_CUDNN_CREATE");
+    if (int status = int(setting("create", 0))) refuse(status, "asked to fail by SHAKE_EMU_CUDNN");
     auto h = new Handle;
     h->arch = currentArch();
     std::lock_guard<std::mutex> lock(mutex);
@@ -154,4 +166,4 @@ int cudnnQueryRuntimeError(void *handle, int *status, int, void *) {
 }
 
 int cudnnGraphVersionCheck() { return abi::kSuccess; }
-}
+SK_EXPORTS_END

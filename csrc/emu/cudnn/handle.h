@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace dnn {
 
@@ -14,7 +15,7 @@ struct Handle {
 // liveHandle returns the handle; null is refused, a destroyed one ends the process.
 Handle *liveHandle(void *h);
 
-// version is what cudnnGetVersion reports: 9.28.1, or the number in SK_EMU_CUDNN_VERSION.
+// version is what cudnnGetVersion reports.
 size_t version();
 // currentArch is 100 x major + 10 x minor of the current context's device, 900 without one.
 int currentArch();
@@ -23,5 +24,7 @@ int currentArch();
 // queue takes over arg: release is called when the work can not run any more.
 int queue(void *stream, void (*run)(void *), void *arg, void (*release)(void *));
 bool inDevice(const void *p, size_t bytes, bool write);
+// failWork fails the work that the stream is running, with an illegal address: the context is lost, as on a card. Without a driver it ends the process.
+void failWork(const std::string &why);
 
 }  // namespace dnn

@@ -4,6 +4,10 @@
 
 #include "run.h"
 
+// Loops into vectors, products and sums into fused ones, whatever the flags.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "fp-contract=fast")
+#endif
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SK_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
 #else

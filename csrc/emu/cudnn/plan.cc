@@ -111,7 +111,7 @@ std::shared_ptr<const void> makePlan(const Content &c) {
   if (!config) refuse(kBadParam, "a plan without an engine configuration");
   auto p = std::make_shared<Plan>();
   p->engine = config->engine;
-  if (p->engine->how.broken) refuse(kCompilationFailed, "engine %d: the generated source does not compile (asked for by SK_EMU_CUDNN_FAIL)", p->engine->how.engine);
+  if (p->engine->how.broken) refuse(kCompilationFailed, "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)", p->engine->how.engine);
   if (!card) card = p->engine->card;
   p->arch = card ? card->arch : handle ? handle->arch : currentArch();
   return p;

@@ -34,8 +34,8 @@ Buffer &State::out(const Operation &o, int attr) {
   return b;
 }
 
-// runPlan is what the stream runs. Memory that has been freed since the call was queued ends the process: on a card it would be a sticky error
-// at best. A workspace is left full of NaNs, so that whoever kept something in it notices.
+// runPlan is what the stream runs. Memory that has been freed since the call was queued is an illegal address, which loses the context. A workspace
+// is left full of NaNs, so that whoever kept something in it notices.
 void runPlan(void *arg) {
   auto &run = *static_cast<Run *>(arg);
   auto &engine = *run.plan->engine;
@@ -53,11 +53,12 @@ void runPlan(void *arg) {
     }
     auto w = g.writer.find(t.uid);
     bool written = w != g.writer.end();
-    if (!inDevice(run.pointers.at(t.uid), size_t(t.extent() * size(t.type)), written)) die("%s at %p was freed before the plan ran", show(t).c_str(), run.pointers.at(t.uid));
+    if (!inDevice(run.pointers.at(t.uid), size_t(t.extent() * size(t.type)), written))
+      return failWork(format("%s at %p was freed before the plan ran", show(t).c_str(), run.pointers.at(t.uid)));
     if (!written || (w->second->isConv() && w->second->beta != 0)) s.buffers[t.uid] = load(t, run.pointers.at(t.uid));
   }
   if (engine.how.workspace) {
-    if (!inDevice(run.workspace, size_t(engine.how.workspace), true)) die("the workspace at %p was freed before the plan ran", run.workspace);
+    if (!inDevice(run.workspace, size_t(engine.how.workspace), true)) return failWork(format("the workspace at %p was freed before the plan ran", run.workspace));
     memset(run.workspace, 0xff, size_t(engine.how.workspace));
   }
   for (auto &o : g.ops) {

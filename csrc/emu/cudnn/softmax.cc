@@ -91,7 +91,7 @@ void submit(void *handle, Call call, const void *alpha, const void *beta) {
 }  // namespace
 }  // namespace dnn
 
-extern "C" {
+SK_EXPORTS
 using namespace dnn;
 
 int cudnnCreateTensorDescriptor(void **d) {
@@ -146,4 +146,4 @@ int cudnnSoftmaxBackward(void *handle, int algorithm, int mode, const void *alph
     submit(handle, Call{algorithm, mode, 1, 0, described(ydesc), described(dydesc), described(dxdesc), y, dy, dx, false}, alpha, beta);
   });
 }
-}
+SK_EXPORTS_END

@@ -85,7 +85,7 @@ void setLastError(const std::string &text) { last = text; }
 
 }  // namespace dnn
 
-extern "C" {
+SK_EXPORTS
 
 // cudnnGetErrorString gives the status's name.
 const char *cudnnGetErrorString(int status) {
@@ -106,4 +106,4 @@ void cudnnGetLastErrorString(char *message, size_t size) {
   message[size - 1] = 0;
   dnn::last.clear();
 }
-}
+SK_EXPORTS_END

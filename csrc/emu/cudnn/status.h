@@ -5,6 +5,10 @@
 
 #include "abi.h"
 
+// The library's own functions stand between these; nothing else is visible.
+#define SK_EXPORTS _Pragma("GCC visibility push(default)") extern "C" {
+#define SK_EXPORTS_END } _Pragma("GCC visibility pop")
+
 namespace dnn {
 
 struct Failure {
