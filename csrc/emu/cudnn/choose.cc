@@ -147,7 +147,7 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   }
   if (conv.kind == kOpConvData) {
     bool stride2 = std::any_of(conv.conv.w.stride.begin(), conv.conv.w.stride.end(), [](int64_t s) { return s != 1; });
-    if (perImage && (stride2 || w.dims[1] % 8)) return no(kNotSupportedGraphPattern, "a factor for each image behind a data gradient with a stride, or of channels that are no multiple of 8");
+    if (perImage && (stride2 || w.dims[1] * size(in.type) % 16)) return no(kNotSupportedGraphPattern, "a factor for each image behind a data gradient with a stride, or of channels that are no whole 16 bytes");
     if (statistics) return no(kNotSupportedGraphPattern, "statistics of a data gradient");
     if (reductions && (stride2 || conv.groups() != 1)) return no(kNotSupportedGraphPattern, "a reduction behind a data gradient with a stride or groups");
     Candidate slow = plain(kDirect);
