@@ -116,7 +116,7 @@ template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers
   }
 }
 
-// A segment S of dst: OFF, C, PITCH; its slices of dx and of x.
+// A segment S of dst: OFF, C, PITCH; its slices of dx and of x; GATE, the mask that all its sums share, if they do, and then have none of their own.
 template <class S, class Terms, class Sums> struct sh_segment;
 
 template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
@@ -126,23 +126,26 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
     const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS;
     sh_list<sh_term, A...> terms;
     sh_list<sh_sum, B...> sums;
+    sh_source<typename S::GATE> gate;
     sums.each([&](auto &m) { m.clear(); });
     if (c < S::C && s.lo < s.hi) {
       terms.each([&](auto &m) { m.init(term, s.replica, c); });
       sums.each([&](auto &m) { m.init(sum, s.replica, c); });
       for (int image = s.lo; image < s.hi; image++, b += PER) {
         T *out = sh_at<S>((T *)dst, image, c);
-        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0, *gate = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
+        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0, *sign = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
         terms.each([&](auto &m) { m.image(term, image, c); });
         sums.each([&](auto &m) { m.image(sum, image, c); });
+        gate.mask_image(sum, image, c);
         for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
           raw ro[UNROLL], ri[UNROLL], rx[UNROLL];
           SH_EACH(q, u, p, s.to, ROWS) {
             if (ACCUMULATE || !WRITE) ro[u] = sh_load<S>(out, q);
             if (HAS_DX) ri[u] = sh_load<typename S::DX>(in, q);
-            if (HAS_X) rx[u] = sh_load<typename S::X>(gate, q);
+            if (HAS_X) rx[u] = sh_load<typename S::X>(sign, q);
             terms.each([&](auto &m) { m.load(u, q); });
             sums.each([&](auto &m) { m.load(u, q); });
+            gate.mask_load(u, q);
           }
           SH_EACH(q, u, p, s.to, ROWS) {
             float f[V];
@@ -172,6 +175,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
               r = ro[u];
             }
             sh_up<TYPE, V>(f, r);
+            gate.mask(f, u);
             sums.each([&](auto &m) { m.add(f, b, u); });
           }
         }
@@ -195,7 +199,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
   if (chunk >= first && chunk < end)                                                                                                                 \
     sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, b, params, grads, partial, counter, chunk - first, n, shared);
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradsum(const sh_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
+extern "C" __global__ void __launch_bounds__(THREADS, 2) gradsum(const sh_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
                                                               const float *params, float *grads, float *partial, unsigned int *counter, int n) {
   const sh_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}}, sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
   const sh_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};

@@ -121,6 +121,12 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 			}
 			b.line("  struct %s { %s };", []string{"DX", "X"}[j], p.sub(cuts[i], c).fields())
 		}
+		covering, gate := s.covering(cuts[i], c)
+		b.line("  struct GATE { static constexpr bool HAS_MASK = %t;", gate != nil)
+		if gate != nil {
+			b.line("    static constexpr int INDEX = %d; struct MASK { %s };", covering[0].k, gate.fields())
+		}
+		b.line("  };")
 		b.line("};")
 		terms, sums := []string{"sh_term"}, []string{"sh_sum"}
 		for k, g := range s.Terms {
@@ -128,13 +134,9 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 			b.member(name, g.sub(cuts[i], c), k, termCoefs[k], 0, nil)
 			terms = append(terms, name)
 		}
-		for k, g := range s.Sums {
-			at := cuts[i] + s.Dst.Off - g.G.Off
-			if at < 0 || at+c > g.G.C {
-				continue
-			}
-			name := fmt.Sprintf("S%dS%d", i, k)
-			b.member(name, g.sub(at, c), k, sumCoefs[k], slot, nil)
+		for _, o := range covering {
+			name := fmt.Sprintf("S%dS%d", i, o.k)
+			b.member(name, o.g, o.k, sumCoefs[o.k], slot, nil)
 			sums = append(sums, name)
 			slot += 2 * c
 		}
@@ -147,4 +149,31 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())
 	return slot
+}
+
+// numbered is a sum with its place among Sums.
+type numbered struct {
+	k int
+	g Grad
+}
+
+// covering are the sums over channels at .. at+c-1 of Dst, cut to those. If all have one mask it is returned and taken from them.
+func (s GradSumSpec) covering(at, c int) (sums []numbered, gate *Slice) {
+	for k, g := range s.Sums {
+		if d := at + s.Dst.Off - g.G.Off; d >= 0 && d+c <= g.G.C {
+			sums = append(sums, numbered{k, g.sub(d, c)})
+		}
+	}
+	for i, o := range sums {
+		if o.g.Mask == nil || *o.g.Mask != *sums[0].g.Mask {
+			return sums, nil
+		}
+		if i == len(sums)-1 {
+			gate = o.g.Mask
+		}
+	}
+	for i := range sums {
+		sums[i].g.Mask = nil
+	}
+	return sums, gate
 }

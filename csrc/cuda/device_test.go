@@ -1,0 +1,144 @@
+package kernels
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+
+	"shake/csrc/emu"
+	"shake/cudnn/cuda"
+)
+
+func TestMain(m *testing.M) { emu.Main(m) }
+
+// device is the card, or the emulated one, that all tests of the package share. Its context belongs to one goroutine, locked to its thread.
+var device struct {
+	once sync.Once
+	err  error
+	work chan func()
+	ctx  *cuda.Context
+	s    *cuda.Stream
+}
+
+func openDevice() error {
+	device.once.Do(func() {
+		ready := make(chan error)
+		device.work = make(chan func())
+		go func() {
+			runtime.LockOSThread()
+			ready <- func() error {
+				all, err := cuda.Devices()
+				if err == nil && len(all) == 0 {
+					err = errors.New("no device")
+				}
+				if err != nil {
+					return err
+				}
+				if device.ctx, err = all[0].Primary(); err != nil {
+					return err
+				}
+				if err := device.ctx.SetCurrent(); err != nil {
+					return err
+				}
+				device.s, err = device.ctx.NewStream()
+				return err
+			}()
+			for f := range device.work {
+				f()
+			}
+		}()
+		device.err = <-ready
+	})
+	return device.err
+}
+
+// run specialises, compiles and launches a kernel for n, and leaves what it wrote in the memories. Arguments are by name: *memory, nil or a number.
+func run(t testing.TB, s Spec, n int, args map[string]any) {
+	t.Helper()
+	emu.Require(t)
+	if err := openDevice(); err != nil {
+		if os.Getenv(emu.RequireVariable) == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	k, err := s.Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	device.work <- func() { done <- launch(k, n, args) }
+	if err := <-done; err != nil {
+		t.Fatalf("%s: %v", k.Entry, err)
+	}
+}
+
+// launch runs on the device's thread.
+func launch(k *Kernel, n int, args map[string]any) (err error) {
+	var closers []interface{ Close() error }
+	defer func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			err = errors.Join(err, closers[i].Close())
+		}
+	}()
+	text, options, entry := k.Source()
+	b, err := cuda.DefaultKernelCache().Compile(text, entry+".cu", append(options, "--gpu-architecture="+device.ctx.Device().Arch()))
+	if err != nil {
+		return err
+	}
+	m, err := device.ctx.LoadModule(b.Image)
+	if err != nil {
+		return err
+	}
+	closers = append(closers, m)
+	f, err := m.Function(entry)
+	if err != nil {
+		return err
+	}
+	held := map[*memory]*cuda.Memory{}
+	var list []any
+	for _, a := range k.Args {
+		v, ok := args[a.Name]
+		if !ok {
+			return errors.New("argument " + a.Name + " is not given")
+		}
+		switch v := v.(type) {
+		case int:
+			list = append(list, map[ArgKind]any{Int32: int32(v), Uint32: uint32(v), Int64: int64(v)}[a.Kind])
+		case *memory:
+			if v == nil || len(v.data) == 0 {
+				list = append(list, cuda.Ptr(0))
+				break
+			}
+			if held[v] == nil {
+				if held[v], err = device.ctx.Alloc(int64(len(v.data))); err != nil {
+					return err
+				}
+				closers = append(closers, held[v])
+				if err := device.s.CopyToDevice(held[v].Ptr(), v.data); err != nil {
+					return err
+				}
+			}
+			list = append(list, held[v].Ptr())
+		default:
+			list = append(list, cuda.Ptr(0))
+		}
+	}
+	l := k.Launch(n)
+	c, err := f.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block}, list...)
+	if err != nil {
+		return err
+	}
+	closers = append(closers, c)
+	if err := c.Run(device.s); err != nil {
+		return err
+	}
+	for v, on := range held {
+		if err := device.s.CopyToHost(v.data, on.Ptr()); err != nil {
+			return err
+		}
+	}
+	return device.s.Synchronize()
+}

@@ -1,0 +1,181 @@
+package kernels_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+	"shake/internal/engine/gpu"
+	"shake/internal/graph"
+	"shake/nets"
+)
+
+// maxRegisters leaves room for two blocks of 256 threads on a multiprocessor. maxSpill is in bytes of a thread: the statistics save some registers around the
+// float64 division and root of the last block, nothing else may spill.
+const maxRegisters = 128
+
+var maxSpill = map[string]int{"stats": 32}
+
+var (
+	registers = regexp.MustCompile(`Used (\d+) registers`)
+	spills    = regexp.MustCompile(`(\d+) bytes spill (?:stores|loads)`)
+	wasteful  = regexp.MustCompile(`warning #[^\n]*`)
+)
+
+// used lists the distinct kernels of every built-in network in one storage type; those of nets named few stand first.
+func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel, first int) {
+	seen := map[string]bool{}
+	names := append(slices.Clone(few), slices.DeleteFunc(nets.Names(), func(n string) bool { return slices.Contains(few, n) })...)
+	for i, name := range names {
+		s, err := nets.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := graph.Build(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ks, err := l.Kernels(engine.Config{Seed: s.Seed, Batch: s.Train.Batch, Replicas: s.Train.Replicas, Momentum: s.Train.Momentum, Nesterov: s.Train.Nesterov,
+			WeightDecay: s.Train.WeightDecay, Flip: s.Data.Flip, Crop: s.Data.Crop})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range ks {
+			if !seen[k.Text] {
+				seen[k.Text] = true
+				all = append(all, k)
+			}
+		}
+		if i < len(few) {
+			first = len(all)
+		}
+	}
+	return all, first
+}
+
+// others are kernels that no list launches.
+func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
+	shape := kernels.Shape{Type: typ, H: 8, W: 8, Replicas: 2}
+	s := kernels.Slice{C: 128, Pitch: 128}
+	var out []*kernels.Kernel
+	for _, spec := range []kernels.Spec{
+		kernels.FiniteSpec{}, kernels.RescaleSpec{Growth: 2000}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
+		kernels.CorrelateSpec{Shape: shape, A: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}}, B: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}, ReLU: true}},
+		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 8, Forward: kernels.Shaken, Backward: kernels.Shaken, High: 1}},
+		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 2, Forward: kernels.Shaken, Backward: kernels.M4, High: 1}},
+	} {
+		k, err := spec.Kernel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// TestRealNVRTC compiles by NVIDIA's own compiler, from the wheels in the folder that SHAKE_NVIDIA names: the kernels of every net in bf16, and of one net of each
+// family in the other types, each for one of the architectures in turn; with SHAKE_NVRTC=all those of every net, type and architecture, which takes an
+// hour of one core. None may spill beyond its budget, take more registers than leave room for 512 threads, or make the compiler warn of anything but what a specialisation leaves unused.
+func TestRealNVRTC(t *testing.T) {
+	root := os.Getenv("SHAKE_NVIDIA")
+	if root == "" {
+		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real NVRTC was not tried")
+	}
+	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // libraries are opened once a process
+		c := exec.Command(os.Args[0], "-test.run=^TestRealNVRTC$", "-test.v", "-test.timeout=3h")
+		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	all, err := cuda.NVRTCArchs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	archs := slices.DeleteFunc(all, func(a int) bool { return a < 75 || a > 120 })
+	type job struct {
+		k    *kernels.Kernel
+		arch int
+		typ  kernels.Type
+	}
+	jobs := make(chan job)
+	most := map[string]int{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for j := range jobs {
+				r := compile(t, j.k, j.arch, j.typ)
+				mu.Lock()
+				most[j.k.Entry] = max(most[j.k.Entry], r)
+				mu.Unlock()
+			}
+		})
+	}
+	count := 0
+	for _, typ := range []kernels.Type{kernels.BF16, kernels.F16, kernels.F32} {
+		ks, first := used(t, typ, "26-2x32d", "resnext29")
+		ks = append(others(t, typ), ks...)
+		first += len(others(t, typ))
+		every := os.Getenv("SHAKE_NVRTC") == "all"
+		if typ != kernels.BF16 && !every {
+			ks = ks[:first]
+		}
+		for i, k := range ks {
+			for a, arch := range archs {
+				if every || a == i%len(archs) {
+					jobs <- job{k, arch, typ}
+					count++
+				}
+			}
+		}
+	}
+	close(jobs)
+	wg.Wait()
+	t.Logf("%d compilations for %v; most registers: %v", count, archs, most)
+}
+
+// compile returns the registers of a kernel.
+func compile(t *testing.T, k *kernels.Kernel, arch int, typ kernels.Type) int {
+	text, options, entry := k.Source()
+	name := fmt.Sprintf("%s.cu for sm_%d in %v", entry, arch, typ)
+	b, err := cuda.Compile(text, entry+".cu", append(options, fmt.Sprintf("--gpu-architecture=sm_%d", arch), "--ptxas-options=-v"))
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return 0
+	}
+	m := registers.FindStringSubmatch(b.Log)
+	if m == nil {
+		t.Errorf("%s: no count of registers in %q", name, b.Log)
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1])
+	if n > maxRegisters {
+		t.Errorf("%s: %d registers, want at most %d", name, n, maxRegisters)
+	}
+	for _, s := range spills.FindAllStringSubmatch(b.Log, -1) {
+		if bytes, _ := strconv.Atoi(s[1]); bytes > maxSpill[entry] {
+			t.Errorf("%s: %s", name, s[0])
+		}
+	}
+	for _, w := range wasteful.FindAllString(b.Log, -1) {
+		if !strings.Contains(w, "never referenced") && !strings.Contains(w, "not reachable") && !strings.Contains(w, "pointless comparison") {
+			t.Errorf("%s: %s", name, w)
+		}
+	}
+	return n
+}

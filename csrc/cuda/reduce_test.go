@@ -1,0 +1,334 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"shake/internal/engine"
+)
+
+// normParams are the parameters of a norm: where gamma and beta of each channel stand among the flat ones. Channel 1, if any, is padding.
+type normParams struct{ gamma, beta *memory }
+
+func newNormParams(free *[]int, c int) normParams {
+	g, b := slices.Clone((*free)[:c]), slices.Clone((*free)[c:2*c])
+	*free = (*free)[2*c:]
+	if c > 1 {
+		g[1], b[1] = -1, -1
+	}
+	return normParams{ints(g...), ints(b...)}
+}
+
+// of is gamma and beta of channel c.
+func (p normParams) of(params *memory, c int) (gamma, beta float64) {
+	if p.gamma.int(c) < 0 {
+		return 0, 0
+	}
+	return params.at(p.gamma.int(c)), params.at(p.beta.int(c))
+}
+
+func scratch(k *Kernel, n int) *memory { return newMemory(F32, make([]float64, k.Scratch(n))) }
+
+func counters(k *Kernel) *memory { return &memory{F32, make([]byte, 4*k.Counters())} }
+
+// idle holds that counters are zero again.
+func idle(t *testing.T, m *memory) {
+	t.Helper()
+	for i := range m.len() {
+		if m.int(i) != 0 {
+			t.Errorf("counter %d is left at %d", i, m.int(i))
+		}
+	}
+}
+
+// closeTo is relative to a size, for numbers that were summed in float32 and merged in float64.
+func closeTo(have, want, size float64) bool {
+	return math.Abs(have-want) <= 2e-5*size+1e-30 || math.IsNaN(have) && math.IsNaN(want)
+}
+
+func TestStats(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 1))
+	cases(func(name string, s Shape, n, i int) { testStats(t, r, name, s, n, i) })
+	// Many images a chunk; more pixels than parts; a replica without images.
+	testStats(t, r, "300 images", Shape{F32, 2, 3, 2}, 300, 4)
+	testStats(t, r, "large map", Shape{BF16, 40, 40, 1}, 1, 0)
+	testStats(t, r, "3 replicas of 2 images", Shape{F16, 3, 3, 3}, 2, 2)
+}
+
+func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
+	l := layouts[i]
+	const params = 2000
+	// One norm of all channels but the last, where that leaves any, and one of all.
+	spec := StatsSpec{Shape: s, X: Slice{Off: l.off, C: l.c, Pitch: l.pitch}, Norms: []StatsOf{{Off: 0, C: l.c, Norm: NormRef{Off: 3, C: l.c + 5}}}}
+	if l.c > 8 {
+		spec.Norms = append(spec.Norms, StatsOf{Off: 8, C: l.c - 8, Norm: NormRef{C: l.c - 8}})
+	}
+	free := r.Perm(params)
+	x, flat := newTensor(r, s, n, l.pitch), randoms(r, F32, params, 1, 1)
+	for k := range x.len() { // a large mean cancels in a sum of squares
+		x.set(k, 0.01*x.at(k)+20)
+	}
+	k, err := spec.Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := map[string]any{"x": x.memory, "params": flat, "partial": scratch(k, n), "counter": counters(k), "n": n}
+	norms, before, running, was, parts := []norm{}, []norm{}, []*memory{}, []*memory{}, []normParams{}
+	for j, o := range spec.Norms {
+		m, run, p := newNorm(r, o.Norm.C, s.Replicas), randoms(r, F32, 2*s.Replicas*o.Norm.C, 0, 1), newNormParams(&free, o.Norm.C)
+		norms, before, running, was, parts = append(norms, m), append(before, norm{m.clone(), m.c, m.replicas}), append(running, run), append(was, run.clone()), append(parts, p)
+		args[fmt.Sprintf("gamma%d", j)], args[fmt.Sprintf("beta%d", j)] = p.gamma, p.beta
+		args[fmt.Sprintf("norm%d", j)], args[fmt.Sprintf("running%d", j)] = m.memory, run
+	}
+	run(t, spec, n, args)
+	idle(t, args["counter"].(*memory))
+	for j, o := range spec.Norms {
+		for rep := range s.Replicas {
+			lo, hi := engine.ReplicaRange(n, s.Replicas, rep)
+			for c := range o.Norm.C {
+				var want [7]float64
+				for a := range want {
+					want[a] = before[j].get(a, rep, c)
+				}
+				wantMean, wantVar := was[j].at(rep*o.Norm.C+c), was[j].at((s.Replicas+rep)*o.Norm.C+c)
+				within := c >= o.Norm.Off && c < o.Norm.Off+o.C && hi > lo
+				if within {
+					m, v, count := moments(x, spec.X.sub(o.Off+c-o.Norm.Off, 1), lo, hi)
+					gamma, beta := parts[j].of(flat, c)
+					want[mean], want[invstd] = m, 1/math.Sqrt(v+1e-5)
+					want[scale], want[shift] = gamma*want[invstd], beta-m*gamma*want[invstd]
+					if parts[j].gamma.int(c) >= 0 {
+						wantMean += 0.1 * (m - wantMean)
+						wantVar += 0.1 * (v*count/max(count-1, 1) - wantVar)
+					}
+				}
+				size := 1.0
+				if within {
+					size += 20 * math.Abs(want[scale])
+				}
+				for a := range want {
+					have := norms[j].get(a, rep, c)
+					if !within && have != want[a] || !closeTo(have, want[a], size+math.Abs(want[a])) {
+						t.Fatalf("%s: norm %d, replica %d, channel %d, array %d: want %v, have %v", name, j, rep, c, a, want[a], have)
+					}
+				}
+				haveMean, haveVar := running[j].at(rep*o.Norm.C+c), running[j].at((s.Replicas+rep)*o.Norm.C+c)
+				if !closeTo(haveMean, wantMean, 0.1+math.Abs(wantMean)) || !closeTo(haveVar, wantVar, 0.01+math.Abs(wantVar)) {
+					t.Fatalf("%s: norm %d, replica %d, channel %d: want running %v and %v, have %v and %v", name, j, rep, c, wantMean, wantVar, haveMean, haveVar)
+				}
+			}
+		}
+	}
+}
+
+// moments are mean, biased variance and count of one channel of images lo .. hi-1.
+func moments(x tensor, s Slice, lo, hi int) (m, v, count float64) {
+	hw := x.shape.H * x.shape.W
+	for i := lo; i < hi; i++ {
+		for p := range hw {
+			m += x.get(s, i, p, 0)
+			count++
+		}
+	}
+	m /= count
+	for i := lo; i < hi; i++ {
+		for p := range hw {
+			d := x.get(s, i, p, 0) - m
+			v += d * d
+		}
+	}
+	return m, v / count, count
+}
+
+func TestNormEval(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	for _, c := range []struct{ c, replicas int }{{1, 1}, {130, 3}} {
+		free := r.Perm(400)
+		flat, p, m, run0 := randoms(r, F32, 400, 1, 1), newNormParams(&free, c.c), newNorm(r, c.c, c.replicas), randoms(r, F32, 2*c.replicas*c.c, 3, 0.1)
+		before := norm{m.clone(), m.c, m.replicas}
+		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma": p.gamma, "beta": p.beta, "params": flat, "running": run0, "norm": m.memory})
+		for rep := range c.replicas {
+			for ch := range c.c {
+				gamma, beta := p.of(flat, ch)
+				s := gamma / math.Sqrt(run0.at(c.replicas*c.c+ch)+1e-5)
+				for a := range 7 {
+					want := before.get(a, rep, ch)
+					switch a {
+					case scale:
+						want = s
+					case shift:
+						want = beta - run0.at(ch)*s
+					}
+					if !closeTo(m.get(a, rep, ch), want, 1e-2*math.Abs(want)) {
+						t.Fatalf("replica %d, channel %d, array %d: want %v, have %v", rep, ch, a, want, m.get(a, rep, ch))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestGradSum(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 3))
+	cases(func(name string, s Shape, n, i int) { testGradSum(t, r, name, s, n, i, i) })
+	cases(func(name string, s Shape, n, i int) {
+		if i < 4 {
+			testGradSum(t, r, name+", sums only", s, n, i, 100)
+		}
+	})
+	testGradSum(t, r, "300 images", Shape{F32, 2, 3, 2}, 300, 0, 0)
+	testGradSum(t, r, "3 replicas of 2 images", Shape{F16, 3, 3, 3}, 2, 2, 1)
+}
+
+// testGradSum takes layout i and the ingredients of combination combo.
+func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo int) {
+	l := layouts[i]
+	const params = 2000
+	place := Slice{Buf: 1, Off: l.off, C: l.c, Pitch: l.pitch}
+	spec := GradSumSpec{Shape: s, Dst: Slice{Off: l.outOff, C: l.c, Pitch: l.out}, Read: combo == 100}
+	dst, dx, x := newTensor(r, s, n, l.out), newTensor(r, s, n, l.pitch), newTensor(r, s, n, l.pitch)
+	step := Step{Seed: 4, Iteration: 9}
+	flat, grads := randoms(r, F32, params, 1, 1), randoms(r, F32, params, 0, 1)
+	gradsBefore := grads.clone()
+	args := map[string]any{"step": step.memory(), "dst": dst.memory, "dx": nil, "x": nil, "params": flat, "grads": grads, "n": n}
+	var terms, sums []grad
+	free := r.Perm(params)
+	if !spec.Read {
+		spec.Accumulate = combo%2 == 1
+		if combo%3 < 2 {
+			spec.DX, args["dx"] = ptr(Slice{Buf: 5, Off: l.off, C: l.c, Pitch: l.pitch}), dx.memory
+			if combo%3 == 0 {
+				spec.X, args["x"] = ptr(Slice{Buf: 6, Off: l.off, C: l.c, Pitch: l.pitch}), x.memory
+			}
+		}
+		for k := range combo % 3 { // none, one or two
+			place.Buf = 10 + k
+			terms = append(terms, newGrad(r, s, n, place, k == 0, combo%2 == 0, k == 1, k == 1))
+		}
+	}
+	if combo != 4 && combo != 5 {
+		// Two branches of the whole, and a norm with ReLU of a part.
+		for k, part := range []Slice{{Off: 0, C: l.c}, {Off: 0, C: l.c}, {Off: l.c / 2 / 8 * 8, C: l.c - l.c/2/8*8}} {
+			place.Buf = 20 + k
+			d := newGrad(r, s, n, Slice{Buf: place.Buf, Off: l.off, C: part.C, Pitch: l.pitch}, k == 2, k < 2, true, k == 2)
+			d.Branch = k % 2
+			if combo%3 != 1 && k == 1 { // one mask for both, so for all where the third does not reach
+				d.Mask, d.mask = ptr(Slice{Buf: 1020, Off: l.off, C: part.C, Pitch: l.pitch}), newTensor(r, s, n, l.pitch)
+				sums[0].Mask, sums[0].mask = d.Mask, d.mask
+			}
+			d.G, d.g = spec.Dst.sub(part.Off, part.C), dst
+			sums = append(sums, d)
+		}
+	}
+	for k, g := range terms {
+		spec.Terms = append(spec.Terms, g.Grad)
+		args[fmt.Sprintf("g%d", k)], args[fmt.Sprintf("mask%d", k)], args[fmt.Sprintf("y%d", k)] = g.g.arg(), g.mask.arg(), g.y.arg()
+		args[fmt.Sprintf("norm%d", k)], args[fmt.Sprintf("block%d", k)] = g.m.arg(), g.block
+	}
+	parts, before := []normParams{}, []norm{}
+	for k, g := range sums {
+		spec.Sums = append(spec.Sums, g.Grad)
+		p := newNormParams(&free, g.Norm.C)
+		parts, before = append(parts, p), append(before, norm{g.m.clone(), g.m.c, g.m.replicas})
+		args[fmt.Sprintf("smask%d", k)], args[fmt.Sprintf("sy%d", k)], args[fmt.Sprintf("snorm%d", k)] = g.mask.arg(), g.y.arg(), g.m.arg()
+		args[fmt.Sprintf("sblock%d", k)], args[fmt.Sprintf("gamma%d", k)], args[fmt.Sprintf("beta%d", k)] = g.block, p.gamma, p.beta
+	}
+	k, err := spec.Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args["partial"], args["counter"] = scratch(k, n), counters(k)
+	dstBefore := tensor{dst.clone(), s, l.out}
+	run(t, spec, n, args)
+	idle(t, args["counter"].(*memory))
+	betas := [][]float64{}
+	for _, g := range terms {
+		betas = append(betas, g.betas(step, n, s.Replicas))
+	}
+	checkOutput(t, name, n, spec.Dst, dst, dstBefore, func(i, p, c int) (v, size float64) {
+		if spec.Read || spec.Accumulate {
+			v = dstBefore.get(spec.Dst, i, p, c)
+		}
+		size = math.Abs(v) + 1
+		if spec.DX != nil && (spec.X == nil || x.get(*spec.X, i, p, c) > 0) {
+			v += dx.get(*spec.DX, i, p, c)
+			size += math.Abs(v)
+		}
+		for k, g := range terms {
+			further := g.g.get(g.G, i, p, c)
+			v += g.whole(further, betas[k][i], i, n, p, c)
+			size += math.Abs(v) + g.size(further, i, n, p, c)
+		}
+		if spec.Read {
+			size = 0
+		}
+		return v, size
+	})
+	for k, g := range sums {
+		checkSums(t, fmt.Sprintf("%s: sum %d", name, k), step, n, g, before[k], parts[k], flat, grads)
+	}
+	owned := map[int]bool{}
+	for k, g := range sums {
+		for c := range g.G.C {
+			owned[parts[k].gamma.int(g.Norm.Off+c)], owned[parts[k].beta.int(g.Norm.Off+c)] = true, true
+		}
+	}
+	for i := range params {
+		if !owned[i] && grads.at(i) != gradsBefore.at(i) {
+			t.Fatalf("%s: gradient %d is of no channel and became %v", name, i, grads.at(i))
+		}
+	}
+}
+
+// checkSums holds the coefficients of a norm's channels and the gradients of gamma and beta.
+func checkSums(t *testing.T, name string, step Step, n int, g grad, before norm, p normParams, flat, grads *memory) {
+	t.Helper()
+	s, betas := g.g.shape, g.betas(step, n, g.m.replicas)
+	for c := range g.Norm.C {
+		dgamma, dbeta, size := 0.0, 0.0, 1.0
+		within := c >= g.Norm.Off && c < g.Norm.Off+g.G.C
+		gamma, _ := p.of(flat, c)
+		for r := range g.m.replicas {
+			lo, hi := engine.ReplicaRange(n, g.m.replicas, r)
+			want := [3]float64{before.get(gradG, r, c), before.get(gradY, r, c), before.get(gradOne, r, c)}
+			most := 1.0
+			if within && hi > lo {
+				s1, s2, count := 0.0, 0.0, float64((hi-lo)*s.H*s.W)
+				inv, m := before.get(invstd, r, c), before.get(mean, r, c)
+				for i := lo; i < hi; i++ {
+					for px := range s.H * s.W {
+						f := g.prime(g.g.get(g.G, i, px, c-g.Norm.Off), betas[i], i, n, px, c-g.Norm.Off)
+						s1 += f
+						s2 += f * (g.y.get(*g.Y, i, px, c-g.Norm.Off) - m) * inv
+						most += math.Abs(f) * (1 + (math.Abs(m)+3)*math.Abs(inv))
+					}
+				}
+				dgamma, dbeta = dgamma+s2, dbeta+s1
+				size += most
+				ca := gamma * inv
+				want = [3]float64{ca, -ca * inv * s2 / count, ca * (m*inv*s2 - s1) / count}
+				most = most/count*math.Abs(ca)*(1+math.Abs(inv))*(1+math.Abs(m)) + math.Abs(ca)
+			}
+			for a := range want {
+				have := g.m.get(gradG+a, r, c)
+				if !within && have != want[a] || !closeTo(have, want[a], most) {
+					t.Fatalf("%s: replica %d, channel %d, coefficient %d: want %v, have %v", name, r, c, a, want[a], have)
+				}
+			}
+		}
+		for a := range mean + gradG {
+			for r := range g.m.replicas {
+				if g.m.get(a, r, c) != before.get(a, r, c) {
+					t.Fatalf("%s: array %d of the norm changed", name, a)
+				}
+			}
+		}
+		at, bt := p.gamma.int(c), p.beta.int(c)
+		if within && at >= 0 && (!closeTo(grads.at(at), dgamma, size) || !closeTo(grads.at(bt), dbeta, size)) {
+			t.Fatalf("%s: channel %d: want gradients of gamma and beta %v and %v, have %v and %v", name, c, dgamma, dbeta, grads.at(at), grads.at(bt))
+		}
+	}
+}
