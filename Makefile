@@ -8,6 +8,7 @@ PYTHON   ?= python3
 PEERNET  ?= 26-2x32d
 ARM64CC  ?= aarch64-linux-gnu-gcc
 DATA     ?= data/cifar-10-batches-bin
+NVIDIA   ?= build/nvidia
 
 COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
@@ -15,7 +16,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch compare replay emu clean
+.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -74,6 +75,14 @@ vectors: .venv ## make the test vectors again with PyTorch, in a virtual environ
 
 test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
+
+test-nvidia: $(NVIDIA)/.wheels ## hold declarations, plans and kernels against NVIDIA's real libraries, fetched by pip (no card needed)
+	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -timeout 20m -run Real ./csrc/... ./cudnn/... ./internal/engine/gpu
+
+$(NVIDIA)/.wheels: tools/nvidia.txt
+	@rm -rf $(NVIDIA) build/pip && mkdir -p $(NVIDIA)
+	@if $(PYTHON) -m venv build/pip && build/pip/bin/pip install --quiet --no-deps --target $(NVIDIA) -r tools/nvidia.txt; then touch $@; \
+	else echo "make test-nvidia: NVIDIA's wheels could not be fetched, so the tests against the real libraries DID NOT RUN"; exit 1; fi
 
 compare: .venv build ## speed and memory of training steps against PyTorch; PEERNET=26-2x96d and so on
 	.venv/bin/python bench/peers/compare.py $(PEERNET)

@@ -6,6 +6,7 @@ package cudnn
 // #include "backend.h"
 //
 // static inline size_t sk_version(const sk_cudnn_table *t) { return t->cudnnGetVersion(); }
+// static inline size_t sk_cudart(const sk_cudnn_table *t) { return t->cudnnGetCudartVersion(); }
 // static inline void sk_last_error(const sk_cudnn_table *t, char *s, size_t n) { s[0] = 0; t->cudnnGetLastErrorString(s, n); s[n-1] = 0; }
 // static inline int sk_create(sk_handle *h) { return h->lib->cudnnCreate(&h->handle); }
 // static inline int sk_destroy(sk_handle *h) { return h->lib->cudnnDestroy(h->handle); }
@@ -49,6 +50,12 @@ func openBackend(card bool) (backend, error) {
 		path, _ := load.Status(load.CUDNN)
 		b.close()
 		return backend{}, &Error{Op: "New", kind: ErrVersion, Detail: fmt.Sprintf("%s is version %s: want 9; %s", path, versionString(v), load.CUDNN.Remedy)}
+	}
+	if file, err := load.Status(load.CUDNN); err == nil {
+		if err := needs(file, int(C.sk_cudart(b.c.lib))); err != nil {
+			b.close()
+			return backend{}, fmt.Errorf("cudnn: %w", err)
+		}
 	}
 	if card {
 		if s := C.sk_create(b.c); s != 0 {

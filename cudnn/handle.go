@@ -34,7 +34,6 @@ func New(ctx *cuda.Context) (*Handle, error) {
 	if err := ctx.SetCurrent(); err != nil {
 		return nil, fmt.Errorf("cudnn: New: %w", err)
 	}
-	preload()
 	b, err := openBackend(true)
 	if err != nil {
 		return nil, err
@@ -56,10 +55,9 @@ func Offline(properties []byte) (*Handle, error) {
 	if err := json.Unmarshal(properties, &p); err != nil || p.Name == "" || p.Version < 100 {
 		return nil, invalid("Offline", "the description of the card: want JSON with deviceName and deviceVer (%v)", err)
 	}
-	if _, err := load.Preload(load.CUDA); err != nil {
+	if _, _, err := load.Look(load.CUDA); err != nil {
 		return nil, fmt.Errorf("cudnn: Offline: %w", err)
 	}
-	preload()
 	b, err := openBackend(false)
 	if err != nil {
 		return nil, err
@@ -74,10 +72,6 @@ func Offline(properties []byte) (*Handle, error) {
 	h.device = made[0]
 	return h, nil
 }
-
-// preload opens NVRTC from the folders where it is looked for: cuDNN's engines that compile at run time find it by name only once it is open.
-// Without it there are fewer engines, and no error.
-func preload() { _, _ = load.Preload(load.NVRTC) }
 
 // Version is the library's version, such as "9.28.1". It needs no handle and no card.
 func Version() (string, error) {

@@ -32,6 +32,12 @@ var (
 		Files:  []string{"libcudnn.so.9"},
 		Remedy: "pip install nvidia-cudnn-cu13 (nvidia-cudnn-cu12 for a driver of CUDA 12), or install NVIDIA's package cudnn9",
 	}
+	CUBLASLT = &Library{
+		Name:   "libcublasLt",
+		What:   "cuBLASLt, which cuDNN computes some products with",
+		Files:  []string{"libcublasLt.so.13", "libcublasLt.so.12"},
+		Remedy: "pip install nvidia-cublas (nvidia-cublas-cu12 for a cuDNN of CUDA 12), or install the CUDA toolkit",
+	}
 	NCCL = &Library{
 		Name:   "libnccl",
 		What:   "NCCL, which adds gradients over several cards",

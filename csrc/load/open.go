@@ -43,12 +43,6 @@ func Find(l *Library) (path string, err error) {
 	return path, err
 }
 
-// Preload opens a library and leaves it open, table or not, for libraries opened later that look for it by name. It returns the file.
-func Preload(l *Library) (path string, err error) {
-	_, path, err = machine().open(l, func(uintptr, string) error { return nil })
-	return path, err
-}
-
 // Candidates lists every file of the library that is in a folder of Places, the loader's own path left out: more than one means that several versions are
 // installed.
 func Candidates(l *Library) []string {
