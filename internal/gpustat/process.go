@@ -10,37 +10,38 @@ import (
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
-// Naming gives processes their names, and remembers them.
+// Naming gives processes their names, and remembers them for as long as they are asked for.
 type Naming struct {
 	driver *Driver
-	known  map[int]Process
+	known  map[int]*named
+	turn   int
 }
+
+type named struct {
+	Process
+	turn int // in which it was last asked for
+}
+
+// forgotten is after how many lists without a process its name is dropped: its number may belong to another one by then.
+const forgotten = 64
 
 // Naming starts with no names.
-func (d *Driver) Naming() *Naming { return &Naming{d, map[int]Process{}} }
+func (d *Driver) Naming() *Naming { return &Naming{driver: d, known: map[int]*named{}} }
 
-// Name fills in the names of processes, and which of them run this program. Names are forgotten with their processes.
+// Name fills in the names of the processes of one card, and which of them run this program.
 func (n *Naming) Name(ps []Process) {
+	n.turn++
 	for i := range ps {
-		p, ok := n.known[ps[i].PID]
-		if !ok {
-			p = n.look(ps[i].PID)
-			n.known[p.PID] = p
+		p := n.known[ps[i].PID]
+		if p == nil {
+			p = &named{Process: n.look(ps[i].PID)}
+			n.known[ps[i].PID] = p
 		}
+		p.turn = n.turn
 		ps[i].Name, ps[i].Shake = p.Name, p.Shake
 	}
-}
-
-// Forget drops the names of processes that are not in any of the lists.
-func (n *Naming) Forget(lists ...[]Process) {
-	seen := map[int]bool{}
-	for _, l := range lists {
-		for _, p := range l {
-			seen[p.PID] = true
-		}
-	}
-	for pid := range n.known {
-		if !seen[pid] {
+	for pid, p := range n.known {
+		if n.turn-p.turn > forgotten {
 			delete(n.known, pid)
 		}
 	}

@@ -54,8 +54,10 @@ func TestWatch(t *testing.T) {
 	var e ears
 	w := Watch(cards(t, d, 2), 5*time.Millisecond, e.hear)
 	e.until(t, func(s [2]int) bool { return s[0] >= 3 && s[1] >= 3 })
-	if !w.Stop() || !w.Stop() {
-		t.Error("Stop did not stop it")
+	for range 2 {
+		if !w.Stop() {
+			t.Error("Stop did not stop it")
+		}
 	}
 	before, gaps, losses := e.count()
 	time.Sleep(30 * time.Millisecond)

@@ -1,0 +1,42 @@
+package gpustat
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestNaming(t *testing.T) {
+	if _, err := os.Stat("/proc/self/exe"); err != nil {
+		t.Skip("no /proc here: names are the driver's")
+	}
+	d, _ := open(t, standIn, "")
+	other := exec.Command("sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() {
+		other.Process.Kill()
+		other.Wait()
+	}()
+	const nobody = 1 << 30
+	ps := []Process{{PID: os.Getpid()}, {PID: other.Process.Pid}, {PID: nobody}}
+	n := d.Naming()
+	n.Name(ps)
+	if !ps[0].Shake || !strings.Contains(ps[0].Name, "gpustat") {
+		t.Errorf("this process is %+v", ps[0])
+	}
+	if ps[1].Shake || ps[1].Name != "sleep 60" {
+		t.Errorf("another is %+v", ps[1])
+	}
+	if ps[2].Shake || ps[2].Name != "process-1073741824" { // the driver's word
+		t.Errorf("one that is not there is %+v", ps[2])
+	}
+	for range forgotten + 1 {
+		n.Name(ps[:1])
+	}
+	if len(n.known) != 1 {
+		t.Errorf("%d names are remembered, want 1", len(n.known))
+	}
+}
