@@ -208,7 +208,8 @@ Choice elementwise(const Graph &g, bool isAligned) {
   return c;
 }
 
-// Batch norm: in training, channels in whole 16 bytes, NHWC.
+// Batch norm: in training, channels last, in whole 16 bytes; behind it ReLU, or add and ReLU, of which a mask may be kept; before its gradient the
+// ReLU's, by such a mask or of the norm computed again.
 Choice norm(const Graph &g, const Operation &o) {
   bool forward = o.kind == kOpNormForward;
   auto &x = *o.t(forward ? kNormFwdX : kNormBwdX);
@@ -219,27 +220,46 @@ Choice norm(const Graph &g, const Operation &o) {
     return c;
   }
   if (!isFloating(x.type) || x.dims.size() != 4) return no(kNotSupported, format("batch norm of %s", show(x).c_str()));
-  if (!x.channelsLast()) return no(kNotSupportedLayout, "batch norm of a layout that is not channels last");
-  if (!dense(x)) return no(kNotSupportedLayout, "batch norm of a tensor that is not dense");
+  if (!x.channelsLast() || !dense(x)) return no(kNotSupported, "batch norm of a layout that is not channels last and dense");
   if (x.dims[1] % (16 / size(x.type))) return no(kNotSupported, format("%ld channels of %s are no whole 16 bytes", long(x.dims[1]), typeName(x.type)));
   for (auto &p : o.tensors)
     if (p.second->count() == x.dims[1] && p.second->count() != x.count() && p.second->type != kFloat)
-      return no(kNotSupportedDataType, format("%s, want float", show(*p.second).c_str()));
+      return no(kNotSupported, format("%s, want float", show(*p.second).c_str()));
+  int adds = 0, relus = 0, masks = 0, again = 0;
   for (auto &other : g.ops) {
     if (other.get() == &o) continue;
-    bool behind = forward && other->kind == kOpPointwise && (other->pw.mode == kAdd || other->pw.mode == kReluFwd || other->pw.mode == kCmpGt);
-    bool before = !forward && other->kind == kOpPointwise && other->pw.mode == kReluBwd && other->t(kOpPwX)->isVirtual;
-    if (!behind && !before && !(!forward && other->kind == kOpPointwise)) return no(kNotSupportedGraphPattern, format("%s beside a batch norm", kindName(other->kind)));
-    if (!forward && other->kind == kOpPointwise && other->pw.mode == kReluBwd && !other->t(kOpPwX)->isVirtual)
-      return no(kNotSupportedGraphPattern, "ReLU backward before a batch norm's whose x is stored");
+    int mode = other->kind == kOpPointwise ? other->pw.mode : -1;
+    if (forward && mode == kAdd) adds++;
+    else if (forward && mode == kReluFwd) relus++;
+    else if (forward && mode == kCmpGt) masks++;
+    else if (!forward && mode == kReluBwd) {
+      if (!other->t(kOpPwX)->isVirtual) return no(kNotSupportedGraphPattern, "ReLU's gradient before a batch norm's, of an x that is stored");
+      relus++;
+    } else if (!forward && mode == kMul && other->t(kOpPwB)->type == kBoolean) masks++;
+    else if (!forward && other->kind == kOpNormForward && other->phase == kNormInference && other->t(kNormFwdX)->uid == x.uid) again++;
+    else return no(kNotSupportedGraphPattern, format("%s beside a batch norm", kindName(other->kind)));
   }
+  if (forward && (adds > 1 || relus > 1 || (adds && !relus) || masks > adds)) return no(kNotSupportedGraphPattern, "behind a batch norm: ReLU, or add and ReLU and a mask, nothing else");
+  if (!forward && (relus != again || relus + masks > 1)) return no(kNotSupportedGraphPattern, "before a batch norm's gradient: ReLU's of the norm computed again, or a mask");
   Choice c;
   Candidate fast = plain(kNorm), slow = plain(kNormFallback);
   fast.workspace = 16 * x.dims[1] + 1024;
   slow.workspace = 16 * x.dims[1];
   c.a = {fast};
-  c.b = {};
   c.fallback = {slow};
+  return c;
+}
+
+// Pooling: the gradient of a maximum finds it again in x and y where the rows are last, by the index where the channels are.
+Choice pooling(const Operation &o) {
+  bool forward = o.kind == kOpResampleForward;
+  auto &x = *o.t(forward ? kResampleFwdX : kResampleBwdDx);
+  if (o.pool.w.size.size() != 2 || !isFloating(x.type) || o.pool.comp != kFloat) return no(kNotSupported, "pooling of two dimensions, of floats, in float only");
+  if (o.pool.mode == kNearest || o.pool.mode == kBilinear) return no(kNotSupported, "of the resamplings only pooling");
+  if (!forward && o.pool.mode == kMaxPool && x.channelsLast() && x.dims[1] > 1 && !o.t(kResampleBwdIndex)) return no(kNotSupported, "the gradient of a maximum, channels last, without an index");
+  if (o.beta != 0) return no(kNotSupported, "pooling onto what was there");
+  Choice c;
+  c.a = c.fallback = {compiled(kPool)};
   return c;
 }
 
@@ -252,7 +272,7 @@ Choice choose(const Graph &g) {
       if (conv) return no(kNotSupportedGraphPattern, "two convolutions in one graph");
       conv = o.get();
     }
-    if (o->kind == kOpNormForward || o->kind == kOpNormBackward) normed = o.get();
+    if (o->kind == kOpNormBackward || (o->kind == kOpNormForward && !normed)) normed = o.get();
     if (o->kind == kOpResampleForward || o->kind == kOpResampleBackward || o->kind == kOpBnFinalize || o->kind == kOpBnBwdWeights || o->kind == kOpReshape) special = o.get();
   }
   bool isAligned = aligned(g);
@@ -260,6 +280,7 @@ Choice choose(const Graph &g) {
   if (normed) return norm(g, *normed);
   if (special) {
     if (g.ops.size() != 1 || special->kind == kOpReshape) return no(kNotSupportedGraphPattern, format("%s among others", kindName(special->kind)));
+    if (special->kind == kOpResampleForward || special->kind == kOpResampleBackward) return pooling(*special);
     Choice c;
     c.a = c.fallback = {plain(kPool)};
     return c;

@@ -8,7 +8,7 @@ using namespace abi;
 namespace {
 
 struct Range { const char *from, *to; };
-Range range(const Tensor &t, void *p) { return {static_cast<char *>(p), static_cast<char *>(p) + t.extent() * size(t.type)}; }
+Range range(const Tensor &t, void *p) { return {static_cast<char *>(p), static_cast<char *>(p) + t.bytes()}; }
 bool meet(Range a, Range b) { return a.from < b.to && b.from < a.to; }
 
 // interleaved tells whether two tensors share a range but no element: slices of the channels of one buffer.
@@ -62,7 +62,7 @@ void execute(Handle &handle, std::shared_ptr<const Plan> plan, const Pack &pack)
       continue;
     }
     if (reinterpret_cast<uintptr_t>(at->second) % uintptr_t(t.align)) refuse(kMisalignedPointer, "%s: %p is not aligned to %ld bytes", show(t).c_str(), at->second, long(t.align));
-    int64_t bytes = t.extent() * size(t.type);
+    int64_t bytes = t.bytes();
     if (!inDevice(at->second, size_t(bytes), g.writer.count(t.uid))) refuse(kBadParam, "%s: the %ld bytes at %p are not inside one live device allocation", show(t).c_str(), long(bytes), at->second);
     run->pointers[t.uid] = at->second;
   }

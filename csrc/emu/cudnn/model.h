@@ -19,6 +19,7 @@ struct Tensor {
 
   int64_t count() const;
   int64_t extent() const;  // elements from the first to the last, both included
+  int64_t bytes() const;   // those of the extent; eight booleans to a byte
   bool channelsLast() const;
 };
 using TensorPtr = std::shared_ptr<const Tensor>;

@@ -33,18 +33,24 @@ std::vector<double> unbiased(std::vector<double> variance, double m) {
 void runNormForward(const Operation &o, State &s) {
   auto &x = s.in(o, kNormFwdX);
   size_t n = channels(x);
-  double m = double(x.v.size()) / double(n), epsilon = double(s.scalar(o, kNormFwdEpsilon));
   std::vector<double> mean(n), variance(n), inverse(n);
+  auto &scale = s.in(o, kNormFwdScale).v, &bias = s.in(o, kNormFwdBias).v;
+  auto affine = [&](std::vector<float> &y) {
+    for (size_t i = 0; i < y.size(); i++) {
+      size_t c = i % n;
+      y[i] = scale[c] * ((x.v[i] - float(mean[c])) * float(inverse[c])) + bias[c];
+    }
+  };
+  if (o.phase == kNormInference) {
+    for (size_t c = 0; c < n; c++) mean[c] = s.in(o, kNormFwdMean).v[c], inverse[c] = s.in(o, kNormFwdInvVar).v[c];
+    return affine(s.out(o, kNormFwdY).v);
+  }
+  double m = double(x.v.size()) / double(n), epsilon = double(s.scalar(o, kNormFwdEpsilon));
   for (size_t i = 0; i < x.v.size(); i++) mean[i % n] += x.v[i];
   for (auto &v : mean) v /= m;
   for (size_t i = 0; i < x.v.size(); i++) variance[i % n] += (x.v[i] - mean[i % n]) * (x.v[i] - mean[i % n]);
   for (size_t c = 0; c < n; c++) inverse[c] = 1 / std::sqrt((variance[c] /= m) + epsilon);
-  auto &scale = s.in(o, kNormFwdScale).v, &bias = s.in(o, kNormFwdBias).v;
-  auto &y = s.out(o, kNormFwdY).v;
-  for (size_t i = 0; i < y.size(); i++) {
-    size_t c = i % n;
-    y[i] = scale[c] * ((x.v[i] - float(mean[c])) * float(inverse[c])) + bias[c];
-  }
+  affine(s.out(o, kNormFwdY).v);
   if (s.has(o, kNormFwdMean)) {
     auto &saved = s.out(o, kNormFwdMean).v, &savedInverse = s.out(o, kNormFwdInvVar).v;
     for (size_t c = 0; c < n; c++) saved[c] = float(mean[c]), savedInverse[c] = float(inverse[c]);

@@ -152,6 +152,7 @@ void normForward(Operation &o, const Content &c) {
     if (c.has(kNormFwdMean) != c.has(kNormFwdInvVar)) refuse(kBadParam, "norm: saved mean and inverse variance go together");
   } else {
     reads.insert(reads.end(), {kNormFwdMean, kNormFwdInvVar});
+    if (!c.has(kNormFwdMean) || !c.has(kNormFwdInvVar)) refuse(kBadParam, "norm for inference: no mean or inverse variance");
   }
   take(o, c, reads, writes);
   auto &x = *o.t(kNormFwdX);

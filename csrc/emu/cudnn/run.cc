@@ -53,7 +53,7 @@ void runPlan(void *arg) {
     }
     auto w = g.writer.find(t.uid);
     bool written = w != g.writer.end();
-    if (!inDevice(run.pointers.at(t.uid), size_t(t.extent() * size(t.type)), written))
+    if (!inDevice(run.pointers.at(t.uid), size_t(t.bytes()), written))
       return failWork(format("%s at %p was freed before the plan ran", show(t).c_str(), run.pointers.at(t.uid)));
     if (!written || (w->second->isConv() && w->second->beta != 0)) s.buffers[t.uid] = load(t, run.pointers.at(t.uid));
   }

@@ -71,7 +71,7 @@ void run(void *arg) {
 
 void check(const Tensor &t, const void *p, bool write) {
   if (!p) refuse(kBadParam, "%s: the pointer is null", show(t).c_str());
-  if (!inDevice(p, size_t(t.extent() * size(t.type)), write)) refuse(kBadParam, "%s at %p is not inside one live device allocation", show(t).c_str(), p);
+  if (!inDevice(p, size_t(t.bytes()), write)) refuse(kBadParam, "%s at %p is not inside one live device allocation", show(t).c_str(), p);
 }
 
 void submit(void *handle, Call call, const void *alpha, const void *beta) {

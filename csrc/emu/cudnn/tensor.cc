@@ -17,6 +17,8 @@ int64_t Tensor::extent() const {
   return last + 1;
 }
 
+int64_t Tensor::bytes() const { return type == kBoolean ? (extent() + 7) / 8 : extent() * size(type); }
+
 bool Tensor::channelsLast() const { return dims.size() >= 3 && (strides[1] == 1 || dims[1] == 1); }
 
 std::string show(const std::vector<int64_t> &v) {
