@@ -21,13 +21,12 @@ import (
 type library struct {
 	room, file string
 	more       []string // sources of other rooms
-	driver     bool     // needs libcuda.so.1
 }
 
 var libraries = []library{
 	{room: "cuda", file: "libcuda.so.1"},
 	{room: "nvrtc", file: "libnvrtc.so.13", more: []string{"cuda/settings.cc"}},
-	{room: "cudnn", file: "libcudnn.so.9", driver: true},
+	{room: "cudnn", file: "libcudnn.so.9"},
 	{room: "nvml", file: "libnvidia-ml.so.1"},
 }
 
@@ -48,19 +47,10 @@ func Build() (folder string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("emu: finding a folder to build in: %w", err)
 	}
-	cache = filepath.Join(cache, "shake", "emulator")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", fmt.Errorf("emu: making a folder to build in: %w", err)
-	}
-	lock := flock.New(filepath.Join(cache, "lock"))
-	if err := lock.Lock(); err != nil {
-		return "", fmt.Errorf("emu: locking %s: %w", lock.Path(), err)
-	}
-	defer lock.Unlock()
-	return build(source, cache)
+	return build(source, filepath.Join(cache, "shake", "emulator"))
 }
 
-// build is Build in a cache folder that nobody else changes.
+// build is Build for a tree of sources and a cache folder.
 func build(source, cache string) (string, error) {
 	b := builder{source: source, cache: cache, cxx: os.Getenv("CXX")}
 	if b.cxx == "" {
@@ -71,68 +61,87 @@ func build(source, cache string) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrNoCompiler, err)
 	}
 	b.version = string(version)
-	prelude, err := filepath.Glob(filepath.Join(source, "prelude", "*.h"))
-	if err != nil || len(prelude) == 0 {
-		return "", fmt.Errorf("emu: no sources in %s", source)
+	if err := os.MkdirAll(filepath.Join(cache, "kernels"), 0o755); err != nil {
+		return "", fmt.Errorf("emu: making a folder to build in: %w", err)
 	}
+	b.dry = true // all names are sums of what goes into the files, so the folder's is known before anything is made
+	folder, _, err := b.libraries()
+	if err != nil || exists(folder) {
+		return folder, err
+	}
+	lock := flock.New(folder + ".lock")
+	if err := lock.Lock(); err != nil {
+		return "", fmt.Errorf("emu: locking %s: %w", lock.Path(), err)
+	}
+	defer lock.Unlock()
+	if exists(folder) { // another process was first
+		return folder, nil
+	}
+	b.dry = false
+	folder, files, err := b.libraries()
+	if err != nil {
+		return "", err
+	}
+	return folder, b.assemble(folder, files)
+}
+
+// libraries makes all libraries and returns the name of the folder for them, and what goes there from where.
+func (b *builder) libraries() (folder string, files map[string]string, err error) {
+	prelude, err := filepath.Glob(filepath.Join(b.source, "prelude", "*.h"))
+	if err != nil || len(prelude) == 0 {
+		return "", nil, fmt.Errorf("emu: no sources in %s", b.source)
+	}
+	files = map[string]string{}
 	whole := sha256.New()
 	for _, h := range prelude {
 		if err := add(whole, h); err != nil {
-			return "", err
+			return "", nil, err
 		}
+		files[filepath.Join("prelude", filepath.Base(h))] = h
 	}
-	files := map[string]string{} // where each library is in the cache, by its name
 	for _, l := range libraries {
-		if _, err := os.Stat(filepath.Join(source, l.room)); errors.Is(err, fs.ErrNotExist) {
+		if !exists(filepath.Join(b.source, l.room)) {
 			continue
 		}
-		driver := ""
-		if l.driver {
-			driver = files["libcuda.so.1"]
-		}
-		path, err := b.library(l, driver)
+		path, err := b.library(l)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		files[l.file] = path
 		fmt.Fprintln(whole, l.file, path)
 	}
-	folder := filepath.Join(cache, sum(whole))
-	if _, err := os.Stat(folder); err == nil {
-		return folder, nil
-	}
-	part, err := os.MkdirTemp(cache, "part-")
+	return filepath.Join(b.cache, sum(whole)), files, nil
+}
+
+// assemble copies files to a new folder, which appears at once and whole.
+func (b *builder) assemble(folder string, files map[string]string) error {
+	part, err := os.MkdirTemp(b.cache, "part-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(part)
-	if err := os.Mkdir(filepath.Join(part, "prelude"), 0o755); err != nil {
-		return "", err
-	}
-	for _, h := range prelude {
-		files[filepath.Join("prelude", filepath.Base(h))] = h
+	if err := errors.Join(os.Mkdir(filepath.Join(part, "prelude"), 0o755), os.Chmod(part, 0o755)); err != nil {
+		return err
 	}
 	for name, from := range files {
 		if err := copyFile(filepath.Join(part, name), from); err != nil {
-			return "", err
+			return err
 		}
 	}
 	// Compiled kernels outlive a change of a library.
-	if err := errors.Join(os.MkdirAll(filepath.Join(cache, "kernels"), 0o755), os.Symlink("../kernels", filepath.Join(part, "kernels"))); err != nil {
-		return "", err
+	if err := os.Symlink("../kernels", filepath.Join(part, "kernels")); err != nil {
+		return err
 	}
-	if err := os.Chmod(part, 0o755); err != nil {
-		return "", err
-	}
-	return folder, os.Rename(part, folder)
+	return os.Rename(part, folder)
 }
 
 type builder struct {
 	source, cache, cxx, version string
+	dry                         bool // make nothing: only say what it would be called
 }
 
 // library returns the path of a library in the cache, compiled and linked if it is not there.
-func (b *builder) library(l library, driver string) (string, error) {
+func (b *builder) library(l library) (string, error) {
 	sources, err := filepath.Glob(filepath.Join(b.source, l.room, "*.cc"))
 	if err != nil {
 		return "", err
@@ -163,21 +172,18 @@ func (b *builder) library(l library, driver string) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, l.file, driver)
+	fmt.Fprintln(h, b.cxx, b.version, l.file)
 	for _, o := range objects {
 		fmt.Fprintln(h, o)
 	}
 	path := filepath.Join(b.cache, "lib-"+sum(h), l.file)
-	if _, err := os.Stat(path); err == nil {
+	if b.dry || exists(path) {
 		return path, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
-	args := append([]string{"-shared", "-pthread", "-Wl,-soname," + l.file, "-Wl,-rpath,$ORIGIN", "-o", path + ".part"}, objects...)
-	if driver != "" {
-		args = append(args, "-L"+filepath.Dir(driver), "-l:"+filepath.Base(driver))
-	}
+	args := append([]string{"-shared", "-pthread", "-Wl,-soname," + l.file, "-Wl,-rpath,$ORIGIN"}, objects...)
 	return path, b.make(path, append(args, "-ldl"))
 }
 
@@ -197,23 +203,25 @@ func (b *builder) headers() (string, error) {
 // object compiles one source.
 func (b *builder) object(source, headers string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, flags, headers, source)
+	fmt.Fprintln(h, b.cxx, b.version, flags, headers)
 	if err := add(h, source); err != nil {
 		return "", err
 	}
 	path := filepath.Join(b.cache, "obj-"+sum(h)+".o")
-	if _, err := os.Stat(path); err == nil {
+	if b.dry || exists(path) {
 		return path, nil
 	}
-	return path, b.make(path, append(slices.Clone(flags), "-c", source, "-o", path+".part"))
+	return path, b.make(path, append(slices.Clone(flags), "-c", source))
 }
 
-// make runs the compiler, which writes path.part, and gives that its name.
+// make has the compiler write a file, and gives it its name when it is whole.
 func (b *builder) make(path string, args []string) error {
+	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
+	args = append(args, "-o", part)
 	if out, err := exec.Command(b.cxx, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx, strings.Join(args, " "), err, out)
 	}
-	return os.Rename(path+".part", path)
+	return os.Rename(part, path)
 }
 
 // sourceFolder finds csrc/emu: where this file was compiled, or from the working folder up.
