@@ -85,6 +85,7 @@ void release_barrier(Worker &w) {
     Thread &f = w.threads[w.base + t];
     if (f.state == Thread::kBarrier) f.predicate = result, f.state = Thread::kReady;
   }
+  w.races.barrier();
 }
 
 enum Outcome { kFinished, kBlocked, kFailed };
@@ -145,6 +146,7 @@ void wake(Worker &w) {
 // A block's static and dynamic shared memory begins as poison.
 void poison(Worker &w, unsigned char *shared) {
   const Launch &l = *w.launch;
+  w.races.barrier();
   if (shared) memset(shared, kPoison, l.function->module->shared);
   if (l.work->dynamic) memset(w.block.dynamic, kPoison, l.work->dynamic);
 }
@@ -152,7 +154,6 @@ void poison(Worker &w, unsigned char *shared) {
 void blocks_with_fibers(Worker &w, unsigned char *shared) {
   Launch &l = *w.launch;
   const Order order(l.blocks, l.seed);
-  w.base = 0;
   for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
     place_block(w, order(i));
     poison(w, shared);
@@ -208,6 +209,7 @@ void blocks_plainly(Worker &w, unsigned char *shared) {
       place_thread(w, l.seed ? (first + l.threads - t) % l.threads : t);
       call(l.args.data());
     }
+    if (l.watch && w.races.settle(w)) return;
   }
 }
 
@@ -230,7 +232,7 @@ void work_on(Launch &l) {
   Worker &w = *mine;
   const Work &work = *l.work;
   w.launch = &l;
-  w.group = l.threads;
+  w.group = l.threads, w.base = 0;
   const unsigned long at_once = work.cooperative ? l.blocks : 1;
   if (l.fibers) {
     w.stack = fiber::stacks(at_once * l.threads);
@@ -247,6 +249,7 @@ void work_on(Launch &l) {
   b.near[SK_EMU_STATIC] = {uintptr_t(shared), l.function->module->shared};
   b.near[SK_EMU_DYNAMIC] = {uintptr_t(b.dynamic), work.dynamic};
   for (int i = SK_EMU_RECENT; i < SK_EMU_RANGES; i++) b.near[i] = {0, 0};
+  if (l.watch) w.races.begin(w, at_once);
   worker = &w;
   sk_emu_self = &b;
   if (!l.fibers)

@@ -13,6 +13,7 @@ namespace {
 unsigned number_of(const sk_emu_block &b) { return b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]); }
 
 void wait(Worker &w) {
+  if (w.block.watch) w.races.settle(w);
   fiber::change(*w.running, w.scheduler);
 }
 
@@ -78,6 +79,7 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
   }
   for (unsigned i = 0; i < lanes; i++)
     if (there >> i & 1) t[i].value = out[i], t[i].state = Thread::kReady;
+  w.races.warp(warp);
 }
 
 }  // namespace
@@ -85,6 +87,7 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
 // The running thread has returned: others of its warp may have waited for it.
 void emu::leave(Worker &w) {
   const unsigned warp = number_of(w.block) / 32, first = warp * 32;
+  if (w.block.watch) w.races.settle(w);
   w.running->state = Thread::kGone;
   for (unsigned i = first; i < w.group && i < first + 32; i++)
     if (w.threads[w.base + i].state == Thread::kWarp) try_warp(w, warp, w.threads[w.base + i].mask);
@@ -144,6 +147,7 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
     if (now() > w.launch->deadline) fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
     if (together) sk_emu_yield();
   }
+  if (w.block.watch && (w.races.settle(w) || w.races.touch(w, a, bytes, how))) abandon();
   for (auto &r : w.block.near)
     if (a - r.lo < r.size && a + bytes - r.lo <= r.size) return;
   memory::Block b;

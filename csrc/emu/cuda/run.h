@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fiber.h"
+#include "races.h"
 #include "state.h"
 
 namespace emu {
@@ -50,6 +51,7 @@ struct Worker {
   uintptr_t own_stack = 0, own_size = 0;
   std::vector<unsigned char> dynamic;
   int round = 0;  // which of the recent ranges is forgotten next
+  Races races;
   std::jmp_buf out;
 };
 extern thread_local Worker *worker;

@@ -301,6 +301,39 @@ static void cooperative() {
   }
 }
 
+// Each pair that nothing orders, and pairs that something does.
+static void races() {
+  struct {
+    const char *what, *text;
+    std::vector<const char *> words;  // none: no race
+  } cases[] = {
+      {"read of what another wrote", K("__shared__ float s[64]; s[threadIdx.x] = 1; x[threadIdx.x] = s[63 - threadIdx.x];"), {"race: ", "static part"}},
+      {"write of what another read", K("__shared__ float s[64]; x[threadIdx.x] = s[threadIdx.x]; s[(threadIdx.x + 1) % 64] = 1;"), {"race: writes 4 bytes", "reads"}},
+      {"write of what two others read", K("__shared__ float s; __syncthreads(); x[threadIdx.x] = s; if (threadIdx.x == 3) s = 1;"), {"race: "}},
+      {"two values", K("__shared__ unsigned s; *(volatile unsigned *)&s = threadIdx.x;"), {"write different values"}},
+      {"two values, then a barrier", K("__shared__ unsigned s; if (threadIdx.x % 32 == 7) s = threadIdx.x; __syncthreads(); x[threadIdx.x] = s;"), {"write different values"}},
+      {"one value", K("__shared__ unsigned s; s = 5; __syncthreads(); x[threadIdx.x] = s;"), {}},
+      {"a barrier", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x];"), {}},
+      {"a barrier for one way only", K("__shared__ float s[64]; for (int i = 0; i < 2; i++) { s[threadIdx.x] = i; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x]; }"), {"race: "}},
+      {"a warp's barrier", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x ^ 31];"), {}},
+      {"a warp's barrier between two warps", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x ^ 32];"), {"race: "}},
+      {"atomic", K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); __syncthreads(); x[threadIdx.x] = s[0];"), {}},
+      {"atomic, and read at once", K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); x[threadIdx.x] = s[0];"), {"race: "}},
+      {"dynamic memory", K("extern __shared__ char c[]; c[threadIdx.x / 2] = threadIdx.x; __syncthreads(); x[0] = c[0];"), {"write different values"}},
+  };
+  emu_set("races=1; log=none");
+  for (auto &c : cases)
+    fresh(c.what, [&] {
+      Kernel k(c.text);
+      k.dynamic = 64;
+      Array<float> x(100);
+      OK(k(3, 64, nullptr, x.p, 100));
+      EQ(cu.cuStreamSynchronize(nullptr), c.words.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED);
+      for (const char *w : c.words) CHECK(says({w}));
+    });
+  emu_set(nullptr);
+}
+
 static void timeouts() {
   for (const char *text : {K("while (*(volatile float *)x != 1.0f) {}"), K("__shared__ float s; while (*(volatile float *)x != 1.0f) __nanosleep(1); s = 1; __syncthreads();")})
     fresh("a kernel that does not end", [&] {
@@ -384,6 +417,7 @@ int main(int argc, char **argv) {
   warp_errors();
   fresh("atomics", atomics);
   fresh("cooperative", cooperative);
+  races();
   timeouts();
   fresh("launches", launches);
   fresh("globals", globals);
