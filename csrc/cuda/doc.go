@@ -7,7 +7,7 @@
 // Activations and their gradients are NHWC in the storage type T (F32, F16, BF16): element (n, h, w, c) of a Slice stands at
 // ((n*H+h)*W+w)*Pitch + Off + c. All arithmetic is float32; values are rounded to T, to nearest even, once, when they are stored. Statistics, coefficients,
 // parameters, momentum and gradients of parameters are float32. Any channel count works; counts, offsets and pitches that are multiples of 8 (4 for F32) make
-// every access one of 128 bits.
+// every access one of 128 bits. Every pointer is a multiple of 16.
 //
 // Replica r of R of a batch of n is images ceil(r*n/R) .. ceil((r+1)*n/R)-1. n is an argument of each launch, at most the capacity of the buffers.
 //

@@ -96,10 +96,7 @@ template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers
     const int images = sh_first(r + 1, n) - sh_first(r, n), slots = chunks * gridDim.y;
     if (images == 0) continue;
     double a[2] = {0, 0};
-    if (lane < LANES && c < C) {
-      const volatile float *slot = partial + (i64)r * slots * SLOT + M::BASE + c;
-      for (int s = lane; s < slots; s += LANES) a[0] += slot[(i64)s * SLOT], a[1] += slot[(i64)s * SLOT + C];
-    }
+    if (lane < LANES && c < C) sh_each_slot<2, C>(partial + (i64)r * slots * SLOT + M::BASE + c, slots, [&](int, const float *v) { a[0] += v[0], a[1] += v[1]; });
     sh_lane_sum<2>(a, shared);
     if (lane > 0 || c >= C) continue;
     const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c, array = (i64)REPLICAS * M::NORM_C;

@@ -73,14 +73,14 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 		sizes = append(sizes, cuts[i+1]-cuts[i])
 		all = append(all, s.Dst.sub(cuts[i], sizes[i]))
 	}
-	t := b.newTile(s.Shape, operands, sizes, all...)
+	t := b.newTile(s.Shape, len(s.Sums) > 0, operands, sizes, all...)
 	if b.err != nil {
 		return nil, b.err
 	}
 	b.include("types", "philox", "tile", "grad")
 	wanted := everyImage
 	if len(s.Sums) > 0 {
-		wanted = replicaChunks
+		wanted = t.replicaChunks()
 	}
 	co := coefficients{b: b}
 	b.add("step", "dst", "dx", "x")

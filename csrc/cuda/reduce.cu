@@ -1,6 +1,6 @@
 // reduce.cu: sums over the images of a replica, in an order that depends on the shape and on n alone.
 //
-// The images of a replica are cut into chunks of at most 32, about 64 chunks a replica, and the pixels into gridDim.y parts. Block (x, y, z) adds up
+// The images of a replica are cut into chunks of at most 32, about CHUNKS chunks a replica, and the pixels into gridDim.y parts. Block (x, y, z) adds up
 // part y of chunk x of the channels of chunk z: each thread its own pixels, then a tree over the threads of a column. The result goes to slot
 // x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of every replica.
 struct sh_span {
@@ -31,6 +31,13 @@ __device__ __forceinline__ sh_span sh_slot(int x, int y, int parts, int n) {
 
 __device__ __forceinline__ int sh_count(const sh_span &s) { return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0; }
 
+// How many numbers a channel has in slot s of a replica of so many images.
+__device__ __forceinline__ int sh_slot_count(int s, int parts, int images, int n) {
+  const int m = sh_chunk_images(n), per = (HW + parts - 1) / parts, k = s / parts;
+  const int i = sh_min(m, images - k * m), p = sh_min(per, HW - (s - k * parts) * per);
+  return i > 0 && p > 0 ? i * p : 0;
+}
+
 // Whether this is the last block of its z to have written its slots. The counter is zero again afterwards.
 __device__ inline bool sh_last(unsigned int *counter) {
   __shared__ bool last;
@@ -46,9 +53,25 @@ __device__ inline bool sh_last(unsigned int *counter) {
   return last;
 }
 
-// Merging: COLUMNS*V channels by LANES threads each, which take every LANES-th slot; then lane 0 adds up the lanes.
+// Merging: COLUMNS*V channels by LANES threads each, which take every LANES-th slot, AHEAD of them in flight at a time; then lane 0 adds up the lanes.
 constexpr int LANES = ROWS / V > 0 ? ROWS / V : 1;
 constexpr int SHARED = THREADS * (V > 3 ? V : 3); // doubles: two sums of a column, or three of a lane
+
+// Calls f(slot, its A numbers) for the slots of this lane, which begin at first; the numbers of a channel are C apart.
+template <int A, int C, class F> __device__ __forceinline__ void sh_each_slot(const volatile float *first, int slots, F f) {
+  constexpr int AHEAD = 8;
+  for (int s = threadIdx.x / (COLUMNS * V); s < slots; s += AHEAD * LANES) {
+    float v[AHEAD][A];
+#pragma unroll
+    for (int j = 0; j < AHEAD; j++)
+      if (s + j * LANES < slots)
+#pragma unroll
+        for (int a = 0; a < A; a++) v[j][a] = first[(i64)(s + j * LANES) * SLOT + a * C];
+#pragma unroll
+    for (int j = 0; j < AHEAD; j++)
+      if (s + j * LANES < slots) f(s + j * LANES, v[j]);
+  }
+}
 
 template <int A> __device__ inline void sh_lane_sum(double *a, double *shared) {
   const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V);

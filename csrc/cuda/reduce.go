@@ -1,11 +1,16 @@
 package kernels
 
 const (
-	replicaChunks = 64  // chunks of images a replica is cut into, where it has as many
-	chunkImages   = 32  // images a chunk holds at most
-	reduceBlocks  = 264 // pixels are cut into parts where there are fewer blocks
-	everyImage    = 1 << 20
+	chunkImages  = 32  // images a chunk holds at most
+	reduceBlocks = 264 // fill a large card once
+	everyImage   = 1 << 20
 )
+
+// replicaChunks is how many chunks of images a replica is cut into, where it has as many: no more than fill a card, for the last block has to merge them.
+func (t tile) replicaChunks() int {
+	blocks := t.shape.Replicas * t.chunks
+	return max(16, min(64, (reduceBlocks+blocks-1)/blocks))
+}
 
 // reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu. slot is the floats of one block's sums.
 func (t tile) reduction(slot, chunksWanted int) Kernel {

@@ -31,23 +31,20 @@ template <class S> __device__ inline void sh_finalize(const sh_norm_pointers &p,
 
 // Merges replica by replica. BASE is where S's numbers begin in a slot.
 template <class S> __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params, const volatile float *partial, int chunk, int n, double *shared) {
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sh_chunks(n);
+  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
   for (int r = 0; r < REPLICAS; r++) {
     const int images = sh_first(r + 1, n) - sh_first(r, n);
     if (images == 0) continue;
-    const i64 first = (i64)r * chunks * gridDim.y;
-    const double about = c < S::C ? partial[first * SLOT + S::BASE + c] : 0.0;
+    const volatile float *first = partial + (i64)r * slots * SLOT + S::BASE + c;
+    const double about = c < S::C ? first[0] : 0.0;
     double a[3] = {0, 0, 0}; // sum P(mean - about), sum P(mean - about)^2, sum M2
     if (lane < LANES && c < S::C)
-      for (int s = lane; s < chunks * (int)gridDim.y; s += LANES) {
-        const int count = sh_count(sh_slot(r * chunks + s / gridDim.y, s % gridDim.y, gridDim.y, n));
-        const volatile float *slot = partial + (first + s) * SLOT + S::BASE + c;
-        if (count == 0) continue;
-        const double d = (slot[0] - about) + slot[S::C];
+      sh_each_slot<3, S::C>(first, slots, [&](int s, const float *v) {
+        const double count = sh_slot_count(s, parts, images, n), d = (v[0] - about) + v[1];
         a[0] += count * d;
         a[1] += count * d * d;
-        a[2] += slot[2 * S::C];
-      }
+        a[2] += v[2];
+      });
     sh_lane_sum<3>(a, shared);
     const double count = (double)images * HW;
     if (lane == 0 && c < S::C) sh_finalize<S>(p, params, r, c, count, about + a[0] / count, a[2] + (a[1] - a[0] * a[0] / count));
@@ -81,11 +78,11 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
     }
   }
   sh_column_sum<2>(a, (float *)shared);
-  if (row == 0 && c < S::C && count > 0) {
+  if (row == 0 && c < S::C) {
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + c;
 #pragma unroll
     for (int i = 0; i < V; i++) {
-      const float mean = a[0][i] / count;
+      const float mean = count > 0 ? a[0][i] / count : 0;
       slot[i] = about[i];
       slot[S::C + i] = mean;
       slot[2 * S::C + i] = sh_relu(fmaf(-mean, a[0][i], a[1][i]));

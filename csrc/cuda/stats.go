@@ -33,7 +33,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 		b.norm(name, &o.Norm, o.C)
 		slices, sizes = append(slices, s.X.sub(o.Off, o.C)), append(sizes, o.C)
 	}
-	t := b.newTile(s.Shape, 3, sizes, slices...)
+	t := b.newTile(s.Shape, true, 3, sizes, slices...)
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -49,8 +49,8 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 	}
 	b.each("EACH_NORM", len(s.Norms))
 	b.line("#define SEGMENTS(F)%s", line.String())
-	b.ints("SLOT", slot, "CHUNKS", replicaChunks)
+	b.ints("SLOT", slot, "CHUNKS", t.replicaChunks())
 	b.include("column", "reduce", "stats")
 	b.add("params", "partial", "counter", "n:i")
-	return b.done(t.reduction(slot, replicaChunks))
+	return b.done(t.reduction(slot, t.replicaChunks()))
 }

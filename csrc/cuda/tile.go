@@ -19,7 +19,8 @@ const (
 
 // newTile chooses vectors and columns for slices that are walked together. segments are the channel counts that the chunks are cut from, one after the other;
 // operands is how many tensors a thread has in flight.
-func (b *builder) newTile(s Shape, operands int, segments []int, slices ...Slice) tile {
+// With reduce a block has few channels, so that many threads can merge each.
+func (b *builder) newTile(s Shape, reduce bool, operands int, segments []int, slices ...Slice) tile {
 	b.want(s.Type >= F32 && s.Type <= BF16, "Type", "F32, F16 or BF16", s.Type)
 	b.want(s.H >= 1 && s.W >= 1 && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "1 to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
 	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
@@ -30,7 +31,11 @@ func (b *builder) newTile(s Shape, operands int, segments []int, slices ...Slice
 	if b.err != nil {
 		return t
 	}
-	t.columns = columns(segments, t.v)
+	limit := maxColumns
+	if reduce {
+		limit = min(maxColumns, 64/t.v)
+	}
+	t.columns = columns(segments, t.v, limit)
 	t.rows = max(maxThreads/t.columns, 1)
 	t.chunks = 0
 	for _, c := range segments {
@@ -52,20 +57,20 @@ func vector(t Type, slices ...Slice) int {
 	return v
 }
 
-// columns is the largest count of vectors up to maxColumns that divides all segments, if it is a decent one, or that leaves few threads idle.
-func columns(segments []int, v int) int {
+// columns is the largest count of vectors up to a limit that divides all segments, if it is a decent one, or that leaves few threads idle.
+func columns(segments []int, v, limit int) int {
 	div, most := 0, 0
 	for _, c := range segments {
 		div, most = gcd(div, c/v), max(most, c/v)
 	}
 	best := 1
-	for k := 1; k <= maxColumns && k <= div; k++ {
+	for k := 1; k <= limit && k <= div; k++ {
 		if div%k == 0 {
 			best = k
 		}
 	}
-	if best < min(8, most) {
-		return min(most, maxColumns)
+	if best < min(limit/2, 8, most) {
+		return min(most, limit)
 	}
 	return best
 }
