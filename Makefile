@@ -11,12 +11,15 @@ DATA     ?= data/cifar-10-batches-bin
 NVIDIA   ?= build/nvidia
 
 COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
+SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
+# The packages whose tests run on a card.
+GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu internal/gpustat
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages without C code of their own below them: the race detector sees all of what they do.
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu clean
+.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -89,6 +92,19 @@ compare: .venv build ## speed and memory of training steps against PyTorch; PEER
 
 replay: .venv build ## ten steps on CIFAR-10 beside PyTorch with the same random numbers; DATA=folder of the .bin files
 	.venv/bin/python bench/peers/replay.py $(PEERNET) --data $(DATA)
+
+bundle: ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a machine with a card and without Go
+	rm -rf build/bundle && mkdir -p build/bundle/bench build/bundle/nets
+	$(GO) build -trimpath $(SMALL) -o build/bundle/shake ./cmd/shake
+	@for pkg in $(GPU_TESTS); do \
+		name=$$(echo $$pkg | tr / -); mkdir -p build/bundle/tests/$$name; \
+		$(GO) test -c -trimpath $(SMALL) -o build/bundle/tests/$$name/$$name.test ./$$pkg || exit 1; \
+		if [ -d $$pkg/testdata ]; then cp -r $$pkg/testdata build/bundle/tests/$$name/; fi; \
+	done
+	$(GO) test -c -trimpath $(SMALL) -o build/bundle/bench/bench.test ./bench
+	cp -r bench/peers build/bundle/bench/ && rm -rf build/bundle/bench/peers/__pycache__
+	cp nets/*.toml build/bundle/nets/ && cp tools/bundle/gpu-check build/bundle/
+	@size=$$(du -sm build/bundle | cut -f1); echo "build/bundle: $$size MB"; [ $$size -le 60 ] || { echo "make bundle: more than 60 MB"; exit 1; }
 
 .venv:
 	$(PYTHON) -m venv .venv
