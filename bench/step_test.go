@@ -19,16 +19,33 @@ import (
 // BenchmarkStep runs whole training steps (augmentation, forward, backward, SGD) at each net's own batch, and inference.
 func BenchmarkStep(b *testing.B) {
 	for _, net := range []string{"quick", "26-2x32d", "26-2x96d", "resnext29"} {
-		b.Run(net, func(b *testing.B) { benchStep(b, net) })
+		b.Run(net, func(b *testing.B) {
+			batch := 0
+			if net == "26-2x96d" {
+				batch = 32 // a batch of its own takes seconds
+			}
+			prog, batch, step := stepper(b, net, batch, cpu.Backend{}, "")
+			b.Run("train", func(b *testing.B) { timeSteps(b, batch, step) })
+			b.Run("eval", func(b *testing.B) {
+				timeSteps(b, batch, func() {
+					if _, err := prog.Eval(0, batch); err != nil {
+						b.Fatal(err)
+					}
+				})
+			})
+			b.Logf("%s: %.0f MB", prog.Info().Detail, float64(prog.Info().Memory)/1e6)
+		})
 	}
 }
 
-func benchStep(b *testing.B, net string) {
+// stepper compiles a net for a backend, with images to train and to test on, and returns what trains on one batch; it has done so once. The batch is that of
+// SHAKE_BENCH_BATCH, if set, else the one given, or with 0 the net's own.
+func stepper(b *testing.B, net string, images int, backend engine.Backend, precision string) (prog engine.Program, batch int, step func()) {
 	spec, err := nets.Load(net)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := setBatch(spec, net); err != nil {
+	if err := setBatch(spec, images); err != nil {
 		b.Fatal(err)
 	}
 	g, err := graph.Build(spec)
@@ -36,14 +53,15 @@ func benchStep(b *testing.B, net string) {
 		b.Fatal(err)
 	}
 	t := spec.Train
-	prog, err := cpu.Backend{}.Compile(g, engine.Config{
+	prog, err = backend.Compile(g, engine.Config{
 		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov,
 		WeightDecay: t.WeightDecay, Flip: spec.Data.Flip, Crop: spec.Data.Crop,
+		Precision: precision, Deterministic: true,
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer prog.Close()
+	b.Cleanup(func() { prog.Close() })
 	if err := prog.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
 		b.Fatal(err)
 	}
@@ -56,28 +74,19 @@ func benchStep(b *testing.B, net string) {
 		index[i] = int32(i)
 	}
 	it := uint32(0)
-	step := func() {
+	step = func() {
 		if err := prog.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
 			b.Fatal(err)
 		}
 		it++
 	}
 	step() // the first one meets its memory for the first time
-	b.Run("train", func(b *testing.B) { timeSteps(b, t.Batch, step) })
-	b.Run("eval", func(b *testing.B) {
-		timeSteps(b, t.Batch, func() {
-			if _, err := prog.Eval(0, t.Batch); err != nil {
-				b.Fatal(err)
-			}
-		})
-	})
-	b.Logf("%s: %.0f MB", prog.Info().Detail, float64(prog.Info().Memory)/1e6)
+	return prog, t.Batch, step
 }
 
-// setBatch makes the batch that of SHAKE_BENCH_BATCH, if set; else 32 for the net that is too large for more, and the net's own for the others.
-func setBatch(spec *dsl.Spec, net string) error {
-	if net == "26-2x96d" {
-		spec.Train.Batch = 32
+func setBatch(spec *dsl.Spec, images int) error {
+	if images > 0 {
+		spec.Train.Batch = images
 	}
 	if s := os.Getenv("SHAKE_BENCH_BATCH"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -95,6 +104,10 @@ func timeSteps(b *testing.B, batch int, step func()) {
 	for b.Loop() {
 		step()
 	}
+	reportSteps(b, batch, from)
+}
+
+func reportSteps(b *testing.B, batch int, from time.Duration) {
 	b.ReportMetric(float64(batch)*float64(b.N)/(cpuTime()-from).Seconds(), "img/core-s")
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "img/s")
 	b.ReportMetric(0, "ns/op")

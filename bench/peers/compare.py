@@ -43,8 +43,8 @@ class Peer:
 
 def ours(binary, net, batch, device, phase, steps):
     """(img/s, images a core-second) of our steps, and the process's peak memory in MB."""
-    bench = {"cpu": "BenchmarkStep", "cuda": "BenchmarkGPUStep"}[device]
-    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench=^{bench}$/^{net}$/^{phase}$", f"-test.benchtime={steps}x"],
+    bench = {"cpu": f"^BenchmarkStep$/^{net}$", "cuda": f"^BenchmarkGPUStep$/^{net}$/^bf16$"}[device]
+    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench={bench}/^{phase}$", f"-test.benchtime={steps}x"],
                          stdout=subprocess.PIPE, text=True, cwd=pathlib.Path(binary).parent, env={**os.environ, "SHAKE_BENCH_BATCH": str(batch)})
     out = p.stdout.read()
     _, status, usage = os.wait4(p.pid, 0)
