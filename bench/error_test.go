@@ -235,8 +235,8 @@ func TestShortTraining(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("seed %d %-6s: test error %.2f %%, test loss %.4f, training loss %.4f", spec.Seed, conv, 100*s.TestError, s.TestLoss, s.TrainLoss)
-			ends[conv] = append(ends[conv], 100*s.TestError)
+			t.Logf("seed %d %-6s: test error %.2f %%, test loss %.4f, training loss %.4f", spec.Seed, conv, s.TestError, s.TestLoss, s.TrainLoss)
+			ends[conv] = append(ends[conv], s.TestError)
 		}
 	}
 	mean := func(v []float64) float64 { return (v[0] + v[1] + v[2]) / 3 }

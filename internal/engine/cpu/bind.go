@@ -13,6 +13,7 @@ type binder struct {
 	*program
 	convs map[*graph.Conv]*kernel.Conv // forward and backward steps share one
 	err   error
+	step  engine.PlanStep // being bound
 }
 
 // try passes op on and remembers the first error.
@@ -27,21 +28,24 @@ func try[T any](b *binder) func(op T, err error) T {
 
 func (b *binder) bind() {
 	for _, s := range b.plan.Forward {
+		b.step = s
 		b.forward(s)
 	}
+	b.step = &b.plan.Head
 	b.bindHead(&b.plan.Head)
 	for _, s := range b.plan.Backward {
+		b.step = s
 		b.backward(s)
 	}
 }
 
 // both adds a step to training and to evaluation.
 func (b *binder) both(train, eval func()) {
-	b.program.train = append(b.program.train, train)
-	b.program.eval = append(b.program.eval, eval)
+	b.trainOnly(train)
+	b.program.eval = append(b.program.eval, call{b.step, eval})
 }
 
-func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, f) }
+func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, call{b.step, f}) }
 
 // momentum is that of the running statistics (torch's convention: the weight of the new value).
 const momentum = 0.1

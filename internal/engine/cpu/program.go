@@ -31,7 +31,8 @@ type program struct {
 	beta    [][][]float32
 	packed  bool // the convs hold the current weights
 
-	train, eval []func()
+	train, eval []call
+	trace       func(s engine.PlanStep, run func()) // nil: none
 
 	sets   [2]*dataSet // training, test
 	labels []uint16    // of the batch at hand
@@ -43,6 +44,15 @@ type program struct {
 	metrics engine.Metrics
 	err     error // the first failure of a kernel call
 }
+
+// call is a step of the plan, bound.
+type call struct {
+	step engine.PlanStep
+	run  func()
+}
+
+// Trace has f run every step of the plan in the training steps to come; augmentation, draws, packing of weights and SGD are not among them. A nil f ends it.
+func (p *program) Trace(f func(s engine.PlanStep, run func())) { p.trace = f }
 
 // dataSet is a resident data set.
 type dataSet struct {
@@ -135,8 +145,12 @@ func (p *program) Step(s engine.Step) error {
 	}
 	p.draw(s.Iteration, n)
 	p.pack()
-	for _, f := range p.train {
-		f()
+	for _, c := range p.train {
+		if p.trace != nil {
+			p.trace(c.step, c.run)
+		} else {
+			c.run()
+		}
 	}
 	if p.err != nil {
 		return p.err
@@ -235,8 +249,8 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 		if err := p.gather(d, p.index[:n], false); err != nil {
 			return err
 		}
-		for _, f := range p.eval {
-			f()
+		for _, c := range p.eval {
+			c.run()
 		}
 		if p.err != nil {
 			return p.err
