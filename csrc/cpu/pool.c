@@ -1,12 +1,11 @@
 // pool.c: worker threads that take tasks from one atomic counter.
 //
 // A dispatch costs a few microseconds: workers spin for a short while after the last task (operations follow each other closely within
-// a step) and sleep on a condition variable after that. Denormals are flushed in every worker, the caller's thread included while it runs
+// a step) and sleep on a condition variable after that; so does the caller, waiting for them. Denormals are flushed in every worker, the caller's thread included while it runs
 // tasks: gradients underflow, and a denormal costs a hundred cycles.
 #include "sk.h"
 #include "arena.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #if defined(__x86_64__)
@@ -30,8 +29,9 @@ struct sk_pool {
     int worker;
   } *starts;
   pthread_mutex_t lock;
-  pthread_cond_t wake;
-  int asleep;               // under lock
+  pthread_cond_t wake, idle;
+  int asleep;               // workers in wake, under lock
+  _Atomic int waiting;      // the caller is in idle, or about to be
   _Atomic uint32_t round;   // bumped to publish a job; 0: none yet
   _Atomic int stop;
   void (*fn)(void *, int, int); // the job: written before round, read after it
@@ -100,7 +100,11 @@ static void *work(void *arg) {
     seen = await(s.pool, seen);
     if (atomic_load_explicit(&s.pool->stop, memory_order_relaxed)) return NULL;
     take_tasks(s.pool, s.worker);
-    atomic_fetch_sub_explicit(&s.pool->running, 1, memory_order_release);
+    if (atomic_fetch_sub(&s.pool->running, 1) == 1 && atomic_load(&s.pool->waiting)) {
+      pthread_mutex_lock(&s.pool->lock);
+      pthread_cond_signal(&s.pool->idle);
+      pthread_mutex_unlock(&s.pool->lock);
+    }
   }
 }
 
@@ -121,6 +125,7 @@ sk_pool *sk_pool_new(int workers) {
   p->starts = sk_aligned(workers * sizeof *p->starts);
   pthread_mutex_init(&p->lock, NULL);
   pthread_cond_init(&p->wake, NULL);
+  pthread_cond_init(&p->idle, NULL);
   for (int i = 1; i < workers; i++) {
     p->starts[i] = (struct start){p, i};
     if (pthread_create(&p->threads[i], NULL, work, &p->starts[i])) break; // fewer threads compute the same
@@ -136,6 +141,7 @@ void sk_pool_free(sk_pool *p) {
   for (int i = 0; i < p->workers; i++) sk_unmap(p->scratch[i].p, p->scratch[i].bytes);
   sk_unmap(p->shared.p, p->shared.bytes);
   pthread_cond_destroy(&p->wake);
+  pthread_cond_destroy(&p->idle);
   pthread_mutex_destroy(&p->lock);
   free(p->scratch);
   free(p->threads);
@@ -144,6 +150,19 @@ void sk_pool_free(sk_pool *p) {
 }
 
 int sk_pool_workers(const sk_pool *p) { return p->workers; }
+
+// Spins, then sleeps: a worker may share its core with another program, which can then have this one.
+static void wait_for_workers(sk_pool *p) {
+  for (int i = 0; i < SPINS; i++) {
+    if (!atomic_load_explicit(&p->running, memory_order_acquire)) return;
+    relax();
+  }
+  pthread_mutex_lock(&p->lock);
+  atomic_store(&p->waiting, 1); // before running is read again, as workers do it the other way round
+  while (atomic_load(&p->running)) pthread_cond_wait(&p->idle, &p->lock);
+  atomic_store(&p->waiting, 0);
+  pthread_mutex_unlock(&p->lock);
+}
 
 void sk_parallel(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg) {
   uint64_t csr = flush_denormals();
@@ -159,11 +178,7 @@ void sk_parallel(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg)
   atomic_store_explicit(&p->running, p->workers - 1, memory_order_relaxed);
   publish(p);
   take_tasks(p, 0);
-  // A worker that was never scheduled still has to pass by: yield to it where cores are few.
-  for (int i = 0; atomic_load_explicit(&p->running, memory_order_acquire); i++) {
-    if (i < SPINS) relax();
-    else sched_yield();
-  }
+  wait_for_workers(p);
   restore_denormals(csr);
 }
 
