@@ -205,8 +205,9 @@ func relativeRMS(have []float32, at []int, want []float64) float64 {
 
 var training = flag.String("training", "", "folder or archive of CIFAR-10: TestShortTraining trains on it (minutes)")
 
-// Whole short trainings on real images, ten epochs of the net quick, three seeds, by Winograd's transforms and direct: the mean test error may differ by
-// no more than seeds make the direct runs differ.
+// Whole short trainings on real images, ten epochs of the net quick, three seeds, by Winograd's transforms and direct. After half a dozen steps two runs
+// that round differently share nothing but their recipe, so only the end can be compared: the mean test error may be higher than that of the direct runs by
+// no more than those differ from each other.
 //
 //	go test -v -run TestShortTraining -timeout 3h ./bench -training data
 func TestShortTraining(t *testing.T) {
@@ -243,7 +244,7 @@ func TestShortTraining(t *testing.T) {
 	d := ends["direct"]
 	spread := max(d[0], d[1], d[2]) - min(d[0], d[1], d[2])
 	t.Logf("mean test error: direct %.2f %%, winograd %.2f %%; spread of the direct runs %.2f", mean(d), mean(ends["auto"]), spread)
-	if diff := math.Abs(mean(ends["auto"]) - mean(d)); !(diff <= spread) {
-		t.Errorf("means differ by %.2f points, want at most the spread of the direct runs, %.2f", diff, spread)
+	if worse := mean(ends["auto"]) - mean(d); !(worse <= spread) {
+		t.Errorf("the transformed runs end %.2f points higher, want at most the spread of the direct runs, %.2f", worse, spread)
 	}
 }

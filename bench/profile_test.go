@@ -3,13 +3,11 @@ package bench
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"shake/internal/data"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
 	"shake/internal/graph"
@@ -20,8 +18,8 @@ import (
 // arithmetic as of direct convolution and as per cent of the peak of one core, so that Winograd can pass 100; bytes of the tensors that it reads
 // and writes, each once. (go test -run NONE -bench Profile -benchtime 3x -v ./bench)
 func BenchmarkProfile(b *testing.B) {
-	for _, net := range []string{"26-2x32d", "26-2x96d", "resnext29"} {
-		b.Run(net, func(b *testing.B) { benchProfile(b, net) })
+	for net, images := range map[string]int{"26-2x32d": 128, "26-2x96d": 32, "resnext29": 32} {
+		b.Run(net, func(b *testing.B) { benchProfile(b, net, images) })
 	}
 }
 
@@ -33,12 +31,9 @@ type spent struct {
 	macs, byte float64
 }
 
-func benchProfile(b *testing.B, net string) {
+func benchProfile(b *testing.B, net string, images int) {
 	spec, err := nets.Load(net)
 	if err != nil {
-		b.Fatal(err)
-	}
-	if err := setBatch(spec, net); err != nil {
 		b.Fatal(err)
 	}
 	g, err := graph.Build(spec)
@@ -49,26 +44,7 @@ func benchProfile(b *testing.B, net string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := spec.Train
-	prog, err := cpu.Backend{}.Compile(g, engine.Config{Seed: 1, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Flip: true, Crop: 4})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer prog.Close()
-	train, _ := data.Synthetic(1, t.Batch, t.Batch)
-	if err := cmp.Or(prog.SetState(engine.InitTensors(g, 1)), prog.Load(train, train)); err != nil {
-		b.Fatal(err)
-	}
-	index := make([]int32, t.Batch)
-	for i := range index {
-		index[i] = int32(i)
-	}
-	step := func() {
-		if err := prog.Step(engine.Step{Index: index, LR: 0.01}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	step()
+	prog, batch, step := stepper(b, net, images, cpu.Backend{}, "")
 	kinds := map[string]*spent{}
 	inside := time.Duration(0)
 	prog.(interface {
@@ -92,17 +68,21 @@ func benchProfile(b *testing.B, net string) {
 		whole += cpuTime() - from
 	}
 	kinds["augment, draw, pack, sgd"] = &spent{name: "augment, draw, pack, sgd", calls: b.N, time: whole - inside}
-	out := slices.SortedFunc(maps.Values(kinds), func(a, b *spent) int { return cmp.Compare(b.time, a.time) })
+	var out []*spent
+	for _, k := range kinds {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b *spent) int { return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(a.name, b.name)) })
 	core := peak() / float64(prog.Info().Workers)
 	var table strings.Builder
 	fmt.Fprintf(&table, "%s, %s: %.2f ms of processor time an image; peak %.0f GFLOP/s a core\n", net, prog.Info().Detail,
-		1e3*whole.Seconds()/float64(b.N*t.Batch), core)
+		1e3*whole.Seconds()/float64(b.N*batch), core)
 	fmt.Fprintf(&table, "%-62s %5s %6s %9s %6s %7s %7s\n", "", "calls", "share", "us/image", "%peak", "MB/im.", "GB/s")
 	for _, k := range out {
-		images := float64(b.N * t.Batch)
-		rate := 2 * k.macs * float64(t.Batch) / k.time.Seconds() / 1e9
+		images := float64(b.N * batch)
+		rate := 2 * k.macs * float64(batch) / k.time.Seconds() / 1e9
 		fmt.Fprintf(&table, "%-62s %5d %5.1f%% %9.1f %6.0f %7.2f %7.1f\n", k.name, k.calls/b.N, 100*k.time.Seconds()/whole.Seconds(),
-			1e6*k.time.Seconds()/images, 100*rate/core, k.byte/1e6/float64(b.N), k.byte*float64(t.Batch)/k.time.Seconds()/1e9)
+			1e6*k.time.Seconds()/images, 100*rate/core, k.byte/1e6/float64(b.N), k.byte*float64(batch)/k.time.Seconds()/1e9)
 	}
 	b.Log("\n" + table.String())
 	b.ReportMetric(0, "ns/op")
