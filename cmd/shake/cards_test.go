@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"shake/csrc/emu"
 	"shake/csrc/load"
 	"shake/internal/engine"
 	"shake/internal/engine/ref"
@@ -19,29 +19,20 @@ import (
 	"shake/internal/train"
 )
 
-// standIn is a folder with the stand-in libnvidia-ml.so.1 of csrc/emu/nvml; "" without a C++ compiler. It is built once for all tests.
+// standIn is a folder with the stand-in libnvidia-ml.so.1; "" without a C++ compiler.
 var standIn = sync.OnceValue(func() string {
-	cxx, err := exec.LookPath("c++")
-	if err != nil {
-		return ""
-	}
-	dir, err := os.MkdirTemp("", "shake-nvml")
-	if err != nil {
+	folder, err := emu.Library("nvml")
+	if err != nil && !errors.Is(err, emu.ErrNoCompiler) {
 		panic(err)
 	}
-	sources, _ := filepath.Glob("../../csrc/emu/nvml/*.cc")
-	args := append([]string{"-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-o", filepath.Join(dir, "libnvidia-ml.so.1")}, sources...)
-	if out, err := exec.Command(cxx, args...).CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	return dir
+	return folder
 })
 
 // withCards lets the test see the stand-in's cards, set as csrc/emu/nvml/settings.h says.
 func withCards(t *testing.T, settings string) {
 	t.Helper()
 	if standIn() == "" {
-		t.Skip("no C++ compiler called c++ to build the stand-in for NVML with")
+		t.Skip("no C++ compiler to build the stand-in for NVML with")
 	}
 	t.Setenv(load.PathVariable, standIn())
 	t.Setenv("SHAKE_EMU_NVML", settings)

@@ -39,30 +39,64 @@ var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthr
 // same sources by the same compiler is taken from the user's cache folder, object by object. Several processes may build at one time. Errors:
 // ErrNoCompiler, or what the compiler said.
 func Build() (folder string, err error) {
-	source, err := sourceFolder()
+	source, cache, err := folders()
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("emu: finding a folder to build in: %w", err)
-	}
-	return build(source, filepath.Join(cache, "shake", "emulator"))
+	return build(source, cache)
 }
 
-// build is Build for a tree of sources and a cache folder.
-func build(source, cache string) (string, error) {
-	b := builder{source: source, cache: cache, cxx: os.Getenv("CXX")}
+// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nvml"). Its folder holds nothing else, so that on a machine with a card the rest stays real.
+func Library(room string) (folder string, err error) {
+	source, cache, err := folders()
+	if err != nil {
+		return "", err
+	}
+	b, err := newBuilder(source, cache)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(libraries, func(l library) bool { return l.room == room })
+	if i < 0 {
+		return "", fmt.Errorf("emu: no library %s", room)
+	}
+	path, err := b.library(libraries[i])
+	return filepath.Dir(path), err
+}
+
+// folders are where the sources are, and where to build.
+func folders() (source, cache string, err error) {
+	if source, err = sourceFolder(); err != nil {
+		return "", "", err
+	}
+	if cache, err = os.UserCacheDir(); err != nil {
+		return "", "", fmt.Errorf("emu: finding a folder to build in: %w", err)
+	}
+	return source, filepath.Join(cache, "shake", "emulator"), nil
+}
+
+// newBuilder finds the compiler and makes the cache folder.
+func newBuilder(source, cache string) (*builder, error) {
+	b := &builder{source: source, cache: cache, cxx: os.Getenv("CXX")}
 	if b.cxx == "" {
 		b.cxx = "c++"
 	}
 	version, err := exec.Command(b.cxx, "--version").Output()
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoCompiler, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoCompiler, err)
 	}
 	b.version = string(version)
 	if err := os.MkdirAll(filepath.Join(cache, "kernels"), 0o755); err != nil {
-		return "", fmt.Errorf("emu: making a folder to build in: %w", err)
+		return nil, fmt.Errorf("emu: making a folder to build in: %w", err)
+	}
+	return b, nil
+}
+
+// build is Build for a tree of sources and a cache folder.
+func build(source, cache string) (string, error) {
+	b, err := newBuilder(source, cache)
+	if err != nil {
+		return "", err
 	}
 	b.dry = true // all names are sums of what goes into the files, so the folder's is known before anything is made
 	folder, _, err := b.libraries()

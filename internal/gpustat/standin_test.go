@@ -1,40 +1,52 @@
 package gpustat
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"shake/csrc/emu"
 )
 
 // standIn is the emulated libnvidia-ml.so.1; old is one as drivers before R510 have it. Both "" without a C++ compiler.
 var standIn, old string
 
-func TestMain(m *testing.M) { os.Exit(main(m)) }
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
-func main(m *testing.M) int {
+func run(m *testing.M) (int, error) {
+	folder, err := emu.Library("nvml")
+	if errors.Is(err, emu.ErrNoCompiler) {
+		return m.Run(), nil
+	}
+	if err != nil {
+		return 0, err
+	}
 	dir, err := os.MkdirTemp("", "shake-nvml")
 	if err != nil {
-		panic(err)
+		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if cxx, err := exec.LookPath("c++"); err == nil {
-		sources, _ := filepath.Glob("../../csrc/emu/nvml/*.cc")
-		build := func(name string, flags ...string) string {
-			out := filepath.Join(dir, name)
-			if err := os.Mkdir(out, 0o777); err != nil {
-				panic(err)
-			}
-			out = filepath.Join(out, "libnvidia-ml.so.1")
-			args := append([]string{"-std=c++17", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden", "-o", out}, flags...)
-			if text, err := exec.Command(cxx, append(args, sources...)...).CombinedOutput(); err != nil {
-				panic(string(text))
-			}
-			return out
-		}
-		standIn, old = build("new"), build("old", "-DSK_NVML_OLD")
+	standIn, old = filepath.Join(folder, "libnvidia-ml.so.1"), filepath.Join(dir, "libnvidia-ml.so.1")
+	sources, err := filepath.Glob("../../csrc/emu/nvml/*.cc")
+	if err != nil {
+		return 0, err
 	}
-	return m.Run()
+	args := append([]string{"-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-DSK_NVML_OLD", "-o", old}, sources...)
+	if text, err := exec.Command(cmp.Or(os.Getenv("CXX"), "c++"), args...).CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("%w: %s", err, text)
+	}
+	return m.Run(), nil
 }
 
 // open opens the stand-in with settings (see csrc/emu/nvml/settings.h), which set replaces later on.
@@ -57,7 +69,7 @@ func open(t *testing.T, library, settings string) (d *Driver, set func(string)) 
 func prepare(t *testing.T, settings string) (set func(string)) {
 	t.Helper()
 	if standIn == "" {
-		t.Skip("no C++ compiler called c++ to build the stand-in for NVML with")
+		t.Skip("no C++ compiler to build the stand-in for NVML with")
 	}
 	file := filepath.Join(t.TempDir(), "settings")
 	set = func(s string) {

@@ -109,6 +109,7 @@ func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) 
 		}
 	}
 	p.X.Min, p.X.Max = 0, end/seconds
+	p.X.Tick.Marker = wholeTicks{}
 	p.Y.Min, p.Y.Max = 0, max(c.headroom()*top, 1e-3)
 	return p, nil
 }

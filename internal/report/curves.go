@@ -100,7 +100,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 	}
 	p.X.Min = 0
 	p.X.Max = max(p.X.Max, 1)
-	p.X.Tick.Marker = epochTicks{}
+	p.X.Tick.Marker = wholeTicks{}
 	return p, nil
 }
 
@@ -157,11 +157,11 @@ func (decadeTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// epochTicks labels about six round, whole epochs.
-type epochTicks struct{}
+// wholeTicks labels about six round, whole numbers.
+type wholeTicks struct{}
 
 // Ticks returns the ticks within lo and hi.
-func (epochTicks) Ticks(lo, hi float64) []plot.Tick {
+func (wholeTicks) Ticks(lo, hi float64) []plot.Tick {
 	step := 1.0
 	for i := 0; (hi-lo)/step > 7; i++ {
 		step *= []float64{2, 2.5, 2}[i%3] // 1 2 5 10 20 50 ...
