@@ -1,5 +1,7 @@
 package cudnn
 
+// #cgo noescape sk_thread
+// #cgo nocallback sk_thread
 // #cgo noescape sk_run
 // #cgo nocallback sk_run
 // #include <stdlib.h>
@@ -93,7 +95,10 @@ func (b backend) setStream(stream uintptr) Status {
 }
 
 // here tells whether the caller runs on the backend's thread.
-func (b backend) here() bool { return b.c.thread == C.sk_thread() }
+func (b backend) here() bool { return uintptr(b.c.thread) == thread() }
+
+// thread names the calling thread.
+func thread() uintptr { return uintptr(C.sk_thread()) }
 
 // failure makes an error of a status and of the library's last message, which belongs to this thread.
 func (b backend) failure(op, on string, s Status) *Error {

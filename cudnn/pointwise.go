@@ -85,7 +85,7 @@ func (g *Graph) Activation(mode PointwiseMode, x Ref) Ref {
 	return g.Pointwise(mode, x, 0)
 }
 
-// ActivationBackward computes dy * mode'(x), with x what the activation read; for ReLU, Tanh, Sigmoid and ELU cuDNN wants what it wrote.
+// ActivationBackward computes dy * mode'(x), with x what the activation read; for ReLU what it wrote does as well.
 func (g *Graph) ActivationBackward(mode PointwiseMode, dy, x Ref) Ref {
 	if !mode.activation() {
 		g.fail("ActivationBackward: %v is none", mode)
