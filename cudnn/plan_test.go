@@ -181,4 +181,3 @@ func TestWrongVersion(t *testing.T) {
 		}
 	}
 }
-
