@@ -14,7 +14,6 @@ import (
 
 // card is a GPU that kernels are timed on by its own events.
 type card struct {
-	b      *testing.B
 	ctx    *cuda.Context
 	s      *cuda.Stream
 	copies map[int64]float64 // GB/s of a copy that moves so many bytes
@@ -36,22 +35,24 @@ func openCard(b *testing.B) *card {
 	if err != nil {
 		b.Skipf("no card: %v", err)
 	}
-	runtime.LockOSThread()
-	ctx, err := devices[0].Primary()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := ctx.SetCurrent(); err != nil {
-		b.Fatal(err)
-	}
-	c := &card{b: b, ctx: ctx, copies: map[int64]float64{}}
-	c.s = must(ctx.NewStream())(b)
+	c := &card{ctx: must(devices[0].Primary())(b), copies: map[int64]float64{}}
+	c.here(b)
+	c.s = must(c.ctx.NewStream())(b)
 	b.Cleanup(func() {
 		c.s.Close()
-		ctx.Close()
-		runtime.UnlockOSThread()
+		c.ctx.Close()
 	})
 	return c
+}
+
+// here makes the card that of the benchmark's goroutine, of which every one has its own.
+func (c *card) here(b *testing.B) {
+	b.Helper()
+	runtime.LockOSThread()
+	b.Cleanup(runtime.UnlockOSThread)
+	if err := c.ctx.SetCurrent(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func must[T any](v T, err error) func(b *testing.B) T {
@@ -156,6 +157,7 @@ func (c *card) yardstick(b *testing.B, bytes int64) float64 {
 // card's cache are compared with a copy that fits as well.
 func (c *card) time(b *testing.B, bytes int64, spec kernels.Spec, n int, sizes map[string]int64, numbers map[string]int) {
 	b.Helper()
+	c.here(b)
 	yardstick := c.yardstick(b, bytes)
 	s := c.seconds(b, c.call(b, spec, n, sizes, numbers), b.Loop)
 	b.ReportMetric(s*1e6, "us")
@@ -291,6 +293,7 @@ func BenchmarkCardCopy(b *testing.B) {
 	c := openCard(b)
 	for _, mib := range []int64{4, 16, 64, 256, 1024} {
 		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) {
+			c.here(b)
 			n := int(mib << 20 / 16)
 			s := c.seconds(b, c.call(b, kernels.CopySpec{}, n, map[string]int64{"x": mib << 20, "y": mib << 20}, map[string]int{"n": n}), b.Loop)
 			b.ReportMetric(float64(2*mib<<20)/s/1e9, "GB/s")
