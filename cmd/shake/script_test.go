@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"shake/csrc/emu"
 )
 
 // TestMain lets tests run "shake" as a process of its own, which is this test binary.
@@ -29,10 +31,21 @@ func TestScripts(t *testing.T) {
 			e.Setenv("STANDIN", standIn())
 			return os.WriteFile(e.WorkDir+"/tiny.toml", nets, 0o644)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits,
+			"emulator": func(ts *testscript.TestScript, _ bool, _ []string) {
+				folder, err := emu.Build()
+				ts.Check(err)
+				ts.Setenv(emu.PathVariable, folder)
+			},
+		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "standin" {
+			switch cond {
+			case "standin":
 				return standIn() != "", nil
+			case "emulator":
+				_, err := emu.Build()
+				return !errors.Is(err, emu.ErrNoCompiler), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
