@@ -13,7 +13,7 @@ import (
 
 // Backend is the first card that CUDA shows (CUDA_VISIBLE_DEVICES chooses others).
 type Backend struct {
-	Precision string       // overrides the configuration's, if not empty
+	Precision string       // what "auto" is; "": the card's best
 	Eager     bool         // launch everything by itself, instead of one graph a step
 	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics
 	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
@@ -36,7 +36,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if c.Crop < 0 || c.Crop > maxCrop {
 		return nil, fmt.Errorf("gpu: crop %d: want 0 to %d", c.Crop, maxCrop)
 	}
-	if b.Precision != "" {
+	if c.Precision == "" || c.Precision == "auto" {
 		c.Precision = b.Precision
 	}
 	card, err := firstCard()

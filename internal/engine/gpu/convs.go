@@ -17,6 +17,7 @@ func (l *List) tensor(p Part, n int, t cudnn.DataType) cudnn.TensorDesc {
 //
 //	y = conv(x, w)      dx = conv'(dy, w)      dw = conv'(x, dy), in float32
 type convolution struct {
+	dir   cudnn.Direction
 	plan  func(*cudnn.Handle, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.ConvDesc, ...cudnn.Option) (*cudnn.Plan, error)
 	plans func(*cudnn.Handle, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.ConvDesc, ...cudnn.Option) ([]*cudnn.Plan, error)
 	desc  cudnn.ConvDesc
@@ -29,8 +30,8 @@ type convolution struct {
 // convolution describes o for a batch of n; nil if it is none.
 func (l *List) convolution(o Op, n int, p precision) *convolution {
 	t := dataType(p.storage)
-	of := func(c Call) *convolution {
-		return &convolution{desc: cudnn.ConvDesc{Pad: [2]int{c.PadH, c.PadW}, Stride: [2]int{c.Stride, c.Stride}, Groups: c.Groups, Compute: p.compute}}
+	of := func(d cudnn.Direction, c Call) *convolution {
+		return &convolution{dir: d, desc: cudnn.ConvDesc{Pad: [2]int{c.PadH, c.PadW}, Stride: [2]int{c.Stride, c.Stride}, Groups: c.Groups, Compute: p.compute}}
 	}
 	var c *convolution
 	part := func(i int, x Part) { c.t[i], c.at[i], c.off[i] = l.tensor(x, n, t), buffer(x.Buf), x.Off }
@@ -42,19 +43,19 @@ func (l *List) convolution(o Op, n int, p precision) *convolution {
 	}
 	switch o := o.(type) {
 	case *Conv:
-		c = of(o.Call)
+		c = of(cudnn.Forward, o.Call)
 		c.plan, c.plans = (*cudnn.Handle).ConvForward, (*cudnn.Handle).ConvForwardPlans
 		part(0, o.X)
 		filter(1, o.Call, t, Storage, Packed)
 		part(2, o.Y)
 	case *ConvData:
-		c = of(o.Call)
+		c = of(cudnn.BackwardData, o.Call)
 		c.plan, c.plans, c.again = (*cudnn.Handle).ConvBackwardData, (*cudnn.Handle).ConvBackwardDataPlans, o.Call.Again
 		part(0, o.DY)
 		filter(1, o.Call, t, Storage, Packed)
 		part(2, o.DX)
 	case *ConvFilter:
-		c = of(o.Call)
+		c = of(cudnn.BackwardFilter, o.Call)
 		c.plan, c.plans = (*cudnn.Handle).ConvBackwardFilter, (*cudnn.Handle).ConvBackwardFilterPlans
 		part(0, o.X)
 		part(1, o.DY)
@@ -79,4 +80,4 @@ func (c *convolution) options(deterministic bool) []cudnn.Option {
 const workspaceLimit = 1 << 30
 
 // key names all that decides about a plan.
-func (c *convolution) key() string { return fmt.Sprint(c.t, c.desc, c.again, c.at[2].What) }
+func (c *convolution) key() string { return fmt.Sprint(c.dir, c.t, c.desc, c.desc.Compute, c.again) }
