@@ -56,6 +56,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 		cfg: c, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
 		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
 	}
+	p.step = p.stepNext
 	err = p.thread.do(func() error { return p.build(g) })
 	var full *cuda.OutOfMemoryError
 	if errors.As(err, &full) && full.Total > 0 {

@@ -32,6 +32,8 @@ type program struct {
 	ring     *ring
 	host     *cuda.Pinned // where totals and logits come back to
 	sets     [2]*dataSet  // training, test
+	next     engine.Step  // what step queues
+	step     func() error // stepNext
 	closed   bool
 	tuned    bool  // it has been said that engines are timed
 	free     int64 // bytes that the card had when the program was made
@@ -92,12 +94,17 @@ var errClosed = errors.New("gpu: the program is closed")
 
 // Step implements engine.Program. It queues the step and returns.
 func (p *program) Step(s engine.Step) error {
-	return p.do(func() error {
-		if err := p.check(p.sets[training], "training", s.Index); err != nil {
-			return err
-		}
-		return p.queue(training, kernels.Step{Seed: p.cfg.Seed, Iteration: s.Iteration, Images: uint32(len(s.Index)), LR: float32(s.LR)}, s.Index)
-	})
+	p.next = s
+	return p.do(p.step)
+}
+
+// step queues p.next. It is a function made once, so that a step allocates nothing.
+func (p *program) stepNext() error {
+	s := p.next
+	if err := p.check(p.sets[training], "training", s.Index); err != nil {
+		return err
+	}
+	return p.queue(training, kernels.Step{Seed: p.cfg.Seed, Iteration: s.Iteration, Images: uint32(len(s.Index)), LR: float32(s.LR)}, s.Index)
 }
 
 // check says what is wrong with a batch of images of a data set.

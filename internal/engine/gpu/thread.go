@@ -2,19 +2,20 @@ package gpu
 
 import "runtime"
 
-// thread runs functions, one after another, on one operating system thread, which is where a CUDA context and what cuDNN makes for it live.
+// thread runs functions, one after another, on one operating system thread, which is where a CUDA context and what cuDNN makes for it live. It belongs to one
+// goroutine, as the program does.
 type thread struct {
-	work chan func()
-	done chan struct{}
+	work chan func() error
+	done chan error
 }
 
 func newThread() *thread {
-	t := &thread{work: make(chan func()), done: make(chan struct{})}
+	t := &thread{work: make(chan func() error), done: make(chan error)}
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and the context's place in it
 		defer close(t.done)
 		for f := range t.work {
-			f()
+			t.done <- f()
 		}
 	}()
 	return t
@@ -22,14 +23,8 @@ func newThread() *thread {
 
 // do runs f and waits for it.
 func (t *thread) do(f func() error) error {
-	var err error
-	finished := make(chan struct{})
-	t.work <- func() {
-		defer close(finished)
-		err = f()
-	}
-	<-finished
-	return err
+	t.work <- f
+	return <-t.done
 }
 
 // stop ends the thread.

@@ -1,0 +1,138 @@
+package gpu_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"shake/csrc/emu"
+	"shake/internal/engine"
+	"shake/internal/engine/gpu"
+	"shake/internal/graph"
+)
+
+// In an epoch the host waits for nothing: one small copy and one launch of a graph a step, from the second step of its size on.
+func TestNoWaitInAnEpoch(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	p := program(t, gpu.Backend{Precision: "fp32"}, small("26", 16, 1))
+	train(t, p, 0, 6) // both sizes are captured
+	if _, err := p.Metrics(true); err != nil {
+		t.Fatal(err)
+	}
+	emu.Reset()
+	train(t, p, 6, 36)
+	for what, want := range map[string]int{"sync": 0, "implicit_sync": 0, "launch": 0, "graph_launch": 30, "memcpy": 30, "alloc": 0, "free": 0, "host_alloc": 0, "capture": 0, "instantiate": 0, "module": 0} {
+		if have := emu.Count(what); have != want {
+			t.Errorf("30 steps: %d times %s, want %d", have, what, want)
+		}
+	}
+	m, err := p.Metrics(true)
+	if err != nil || m.Images != 30*batch-10 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if have := emu.Count("sync"); have > 2 {
+		t.Errorf("reading the metrics waited %d times, want 2 at most", have)
+	}
+}
+
+// A step allocates nothing on the host.
+func TestStepAllocates(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	p := program(t, gpu.Backend{Precision: "fp32"}, small("26", 16, 1))
+	index := []int32{0, 1, 2, 3, 4, 5}
+	it := uint32(0)
+	step := func() {
+		if err := p.Step(engine.Step{Iteration: it, Index: index, LR: 0.01}); err != nil {
+			t.Fatal(err)
+		}
+		it++
+	}
+	step()
+	step()
+	if n := testing.AllocsPerRun(50, step); n > 0 {
+		t.Errorf("a step makes %v allocations, want none", n)
+	}
+}
+
+// Nothing is left on the card when a program is closed, and closing twice is nothing.
+func TestCloseFrees(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	bytes := emu.Count("live_bytes")
+	handles := emu.Count("live_handles")
+	g, err := graph.Build(small("26", 16, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := gpu.Backend{Precision: "fp32"}.Compile(g, engine.Config{Batch: batch, Replicas: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	im := images(2*batch, g.Classes)
+	if err := p.Load(im, im); err != nil {
+		t.Fatal(err)
+	}
+	train(t, p, 0, 3)
+	if _, err := p.Eval(0, batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if p.Step(engine.Step{Index: []int32{0}}) == nil {
+		t.Error("a step of a closed program is no error")
+	}
+	if have := emu.Count("live_bytes"); have != bytes {
+		t.Errorf("%d bytes are left on the card", have-bytes)
+	}
+	if have := emu.Count("live_handles"); have != handles {
+		t.Errorf("%d handles are left", have-handles)
+	}
+}
+
+// compile is the error of compiling a net for a batch of 64 on the cards that settings describe.
+func compileError(t *testing.T, settings string, c engine.Config) error {
+	t.Helper()
+	require(t)
+	emu.With(t, settings)
+	g, err := graph.Build(small("26", 16, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Batch, c.Replicas = 64, 2
+	p, err := gpu.Backend{}.Compile(g, c)
+	if err == nil {
+		p.Close()
+	}
+	return err
+}
+
+// A net that does not fit is refused before anything runs, with the figure and the largest batch that fits; that one does.
+func TestTooLittleMemory(t *testing.T) {
+	err := compileError(t, "memory=6M", engine.Config{Precision: "bf16"})
+	var e *gpu.MemoryError
+	if !errors.As(err, &e) {
+		t.Fatalf("want a *MemoryError, have %v", err)
+	}
+	if e.Batch != 64 || e.Need <= e.Free || e.Largest < 2 || e.Largest >= 64 || !strings.Contains(err.Error(), "-o train.batch=") {
+		t.Errorf("%+v: %v", e, err)
+	}
+	g, _ := graph.Build(small("26", 16, 1))
+	p, err := gpu.Backend{Precision: "bf16"}.Compile(g, engine.Config{Batch: e.Largest, Replicas: 2})
+	if err != nil {
+		t.Fatalf("a batch of %d was said to fit: %v", e.Largest, err)
+	}
+	p.Close()
+}
+
+// Cards that are too old for a precision say which they have; "auto" takes one that they have.
+func TestOldCard(t *testing.T) {
+	if err := compileError(t, "cc=7.5", engine.Config{Precision: "bf16"}); err == nil || !strings.Contains(err.Error(), "take fp16 or fp32") {
+		t.Errorf("bf16 on compute capability 7.5: %v", err)
+	}
+}

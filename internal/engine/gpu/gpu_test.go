@@ -1,0 +1,238 @@
+package gpu_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"shake/csrc/emu"
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/engine/cpu"
+	"shake/internal/engine/enginetest"
+	"shake/internal/engine/gpu"
+	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
+)
+
+func TestMain(m *testing.M) { emu.Main(m) }
+
+// require wants a card, or the emulator, for which hundreds of kernels are compiled the first time.
+func require(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kernels for the emulator take minutes to compile: not with -short")
+	}
+	emu.Require(t)
+}
+
+// TestSuite holds the engine to the contract of every backend and to PyTorch's vectors.
+func TestSuite(t *testing.T) {
+	require(t)
+	enginetest.Run(t, gpu.Backend{Precision: "fp32"}, enginetest.Float32)
+}
+
+// images makes n random images.
+func images(n, classes int) *engine.Images {
+	r := rand.New(rand.NewPCG(1, 2))
+	im := &engine.Images{N: n, C: 3, H: 32, W: 32, Classes: classes, Mean: []float64{120, 125, 110}, Std: []float64{60, 65, 70}}
+	im.Pix, im.Labels = make([]byte, n*3*32*32), make([]uint16, n)
+	for i := range im.Pix {
+		im.Pix[i] = byte(r.UintN(256))
+	}
+	for i := range im.Labels {
+		im.Labels[i] = uint16(r.IntN(classes))
+	}
+	return im
+}
+
+// small is a net of the family on maps of 8, 4 and 2 pixels.
+func small(family string, width, blocks int) *dsl.Spec {
+	s := graphtest.Spec(family, width, blocks)
+	s.Net.Stem[0].Stride = 4
+	return s
+}
+
+const batch = 6
+
+// program compiles s for two replicas and gives it images and the seed's weights.
+func program(t *testing.T, b engine.Backend, s *dsl.Spec) engine.Program {
+	t.Helper()
+	g, err := graph.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Compile(g, engine.Config{Seed: 3, Batch: batch, Replicas: 2, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4, Deterministic: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	im := images(2*batch, g.Classes)
+	if err := p.Load(im, im); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SetState(engine.InitTensors(g, 3)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// train runs iterations from..to-1; every third batch is ragged.
+func train(t *testing.T, p engine.Program, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		index := make([]int32, batch)
+		for j := range index {
+			index[j] = int32((i + 3*j) % (2 * batch))
+		}
+		if i%3 == 2 {
+			index = index[:batch-1]
+		}
+		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: 0.05}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func state(t *testing.T, p engine.Program) []engine.Tensor {
+	t.Helper()
+	ts, err := p.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ts
+}
+
+// differs says where two states are not the same bits; "" if they are.
+func differs(have, want []engine.Tensor) string {
+	for i, w := range want {
+		for j, v := range w.F32 {
+			if math.Float32bits(have[i].F32[j]) != math.Float32bits(v) {
+				return w.Name
+			}
+		}
+	}
+	return ""
+}
+
+// distance is that of all parameters together, relative to their own size.
+func distance(have, want []engine.Tensor, params int) float64 {
+	diff, norm := 0.0, 0.0
+	for i := range params {
+		for j, w := range want[i].F32 {
+			d := float64(have[i].F32[j]) - float64(w)
+			diff, norm = diff+d*d, norm+float64(w)*float64(w)
+		}
+	}
+	return math.Sqrt(diff / norm)
+}
+
+func params(t *testing.T, s *dsl.Spec) int {
+	g, err := graph.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(g.Params)
+}
+
+// A step that is one graph has the bits of one whose launches are made one by one, ragged batches included.
+func TestGraphsSameBits(t *testing.T) {
+	require(t)
+	for _, f := range []string{"26", "resnext"} {
+		t.Run(f, func(t *testing.T) {
+			s := small(f, 16, 1)
+			graphs, eager := program(t, gpu.Backend{Precision: "bf16"}, s), program(t, gpu.Backend{Precision: "bf16", Eager: true}, s)
+			train(t, graphs, 0, 7)
+			train(t, eager, 0, 7)
+			if name := differs(state(t, graphs), state(t, eager)); name != "" {
+				t.Errorf("%s differs", name)
+			}
+			h, err := graphs.Metrics(true)
+			w, _ := eager.Metrics(true)
+			if err != nil || h != w {
+				t.Errorf("metrics %+v, want %+v, %v", h, w, err)
+			}
+			h, err = graphs.Eval(0, 2*batch)
+			w, _ = eager.Eval(0, 2*batch)
+			if err != nil || h != w {
+				t.Errorf("evaluation %+v, want %+v, %v", h, w, err)
+			}
+		})
+	}
+}
+
+// Ten steps stay near the CPU engine's, as far as the storage type lets them: the distance of the parameters, relative to how far ten steps moved them.
+func TestPrecisions(t *testing.T) {
+	require(t)
+	for _, c := range []struct {
+		precision string
+		limit     float64
+		why       string
+	}{
+		{"fp32", 1e-5, "another order of sums of 1e3 products rounded to 6e-8"},
+		{"tf32", 1e-2, "factors rounded to 2^-11, in every convolution"},
+		{"fp16", 2e-2, "activations and factors rounded to 2^-11"},
+		{"bf16", 1e-1, "activations and factors rounded to 2^-9"},
+	} {
+		for _, f := range []string{"26", "resnext"} {
+			if f == "resnext" && c.precision == "fp16" {
+				continue // its arithmetic is that of tf32, its storage that of 26
+			}
+			t.Run(c.precision+"/"+f, func(t *testing.T) {
+				s := small(f, 16, 1)
+				have, want := program(t, gpu.Backend{Precision: c.precision}, s), program(t, cpu.Backend{}, s)
+				start, n := state(t, want), params(t, s)
+				train(t, have, 0, 10)
+				train(t, want, 0, 10)
+				moved := distance(state(t, want), start, n)
+				if d := distance(state(t, have), state(t, want), n) / moved; !(d <= c.limit) {
+					t.Errorf("after ten steps %.2g of the way apart, want %.2g at most: %s", d, c.limit, c.why)
+				}
+				h, err := have.Metrics(true)
+				w, _ := want.Metrics(true)
+				if err != nil || math.Abs(h.Loss-w.Loss) > c.limit*w.Loss || h.Images != w.Images {
+					t.Errorf("metrics %+v, want %+v, %v", h, w, err)
+				}
+				z, err := have.Logits(0, 2*batch)
+				if err != nil || len(z) != 20*batch {
+					t.Errorf("%d logits, %v", len(z), err)
+				}
+			})
+		}
+	}
+}
+
+// A checkpoint of either engine goes on in the other, in the middle of a run.
+func TestCheckpointsSwap(t *testing.T) {
+	require(t)
+	s := small("26", 16, 1)
+	n := params(t, s)
+	alone := program(t, cpu.Backend{}, s)
+	start := state(t, alone)
+	train(t, alone, 0, 6)
+	want := state(t, alone)
+	moved := distance(want, start, n)
+	for name, pair := range map[string][2]engine.Backend{
+		"cpu to gpu": {cpu.Backend{}, gpu.Backend{Precision: "fp32"}},
+		"gpu to cpu": {gpu.Backend{Precision: "fp32"}, cpu.Backend{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := program(t, pair[0], s), program(t, pair[1], s)
+			train(t, first, 0, 3)
+			if err := second.SetState(state(t, first)); err != nil {
+				t.Fatal(err)
+			}
+			if name := differs(state(t, second), state(t, first)); name != "" {
+				t.Errorf("%s changed on the way", name)
+			}
+			train(t, second, 3, 6)
+			have := state(t, second)
+			if d := distance(have, want, n) / moved; !(d < 1e-5) {
+				t.Errorf("after six steps %.2g of the way apart", d)
+			}
+			if d := distance(have[2*n:], want[2*n:], len(want)-2*n); !(d < 1e-5) {
+				t.Errorf("running statistics are %.2g apart", d)
+			}
+		})
+	}
+}
