@@ -155,6 +155,10 @@ func (s *search) cached() *Plan {
 // keep puts a plan in the cache. took is its measured time, or 0.
 func (p *Plan) keep(took time.Duration) {
 	p.took = took
+	if p.pair != nil {
+		p.pair.first.keep(took)
+		return
+	}
 	if p.h.cache == nil {
 		return
 	}

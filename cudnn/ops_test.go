@@ -1,6 +1,7 @@
 package cudnn_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -74,20 +75,42 @@ func TestBlending(t *testing.T) {
 		gd := cudnn.NHWC(8, 8, 3, 3, f32)
 		g := c.put(gd, random(r, gd.Elements()))
 		sum, room := append([]float64(nil), g.v...), ones(len(g.v), 1)
-		for _, o := range [][]cudnn.Option{{cudnn.Accumulate(1)}, {cudnn.Accumulate(1)}, nil} {
-			if o == nil {
+		for _, step := range []struct {
+			accumulate, convert bool
+		}{{true, false}, {true, false}, {false, false}, {true, true}, {false, true}, {true, false}} {
+			var o []cudnn.Option
+			if step.accumulate {
+				o = append(o, cudnn.Accumulate(1))
+			} else {
 				clear(sum)
 			}
 			taps(xd.Dims, wd.Dims, xd.Dims, conv, func(ix, iw, iy int64) {
 				sum[iw] += dy.v[iy] * x.v[ix]
 				room[iw] += math.Abs(dy.v[iy] * x.v[ix])
 			})
-			p, err := c.h.ConvBackwardFilter(xd, xd, gd, conv, o...)
+			plan := c.h.ConvBackwardFilter
+			if step.convert {
+				plan = func(x, dy, dw cudnn.TensorDesc, conv cudnn.ConvDesc, o ...cudnn.Option) (*cudnn.Plan, error) {
+					return cudnn.ConvertedFilter(c.h, x, dy, dw, conv, o...)
+				}
+				for i := range room { // what the rounding to 16 bits loses
+					room[i] += epsilon[bf16] / 4e-6 * 10
+				}
+			}
+			p, err := plan(xd, xd, gd, conv, o...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			c.check(p.Run(c.work(p), x.ptr(), dy.ptr(), g.ptr()))
 			c.compare("dw in f32", f32, c.get(g), sum, room)
+			if step.convert {
+				if err := p.Run(0, x.ptr(), dy.ptr(), g.ptr()); !errors.Is(err, cudnn.ErrInvalid) {
+					t.Errorf("no workspace: %v", err)
+				}
+				if err := p.Run(256, x.ptr(), dy.ptr()); !errors.Is(err, cudnn.ErrInvalid) {
+					t.Errorf("two pointers: %v", err)
+				}
+			}
 			c.check(p.Close())
 		}
 	}

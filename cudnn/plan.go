@@ -19,6 +19,7 @@ type Plan struct {
 	key       string // in the cache
 	took      time.Duration
 	closed    bool
+	pair      *pair // instead of r and d
 }
 
 // Workspace is the size in bytes of the memory that Run needs beside the tensors. Its contents need not last from run to run.
@@ -45,6 +46,9 @@ func (p *Plan) String() string {
 func (p *Plan) Run(workspace cuda.Ptr, ptrs ...cuda.Ptr) error {
 	if p == nil || p.closed {
 		return p.misuse("the plan", ErrClosed)
+	}
+	if p.pair != nil {
+		return p.runPair(workspace, ptrs)
 	}
 	if p.h.ctx == nil || p.h.lost() || len(ptrs) != len(p.bindings) {
 		return p.refuse(len(ptrs))
@@ -103,6 +107,10 @@ func (p *Plan) Close() error {
 		return err
 	}
 	p.closed = true
+	if p.pair != nil {
+		p.pair.first.Close()
+		return p.pair.second.Close()
+	}
 	p.h.plans--
 	p.r.free()
 	return nil

@@ -282,3 +282,40 @@ func TestRealMisuse(t *testing.T) {
 		}
 	}
 }
+
+// TestRealConverted: where no engine stores a weight gradient in F32, one in 16 bits is converted.
+func TestRealConverted(t *testing.T) {
+	h := cudnntest.Offline(t, "a100")
+	x, dw := cudnn.NHWC(128, 128, 16, 16, cudnn.BF16), cudnn.NHWC(128, 64, 3, 3, cudnn.F32)
+	c := cudnn.ConvDesc{Pad: [2]int{1, 1}, Groups: 2}
+	for _, o := range [][]cudnn.Option{nil, {cudnn.Accumulate(1)}, {cudnn.Deterministic()}} {
+		p, err := h.ConvBackwardFilter(x, x, dw, c, o...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(p)
+		if p.Workspace() < dw.Elements()*2 || strings.Join(p.Bindings(), " ") != "x dy dw" {
+			t.Errorf("workspace %d, bindings %v", p.Workspace(), p.Bindings())
+		}
+		if err := p.Run(256, 256, 256, 256); !errors.Is(err, cudnn.ErrOffline) {
+			t.Errorf("a run without a card: %v", err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(); !errors.Is(err, cudnn.ErrClosed) {
+			t.Errorf("closed twice: %v", err)
+		}
+		if o == nil {
+			continue
+		}
+		plans, err := h.ConvBackwardFilterPlans(x, x, dw, c, o...)
+		if err != nil || len(plans) != 1 {
+			t.Fatalf("have %d plans, %v", len(plans), err)
+		}
+		plans[0].Close()
+	}
+	if _, err := h.ConvBackwardFilter(x, x, dw, c, cudnn.WorkspaceLimit(1000)); !errors.Is(err, cudnn.ErrNotSupported) {
+		t.Errorf("too little workspace: %v", err)
+	}
+}

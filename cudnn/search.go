@@ -71,21 +71,14 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
-	strict := false
 	for _, n := range g.Nodes {
 		if _, ok := n.(*GenStats); ok && opt.deterministic {
 			return nil, &Error{Op: g.Name, On: g.on(), kind: ErrNotSupported, Detail: "the library does not say whether its statistics are deterministic"}
 		}
-		if c, ok := n.(*Convolution); ok && c.Conv.filled().Compute == F32 {
-			for _, r := range c.reads() {
-				strict = strict || g.at(r).Type == F32
-			}
-		}
 	}
 	// The library's last message is the thread's.
 	runtime.LockOSThread()
-	s := &search{h: h, g: g, opt: opt, strict: strict}
-	s.key = key(h.Version(), h.card, g, opt, strict)
+	s := &search{h: h, g: g, opt: opt, strict: g.strict(), key: h.keyOf(g, opt)}
 	specs := lower(g, lowerOptions{handle: h.ctx != nil, deterministic: opt.deterministic && h.b.version() >= 91100})
 	made, st := h.b.build(specs)
 	if st != 0 {
@@ -98,6 +91,25 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 		runtime.UnlockOSThread()
 	}
 	return s, nil
+}
+
+// strict tells whether a convolution of g must not round products of F32.
+func (g *Graph) strict() bool {
+	for _, n := range g.Nodes {
+		if c, ok := n.(*Convolution); ok && c.Conv.filled().Compute == F32 {
+			for _, r := range c.reads() {
+				if g.at(r).Type == F32 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// keyOf is the cache's key of a sound graph.
+func (h *Handle) keyOf(g *Graph, opt options) string {
+	return key(h.Version(), h.card, g, opt, g.strict())
 }
 
 // plans prepares up to n plans.
