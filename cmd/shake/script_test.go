@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"shake/csrc/emu"
+	"shake/cudnn/cuda"
 )
 
 // TestMain lets tests run "shake" as a process of its own, which is this test binary.
@@ -37,6 +39,10 @@ func TestScripts(t *testing.T) {
 				folder, err := emu.Build()
 				ts.Check(err)
 				ts.Setenv(emu.PathVariable, folder)
+				// Kernels take seconds to compile, so they are kept where other tests keep theirs.
+				if dir, err := os.UserCacheDir(); err == nil {
+					ts.Setenv(cuda.KernelCacheVariable, filepath.Join(dir, "shake", "kernels"))
+				}
 			},
 		},
 		Condition: func(cond string) (bool, error) {
