@@ -268,18 +268,18 @@ static void wino_dx(const sk_conv *c, const sk_tiles *k, int lo, int hi, const f
   const int64_t freq = w->xfreq, row = w->rawrow;
   for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++) {
     if (!run->steps) continue;
-    for (int s = run->b0 * STRIPS; s < (run->b0 + run->nb) * STRIPS; s++) {
+    for (int b = run->b0; b < run->b0 + run->nb; b++) {
       wino_tile at = wino_first(w, k->t0);
-      const float *src = m + w->xat[s / STRIPS] * w->block + s % STRIPS * SK_W;
-      float *block = raw + (s / STRIPS - k->island->x0) * w->rawblock + s % STRIPS * SK_W;
-      for (int t = 0; t < k->tiles; t++, wino_next(w, &at), src += SK_B) {
-        float *dst = block + at.image * w->rawimage + WM * (at.i * row + at.j * SK_B);
+      for (int t = 0; t < k->tiles; t++, wino_next(w, &at))
+        for (int s = 0; s < STRIPS; s++) {
+          const float *src = m + w->xat[b] * w->block + t * SK_B + s * SK_W;
+          float *dst = raw + (b - k->island->x0) * w->rawblock + at.image * w->rawimage + WM * (at.i * row + at.j * SK_B) + s * SK_W;
 #define LOAD(i, j) vf_load(src + ((i) * WT + (j)) * freq)
 #define STORE(i, j, r) vf_store(dst + (i) * row + (j) * SK_B, vf_load(dst + (i) * row + (j) * SK_B) + r)
-        WINO_PLANE(6, 6, wino_b, LOAD, STORE);
+          WINO_PLANE(6, 6, wino_b, LOAD, STORE);
 #undef LOAD
 #undef STORE
-      }
+        }
     }
   }
 }
