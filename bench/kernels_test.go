@@ -113,13 +113,13 @@ func (c *card) call(b *testing.B, spec kernels.Spec, n int, sizes map[string]int
 }
 
 // seconds is the time of one run by the card's events, over runs while again says so.
-func (c *card) seconds(b *testing.B, call *cuda.Call, again func() bool) float64 {
+func (c *card) seconds(b *testing.B, call func(*cuda.Stream) error, again func() bool) float64 {
 	b.Helper()
 	start, end := must(c.ctx.NewEvent(true))(b), must(c.ctx.NewEvent(true))(b)
 	defer start.Close()
 	defer end.Close()
 	run := func() {
-		if err := call.Run(c.s); err != nil {
+		if err := call(c.s); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -148,7 +148,7 @@ func (c *card) yardstick(b *testing.B, bytes int64) float64 {
 	}
 	pieces, runs := int(bytes/32), 0
 	call := c.call(b, kernels.CopySpec{}, pieces, map[string]int64{"x": bytes / 2, "y": bytes / 2}, map[string]int{"n": pieces})
-	y := float64(bytes) / c.seconds(b, call, func() bool { runs++; return runs <= 200 }) / 1e9
+	y := float64(bytes) / c.seconds(b, call.Run, func() bool { runs++; return runs <= 200 }) / 1e9
 	c.copies[bytes] = y
 	return y
 }
@@ -159,7 +159,7 @@ func (c *card) time(b *testing.B, bytes int64, spec kernels.Spec, n int, sizes m
 	b.Helper()
 	c.here(b)
 	yardstick := c.yardstick(b, bytes)
-	s := c.seconds(b, c.call(b, spec, n, sizes, numbers), b.Loop)
+	s := c.seconds(b, c.call(b, spec, n, sizes, numbers).Run, b.Loop)
 	b.ReportMetric(s*1e6, "us")
 	b.ReportMetric(float64(bytes)/s/1e9, "GB/s")
 	b.ReportMetric(100*float64(bytes)/s/1e9/yardstick, "%copy")
@@ -295,7 +295,7 @@ func BenchmarkCardCopy(b *testing.B) {
 		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) {
 			c.here(b)
 			n := int(mib << 20 / 16)
-			s := c.seconds(b, c.call(b, kernels.CopySpec{}, n, map[string]int64{"x": mib << 20, "y": mib << 20}, map[string]int{"n": n}), b.Loop)
+			s := c.seconds(b, c.call(b, kernels.CopySpec{}, n, map[string]int64{"x": mib << 20, "y": mib << 20}, map[string]int{"n": n}).Run, b.Loop)
 			b.ReportMetric(float64(2*mib<<20)/s/1e9, "GB/s")
 			b.ReportMetric(0, "ns/op")
 		})

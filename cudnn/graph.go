@@ -122,6 +122,15 @@ func (g *Graph) Bindings() []string {
 	return names
 }
 
+// Bound describes the same tensors, in the same order.
+func (g *Graph) Bound() []TensorDesc {
+	list := make([]TensorDesc, len(g.bound))
+	for i, r := range g.bound {
+		list[i] = g.at(r).TensorDesc
+	}
+	return list
+}
+
 func (g *Graph) String() string { return g.Name + " " + g.on() }
 
 // on is what errors say of a graph: the tensors that the caller gives.

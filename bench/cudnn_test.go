@@ -1,0 +1,215 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+	"shake/internal/engine/gpu"
+	"shake/internal/graph"
+	"shake/nets"
+)
+
+// cardConv is one distinct convolution of a net in one direction, with what cuDNN needs to know.
+type cardConv struct {
+	name    string
+	x, w, y cudnn.TensorDesc
+	desc    cudnn.ConvDesc
+	plans   func(h *cudnn.Handle, c *cardConv, o ...cudnn.Option) ([]*cudnn.Plan, error)
+	tensors func(c *cardConv) [3]cudnn.TensorDesc // in the order of the pointers
+}
+
+// directions are the three, each with the order of its pointers.
+var directions = map[string]cardConv{
+	"forward": {plans: func(h *cudnn.Handle, c *cardConv, o ...cudnn.Option) ([]*cudnn.Plan, error) {
+		return h.ConvForwardPlans(c.x, c.w, c.y, c.desc, o...)
+	}, tensors: func(c *cardConv) [3]cudnn.TensorDesc { return [3]cudnn.TensorDesc{c.x, c.w, c.y} }},
+	"dx": {plans: func(h *cudnn.Handle, c *cardConv, o ...cudnn.Option) ([]*cudnn.Plan, error) {
+		return h.ConvBackwardDataPlans(c.y, c.w, c.x, c.desc, o...)
+	}, tensors: func(c *cardConv) [3]cudnn.TensorDesc { return [3]cudnn.TensorDesc{c.y, c.w, c.x} }},
+	"dw": {plans: func(h *cudnn.Handle, c *cardConv, o ...cudnn.Option) ([]*cudnn.Plan, error) {
+		return h.ConvBackwardFilterPlans(c.x, c.y, f32(c.w), c.desc, o...)
+	}, tensors: func(c *cardConv) [3]cudnn.TensorDesc { return [3]cudnn.TensorDesc{c.x, c.y, f32(c.w)} }},
+}
+
+func f32(d cudnn.TensorDesc) cudnn.TensorDesc {
+	d.Type = cudnn.F32
+	return d
+}
+
+// cardConvs lists the distinct convolutions of a net's training step on a card, in the layouts that the step has.
+func cardConvs(b *testing.B, net, precision string) []cardConv {
+	b.Helper()
+	types := map[string]cudnn.DataType{"bf16": cudnn.BF16, "fp16": cudnn.F16, "tf32": cudnn.F32, "fp32": cudnn.F32}
+	typ, compute := types[precision], cudnn.F32
+	if precision == "tf32" {
+		compute = cudnn.TF32
+	}
+	spec := must(nets.Load(net))(b)
+	n := spec.Train.Batch
+	l := must(gpu.ListFor(must(graph.Build(spec))(b), precision, n, spec.Train.Replicas))(b)
+	seen := map[string]bool{}
+	var out []cardConv
+	add := func(direction string, call gpu.Call, x, y gpu.Part) {
+		c := directions[direction]
+		tensor := func(p gpu.Part) cudnn.TensorDesc {
+			buf := l.Plan.Buffers[p.Buf]
+			h, w, pitch := int64(buf.H), int64(buf.W), int64((buf.C+7)/8*8)
+			return cudnn.TensorDesc{Dims: []int64{int64(n), int64(p.C), h, w}, Strides: []int64{h * w * pitch, 1, w * pitch, pitch}, Type: typ}
+		}
+		c.x, c.y, c.w = tensor(x), tensor(y), cudnn.NHWC(call.K, call.C/call.Groups, call.R, call.S, typ)
+		c.desc = cudnn.ConvDesc{Pad: [2]int{call.PadH, call.PadW}, Stride: [2]int{call.Stride, call.Stride}, Groups: call.Groups, Compute: compute}
+		c.name = fmt.Sprintf("N%dC%dH%dK%dR%ds%dg%d", n, c.x.Dims[1], c.x.Dims[2], c.w.Dims[0], c.w.Dims[2], call.Stride, call.Groups)
+		if int64(c.x.Dims[1]) != c.x.Strides[3] || c.y.Dims[1] != c.y.Strides[3] {
+			c.name += "-slice"
+		}
+		c.name += "/" + direction
+		if !seen[c.name] {
+			seen[c.name] = true
+			out = append(out, c)
+		}
+	}
+	for _, o := range l.Ops {
+		switch o := o.(type) {
+		case *gpu.Conv:
+			add("forward", o.Call, o.X, o.Y)
+		case *gpu.ConvData:
+			add("dx", o.Call, o.DX, o.DY)
+		case *gpu.ConvFilter:
+			add("dw", o.Call, o.X, o.DY)
+		}
+	}
+	return out
+}
+
+// flops is the number of multiplications and additions of the convolution, in any direction.
+func (c *cardConv) flops() float64 {
+	return 2 * float64(c.y.Elements()) * float64(c.w.Elements()) / float64(c.w.Dims[0])
+}
+
+// peakFLOPS is what the card can do at its greatest clock in the given type: additions and multiplications a cycle and multiprocessor, from NVIDIA's
+// papers on each architecture, dense, with sums in float32. 0: unknown.
+func (c *card) peakFLOPS(b *testing.B, precision string) float64 {
+	b.Helper()
+	d := c.ctx.Device()
+	major, minor := d.ComputeCapability()
+	cycle := map[[2]int]float64{{8, 0}: 2048, {8, 6}: 512, {8, 9}: 512, {9, 0}: 4096, {10, 0}: 8192, {12, 0}: 512}[[2]int{major, minor}]
+	switch precision {
+	case "tf32":
+		cycle /= 2
+	case "fp32":
+		cycle = map[bool]float64{true: 128, false: 256}[major == 8 && minor == 0]
+	}
+	return cycle * float64(d.SMs()) * float64(must(d.Attribute(cuda.ClockRate))(b)) * 1e3
+}
+
+// memory is bytes of zeros on the card, which a benchmark owns.
+func (c *card) memory(b *testing.B, bytes int64) cuda.Ptr {
+	b.Helper()
+	m := must(c.ctx.Alloc(bytes))(b)
+	b.Cleanup(func() { m.Close() })
+	if err := c.s.Memset8(m.Ptr(), 0, bytes); err != nil {
+		b.Fatal(err)
+	}
+	return m.Ptr()
+}
+
+// dnn is cuDNN on the benchmark's own thread.
+func (c *card) dnn(b *testing.B) *cudnn.Handle {
+	b.Helper()
+	c.here(b)
+	h := must(cudnn.New(c.ctx))(b)
+	b.Cleanup(func() { h.Close() })
+	if err := h.SetStream(c.s); err != nil {
+		b.Fatal(err)
+	}
+	return h
+}
+
+// BenchmarkCardConv times every distinct convolution of the nets' steps by the card's events, in each direction, by the fastest of cuDNN's
+// engines, and reports TFLOP/s and per cent of what the card's tensor cores can do. dw is stored in float32.
+func BenchmarkCardConv(b *testing.B) {
+	c := openCard(b)
+	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
+		for _, precision := range []string{"bf16", "fp16", "tf32", "fp32"} {
+			for _, conv := range cardConvs(b, net, precision) {
+				b.Run(net+"/"+precision+"/"+conv.name, func(b *testing.B) { c.benchConv(b, &conv, precision) })
+			}
+		}
+	}
+}
+
+func (c *card) benchConv(b *testing.B, conv *cardConv, precision string) {
+	h := c.dnn(b)
+	plans, err := conv.plans(h, conv, cudnn.Candidates(6))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		for _, p := range plans {
+			p.Close()
+		}
+	}()
+	room, ptrs := int64(256), [3]cuda.Ptr{}
+	for i, d := range conv.tensors(conv) {
+		ptrs[i] = c.memory(b, d.Bytes())
+	}
+	for _, p := range plans {
+		room = max(room, p.Workspace())
+	}
+	workspace := c.memory(b, room)
+	timings, err := h.Autotune(plans, workspace, ptrs[:]...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	best := timings[0].Plan
+	s := c.seconds(b, func(*cuda.Stream) error { return best.Run(workspace, ptrs[:]...) }, b.Loop)
+	b.ReportMetric(s*1e6, "us")
+	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
+	if peak := c.peakFLOPS(b, precision); peak > 0 {
+		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
+	}
+	b.ReportMetric(float64(best.Workspace())/1e6, "MB-workspace")
+	b.ReportMetric(0, "ns/op") // the host's, which says nothing
+	b.Logf("%s; the slowest of %d: %v", best.Engine(), len(timings), timings[len(timings)-1].Time)
+}
+
+// BenchmarkCardCudnnNorm is cuDNN's own batch norm on the maps of BenchmarkCardNorm, all images as one group, against a copy of as many bytes: forward reads x and
+// writes y, backward reads x and dy and writes dx.
+func BenchmarkCardCudnnNorm(b *testing.B) {
+	c := openCard(b)
+	for _, n := range []int{64, 128, 1024} {
+		for _, m := range []struct{ c, hw int }{{32, 32}, {64, 16}, {128, 8}, {64, 32}, {128, 16}, {256, 8}, {96, 32}, {192, 16}, {384, 8}, {1024, 8}} {
+			for _, typ := range []cudnn.DataType{cudnn.BF16, cudnn.F32} {
+				d := cudnn.NHWC(n, m.c, m.hw, m.hw, typ)
+				name := fmt.Sprintf("N%dC%dH%d/%v", n, m.c, m.hw, typ)
+				b.Run("forward/"+name, func(b *testing.B) { c.benchGraph(b, cudnn.BatchNormForwardGraph(d, d, cudnn.NormDesc{}), 2*d.Bytes()) })
+				b.Run("forward-relu/"+name, func(b *testing.B) {
+					c.benchGraph(b, cudnn.BatchNormForwardGraph(d, d, cudnn.NormDesc{ReLU: true}), 2*d.Bytes())
+				})
+				b.Run("backward/"+name, func(b *testing.B) {
+					c.benchGraph(b, cudnn.BatchNormBackwardGraph(d, d, d, cudnn.NormDesc{}), 3*d.Bytes())
+				})
+			}
+		}
+	}
+}
+
+// benchGraph times a graph's first plan and compares it with a copy of as many bytes as it must move.
+func (c *card) benchGraph(b *testing.B, g *cudnn.Graph, bytes int64) {
+	h := c.dnn(b)
+	yardstick := c.yardstick(b, bytes)
+	p := must(h.Plan(g))(b)
+	defer p.Close()
+	var ptrs []cuda.Ptr
+	for _, d := range g.Bound() {
+		ptrs = append(ptrs, c.memory(b, d.Bytes()))
+	}
+	workspace := c.memory(b, p.Workspace()+256)
+	s := c.seconds(b, func(*cuda.Stream) error { return p.Run(workspace, ptrs...) }, b.Loop)
+	b.ReportMetric(s*1e6, "us")
+	b.ReportMetric(float64(bytes)/s/1e9, "GB/s")
+	b.ReportMetric(100*float64(bytes)/s/1e9/yardstick, "%copy")
+	b.ReportMetric(0, "ns/op")
+}
