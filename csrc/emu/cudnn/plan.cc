@@ -72,8 +72,8 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
     refuse(kSublibraryVersionMismatch, "a plan written by version %ld, read by %zu", long(j.number("cudnnVersion")), version());
   int arch = card ? card->arch : handle->arch;
   if (j.number("deviceVer") != arch) refuse(kNotSupportedArchMismatch, "a plan for compute capability %ld, read for %d", long(j.number("deviceVer")), arch);
-  auto at = text.find("\"graph\":");
-  if (at == std::string::npos || j.text("sum") != checkSum(text.substr(at))) refuse(kBadParam, "the plan's text was changed since it was written");
+  auto at = text.rfind(",\"sum\":");
+  if (at == std::string::npos || j.text("sum") != checkSum(text.substr(0, at))) refuse(kBadParam, "the plan's text was changed since it was written");
   Content graph;
   graph.kind = kOperationGraph;
   Value ops;
@@ -92,12 +92,11 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
 }  // namespace
 
 std::string planText(const Plan &p) {
-  std::string graph = "\"graph\":[";
+  std::string s = format("{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"graph\":[", version(), p.arch, p.engine->how.engine);
   auto &sources = p.engine->graph->sources;
-  for (size_t i = 0; i < sources.size(); i++) graph += (i ? "," : "") + write(*sources[i]);
-  graph += "]}";
-  return format("{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"sum\":\"%s\",", version(), p.arch, p.engine->how.engine,
-                checkSum(graph).c_str()) + graph;
+  for (size_t i = 0; i < sources.size(); i++) s += (i ? "," : "") + write(*sources[i]);
+  s += "]";
+  return s + ",\"sum\":\"" + checkSum(s) + "\"}";
 }
 
 std::shared_ptr<const void> makePlan(const Content &c) {
