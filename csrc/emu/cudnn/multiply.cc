@@ -1,43 +1,58 @@
-// The matrix product behind every convolution: panels of 4 rows by 16 columns held in registers. Sums run over k in order, in blocks of 256 that
+// The matrix product behind every convolution: panels of 6 rows by 16 columns held in registers. Sums run over k in order, in blocks of 256 that
 // are added up, so one machine always forms them alike.
 #include <algorithm>
 
 #include "run.h"
 
-// Loops into vectors, products and sums into fused ones, whatever the flags.
+// Products and sums into fused ones, whatever the flags.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "fp-contract=fast")
-#endif
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SK_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define SK_CLONES
 #endif
 
 namespace dnn {
 namespace {
 
-constexpr int64_t kRows = 4, kColumns = 16, kDepth = 256;
+constexpr int64_t kRows = 6, kColumns = 16, kDepth = 256;
+typedef float Vector __attribute__((vector_size(32), aligned(4)));
 
-// panel adds a (4 rows) times b (k x 16, packed) to c.
-SK_CLONES void panel(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) {
-  float s[kRows][kColumns] = {};
+using Panel = void (*)(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc);
+
+// body adds a (6 rows) times b (k x 16, packed) to c: twelve vectors of sums, which stay in registers.
+inline __attribute__((always_inline)) void body(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) {
+  Vector s[kRows][2] = {};
   for (int64_t p = 0; p < k; p++) {
-    const float *row = b + p * kColumns;
+    const Vector *row = reinterpret_cast<const Vector *>(b + p * kColumns);
+    Vector left = row[0], right = row[1];
+#pragma GCC unroll 6
     for (int64_t i = 0; i < kRows; i++) {
       float x = a[i * lda + p];
-      for (int64_t j = 0; j < kColumns; j++) s[i][j] += x * row[j];
+      s[i][0] += x * left;
+      s[i][1] += x * right;
     }
   }
-  for (int64_t i = 0; i < kRows; i++)
-    for (int64_t j = 0; j < kColumns; j++) c[i * ldc + j] += s[i][j];
+#pragma GCC unroll 6
+  for (int64_t i = 0; i < kRows; i++) {
+    Vector *row = reinterpret_cast<Vector *>(c + i * ldc);
+    row[0] += s[i][0];
+    row[1] += s[i][1];
+  }
 }
+
+void plain(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) { body(k, a, lda, b, c, ldc); }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx2,fma"))) void fused(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) { body(k, a, lda, b, c, ldc); }
+Panel choosePanel() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? fused : plain; }
+#else
+Panel choosePanel() { return plain; }
+#endif
 
 }  // namespace
 
 void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc) {
   std::vector<float> packed(size_t(kDepth * kColumns)), rows(size_t(kRows * kDepth));
   float edge[kRows * kColumns];
+  static const Panel panel = choosePanel();
   for (int64_t p = 0; p < k; p += kDepth) {
     int64_t depth = std::min(kDepth, k - p);
     for (int64_t j = 0; j < n; j += kColumns) {
