@@ -54,7 +54,7 @@ void resume(Worker &w, unsigned t) {
   Thread &f = w.threads[w.base + t];
   place_thread(w, t);
   w.running = &f;
-  w.block.near[SK_EMU_STACK] = {uintptr_t(stack_of(w, w.base + t)), fiber::kStack};
+  w.block.near[SK_EMU_STACK] = range(uintptr_t(stack_of(w, w.base + t)), fiber::kStack);
   fiber::change(w.scheduler, f);
 }
 
@@ -72,20 +72,25 @@ std::string waiting(const Worker &w) {
   return out;
 }
 
-// All live threads of the block are at a barrier: lets them go on.
-void release_barrier(Worker &w) {
+// All live threads of the block are at a barrier: lets them go on, if it is one and the same.
+bool release_barrier(Worker &w) {
   int n = 0, all = 1;
   const Thread *first = nullptr;
   for (unsigned t = 0; t < w.group; t++) {
     const Thread &f = w.threads[w.base + t];
-    if (f.state == Thread::kBarrier) first = first ? first : &f, n += f.predicate, all &= f.predicate;
+    if (f.state != Thread::kBarrier) continue;
+    first = first ? first : &f;
+    if (f.line != first->line || f.kind != first->kind) return false;
+    n += f.predicate, all &= f.predicate;
   }
   const int result = first->kind == SK_EMU_COUNT ? n : first->kind == SK_EMU_AND ? all : n > 0;
   for (unsigned t = 0; t < w.group; t++) {
     Thread &f = w.threads[w.base + t];
     if (f.state == Thread::kBarrier) f.predicate = result, f.state = Thread::kReady;
   }
+  w.arrived = 0;
   w.races.barrier();
+  return true;
 }
 
 enum Outcome { kFinished, kBlocked, kFailed };
@@ -93,40 +98,27 @@ enum Outcome { kFinished, kBlocked, kFailed };
 // Runs the threads of the block until all have returned, or all that are left have yielded.
 Outcome turns(Worker &w, unsigned long long seed) {
   Launch &l = *w.launch;
+  w.live = w.arrived = 0;
+  for (unsigned t = 0; t < w.group; t++) w.live += w.threads[w.base + t].state != Thread::kGone, w.arrived += w.threads[w.base + t].state == Thread::kBarrier;
   for (unsigned phase = 0;; phase++) {
     const Order order(w.group, seed ? seed + phase : 0);
     bool ran = false;
-    for (unsigned i = 0; i < w.group; i++) {
-      const unsigned t = unsigned(order(i));
+    unsigned t = unsigned(order.first());
+    for (unsigned i = 0; i < w.group; i++, t = unsigned(order.next(t))) {
       if (w.threads[w.base + t].state != Thread::kReady) continue;
       resume(w, t);
       ran = true;
       if (l.error) return kFailed;
     }
-    if (ran) continue;
-    unsigned live = 0, barrier = 0, yielded = 0;
-    bool same = true;
-    const Thread *first = nullptr;
-    for (unsigned t = 0; t < w.group; t++) {
-      const Thread &f = w.threads[w.base + t];
-      live += f.state != Thread::kGone;
-      yielded += f.state == Thread::kYielded;
-      if (f.state != Thread::kBarrier) continue;
-      barrier++;
-      first = first ? first : &f;
-      same = same && f.line == first->line && f.kind == first->kind;
-    }
-    if (!live) return kFinished;
-    if (barrier == live && same) {
-      release_barrier(w);
-    } else if (yielded) {
-      return kBlocked;
-    } else {
-      w.running = nullptr;
-      l.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + l.function->name + ", block (" + std::to_string(w.block.bid[0]) + "," + std::to_string(w.block.bid[1]) + "," +
-                                           std::to_string(w.block.bid[2]) + "): the threads of the block wait for one another for ever: " + waiting(w));
-      return kFailed;
-    }
+    if (!w.live) return kFinished;
+    if (w.arrived == w.live && release_barrier(w)) continue;
+    if (ran && w.arrived < w.live) continue;  // some may be ready again
+    for (t = 0; t < w.group; t++)
+      if (w.threads[w.base + t].state == Thread::kYielded) return kBlocked;
+    w.running = nullptr;
+    l.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + l.function->name + ", block (" + std::to_string(w.block.bid[0]) + "," + std::to_string(w.block.bid[1]) + "," +
+                                         std::to_string(w.block.bid[2]) + "): the threads of the block wait for one another for ever: " + waiting(w));
+    return kFailed;
   }
 }
 
@@ -183,7 +175,7 @@ void blocks_together(Worker &w, unsigned char *shared) {
       place_block(w, b);
       w.base = unsigned(b * l.threads);
       w.block.dynamic = all + b * dynamic;
-      w.block.near[SK_EMU_DYNAMIC] = {uintptr_t(w.block.dynamic), l.work->dynamic};
+      w.block.near[SK_EMU_DYNAMIC] = range(uintptr_t(w.block.dynamic), l.work->dynamic);
       if (fixed) memcpy(shared, saved[b].data(), fixed);
       wake(w);
       if (turns(w, l.seed ? l.seed * 31 + round * 1009 + b : 0) == kFinished) finished[b] = true, left--;
@@ -199,7 +191,7 @@ void blocks_plainly(Worker &w, unsigned char *shared) {
   const Order order(l.blocks, l.seed);
   const auto call = l.function->kernel->call;
   w.running = nullptr;
-  w.block.near[SK_EMU_STACK] = {w.own_stack, w.own_size};
+  w.block.near[SK_EMU_STACK] = range(w.own_stack, w.own_size);
   if (setjmp(w.out)) return;
   for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
     place_block(w, order(i));
@@ -244,11 +236,11 @@ void work_on(Launch &l) {
   auto &b = w.block;
   memcpy(b.bdim, work.block, sizeof b.bdim), memcpy(b.gdim, work.grid, sizeof b.gdim);
   b.dynamic = reinterpret_cast<unsigned char *>((uintptr_t(w.dynamic.data()) + 1023) / 1024 * 1024);
-  b.watch = l.watch;
+  b.watch = l.watch, b.fuel = l.watch ? 0 : 1;
   unsigned char *shared = shared_of(*l.function->module);
-  b.near[SK_EMU_STATIC] = {uintptr_t(shared), l.function->module->shared};
-  b.near[SK_EMU_DYNAMIC] = {uintptr_t(b.dynamic), work.dynamic};
-  for (int i = SK_EMU_RECENT; i < SK_EMU_RANGES; i++) b.near[i] = {0, 0};
+  b.near[SK_EMU_STATIC] = range(uintptr_t(shared), l.function->module->shared);
+  b.near[SK_EMU_DYNAMIC] = range(uintptr_t(b.dynamic), work.dynamic);
+  for (int i = SK_EMU_RECENT; i < SK_EMU_STATIC; i++) b.near[i] = range(0, 0);
   if (l.watch) w.races.begin(w, at_once);
   worker = &w;
   sk_emu_self = &b;

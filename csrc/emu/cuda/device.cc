@@ -193,6 +193,7 @@ SK_API CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice d) {
 
 // Ends a context: all its objects' handles die with it.
 static void end(std::shared_ptr<Context> c) {
+  report();
   forget(*c);
   for (auto it = captures.begin(); it != captures.end();)
     it = (*it)->origin->context == c.get() ? captures.erase(it) : it + 1;

@@ -89,6 +89,7 @@ void emu::leave(Worker &w) {
   const unsigned warp = number_of(w.block) / 32, first = warp * 32;
   if (w.block.watch) w.races.settle(w);
   w.running->state = Thread::kGone;
+  w.live--;
   for (unsigned i = first; i < w.group && i < first + 32; i++)
     if (w.threads[w.base + i].state == Thread::kWarp) try_warp(w, warp, w.threads[w.base + i].mask);
 }
@@ -98,6 +99,7 @@ SK_API int sk_emu_barrier(int kind, int predicate, int line) {
   Thread &f = *w.running;
   f.kind = kind, f.predicate = predicate, f.line = line;
   f.state = Thread::kBarrier;
+  w.arrived++;
   wait(w);
   return f.predicate;
 }
@@ -140,11 +142,13 @@ SK_API void sk_emu_misaligned(const void *p, unsigned long alignment, const char
 SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
   Worker &w = *worker;
   const auto a = uintptr_t(p);
-  if (w.block.fuel <= 0) {
-    // A thread that reads for long may be waiting for another block.
-    const bool together = w.launch->work->cooperative;
+  // A thread that reads for long may be waiting for another block.
+  const bool together = w.launch->work->cooperative;
+  if (w.block.fuel <= 0 && (!w.block.watch || --w.patience <= 0)) {
     w.block.fuel = together ? 1 << 12 : 1 << 20;
+    w.patience = w.block.fuel;
     if (now() > w.launch->deadline) fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
+    if (w.block.watch) w.block.fuel = 0;
     if (together) sk_emu_yield();
   }
   if (w.block.watch && (w.races.settle(w) || w.races.touch(w, a, bytes, how))) abandon();
@@ -159,6 +163,6 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
     snprintf(text, sizeof text, "%s %lu bytes at %p, ", how == SK_EMU_READ ? "reads" : how == SK_EMU_WRITE ? "writes" : "changes", bytes, p);
     fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, text + memory::nearest(a));
   }
-  w.block.near[SK_EMU_RECENT + w.round] = {b.lo, b.size};
-  w.round = (w.round + 1) % (SK_EMU_RANGES - SK_EMU_RECENT);
+  w.block.near[SK_EMU_RECENT + w.round] = range(b.lo, b.size);
+  w.round = (w.round + 1) % (SK_EMU_STATIC - SK_EMU_RECENT);
 }

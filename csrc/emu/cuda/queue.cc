@@ -4,6 +4,7 @@
 
 #include "hooks.h"
 #include "memory.h"
+#include "settings.h"
 #include "state.h"
 
 namespace emu {
@@ -22,8 +23,12 @@ void run(std::unique_lock<std::mutex> &lock, OpRef op) {
     CUresult e = CUDA_SUCCESS;
     Context *before = working;
     working = &c;
-    for (auto &w : op->work)
+    const bool timed = settings::number(-1, "profile", 0) != 0;
+    for (auto &w : op->work) {
+      const double start = timed ? now() : 0;
       if ((e = perform(*w, c))) break;
+      if (timed) spent(w->function ? w->function->name : "copies and fills", now() - start);
+    }
     working = before;
     lock.lock();
     if (e && !c.error) c.error = e;

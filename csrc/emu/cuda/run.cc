@@ -28,7 +28,7 @@ Order::Order(unsigned long n, unsigned long long seed) : n(n), step(1), offset(0
   unsigned long long r = seed * 0x9e3779b97f4a7c15ull;
   r ^= r >> 29, r *= 0xbf58476d1ce4e5b9ull, r ^= r >> 32;
   offset = r % n;
-  for (step = (r >> 20) % n | 1; std::gcd(step, n) != 1; step += 2) {
+  for (step = (r >> 20) % n | 1; step >= n || std::gcd(step, n) != 1; step = step >= n ? 1 : step + 2) {
   }
 }
 

@@ -29,6 +29,8 @@ struct Launch {
   void fail(CUresult e, const std::string &why);
 };
 
+inline sk_emu_range range(uintptr_t lo, size_t size) { return {lo, size, size > 15 ? size - 15 : 0}; }
+
 // A thread of a kernel that has a fiber.
 struct Thread : fiber::Fiber {
   enum State : unsigned char { kReady, kBarrier, kWarp, kYielded, kGone } state = kReady;
@@ -50,7 +52,9 @@ struct Worker {
   unsigned char *stack = nullptr;
   uintptr_t own_stack = 0, own_size = 0;
   std::vector<unsigned char> dynamic;
-  int round = 0;  // which of the recent ranges is forgotten next
+  unsigned live = 0, arrived = 0;  // threads of the block that have not returned; of those, at a barrier
+  int patience = 0;  // slow checks until the clock is looked at
+  int round = 0;     // which of the recent ranges is forgotten next
   Races races;
   std::jmp_buf out;
 };
@@ -76,6 +80,9 @@ struct Order {
   unsigned long n, step, offset;
   Order(unsigned long n, unsigned long long seed);
   unsigned long operator()(unsigned long i) const { return (unsigned long)(((unsigned __int128)i * step + offset) % n); }
+  // The first, and the next of each.
+  unsigned long first() const { return offset; }
+  unsigned long next(unsigned long at) const { return at += step, at >= n ? at - n : at; }
 };
 
 }  // namespace emu

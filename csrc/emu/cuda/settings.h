@@ -10,6 +10,7 @@
 //   seed=1                 order of blocks, threads and independent nodes of a graph; 0: as numbered
 //   threads=N              OS threads that run blocks; not set: as many as the machine has, 8 at most
 //   timeout=600            seconds that a kernel may run
+//   profile=0              1: when a context ends, stderr gets the time of each kernel
 //   log=stderr             where errors of kernels are explained: stderr, none, or a file to append to
 #pragma once
 #include <string>

@@ -60,6 +60,24 @@ void count(const char *what, long n) {
   counters[what] += n;
 }
 
+namespace {
+std::map<std::string, std::pair<double, long>> times;  // guarded by counting
+}
+
+void spent(const std::string &kernel, double seconds) {
+  std::lock_guard<std::mutex> lock(counting);
+  auto &t = times[kernel];
+  t.first += seconds, t.second++;
+}
+
+void report() {
+  std::lock_guard<std::mutex> lock(counting);
+  double all = 0;
+  for (auto &t : times) all += t.second.first;
+  for (auto &t : times) fprintf(stderr, "emulator: %8.3f s %5.1f %% %8ld times  %s\n", t.second.first, 100 * t.second.first / all, t.second.second, t.first.c_str());
+  times.clear();
+}
+
 void say(const char *format, ...) {
   char text[4096];
   va_list args;

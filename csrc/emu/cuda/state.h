@@ -172,6 +172,8 @@ std::shared_ptr<Stream> stream_of(Enter &in, CUstream handle);  // null and erro
 
 // Counters and log.
 void count(const char *what, long n = 1);
+void spent(const std::string &kernel, double seconds);
+void report();  // what was spent since the last one, to stderr
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // Queue.

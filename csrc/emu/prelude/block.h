@@ -1,21 +1,22 @@
 // What a compiled kernel and the emulated driver agree on. Included by both; no header of the host's may be needed here.
 #pragma once
 
-#define SK_EMU_ABI 1  // part of every image: one made for another number is refused
+#define SK_EMU_ABI 2  // part of every image: one made for another number is refused
 
-// A range of addresses that the running thread may touch.
+// A range of addresses that the running thread may touch. An access of up to 16 bytes that begins in the first room bytes is inside; nearer to the
+// end, somebody has to look closer.
 struct sk_emu_range {
-  unsigned long lo, size;
+  unsigned long lo, size, room;
 };
 
-enum { SK_EMU_STACK, SK_EMU_STATIC, SK_EMU_DYNAMIC, SK_EMU_RECENT, SK_EMU_RANGES = SK_EMU_RECENT + 4 };
+enum { SK_EMU_RECENT, SK_EMU_STATIC = SK_EMU_RECENT + 4, SK_EMU_DYNAMIC, SK_EMU_STACK, SK_EMU_RANGES };
 
 // The block that an OS thread is working on, and the CUDA thread in it whose turn it is.
 struct sk_emu_block {
   unsigned tid[3], bid[3], bdim[3], gdim[3];
   unsigned char *dynamic;  // the block's dynamic shared memory
-  int watch;               // every access goes to sk_emu_access, the near ones too
-  int fuel;                // accesses until the driver wants to be asked again
+  int watch;               // races are looked for
+  int fuel;                // accesses until the driver wants to be asked again; with watch none, so that it is asked always
   sk_emu_range near[SK_EMU_RANGES];
 };
 

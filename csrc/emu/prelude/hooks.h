@@ -5,12 +5,14 @@
 
 #define SK_HOOK extern "C" __attribute__((visibility("hidden"), noinline, used, no_sanitize("thread", "alignment")))
 
-static inline __attribute__((no_sanitize("thread", "alignment"))) void sk_touch(const volatile void *p, unsigned long n, int how) {
+static inline __attribute__((always_inline, no_sanitize("thread", "alignment"))) void sk_touch(const volatile void *p, unsigned long n, int how) {
   sk_emu_block *b = sk_emu_self;
   const unsigned long a = (unsigned long)p;
-  if (__builtin_expect(--b->fuel > 0 && !b->watch, 1))
+  if (__builtin_expect(--b->fuel > 0 && n <= 16, 1)) {
+#pragma GCC unroll 8
     for (int i = 0; i < SK_EMU_RANGES; i++)
-      if (a - b->near[i].lo < b->near[i].size && a + n - b->near[i].lo <= b->near[i].size) return;
+      if (a - b->near[i].lo < b->near[i].room) return;
+  }
   sk_emu_access((const void *)p, n, how);
 }
 
