@@ -17,9 +17,14 @@
 //   - Device memory, shared memory and the destinations of copies that are not done yet are filled with 0xff: NaN in every floating type.
 //   - Streams are lazy: work is done when somebody waits for it, and no more than has to be. So a missing wait shows every time.
 //   - Capture refuses what a card refuses. Handles are never reused: one that was destroyed is an error.
+//   - cuDNN has the graph API of 9.28: it takes the graphs that the real one takes on an H100 and refuses the others, checks descriptors as strictly or more
+//     (cudnn/test/strict_test.cc lists both answers to each mistake), and computes in float32 what a plan says, rounded as its tensors, virtual ones too, are
+//     typed. Engines on tensor cores round products of float32 to TF32; nondeterministic ones change bits from run to run; workspaces are left full of
+//     NaN; a plan's memory has to be live, aligned and apart, at the call and when the stream runs it.
 //
 // Not emulated: speed, registers, rounding of fast intrinsics, memory ordering between threads weaker than one after the other, child graphs, PTX.
 //
 // Settings (number of cards, memory, capability, seed, ...) are listed in cuda/settings.h; they stand in SHAKE_EMU_CUDA or go through Set. Kernels
-// are checked unless SHAKE_EMU_CUDA says check=0, which about halves their time. SHAKE_EMU_CXX names another compiler for kernels.
+// are checked unless SHAKE_EMU_CUDA says check=0, which about halves their time. SHAKE_EMU_CXX names another compiler for kernels. SHAKE_EMU_CUDNN plays
+// another version of cuDNN, or engines that do not compile (cudnn/settings.h).
 package emu

@@ -75,6 +75,8 @@ Choice convolution(const Operation &o, bool isAligned) {
   c.a = {tensorOp(kTensorOpWorkspace, columns), tensorOp(pad ? kPadding : kTensorOp, pad), plain(kFma)};
   if (o.kind != kOpConvForward) c.a.push_back(atomics);
   c.b = {tensorOp(pad ? kPadding : kTensorOp, pad), plain(kFma)};
+  // For a filter gradient of many channels in groups only the other modes know an engine.
+  if (o.kind == kOpConvFilter && o.groups() > 1 && x.dims[1] >= 1024 && is16(x.type)) c.a.clear(), c.why = "this mode knows no filter gradient of so many channels in groups";
   return c;
 }
 

@@ -1,0 +1,35 @@
+package emu
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestRealCuDNNAnswers holds what cudnn/test/strict_test.cc says of the real library against it. The version that the list was made with is 9.28.
+func TestRealCuDNNAnswers(t *testing.T) {
+	root := os.Getenv("SHAKE_NVIDIA")
+	if root == "" {
+		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real cuDNN was not tried")
+	}
+	dir := t.TempDir()
+	program, driver := filepath.Join(dir, "strict_test"), filepath.Join(dir, "libcuda.so.1")
+	for _, args := range [][]string{
+		{"c++", "-std=c++17", "-o", program, filepath.Join("cudnn", "test", "strict_test.cc"), "-ldl"},
+		{"cc", "-shared", "-fPIC", "-x", "c", filepath.Join("..", "..", "cudnn", "cudnntest", "libcuda.c.txt"), "-o", driver, "-Wl,-soname,libcuda.so.1"},
+	} {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			t.Skip(err)
+		}
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	t.Setenv("LD_LIBRARY_PATH", filepath.Join(root, "nvidia", "cu13", "lib"))
+	out, err := exec.Command(program, filepath.Join(root, "nvidia", "cudnn", "lib", "libcudnn.so.9"), "real", driver).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
