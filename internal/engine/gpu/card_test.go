@@ -16,12 +16,12 @@ func TestNoWaitInAnEpoch(t *testing.T) {
 	require(t)
 	emu.Only(t)
 	p := program(t, gpu.Backend{Precision: "fp32"}, small("26", 16, 1))
-	train(t, p, 0, 6) // both sizes are captured
+	train(t, p, 0.05, 0, 6) // both sizes are captured
 	if _, err := p.Metrics(true); err != nil {
 		t.Fatal(err)
 	}
 	emu.Reset()
-	train(t, p, 6, 36)
+	train(t, p, 0.05, 6, 36)
 	for what, want := range map[string]int{"sync": 0, "implicit_sync": 0, "launch": 0, "graph_launch": 30, "memcpy": 30, "alloc": 0, "free": 0, "host_alloc": 0, "capture": 0, "instantiate": 0, "module": 0} {
 		if have := emu.Count(what); have != want {
 			t.Errorf("30 steps: %d times %s, want %d", have, what, want)
@@ -74,7 +74,7 @@ func TestCloseFrees(t *testing.T) {
 	if err := p.Load(im, im); err != nil {
 		t.Fatal(err)
 	}
-	train(t, p, 0, 3)
+	train(t, p, 0.05, 0, 3)
 	if _, err := p.Eval(0, batch); err != nil {
 		t.Fatal(err)
 	}

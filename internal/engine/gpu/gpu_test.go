@@ -78,7 +78,7 @@ func program(t *testing.T, b engine.Backend, s *dsl.Spec) engine.Program {
 }
 
 // train runs iterations from..to-1; every third batch is ragged.
-func train(t *testing.T, p engine.Program, from, to int) {
+func train(t *testing.T, p engine.Program, lr float64, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		index := make([]int32, batch)
@@ -88,7 +88,7 @@ func train(t *testing.T, p engine.Program, from, to int) {
 		if i%3 == 2 {
 			index = index[:batch-1]
 		}
-		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: 0.05}); err != nil {
+		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: lr}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,8 +142,8 @@ func TestGraphsSameBits(t *testing.T) {
 		t.Run(f, func(t *testing.T) {
 			s := small(f, 16, 1)
 			graphs, eager := program(t, gpu.Backend{Precision: "bf16"}, s), program(t, gpu.Backend{Precision: "bf16", Eager: true}, s)
-			train(t, graphs, 0, 7)
-			train(t, eager, 0, 7)
+			train(t, graphs, 0.05, 0, 7)
+			train(t, eager, 0.05, 0, 7)
 			if name := differs(state(t, graphs), state(t, eager)); name != "" {
 				t.Errorf("%s differs", name)
 			}
@@ -161,7 +161,7 @@ func TestGraphsSameBits(t *testing.T) {
 	}
 }
 
-// Ten steps stay near the CPU engine's, as far as the storage type lets them: the distance of the parameters, relative to how far ten steps moved them.
+// Ten steps stay near the CPU engine's, as far as the storage type lets them: distances are relative to the parameters, which the steps move by a per cent. The rate is low, because a net this small on six images turns a rounding into a thousandfold difference within a few large steps.
 func TestPrecisions(t *testing.T) {
 	require(t)
 	for _, c := range []struct {
@@ -170,9 +170,9 @@ func TestPrecisions(t *testing.T) {
 		why       string
 	}{
 		{"fp32", 1e-5, "another order of sums of 1e3 products rounded to 6e-8"},
-		{"tf32", 1e-2, "factors rounded to 2^-11, in every convolution"},
-		{"fp16", 2e-2, "activations and factors rounded to 2^-11"},
-		{"bf16", 1e-1, "activations and factors rounded to 2^-9"},
+		{"tf32", 2e-3, "factors rounded to 2^-11, in every convolution"},
+		{"fp16", 1e-3, "activations and factors rounded to 2^-11"},
+		{"bf16", 3e-3, "activations and factors rounded to 2^-8"},
 	} {
 		for _, f := range []string{"26", "resnext"} {
 			if f == "resnext" && c.precision == "fp16" {
@@ -182,11 +182,13 @@ func TestPrecisions(t *testing.T) {
 				s := small(f, 16, 1)
 				have, want := program(t, gpu.Backend{Precision: c.precision}, s), program(t, cpu.Backend{}, s)
 				start, n := state(t, want), params(t, s)
-				train(t, have, 0, 10)
-				train(t, want, 0, 10)
-				moved := distance(state(t, want), start, n)
-				if d := distance(state(t, have), state(t, want), n) / moved; !(d <= c.limit) {
-					t.Errorf("after ten steps %.2g of the way apart, want %.2g at most: %s", d, c.limit, c.why)
+				train(t, have, 0.005, 0, 10)
+				train(t, want, 0.005, 0, 10)
+				end := state(t, want)
+				d, moved := distance(state(t, have), end, n), distance(end, start, n)
+				t.Logf("%.2g apart after moving %.2g", d, moved)
+				if !(d <= c.limit) || moved < 2*c.limit {
+					t.Errorf("after ten steps %.2g apart, want %.2g at most (%s), and less than half of the way, %.2g", d, c.limit, c.why, moved)
 				}
 				h, err := have.Metrics(true)
 				w, _ := want.Metrics(true)
@@ -208,27 +210,25 @@ func TestCheckpointsSwap(t *testing.T) {
 	s := small("26", 16, 1)
 	n := params(t, s)
 	alone := program(t, cpu.Backend{}, s)
-	start := state(t, alone)
-	train(t, alone, 0, 6)
+	train(t, alone, 0.005, 0, 6)
 	want := state(t, alone)
-	moved := distance(want, start, n)
 	for name, pair := range map[string][2]engine.Backend{
 		"cpu to gpu": {cpu.Backend{}, gpu.Backend{Precision: "fp32"}},
 		"gpu to cpu": {gpu.Backend{Precision: "fp32"}, cpu.Backend{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first, second := program(t, pair[0], s), program(t, pair[1], s)
-			train(t, first, 0, 3)
+			train(t, first, 0.005, 0, 3)
 			if err := second.SetState(state(t, first)); err != nil {
 				t.Fatal(err)
 			}
 			if name := differs(state(t, second), state(t, first)); name != "" {
 				t.Errorf("%s changed on the way", name)
 			}
-			train(t, second, 3, 6)
+			train(t, second, 0.005, 3, 6)
 			have := state(t, second)
-			if d := distance(have, want, n) / moved; !(d < 1e-5) {
-				t.Errorf("after six steps %.2g of the way apart", d)
+			if d := distance(have, want, n); !(d < 1e-5) {
+				t.Errorf("after six steps %.2g apart", d)
 			}
 			if d := distance(have[2*n:], want[2*n:], len(want)-2*n); !(d < 1e-5) {
 				t.Errorf("running statistics are %.2g apart", d)
