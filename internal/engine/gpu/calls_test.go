@@ -7,6 +7,7 @@ import (
 
 	"shake/internal/engine"
 	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
 )
 
 // window is one convolution of the test: graph.Conv's formula, over one image of xc channels a pixel.
@@ -127,4 +128,48 @@ func TestPacking(t *testing.T) {
 			t.Errorf("%d of %d loose floats are packed", used, want)
 		}
 	})
+}
+
+// A convolution with groups is the sum of its slices.
+func TestSlicesCompute(t *testing.T) {
+	l := list(t, graphtest.Spec("resnext", 16, 1), 0, 4, 2)
+	rnd := rand.New(rand.NewPCG(5, 6))
+	flat := make([]float64, l.Params.Floats)
+	for i := range flat {
+		flat[i] = rnd.NormFloat64()
+	}
+	tried := 0
+	for _, o := range l.Ops {
+		c, ok := o.(*Conv)
+		if !ok || c.Call.Groups == 1 {
+			continue
+		}
+		tried++
+		pieces := slicesOf(c)
+		if len(pieces) != c.Call.Groups {
+			t.Fatalf("%d slices of %s", len(pieces), c.Call)
+		}
+		b := l.Plan.Buffers[c.X.Buf]
+		pitch := round(b.C)
+		x := make([]float64, b.H*b.W*pitch)
+		for i := range x {
+			x[i] = rnd.NormFloat64()
+		}
+		win := func(c *Conv) window {
+			k := c.Call
+			return window{flat[k.Filter.Offset:], c.X.Off, c.Y.Off, k.K, k.C / k.Groups, k.Groups, k.R, k.S, k.PadH, k.PadW, k.Stride}
+		}
+		for k := range c.Y.C {
+			want, have := win(c).at(x, b.H, b.W, pitch, c.Y.Off+k, 1, 1), 0.0
+			for _, p := range pieces {
+				have += win(p.(*Conv)).at(x, b.H, b.W, pitch, c.Y.Off+k, 1, 1)
+			}
+			if math.Abs(have-want) > 1e-9 {
+				t.Fatalf("%s: channel %d is %v in slices, want %v", c.Call, k, have, want)
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no convolution with groups")
+	}
 }

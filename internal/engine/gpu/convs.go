@@ -81,3 +81,33 @@ const workspaceLimit = 1 << 30
 
 // key names all that decides about a plan.
 func (c *convolution) key() string { return fmt.Sprint(c.dir, c.t, c.desc, c.desc.Compute, c.again) }
+
+// slicesOf cuts a convolution with groups into one for each group, over slices of channels: the same work, for which cuDNN has other engines. nil: o has no groups.
+func slicesOf(o Op) []Op {
+	one := func(c Call, i int) Call {
+		n := c.Groups
+		c.C, c.K, c.Groups = c.C/n, c.K/n, 1
+		c.Filter.Offset += i * c.Size()
+		return c
+	}
+	part := func(p Part, groups, i int) Part { return Part{p.Buf, p.Off + i*(p.C/groups), p.C / groups} }
+	var out []Op
+	switch o := o.(type) {
+	case *Conv:
+		for i := range o.Call.Groups {
+			out = append(out, &Conv{one(o.Call, i), part(o.X, o.Call.Groups, i), part(o.Y, o.Call.Groups, i)})
+		}
+	case *ConvData:
+		for i := range o.Call.Groups {
+			out = append(out, &ConvData{one(o.Call, i), part(o.DY, o.Call.Groups, i), part(o.DX, o.Call.Groups, i)})
+		}
+	case *ConvFilter:
+		for i := range o.Call.Groups {
+			out = append(out, &ConvFilter{one(o.Call, i), part(o.X, o.Call.Groups, i), part(o.DY, o.Call.Groups, i)})
+		}
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}

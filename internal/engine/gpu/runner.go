@@ -1,8 +1,10 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"shake/cudnn"
 	"shake/cudnn/cuda"
@@ -48,11 +50,11 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 			continue
 		}
 		if c := p.list.convolution(o, n, p.precision); c != nil {
-			w, err := p.bindConvolution(c)
+			w, err := p.bindGroups(o, c, n)
 			if err != nil {
 				return nil, fmt.Errorf("gpu: %s for %d images: %w", p.list.op(o), n, err)
 			}
-			r.work = append(r.work, w)
+			r.work = append(r.work, w...)
 			continue
 		}
 		if k := p.kernels[m][i]; k != nil {
@@ -104,6 +106,34 @@ func (p *program) launchOnce(k *bound) error {
 	}
 	defer call.Close()
 	return call.Run(p.dev.stream)
+}
+
+// bindGroups binds a convolution. One with groups is cut into one for each where cuDNN has no engine for it, or where they were measured to be faster together.
+func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
+	whole, err := p.bindConvolution(c)
+	pieces := slicesOf(o)
+	if err != nil && (pieces == nil || !errors.Is(err, cudnn.ErrNotSupported)) {
+		return nil, err
+	}
+	if err == nil && (pieces == nil || whole.plan.Time() == 0) {
+		return []work{whole}, nil
+	}
+	var cut []work
+	var took time.Duration
+	for _, piece := range pieces {
+		w, failed := p.bindConvolution(p.list.convolution(piece, n, p.precision))
+		if failed != nil {
+			if err == nil {
+				return []work{whole}, nil
+			}
+			return nil, failed
+		}
+		cut, took = append(cut, w), took+w.plan.Time()
+	}
+	if err == nil && took >= whole.plan.Time() {
+		return []work{whole}, nil
+	}
+	return cut, nil
 }
 
 // bindConvolution makes the plan of a convolution, or takes one of the same shape, and says where its operands are.

@@ -1,0 +1,100 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"shake/cudnn"
+	"shake/cudnn/cudnntest"
+	"shake/nets"
+)
+
+// TestRealConvolutions plans every distinct convolution of every network that comes with shake, as this engine runs it, by the real cuDNN for described cards:
+// all three directions, merged, grouped and the same in slices, packed, on slices of channels. On the H100 every precision, on the A100 the default. What it chose and the memory that it wants
+// to work in are kept in a golden file, which counts for the version that it names.
+func TestRealConvolutions(t *testing.T) {
+	for _, card := range []string{"h100", "a100"} {
+		t.Run(card, func(t *testing.T) {
+			h := cudnntest.Offline(t, card)
+			lines := []string{"cuDNN " + h.Version() + " on " + h.Card()}
+			seen := map[string]bool{}
+			for _, p := range precisions {
+				if card != "h100" && p.name != "bf16" {
+					continue
+				}
+				for _, name := range nets.Names() {
+					lines = append(lines, realPlans(t, h, name, p, seen)...)
+				}
+			}
+			golden(t, filepath.Join("testdata", "real-"+card+".golden"), lines)
+		})
+	}
+}
+
+// realPlans plans what seen does not have yet of a network.
+func realPlans(t *testing.T, h *cudnn.Handle, name string, p precision, seen map[string]bool) []string {
+	t.Helper()
+	spec, err := nets.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := list(t, spec, p.storage, spec.Train.Batch, spec.Train.Replicas)
+	var lines []string
+	ops := slices.Clone(l.Ops)
+	for _, o := range l.Ops {
+		ops = append(ops, slicesOf(o)...)
+	}
+	for _, o := range ops {
+		c := l.convolution(o, l.Batch, p)
+		if c == nil || seen[c.key()] {
+			continue
+		}
+		seen[c.key()] = true
+		plan, err := c.plan(h, c.t[0], c.t[1], c.t[2], c.desc, c.options(true)...)
+		if err != nil {
+			t.Errorf("%s in %s: %s: %v", name, p.name, l.op(o), err)
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s %s: x %v, %v: %s, workspace %d", p.name, c.dir, c.t[0], c.desc, plan.Engine(), plan.Workspace()))
+		if plan.Workspace() > workspaceLimit {
+			t.Errorf("%s: %d bytes to work in", l.op(o), plan.Workspace())
+		}
+		if err := plan.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return lines
+}
+
+// golden compares lines with a file whose first line is the version that they are for.
+func golden(t *testing.T, file string, lines []string) {
+	t.Helper()
+	slices.Sort(lines[1:])
+	have := strings.Join(lines, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%v: run with -update", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(string(want), "\n"); first != lines[0] {
+		t.Logf("%s is of %s; this is %s: not compared", file, first, lines[0])
+		return
+	}
+	if d := cmp.Diff(string(want), have); d != "" {
+		t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
+	}
+}
