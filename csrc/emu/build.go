@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -99,9 +100,13 @@ func build(source, cache string) (string, error) {
 		return "", err
 	}
 	b.dry = true // all names are sums of what goes into the files, so the folder's is known before anything is made
-	folder, _, err := b.libraries()
-	if err != nil || exists(folder) {
-		return folder, err
+	folder, used, err := b.libraries()
+	if err != nil {
+		return "", err
+	}
+	if exists(folder) {
+		b.touch(folder, used)
+		return folder, nil
 	}
 	lock := flock.New(folder + ".lock")
 	if err := lock.Lock(); err != nil {
@@ -166,7 +171,31 @@ func (b *builder) assemble(folder string, files map[string]string) error {
 	if err := os.Symlink("../kernels", filepath.Join(part, "kernels")); err != nil {
 		return err
 	}
+	b.prune(30 * 24 * time.Hour)
 	return os.Rename(part, folder)
+}
+
+// touch marks a folder and what it was made of as in use; a cache that is not ours to write is as good unmarked.
+func (b *builder) touch(folder string, files map[string]string) {
+	now := time.Now()
+	os.Chtimes(folder, now, now)
+	for _, from := range files {
+		if strings.HasPrefix(from, b.cache) {
+			os.Chtimes(filepath.Dir(from), now, now)
+		}
+	}
+}
+
+// prune removes what nobody has made or used for so long: objects, libraries, folders and compiled kernels, which are all made again when they are missed.
+func (b *builder) prune(unused time.Duration) {
+	for _, pattern := range []string{"obj-*", "lib-*", "part-*", "*.lock", "kernels/*", strings.Repeat("[0-9a-f]", 24)} {
+		paths, _ := filepath.Glob(filepath.Join(b.cache, pattern)) // the only error is a bad pattern
+		for _, p := range paths {
+			if info, err := os.Stat(p); err == nil && time.Since(info.ModTime()) > unused {
+				os.RemoveAll(p)
+			}
+		}
+	}
 }
 
 type builder struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -43,6 +44,28 @@ func TestBuildKeepsAndRenews(t *testing.T) {
 	}
 	if other, err := build(source, cache); other == first || err != nil {
 		t.Errorf("a header changed: have %s, %v, want another folder", other, err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	b := builder{cache: t.TempDir()}
+	month := time.Now().Add(-31 * 24 * time.Hour)
+	for _, name := range []string{"obj-old.o", "obj-new.o", "kernels/old", "kernels/new", "mine.txt"} {
+		path := filepath.Join(b.cache, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(name, "new") {
+			if err := os.Chtimes(path, month, month); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.prune(30 * 24 * time.Hour)
+	for name, want := range map[string]bool{"obj-old.o": false, "obj-new.o": true, "kernels/old": false, "kernels/new": true, "mine.txt": true} {
+		if have := exists(filepath.Join(b.cache, name)); have != want {
+			t.Errorf("%s is there: %v, want %v", name, have, want)
+		}
 	}
 }
 

@@ -53,8 +53,8 @@ sk_fiber_change:
 )");
 extern "C" void sk_fiber_change(void **from, void **to);
 
-void prepare(Fiber &f, unsigned char *stack, void (*main)()) {
-  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + kStack) & ~uintptr_t(15));
+void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
+  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15));
   *--top = 0;                                // main's return address: alignment as behind a call
   *--top = reinterpret_cast<uintptr_t>(main);
   for (int i = 0; i < 6; i++) *--top = 0;
@@ -101,8 +101,8 @@ sk_fiber_change:
 )");
 extern "C" void sk_fiber_change(void **from, void **to);
 
-void prepare(Fiber &f, unsigned char *stack, void (*main)()) {
-  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + kStack) & ~uintptr_t(15)) - 20;
+void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
+  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15)) - 20;
   for (int i = 0; i < 20; i++) top[i] = 0;
   top[11] = reinterpret_cast<uintptr_t>(main);  // x30
   f.sp = top;
@@ -113,12 +113,12 @@ void change(Fiber &from, Fiber &to) { sk_fiber_change(&from.sp, &to.sp); }
 #else
 
 // Slow: the system's own. sp is a ucontext_t.
-void prepare(Fiber &f, unsigned char *stack, void (*main)()) {
+void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
   if (!f.sp) f.sp = new ucontext_t;
   auto *u = static_cast<ucontext_t *>(f.sp);
   getcontext(u);
   u->uc_stack.ss_sp = stack;
-  u->uc_stack.ss_size = kStack;
+  u->uc_stack.ss_size = size;
   u->uc_link = nullptr;
   makecontext(u, main, 0);
 }

@@ -14,8 +14,8 @@ struct Fiber {
   void *sp = nullptr;
 };
 
-// Makes f start in main on the given stack at its first turn; main never returns.
-void prepare(Fiber &f, unsigned char *stack, void (*main)());
+// Makes f start in main at its first turn, on the given stack of which it has size bytes; main never returns.
+void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)());
 
 // Saves the running one in from and goes on with to.
 void change(Fiber &from, Fiber &to);

@@ -125,7 +125,7 @@ std::vector<std::string> flags(bool clang, bool check) {
   else
     f.insert(f.end(), {"-fno-gnu-unique", "-fno-semantic-interposition", "-fmax-errors=50", "-fno-diagnostics-show-caret", "-fdiagnostics-color=never"});
   if (!check) return f;
-  f.insert(f.end(), {"-DSK_EMU_CHECK", "-fsanitize=thread", "-fsanitize=alignment", "-fno-sanitize-recover=null", "-fsanitize-recover=alignment"});
+  f.insert(f.end(), {"-DSK_EMU_CHECK", "-fsanitize=thread", "-fsanitize=alignment", "-fsanitize-recover=alignment"});
   if (clang)
     f.insert(f.end(), {"-mllvm", "-tsan-instrument-func-entry-exit=0"});
   else
@@ -211,7 +211,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   char number[40];
   snprintf(number, sizeof number, "%016llx%016llx", (unsigned long long)image::sum(key.data(), key.size()), (unsigned long long)std::hash<std::string>()(key));
   const std::string folder = here + "/kernels", kept = folder + "/" + number;
-  if (std::string object = read(kept); object.size() > 64 && object.compare(0, 4, "\177ELF") == 0) return r.ok = true, r.image = wrap(object, o), r;
+  if (std::string object = read(kept); object.size() > 64 && object.compare(0, 4, "\177ELF") == 0) return utimensat(AT_FDCWD, kept.c_str(), nullptr, 0), r.ok = true, r.image = wrap(object, o), r;
 
   scan::Text text = scan::read(source, name);
   if (!text.error.empty()) return r.log = text.error + "\n\n1 error detected in the compilation of \"" + name + "\".\n", r;
