@@ -61,7 +61,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	var full *cuda.OutOfMemoryError
 	if errors.As(err, &full) && full.Total > 0 {
 		// What there was beforehand was enough by the list's own count: cuDNN wants more to work in than is left.
-		err = p.tooLarge(g, max(p.dev.held, list.Memory().Total())+full.Want, p.free, full.Total)
+		err = p.tooLarge(g, p.need+full.Want, p.free, full.Total)
 	}
 	if err != nil {
 		p.Close()
@@ -141,23 +141,40 @@ func (p *program) build(g *graph.Graph) error {
 	return err
 }
 
-// fits compares what the network needs with what is free.
+// fits compares what the network needs with what is free. Where it is close, what cuDNN wants to work in counts too.
 func (p *program) fits(g *graph.Graph) error {
 	free, total, err := p.dev.ctx.MemInfo()
 	if err != nil {
 		return err
 	}
-	p.free = free
-	need := p.list.Memory().Total()
-	if need <= free {
+	m, err := p.list.Memory()
+	if err != nil {
+		return err
+	}
+	p.free, p.need = free, m.Total()
+	if p.need+workspaceLimit <= free {
 		return nil
 	}
-	return p.tooLarge(g, need, free, total)
+	work := int64(0)
+	for _, o := range p.list.Ops {
+		if c := p.list.convolution(o, p.cfg.Batch, p.precision); c != nil {
+			plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, c.options(p.cfg.Deterministic)...)
+			if err != nil {
+				continue // binding says so, or finds another way
+			}
+			work = max(work, plan.Workspace())
+			plan.Close()
+		}
+	}
+	if p.need+align(work) <= free {
+		return nil
+	}
+	return p.tooLarge(g, p.need+align(work), free, total)
 }
 
 // tooLarge is the error of a network that needs more than is free.
 func (p *program) tooLarge(g *graph.Graph, need, free, total int64) error {
-	other := max(0, need-p.list.Memory().Total())
+	other := need - p.need
 	largest, err := LargestBatch(g, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, free, other)
 	if err != nil {
 		return err
@@ -167,15 +184,7 @@ func (p *program) tooLarge(g *graph.Graph, need, free, total int64) error {
 
 // reserve allocates device memory and what is pinned.
 func (p *program) reserve() error {
-	counters, partial := 1, 1
-	for _, list := range p.kernels {
-		for _, k := range list {
-			if k != nil {
-				counters, partial = max(counters, k.Kernel.Counters()), max(partial, k.Kernel.Scratch(p.cfg.Batch))
-			}
-		}
-	}
-	if err := p.dev.allocate(p.list, counters, partial); err != nil {
+	if err := p.dev.allocate(p.list); err != nil {
 		return err
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shake/csrc/emu"
+	"shake/cudnn/cuda"
 	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
@@ -60,24 +61,28 @@ func TestStepAllocates(t *testing.T) {
 func TestCloseFrees(t *testing.T) {
 	require(t)
 	emu.Only(t)
-	bytes := emu.Count("live_bytes")
-	handles := emu.Count("live_handles")
 	g, err := graph.Build(small("26", 16, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := gpu.Backend{Precision: "fp32"}.Compile(g, engine.Config{Batch: batch, Replicas: 2})
-	if err != nil {
-		t.Fatal(err)
+	use := func() engine.Program {
+		p, err := gpu.Backend{Precision: "fp32"}.Compile(g, engine.Config{Batch: batch, Replicas: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		im := images(2*batch, g.Classes)
+		if err := p.Load(im, im); err != nil {
+			t.Fatal(err)
+		}
+		train(t, p, 0.05, 0, 3)
+		if _, err := p.Eval(0, batch); err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	im := images(2*batch, g.Classes)
-	if err := p.Load(im, im); err != nil {
-		t.Fatal(err)
-	}
-	train(t, p, 0.05, 0, 3)
-	if _, err := p.Eval(0, batch); err != nil {
-		t.Fatal(err)
-	}
+	use().Close() // what a process has once is there now
+	bytes, handles := emu.Count("live_bytes"), emu.Count("live_handles")
+	p := use()
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
@@ -134,5 +139,32 @@ func TestTooLittleMemory(t *testing.T) {
 func TestOldCard(t *testing.T) {
 	if err := compileError(t, "cc=7.5", engine.Config{Precision: "bf16"}); err == nil || !strings.Contains(err.Error(), "take fp16 or fp32") {
 		t.Errorf("bf16 on compute capability 7.5: %v", err)
+	}
+}
+
+// Engines are timed once for each shape: the first program says so, the next finds the choice on disk, and both train.
+func TestTune(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	kernels := cuda.DefaultKernelCache().Dir
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv(cuda.KernelCacheVariable, kernels)
+	s := small("resnext", 16, 1)
+	for i, want := range []int{1, 0} {
+		var said []string
+		p := program(t, gpu.Backend{Precision: "bf16", Tune: true, Report: func(line string) { said = append(said, line) }}, s)
+		train(t, p, 0.01, 0, 2)
+		if m, err := p.Metrics(true); err != nil || m.Images != 2*batch || m.BadStep != -1 {
+			t.Errorf("program %d: %+v, %v", i, m, err)
+		}
+		timing := 0
+		for _, line := range said {
+			if strings.HasPrefix(line, "timing cuDNN's engines") {
+				timing++
+			}
+		}
+		if timing != want {
+			t.Errorf("program %d said %q, want %d announcements of timing", i, said, want)
+		}
 	}
 }

@@ -33,49 +33,34 @@ func (d *device) alloc(bytes int64) (cuda.Ptr, error) {
 	return m.Ptr(), nil
 }
 
-// allocate reserves all that l needs, and puts the initial state, indexes and counters there.
-func (d *device) allocate(l *List, counters, partial int) error {
-	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
-	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
-	sizes := map[What]int64{
-		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
-		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
-		Partial: 4 * int64(partial), Counter: 4 * int64(counters), LossScale: kernels.ScalerSize,
-		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
-		Mean: 4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
-	}
-	if l.Type != kernels.F32 {
-		sizes[Storage] = t * int64(p.Floats)
-	}
+// allocate reserves all that l needs.
+func (d *device) allocate(l *List) error {
 	var err error
+	if d.bytes, err = l.sizes(); err != nil {
+		return err
+	}
 	if d.arena, err = d.alloc(int64(l.Arena)); err != nil {
 		return err
 	}
 	d.held = int64(l.Arena)
-	for w := range whats {
-		if d.single[w], err = d.alloc(sizes[w]); err != nil {
+	for w, n := range d.bytes {
+		if d.single[w], err = d.alloc(n); err != nil {
 			return err
 		}
-		d.bytes[w] = sizes[w]
-		d.held += sizes[w]
+		d.held += n
 	}
 	d.single[Index] = d.single[StepRecord] + stepBytes
 	if l.Type == kernels.F32 {
 		d.single[Storage] = d.single[Weights] // convolutions read the weights themselves
 	}
-	return d.allocateNorms(l)
-}
-
-func (d *device) allocateNorms(l *List) error {
 	for id := range l.Plan.Norms {
-		n := int64(l.normWidth(engine.NormID(id)))
-		for i, bytes := range []int64{4 * 7 * n * int64(l.Replicas), 4 * 2 * n * int64(l.Replicas), 4 * n, 4 * n} {
-			p, err := d.alloc(bytes)
+		for i, n := range l.normSizes(engine.NormID(id)) {
+			p, err := d.alloc(n)
 			if err != nil {
 				return err
 			}
 			d.norms[i] = append(d.norms[i], p)
-			d.held += bytes
+			d.held += n
 		}
 	}
 	return nil

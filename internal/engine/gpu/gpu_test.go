@@ -236,3 +236,42 @@ func TestCheckpointsSwap(t *testing.T) {
 		})
 	}
 }
+
+// Under fp16 a step whose gradients overflow changes nothing but the loss scale, which falls until steps count again; the loss is that of the images all the while.
+func TestLossScale(t *testing.T) {
+	require(t)
+	p := program(t, gpu.Backend{Precision: "fp16"}, small("26", 16, 1))
+	var head engine.Tensor
+	for _, x := range state(t, p) {
+		if x.Name == "head.2.weight" {
+			head = x
+		}
+	}
+	for i := range head.F32 {
+		head.F32[i] *= 1000
+	}
+	if err := p.SetState([]engine.Tensor{head}); err != nil {
+		t.Fatal(err)
+	}
+	weights := func() []engine.Tensor {
+		ts := state(t, p)
+		return ts[:len(ts)/3]
+	}
+	start := weights()
+	train(t, p, 1e-4, 0, 1)
+	if name := differs(weights(), start); name != "" {
+		t.Fatalf("a step with infinite gradients changed %s", name)
+	}
+	steps := 1
+	for ; steps < 25 && differs(weights(), start) == ""; steps++ {
+		train(t, p, 1e-4, steps, steps+1)
+	}
+	if differs(weights(), start) == "" {
+		t.Errorf("no step counts after %d", steps)
+	}
+	m, err := p.Metrics(true)
+	if err != nil || m.BadStep != -1 || m.Images < steps*(batch-1) {
+		t.Errorf("after %d steps %+v, %v", steps, m, err)
+	}
+	t.Logf("step %d counted", steps)
+}

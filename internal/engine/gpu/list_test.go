@@ -167,7 +167,11 @@ func TestWholeLanes(t *testing.T) {
 // A batch that fits must be found, the next one must not fit, and memory must grow with the batch.
 func TestLargestBatch(t *testing.T) {
 	g := build(t, graphtest.Spec("26", 32, 1))
-	free := list(t, graphtest.Spec("26", 32, 1), kernels.BF16, 100, 2).Memory().Total()
+	m, err := list(t, graphtest.Spec("26", 32, 1), kernels.BF16, 100, 2).Memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := m.Total()
 	for _, c := range []struct {
 		free, other int64
 		want        int

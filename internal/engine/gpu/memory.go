@@ -43,30 +43,66 @@ func (l *List) arrange() {
 // Memory is what a program asks of a device, in bytes, without the data set and what cuDNN needs to work in.
 type Memory struct {
 	Activations int64 // and their gradients: the arena
-	Parameters  int64 // weights, momentum, gradients, copies in the storage type, packed filters
-	Norms       int64 // coefficients and running statistics
+	Single      int64 // weights, momentum, gradients, copies in the storage type, packed filters, scratch, records
+	Norms       int64 // coefficients, running statistics, indexes
 }
 
 // Total is the sum.
-func (m Memory) Total() int64 { return m.Activations + m.Parameters + m.Norms }
+func (m Memory) Total() int64 { return m.Activations + m.Single + m.Norms }
 
 // Memory counts the bytes of a list.
-func (l *List) Memory() Memory {
-	p := &l.Params
+func (l *List) Memory() (Memory, error) {
 	m := Memory{Activations: int64(l.Arena)}
-	m.Parameters = 3 * align(4*int64(p.Floats))
-	if l.Type != kernels.F32 {
-		m.Parameters += align(int64(l.Type.Size()) * int64(p.Floats))
+	sizes, err := l.sizes()
+	for _, n := range sizes {
+		m.Single += align(n)
 	}
-	m.Parameters += align(int64(l.Type.Size())*int64(p.Packed)) + 2*align(4*int64(p.Packed)) + align(4*int64(p.Loose))
-	for _, n := range l.Plan.Norms {
-		m.Norms += align(4 * normFloats * int64(l.Replicas) * int64(round(n.X.C)))
+	for id := range l.Plan.Norms {
+		for _, n := range l.normSizes(engine.NormID(id)) {
+			m.Norms += align(n)
+		}
 	}
-	return m
+	return m, err
 }
 
-// normFloats are a norm's numbers a replica and channel: seven coefficients and two running statistics.
-const normFloats = 9
+// sizes are the bytes of everything that is one of a kind.
+func (l *List) sizes() ([whats]int64, error) {
+	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
+	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
+	counters, partial, err := l.scratch()
+	s := [whats]int64{
+		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
+		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
+		Partial: 4 * int64(partial), Counter: 4 * int64(counters), LossScale: kernels.ScalerSize,
+		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
+		Mean: 4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
+	}
+	if l.Type != kernels.F32 {
+		s[Storage] = t * int64(p.Floats)
+	}
+	return s, err
+}
+
+// scratch is the most that any launch of a full batch needs: counters and floats.
+func (l *List) scratch() (counters, partial int, err error) {
+	counters, partial = 1, 1
+	for _, o := range l.Ops {
+		k, err := l.launch(o, training, engine.Config{})
+		if err != nil {
+			return 0, 0, err
+		}
+		if k != nil {
+			counters, partial = max(counters, k.Kernel.Counters()), max(partial, k.Kernel.Scratch(l.Batch))
+		}
+	}
+	return counters, partial, nil
+}
+
+// normSizes are the bytes of a norm's coefficients, running statistics and indexes of scales and shifts.
+func (l *List) normSizes(id engine.NormID) [4]int64 {
+	n := 4 * int64(l.normWidth(id))
+	return [4]int64{7 * n * int64(l.Replicas), 2 * n * int64(l.Replicas), n, n}
+}
 
 // LargestBatch is the largest multiple of replicas whose memory for g is at most free bytes beside other ones; 0 if there is none. It looks no further than most.
 func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, free, other int64) (int, error) {
@@ -77,7 +113,11 @@ func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, free, othe
 		if err != nil {
 			return 0, err
 		}
-		if l.Memory().Total()+other <= free {
+		m, err := l.Memory()
+		if err != nil {
+			return 0, err
+		}
+		if m.Total()+other <= free {
 			lo = mid
 		} else {
 			hi = mid - 1

@@ -36,6 +36,7 @@ type program struct {
 	step     func() error // stepNext
 	closed   bool
 	tuned    bool  // it has been said that engines are timed
+	need     int64 // bytes of the list
 	free     int64 // bytes that the card had when the program was made
 
 	workspace      cuda.Ptr // for cuDNN to work in

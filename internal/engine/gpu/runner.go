@@ -65,7 +65,17 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 			r.work = append(r.work, work{call: call})
 		}
 	}
-	return r, nil
+	var most int64
+	for _, w := range r.work {
+		if w.plan != nil {
+			most = max(most, w.plan.Workspace())
+		}
+	}
+	workspace, err := p.workspaceOf(most)
+	for i := range r.work {
+		r.work[i].workspace = workspace
+	}
+	return r, err
 }
 
 // trains says whether only training does o.
@@ -151,9 +161,7 @@ func (p *program) bindConvolution(c *convolution) (work, error) {
 		}
 		p.plans[key] = w.plan
 	}
-	var err error
-	w.workspace, err = p.workspaceOf(w.plan.Workspace())
-	return w, err
+	return w, nil
 }
 
 // choose picks a convolution's engine: what an earlier run on such a card measured, or else the first proposal of the library's heuristics, or, with
@@ -183,9 +191,14 @@ func (p *program) choose(c *convolution, ptrs [3]cuda.Ptr) (*cudnn.Plan, error) 
 	for _, x := range all {
 		most = max(most, x.Workspace())
 	}
-	workspace, err := p.workspaceOf(most)
-	if err != nil {
-		return nil, err
+	var workspace cuda.Ptr
+	if most > 0 {
+		m, err := p.dev.ctx.Alloc(most)
+		if err != nil {
+			return nil, err
+		}
+		defer m.Close()
+		workspace = m.Ptr()
 	}
 	times, err := p.dnn.Autotune(all, workspace, ptrs[:]...)
 	if err != nil {
