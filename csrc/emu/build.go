@@ -78,11 +78,11 @@ func folders() (source, cache string, err error) {
 
 // newBuilder finds the compiler and makes the cache folder.
 func newBuilder(source, cache string) (*builder, error) {
-	b := &builder{source: source, cache: cache, cxx: os.Getenv("CXX")}
-	if b.cxx == "" {
-		b.cxx = "c++"
+	b := &builder{source: source, cache: cache, cxx: strings.Fields(os.Getenv("CXX"))}
+	if len(b.cxx) == 0 {
+		b.cxx = []string{"c++"}
 	}
-	version, err := exec.Command(b.cxx, "--version").Output()
+	version, err := exec.Command(b.cxx[0], append(slices.Clone(b.cxx[1:]), "--version")...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoCompiler, err)
 	}
@@ -199,8 +199,9 @@ func (b *builder) prune(unused time.Duration) {
 }
 
 type builder struct {
-	source, cache, cxx, version string
-	dry                         bool // make nothing: only say what it would be called
+	source, cache, version string
+	cxx                    []string // the compiler, and arguments that always go to it
+	dry                    bool     // make nothing: only say what it would be called
 }
 
 // library returns the path of a library in the cache, compiled and linked if it is not there.
@@ -280,9 +281,9 @@ func (b *builder) object(source, headers string) (string, error) {
 // make has the compiler write a file, and gives it its name when it is whole.
 func (b *builder) make(path string, args []string) error {
 	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
-	args = append(args, "-o", part)
-	if out, err := exec.Command(b.cxx, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx, strings.Join(args, " "), err, out)
+	args = slices.Concat(b.cxx[1:], args, []string{"-o", part})
+	if out, err := exec.Command(b.cxx[0], args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx[0], strings.Join(args, " "), err, out)
 	}
 	return os.Rename(part, path)
 }

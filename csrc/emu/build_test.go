@@ -39,6 +39,10 @@ func TestBuildKeepsAndRenews(t *testing.T) {
 	if again, err := build(source, cache); again != first || err != nil {
 		t.Errorf("unchanged: have %s, %v, want %s", again, err, first)
 	}
+	t.Setenv("CXX", "c++ -DNOTHING")
+	if other, err := build(source, cache); other == first || err != nil {
+		t.Errorf("a compiler with an argument: have %s, %v, want another folder", other, err)
+	}
 	if err := os.WriteFile(filepath.Join(source, "prelude", "a.h"), []byte("// changed"), 0o644); err != nil {
 		t.Fatal(err)
 	}

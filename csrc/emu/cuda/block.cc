@@ -124,8 +124,9 @@ Outcome turns(Worker &w, unsigned long long seed) {
 
 void start(Worker &w, unsigned base, unsigned n) {
   for (unsigned t = base; t < base + n; t++) {
-    const Thread fresh;
-    static_cast<Thread &>(w.threads[t]) = fresh;
+    Thread fresh;
+    fresh.sp = w.threads[t].sp;  // where that is a thing to keep
+    w.threads[t] = fresh;
     // Not all stacks begin at the same place of a page, or they would fight for the same lines of the cache.
     fiber::prepare(w.threads[t], stack_of(w, t), fiber::kStack - t % 32 * 128, thread_main);
   }

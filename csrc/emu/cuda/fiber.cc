@@ -2,31 +2,37 @@
 
 #include <sys/mman.h>
 
-#if !defined(__x86_64__) && !defined(__aarch64__)
+// SK_EMU_UCONTEXT has the way of all other processors taken, so that it can be tested.
+#if (!defined(__x86_64__) && !defined(__aarch64__)) || defined(SK_EMU_UCONTEXT)
 #include <ucontext.h>
-
-#include <map>
+#define SK_SLOW 1
 #endif
 
 namespace fiber {
 
 unsigned char *stacks(size_t n) {
   constexpr size_t kGuard = 4096;
-  thread_local unsigned char *base = nullptr;
-  thread_local size_t have = 0;
-  if (n <= have) return base;
-  if (base) munmap(base, have * (kStack + kGuard));
-  have = 0;
+  struct Stacks {
+    unsigned char *base = nullptr;
+    size_t have = 0;
+    void clear() {
+      if (base) munmap(base, have * (kStack + kGuard));
+      base = nullptr, have = 0;
+    }
+    ~Stacks() { clear(); }
+  };
+  thread_local Stacks s;
+  if (n <= s.have) return s.base;
+  s.clear();
   void *p = mmap(nullptr, n * (kStack + kGuard), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return base = nullptr;
-  base = static_cast<unsigned char *>(p);
+  if (p == MAP_FAILED) return nullptr;
+  s.base = static_cast<unsigned char *>(p), s.have = n;
   if (n <= 4096)  // the system counts each guard page as two mappings
-    for (size_t i = 0; i < n; i++) mprotect(base + i * (kStack + kGuard), kGuard, PROT_NONE);
-  have = n;
-  return base;
+    for (size_t i = 0; i < n; i++) mprotect(s.base + i * (kStack + kGuard), kGuard, PROT_NONE);
+  return s.base;
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SK_SLOW)
 
 // The registers that a call keeps, on the stack; then the other stack.
 __asm__(R"(
@@ -63,7 +69,7 @@ void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
 
 void change(Fiber &from, Fiber &to) { sk_fiber_change(&from.sp, &to.sp); }
 
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(SK_SLOW)
 
 __asm__(R"(
   .text

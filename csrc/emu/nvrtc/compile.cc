@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <regex>
 #include <sstream>
 
@@ -48,10 +49,16 @@ std::string home() {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
-std::string compiler() {
-  for (const char *name : {"SHAKE_EMU_CXX", "CXX"})
-    if (const char *value = std::getenv(name); value && *value) return value;
-  return "c++";
+// The compiler, and arguments that always go to it.
+std::vector<std::string> compiler() {
+  for (const char *name : {"SHAKE_EMU_CXX", "CXX"}) {
+    const char *value = std::getenv(name);
+    std::istringstream in(value ? value : "");
+    std::vector<std::string> words;
+    for (std::string w; in >> w;) words.push_back(w);
+    if (!words.empty()) return words;
+  }
+  return {"c++"};
 }
 
 // Runs a command in a folder, with what it says on stderr going to a file there. Returns its exit status, or -1.
@@ -100,17 +107,21 @@ std::string messages(const std::string &raw, const std::string &name) {
 
 bool checked() { return settings::number(-1, "check", 1) != 0; }
 
-std::string version_of(const std::string &cxx) {
-  static std::string known, answer;
+std::string version_of(std::vector<std::string> cxx) {
+  static std::mutex mutex;
+  static std::vector<std::string> known;
+  static std::string answer;
+  std::lock_guard<std::mutex> lock(mutex);
   if (known == cxx) return answer;
   char path[] = "/tmp/sk-emu-XXXXXX";
   const int fd = mkstemp(path);
   if (fd < 0) return "";
   close(fd);
-  command({cxx, "--version"}, path);
+  known = cxx;
+  cxx.push_back("--version");
+  command(cxx, path);
   answer = read(path);
   unlink(path);
-  known = cxx;
   return answer;
 }
 
@@ -199,13 +210,16 @@ Options options(int n, const char *const *given) {
 
 Result run(const std::string &source, const std::string &name, const Options &o) {
   Result r;
-  const std::string here = home(), cxx = compiler(), version = version_of(cxx);
+  const std::string here = home();
+  const auto cxx = compiler();
+  const std::string version = version_of(cxx);
   const bool check = checked(), clang = version.find("clang") != std::string::npos;
   auto args = flags(clang, check);
   args.insert(args.end(), o.flags.begin(), o.flags.end());
 
   // Compiled before, with the same everything?
-  std::string key = source + '\0' + name + '\0' + o.macros + '\0' + cxx + version;
+  std::string key = source + '\0' + name + '\0' + o.macros + '\0' + version;
+  for (auto &a : cxx) key += '\0' + a;
   for (auto &a : args) key += '\0' + a;
   for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h", "prelude.h", "entry.h"}) key += read(here + "/prelude/" + f);
   char number[40];
@@ -225,17 +239,18 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   if (!mkdtemp(dir.data())) return r.log = "nvrtc: error: no folder for temporary files: " + dir + "\n", r;
   const std::vector<std::string> files = {"k.cc", "k.o", "k.so", "log"};
   write(dir + "/k.cc", all);
-  std::vector<std::string> compile = {cxx};
+  std::vector<std::string> compile = cxx, link = cxx;
   compile.insert(compile.end(), args.begin(), args.end());
   compile.insert(compile.end(), {"-c", dir + "/k.cc", "-o", dir + "/k.o"});
   int status = command(compile, dir + "/log");
   if (status == 0) {
     // Linked against the driver, so that a kernel finds it whichever way that was opened.
-    status = command({cxx, "-shared", "-nostdlib", "-Wl,-Bsymbolic", "-o", dir + "/k.so", dir + "/k.o", "-L" + here, "-l:libcuda.so.1", "-lm", "-lc", "-lgcc"}, dir + "/log");
+    link.insert(link.end(), {"-shared", "-nostdlib", "-Wl,-Bsymbolic", "-o", dir + "/k.so", dir + "/k.o", "-L" + here, "-l:libcuda.so.1", "-lm", "-lc", "-lgcc"});
+    status = command(link, dir + "/log");
   }
   const std::string raw = read(dir + "/log"), object = read(dir + "/k.so");
   clear(dir, files);
-  if (status < 0) return r.log = "nvrtc: error: the host's compiler (" + cxx + ") does not start\n", r;
+  if (status < 0) return r.log = "nvrtc: error: the host's compiler (" + cxx[0] + ") does not start\n", r;
   r.log = messages(raw, name);
   if (status) return r;
   mkdir(folder.c_str(), 0755);

@@ -51,9 +51,9 @@ template <class F> F driver(const char *name) {
 }
 
 inline void open_libraries(int argc, char **argv) {
-  if (argc < 2) printf("usage: %s FOLDER\n", argv[0]), exit(2);
+  if (argc < 2) printf("usage: %s FOLDER [FOLDER OF THE DRIVER]\n", argv[0]), exit(2);
   const std::string dir = argv[1];
-  libcuda = dlopen((dir + "/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
+  libcuda = dlopen((std::string(argv[argc > 2 ? 2 : 1]) + "/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
   void *nvrtc = dlopen((dir + "/libnvrtc.so.13").c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!libcuda || !nvrtc) printf("%s\n", dlerror()), exit(2);
 #define LOOK(ret, name, args) lookup(libcuda, cu.name, #name);
