@@ -10,21 +10,30 @@
 //
 //   - NVRTC hands the text to the host's C++ compiler behind prelude/, which is CUDA C++ without headers, and keeps what it made. Texts may include nothing.
 //     PTX in asm statements is not understood: write it for #ifdef __CUDA_ARCH__ and plain C++ for the rest.
+//
 //   - A block's threads are fibers on one OS thread, in an order shuffled anew at each barrier; blocks, and nodes of a graph that do not depend on each
 //     other, are shuffled too. Kernels without barriers are plain calls. Threads that wait for one another for ever, or in different barriers, fail the launch.
+//
 //   - Each access of a kernel is checked: it has to be in one live allocation of its card, in the block's shared memory or on the thread's stack, and aligned as
 //     its type asks. A kernel that fails loses the context, as on a card, and the reason is written to stderr and kept for Message.
+//
 //   - Device memory, shared memory and the destinations of copies that are not done yet are filled with 0xff: NaN in every floating type.
+//
 //   - Streams are lazy: work is done when somebody waits for it, and no more than has to be. So a missing wait shows every time.
+//
 //   - Capture refuses what a card refuses. Handles are never reused: one that was destroyed is an error.
+//
 //   - cuDNN has the graph API of 9.28: it takes the graphs that the real one takes on an H100 and refuses the others, checks descriptors as strictly or more
 //     (cudnn/test/strict_test.cc lists both answers to each mistake), and computes in float32 what a plan says, rounded as its tensors, virtual ones too, are
 //     typed. Engines on tensor cores round products of float32 to TF32; nondeterministic ones change bits from run to run; workspaces are left full of
 //     NaN; a plan's memory has to be live, aligned and apart, at the call and when the stream runs it.
 //
-// Not emulated: speed, registers, rounding of fast intrinsics, memory ordering between threads weaker than one after the other, child graphs, PTX.
+//   - Races on shared memory are looked for with races=1: two threads, one byte, a write, and no barrier in between, whatever the order they ran in.
 //
-// Settings (number of cards, memory, capability, seed, ...) are listed in cuda/settings.h; they stand in SHAKE_EMU_CUDA or go through Set. Kernels
-// are checked unless SHAKE_EMU_CUDA says check=0, which about halves their time. SHAKE_EMU_CXX names another compiler for kernels. SHAKE_EMU_CUDNN plays
-// another version of cuDNN, or engines that do not compile (cudnn/settings.h).
+// Not emulated: speed, registers, rounding of fast intrinsics, memory ordering between threads weaker than one after the other, child graphs, PTX. Two
+// threads that race on global memory are seen only by what comes out. A kernel compiled with check=0 that reaches past its memory may end the program.
+//
+// Settings (number of cards, memory, capability, seed, races, profile, ...) are listed in cuda/settings.h; they stand in SHAKE_EMU_CUDA or go through Set. Kernels
+// are checked unless SHAKE_EMU_CUDA says check=0, which about halves their time. SHAKE_EMU_CXX names another compiler for kernels. What is built,
+// libraries and kernels, is kept in shake/emulator in the user's cache folder, for a month after its last use; it may be deleted at any time.
 package emu
