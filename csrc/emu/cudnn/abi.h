@@ -128,7 +128,9 @@ enum ConvMode : int { kConvolutionMode = 0, kCrossCorrelation = 1 };
 enum HeurMode : int { kHeurInstant = 0, kHeurB = 1, kHeurFallback = 2, kHeurA = 3, kHeurModeCount = 4 };
 enum NumericalNote : int { kNoteTensorCore = 0, kNoteDownConvert = 1, kNoteReducedPrecision = 2, kNoteFft = 3, kNoteNondeterministic = 4, kNoteWinograd = 5 };
 enum BehaviorNote : int { kNoteRuntimeCompilation = 0, kNoteCudaGraphNative = 3 };
-enum ReduceOp : int { kReduceAdd = 0, kReduceMul = 1, kReduceMin = 2, kReduceMax = 3, kReduceAmax = 4, kReduceAvg = 5, kReduceNorm1 = 6, kReduceNorm2 = 7, kReduceMulNoZeros = 8 };
+enum ReduceOp : int {
+  kReduceAdd = 0, kReduceMul = 1, kReduceMin = 2, kReduceMax = 3, kReduceAmax = 4, kReduceAvg = 5, kReduceNorm1 = 6, kReduceNorm2 = 7, kReduceMulNoZeros = 8,
+};
 enum ResampleMode : int { kNearest = 0, kBilinear = 1, kAvgPoolInclude = 2, kMaxPool = 3, kAvgPoolExclude = 4 };
 enum PaddingMode : int { kZeroPad = 0, kNegInfPad = 1, kEdgePad = 2 };
 enum NormMode : int { kLayerNorm = 0, kInstanceNorm = 1, kBatchNorm = 2, kGroupNorm = 3, kRmsNorm = 4 };

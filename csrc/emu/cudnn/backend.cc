@@ -142,7 +142,8 @@ int cudnnBackendExecute(void *handle, void *plan, void *pack) {
 
 // The native CUDA graph calls: no engine here offers them, as some of the library's do not.
 int cudnnBackendPopulateCudaGraph(void *, void *, void *, void *) {
-  return guarded("cudnnBackendPopulateCudaGraph", [] { refuse(abi::kNotSupportedCudaGraphNative, "the engine has no native CUDA graph: capture cudnnBackendExecute"); });
+  return guarded("cudnnBackendPopulateCudaGraph",
+                 [] { refuse(abi::kNotSupportedCudaGraphNative, "the engine has no native CUDA graph: capture cudnnBackendExecute"); });
 }
 int cudnnBackendUpdateCudaGraph(void *, void *, void *, void *) {
   return guarded("cudnnBackendUpdateCudaGraph", [] { refuse(abi::kNotSupportedCudaGraphNative, "the engine has no native CUDA graph"); });

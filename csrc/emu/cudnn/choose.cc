@@ -14,7 +14,11 @@ namespace {
 
 enum { kDirect, kTensorOp, kFma, kTensorOpWorkspace, kAtomics, kPadding, kFused, kFusedSplit, kElementwise, kReduce, kReduceSplit, kNorm, kNormFallback, kPool };
 
-Candidate plain(int engine) { Candidate c; c.engine = engine; return c; }
+Candidate plain(int engine) {
+  Candidate c;
+  c.engine = engine;
+  return c;
+}
 Candidate tensorOp(int engine, int64_t workspace = 0) {
   Candidate c = plain(engine);
   c.notes = {kNoteTensorCore};
@@ -51,7 +55,8 @@ Choice convolution(const Operation &o, bool isAligned) {
     return no(kNotSupported, format("data types %s %s %s", typeName(x.type), typeName(w.type), typeName(y.type)));
   Choice c;
   if (out.type != in.type) {
-    if (o.kind == kOpConvFilter && w.dims[1] * size(x.type) % 4) return no(kNotSupported, "a filter gradient of another type, and channels that are no whole 4 bytes");
+    if (o.kind == kOpConvFilter && w.dims[1] * size(x.type) % 4)
+      return no(kNotSupported, "a filter gradient of another type, and channels that are no whole 4 bytes");
     if (is16(out.type) && is16(in.type)) return no(kNotSupported, "two 16-bit types in one convolution");
     c.fallback = {tensorOp(kDirect)};
     c.why = "no engine but a fallback takes these data types";
@@ -76,7 +81,8 @@ Choice convolution(const Operation &o, bool isAligned) {
   if (o.kind != kOpConvForward) c.a.push_back(atomics);
   c.b = {tensorOp(pad ? kPadding : kTensorOp, pad), plain(kFma)};
   // For a filter gradient of many channels in groups only the other modes know an engine.
-  if (o.kind == kOpConvFilter && o.groups() > 1 && x.dims[1] >= 1024 && is16(x.type)) c.a.clear(), c.why = "this mode knows no filter gradient of so many channels in groups";
+  if (o.kind == kOpConvFilter && o.groups() > 1 && x.dims[1] >= 1024 && is16(x.type))
+    c.a.clear(), c.why = "this mode knows no filter gradient of so many channels in groups";
   return c;
 }
 
@@ -109,7 +115,8 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   auto &x = conv.x(), &w = conv.w();
   const Tensor &in = *conv.t(conv.reads[0]), &in2 = *conv.t(conv.reads[1]), &out = *conv.t(conv.writes[0]);
   if (conv.conv.w.stride.size() != 2 || conv.conv.comp != kFloat) return no(kNotSupported, "fusions of two-dimensional convolutions with sums in float only");
-  if (!isFloating(in.type) || in.type != in2.type) return no(kNotSupportedGraphPattern, format("a fused convolution of %s and %s", typeName(in.type), typeName(in2.type)));
+  if (!isFloating(in.type) || in.type != in2.type)
+    return no(kNotSupportedGraphPattern, format("a fused convolution of %s and %s", typeName(in.type), typeName(in2.type)));
   if (conv.alpha != 1 || conv.beta != 0) return no(kNotSupportedGraphPattern, "a fused convolution with blending factors");
   if (!isAligned) return no(kNotSupported, "pointers of less than 16 bytes alignment");
   auto first = before(g, conv);
@@ -120,7 +127,8 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
     if (early && o->kind != kOpPointwise) return no(kNotSupportedGraphPattern, format("%s before a convolution", kindName(o->kind)));
     if (early && broadcastsImages(*o)) return no(kNotSupportedGraphPattern, "a factor for each image before the convolution");
     const Tensor &v = *o->t(o->writes[0]);
-    if (early && (!v.isVirtual || v.type != in.type)) return no(kNotSupportedGraphPattern, format("%s before the convolution, want it virtual and %s", show(v).c_str(), typeName(in.type)));
+    if (early && (!v.isVirtual || v.type != in.type))
+      return no(kNotSupportedGraphPattern, format("%s before the convolution, want it virtual and %s", show(v).c_str(), typeName(in.type)));
     if (o->kind == kOpGenStats) statistics = true;
     else if (o->kind == kOpReduction) reductions = true;
     else if (o->kind != kOpPointwise) return no(kNotSupportedGraphPattern, format("%s in a graph with a convolution", kindName(o->kind)));
@@ -138,7 +146,8 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   if (prologue) {
     if (odd) return no(kNotSupportedGraphPattern, "channels that are no whole 4 bytes behind an element-wise operation");
     if (conv.kind == kOpConvData) return no(kNotSupportedGraphPattern, "an element-wise operation before a data gradient");
-    if (conv.kind == kOpConvFilter && (in.type != kHalf || conv.groups() != 1)) return no(kNotSupportedGraphPattern, "an element-wise operation before a filter gradient that is not half, or has groups");
+    if (conv.kind == kOpConvFilter && (in.type != kHalf || conv.groups() != 1))
+      return no(kNotSupportedGraphPattern, "an element-wise operation before a filter gradient that is not half, or has groups");
   }
   if (conv.kind == kOpConvFilter) {
     if (odd) return no(kNotSupportedGraphPattern, "a fused filter gradient of channels that are no whole 4 bytes");
@@ -149,7 +158,8 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   }
   if (conv.kind == kOpConvData) {
     bool stride2 = std::any_of(conv.conv.w.stride.begin(), conv.conv.w.stride.end(), [](int64_t s) { return s != 1; });
-    if (perImage && (stride2 || w.dims[1] * size(in.type) % 16)) return no(kNotSupportedGraphPattern, "a factor for each image behind a data gradient with a stride, or of channels that are no whole 16 bytes");
+    if (perImage && (stride2 || w.dims[1] * size(in.type) % 16))
+      return no(kNotSupportedGraphPattern, "a factor for each image behind a data gradient with a stride, or of channels that are no whole 16 bytes");
     if (statistics) return no(kNotSupportedGraphPattern, "statistics of a data gradient");
     if (reductions && (stride2 || conv.groups() != 1)) return no(kNotSupportedGraphPattern, "a reduction behind a data gradient with a stride or groups");
     Candidate slow = plain(kDirect);
@@ -199,7 +209,9 @@ Choice elementwise(const Graph &g, bool isAligned) {
   if (y.type != kFloat || reduction->red.comp != kFloat) return no(kNotSupportedDataType, "a reduction that is not into float, in float");
   if (y.isVirtual) return no(kNotSupportedGraphPattern, "a reduction before the end");
   bool column = y.count() == (y.dims.size() > 1 ? y.dims[1] : 1), row = x.dims.size() == 4 && y.count() == x.count() / x.dims[1] && y.dims[1] == 1;
-  if (!column && !row && y.count() != 1) return no(kNotSupportedGraphPattern, format("a reduction of %s to %s: want to the channels, over the channels, or to one number", show(x).c_str(), show(y).c_str()));
+  if (!column && !row && y.count() != 1)
+    return no(kNotSupportedGraphPattern,
+              format("a reduction of %s to %s: want to the channels, over the channels, or to one number", show(x).c_str(), show(y).c_str()));
   if (reduction->red.deterministic) {
     c.a = c.fallback = {compiled(kReduceSplit, 4 * 132 * y.count())};
   } else {
@@ -241,8 +253,10 @@ Choice norm(const Graph &g, const Operation &o) {
     else if (!forward && other->kind == kOpNormForward && other->phase == kNormInference && other->t(kNormFwdX)->uid == x.uid) again++;
     else return no(kNotSupportedGraphPattern, format("%s beside a batch norm", kindName(other->kind)));
   }
-  if (forward && (adds > 1 || relus > 1 || (adds && !relus) || masks > adds)) return no(kNotSupportedGraphPattern, "behind a batch norm: ReLU, or add and ReLU and a mask, nothing else");
-  if (!forward && (relus != again || relus + masks > 1)) return no(kNotSupportedGraphPattern, "before a batch norm's gradient: ReLU's of the norm computed again, or a mask");
+  if (forward && (adds > 1 || relus > 1 || (adds && !relus) || masks > adds))
+    return no(kNotSupportedGraphPattern, "behind a batch norm: ReLU, or add and ReLU and a mask, nothing else");
+  if (!forward && (relus != again || relus + masks > 1))
+    return no(kNotSupportedGraphPattern, "before a batch norm's gradient: ReLU's of the norm computed again, or a mask");
   Choice c;
   Candidate fast = plain(kNorm), slow = plain(kNormFallback);
   fast.workspace = 16 * x.dims[1] + 1024;
@@ -256,9 +270,11 @@ Choice norm(const Graph &g, const Operation &o) {
 Choice pooling(const Operation &o) {
   bool forward = o.kind == kOpResampleForward;
   auto &x = *o.t(forward ? kResampleFwdX : kResampleBwdDx);
-  if (o.pool.w.size.size() != 2 || !isFloating(x.type) || o.pool.comp != kFloat) return no(kNotSupported, "pooling of two dimensions, of floats, in float only");
+  if (o.pool.w.size.size() != 2 || !isFloating(x.type) || o.pool.comp != kFloat)
+    return no(kNotSupported, "pooling of two dimensions, of floats, in float only");
   if (o.pool.mode == kNearest || o.pool.mode == kBilinear) return no(kNotSupported, "of the resamplings only pooling");
-  if (!forward && o.pool.mode == kMaxPool && x.channelsLast() && x.dims[1] > 1 && !o.t(kResampleBwdIndex)) return no(kNotSupported, "the gradient of a maximum, channels last, without an index");
+  if (!forward && o.pool.mode == kMaxPool && x.channelsLast() && x.dims[1] > 1 && !o.t(kResampleBwdIndex))
+    return no(kNotSupported, "the gradient of a maximum, channels last, without an index");
   if (o.beta != 0) return no(kNotSupported, "pooling onto what was there");
   Choice c;
   c.a = c.fallback = {compiled(kPool)};
@@ -275,7 +291,8 @@ Choice choose(const Graph &g) {
       conv = o.get();
     }
     if (o->kind == kOpNormBackward || (o->kind == kOpNormForward && !normed)) normed = o.get();
-    if (o->kind == kOpResampleForward || o->kind == kOpResampleBackward || o->kind == kOpBnFinalize || o->kind == kOpBnBwdWeights || o->kind == kOpReshape) special = o.get();
+    if (o->kind == kOpResampleForward || o->kind == kOpResampleBackward || o->kind == kOpBnFinalize || o->kind == kOpBnBwdWeights || o->kind == kOpReshape)
+      special = o.get();
   }
   bool isAligned = aligned(g);
   if (conv) return g.ops.size() == 1 ? convolution(*conv, isAligned) : fusion(g, *conv, isAligned);

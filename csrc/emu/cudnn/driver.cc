@@ -39,7 +39,8 @@ struct Driver {
     find(fail, so, "sk_emu_fail");
     find(log, so, "sk_emu_log");
   }
-  template <class F> static void find(F &f, void *so, const char *name) {
+  template <class F>
+  static void find(F &f, void *so, const char *name) {
     void *p = dlsym(RTLD_DEFAULT, name);
     f = reinterpret_cast<F>(p || !so ? p : dlsym(so, name));
   }
@@ -65,9 +66,7 @@ std::unordered_set<void *> &handles() {
 
 }  // namespace
 
-size_t version() {
-  return size_t(setting("version", 92801));
-}
+size_t version() { return size_t(setting("version", 92801)); }
 
 int currentArch() {
   int device = 0, major = 0, minor = 0;

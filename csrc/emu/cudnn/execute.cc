@@ -7,7 +7,9 @@ using namespace abi;
 
 namespace {
 
-struct Range { const char *from, *to; };
+struct Range {
+  const char *from, *to;
+};
 Range range(const Tensor &t, void *p) { return {static_cast<char *>(p), static_cast<char *>(p) + t.bytes()}; }
 bool meet(Range a, Range b) { return a.from < b.to && b.from < a.to; }
 
@@ -61,9 +63,11 @@ void execute(Handle &handle, std::shared_ptr<const Plan> plan, const Pack &pack)
       run->scalars[t.uid] = scalarAt(t, at->second);
       continue;
     }
-    if (reinterpret_cast<uintptr_t>(at->second) % uintptr_t(t.align)) refuse(kMisalignedPointer, "%s: %p is not aligned to %ld bytes", show(t).c_str(), at->second, long(t.align));
+    if (reinterpret_cast<uintptr_t>(at->second) % uintptr_t(t.align))
+      refuse(kMisalignedPointer, "%s: %p is not aligned to %ld bytes", show(t).c_str(), at->second, long(t.align));
     int64_t bytes = t.bytes();
-    if (!inDevice(at->second, size_t(bytes), g.writer.count(t.uid))) refuse(kBadParam, "%s: the %ld bytes at %p are not inside one live device allocation", show(t).c_str(), long(bytes), at->second);
+    if (!inDevice(at->second, size_t(bytes), g.writer.count(t.uid)))
+      refuse(kBadParam, "%s: the %ld bytes at %p are not inside one live device allocation", show(t).c_str(), long(bytes), at->second);
     run->pointers[t.uid] = at->second;
   }
   separate(g, *run);
@@ -71,7 +75,8 @@ void execute(Handle &handle, std::shared_ptr<const Plan> plan, const Pack &pack)
     run->workspace = pack.workspace;
     if (!pack.workspace) refuse(kNullPointer, "the plan needs a workspace of %ld bytes, the variant pack has none", long(bytes));
     if (reinterpret_cast<uintptr_t>(pack.workspace) % 16) refuse(kMisalignedPointer, "the workspace at %p is not aligned to 16 bytes", pack.workspace);
-    if (!inDevice(pack.workspace, size_t(bytes), true)) refuse(kSizeInsufficient, "the %ld bytes of workspace at %p are not inside one live device allocation", long(bytes), pack.workspace);
+    if (!inDevice(pack.workspace, size_t(bytes), true))
+      refuse(kSizeInsufficient, "the %ld bytes of workspace at %p are not inside one live device allocation", long(bytes), pack.workspace);
     Range w{static_cast<char *>(pack.workspace), static_cast<char *>(pack.workspace) + bytes};
     for (auto &p : run->pointers)
       if (meet(w, range(*g.tensors.at(p.first), p.second))) refuse(kBadParam, "the workspace overlaps %s", show(*g.tensors.at(p.first)).c_str());

@@ -8,7 +8,10 @@ namespace dnn {
 namespace {
 using namespace abi;
 
-template <class T> std::shared_ptr<const void> shared(T v) { return std::make_shared<const T>(std::move(v)); }
+template <class T>
+std::shared_ptr<const void> shared(T v) {
+  return std::make_shared<const T>(std::move(v));
+}
 
 int enumerated(const Content &c, int attr, int low, int high) {
   int v = c.enumeration(attr);
@@ -110,7 +113,8 @@ std::shared_ptr<const void> device(const Content &c) {
   std::string s = c.text(kDevicePropJson);
   auto at = s.find("\"deviceVer\"");
   auto colon = at == std::string::npos ? at : s.find(':', at);
-  if (s.empty() || s[0] != '{' || s.find('}') == std::string::npos || colon == std::string::npos) refuse(kBadParam, "the device description is no JSON object with deviceVer");
+  if (s.empty() || s[0] != '{' || s.find('}') == std::string::npos || colon == std::string::npos)
+    refuse(kBadParam, "the device description is no JSON object with deviceVer");
   int arch = atoi(s.c_str() + colon + 1);
   if (arch < 700) refuse(kNotSupportedArchMismatch, "deviceVer %d: want 700 or more", arch);
   return shared(Card{arch});

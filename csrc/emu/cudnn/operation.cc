@@ -8,7 +8,9 @@ using namespace abi;
 
 namespace {
 
-struct Places { int x, w, y, desc, alpha, beta; };
+struct Places {
+  int x, w, y, desc, alpha, beta;
+};
 Places places(int kind) {
   if (kind == kOpConvForward) return {kConvFwdX, kConvFwdW, kConvFwdY, kConvFwdDesc, kConvFwdAlpha, kConvFwdBeta};
   if (kind == kOpConvData) return {kConvDataDx, kConvDataW, kConvDataDy, kConvDataDesc, kConvDataAlpha, kConvDataBeta};
@@ -111,7 +113,8 @@ void reduction(Operation &o, const Content &c) {
   auto &x = *o.t(kOpReductionX), &y = *o.t(kOpReductionY);
   if (x.dims.size() != y.dims.size()) refuse(kBadParam, "reduction: %s and %s differ in rank", show(x).c_str(), show(y).c_str());
   for (size_t i = 0; i < x.dims.size(); i++)
-    if (y.dims[i] != 1 && y.dims[i] != x.dims[i]) refuse(kBadParam, "reduction: dimension %zu goes from %ld to %ld, want 1 or the same", i, long(x.dims[i]), long(y.dims[i]));
+    if (y.dims[i] != 1 && y.dims[i] != x.dims[i])
+      refuse(kBadParam, "reduction: dimension %zu goes from %ld to %ld, want 1 or the same", i, long(x.dims[i]), long(y.dims[i]));
 }
 
 void resample(Operation &o, const Content &c) {
@@ -128,8 +131,8 @@ void resample(Operation &o, const Content &c) {
   for (size_t i = 0; i < w.size.size(); i++) {
     int64_t padded = x.dims[i + 2] + w.pre[i] + w.post[i];
     if (padded < w.size[i] || y.dims[i + 2] != (padded - w.size[i]) / w.stride[i] + 1)
-      refuse(kBadParam, "pooling, spatial dimension %zu: x %ld, padding %ld+%ld, window %ld, stride %ld do not give y %ld", i, long(x.dims[i + 2]), long(w.pre[i]),
-             long(w.post[i]), long(w.size[i]), long(w.stride[i]), long(y.dims[i + 2]));
+      refuse(kBadParam, "pooling, spatial dimension %zu: x %ld, padding %ld+%ld, window %ld, stride %ld do not give y %ld", i, long(x.dims[i + 2]),
+             long(w.pre[i]), long(w.post[i]), long(w.size[i]), long(w.stride[i]), long(y.dims[i + 2]));
   }
   wantShape(o, forward ? kResampleFwdIndex : kResampleBwdIndex, y.dims, "an index for each output");
   if (!forward) wantShape(o, kResampleBwdX, x.dims, "x as dx"), wantShape(o, kResampleBwdY, y.dims, "y as dy");
@@ -205,11 +208,14 @@ std::shared_ptr<const void> makeOperation(const Content &c) {
   auto o = std::make_shared<Operation>();
   o->kind = c.kind;
   switch (c.kind) {
-    case kOpConvForward: case kOpConvData: case kOpConvFilter: convolution(*o, c); break;
+    case kOpConvForward:
+    case kOpConvData:
+    case kOpConvFilter: convolution(*o, c); break;
     case kOpPointwise: pointwise(*o, c); break;
     case kOpGenStats: statistics(*o, c); break;
     case kOpReduction: reduction(*o, c); break;
-    case kOpResampleForward: case kOpResampleBackward: resample(*o, c); break;
+    case kOpResampleForward:
+    case kOpResampleBackward: resample(*o, c); break;
     case kOpNormForward: normForward(*o, c); break;
     case kOpNormBackward: normBackward(*o, c); break;
     case kOpBnFinalize: bnFinalize(*o, c); break;

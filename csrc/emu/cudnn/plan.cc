@@ -46,11 +46,11 @@ ContentPtr read(const Json &j) {
     Value v;
     v.type = int(a.number("type"));
     v.count = a.number("count");
-    if (!f || (v.type != f->type && v.type != f->other) || v.count < 1) refuse(kBadParam, "the plan's text has an attribute %d that descriptor type %d has not", name, c->kind);
+    if (!f || (v.type != f->type && v.type != f->other) || v.count < 1)
+      refuse(kBadParam, "the plan's text has an attribute %d that descriptor type %d has not", name, c->kind);
     if (v.type == kTypeDescriptor)
       for (auto &child : a.list("children")) v.children.push_back(read(child));
-    else
-      v.bytes = unhex(a.text("bytes"));
+    else v.bytes = unhex(a.text("bytes"));
     c->attrs[name] = std::move(v);
   }
   finalize(*c);
@@ -110,7 +110,8 @@ std::shared_ptr<const void> makePlan(const Content &c) {
   if (!config) refuse(kBadParam, "a plan without an engine configuration");
   auto p = std::make_shared<Plan>();
   p->engine = config->engine;
-  if (p->engine->how.broken) refuse(kCompilationFailed, "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)", p->engine->how.engine);
+  if (p->engine->how.broken)
+    refuse(kCompilationFailed, "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)", p->engine->how.engine);
   if (!card) card = p->engine->card;
   p->arch = card ? card->arch : handle ? handle->arch : currentArch();
   return p;

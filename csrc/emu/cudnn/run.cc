@@ -11,7 +11,9 @@ namespace {
 
 void runOperation(const Operation &o, State &s) {
   switch (o.kind) {
-    case kOpConvForward: case kOpConvData: case kOpConvFilter: return runConvolution(o, s);
+    case kOpConvForward:
+    case kOpConvData:
+    case kOpConvFilter: return runConvolution(o, s);
     case kOpPointwise: return runPointwise(o, s);
     case kOpReduction: return runReduction(o, s);
     case kOpGenStats: return runStatistics(o, s);
@@ -19,7 +21,8 @@ void runOperation(const Operation &o, State &s) {
     case kOpNormBackward: return runNormBackward(o, s);
     case kOpBnFinalize: return runBnFinalize(o, s);
     case kOpBnBwdWeights: return runBnBackwardWeights(o, s);
-    case kOpResampleForward: case kOpResampleBackward: return runPool(o, s);
+    case kOpResampleForward:
+    case kOpResampleBackward: return runPool(o, s);
     default: die("a plan with %s", kindName(o.kind));
   }
 }
@@ -58,7 +61,8 @@ void runPlan(void *arg) {
     if (!written || (w->second->isConv() && w->second->beta != 0)) s.buffers[t.uid] = load(t, run.pointers.at(t.uid));
   }
   if (engine.how.workspace) {
-    if (!inDevice(run.workspace, size_t(engine.how.workspace), true)) return failWork(format("the workspace at %p was freed before the plan ran", run.workspace));
+    if (!inDevice(run.workspace, size_t(engine.how.workspace), true))
+      return failWork(format("the workspace at %p was freed before the plan ran", run.workspace));
     memset(run.workspace, 0xff, size_t(engine.how.workspace));
   }
   for (auto &o : g.ops) {

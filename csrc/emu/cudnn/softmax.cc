@@ -15,7 +15,10 @@ using namespace abi;
 enum { kFast = 0, kAccurate = 1, kLogarithm = 2 };  // algorithms
 enum { kInstance = 0, kChannel = 1 };               // modes
 
-struct Legacy { bool set = false; Tensor t; };
+struct Legacy {
+  bool set = false;
+  Tensor t;
+};
 
 std::mutex mutex;
 std::unordered_set<const void *> &registry() {
@@ -46,7 +49,8 @@ struct Call {
 
 void run(void *arg) {
   auto &c = *static_cast<Call *>(arg);
-  Buffer in = load(c.forward ? c.other : c.y, c.forward ? c.pother : c.py), dy, out = c.beta != 0 ? load(c.out, c.pout) : Buffer{c.out.dims, std::vector<float>(in.v.size())};
+  Buffer in = load(c.forward ? c.other : c.y, c.forward ? c.pother : c.py), dy,
+         out = c.beta != 0 ? load(c.out, c.pout) : Buffer{c.out.dims, std::vector<float>(in.v.size())};
   if (!c.forward) dy = load(c.other, c.pother);
   size_t n = c.mode == kChannel ? size_t(in.dims[1]) : in.v.size() / size_t(in.dims[0]);
   for (size_t at = 0; at < in.v.size(); at += n) {
@@ -79,13 +83,15 @@ void submit(void *handle, Call call, const void *alpha, const void *beta) {
   if (!alpha || !beta) refuse(kBadParam, "a blending factor is null");
   memcpy(&call.alpha, alpha, 4);
   memcpy(&call.beta, beta, 4);
-  if (call.algorithm < kFast || call.algorithm > kLogarithm || call.mode < kInstance || call.mode > kChannel) refuse(kBadParam, "softmax algorithm %d, mode %d", call.algorithm, call.mode);
+  if (call.algorithm < kFast || call.algorithm > kLogarithm || call.mode < kInstance || call.mode > kChannel)
+    refuse(kBadParam, "softmax algorithm %d, mode %d", call.algorithm, call.mode);
   for (auto t : {&call.y, &call.other, &call.out})
     if (t->dims != call.out.dims || t->type != call.out.type) refuse(kBadParam, "softmax of %s and %s", show(*t).c_str(), show(call.out).c_str());
   if (call.py) check(call.y, call.py, false);
   check(call.other, call.pother, false);
   check(call.out, call.pout, true);
-  if (int e = queue(h->stream, run, new Call(call), [](void *p) { delete static_cast<Call *>(p); })) refuse(kExecutionFailedDriver, "queueing on the stream failed with CUDA error %d", e);
+  if (int e = queue(h->stream, run, new Call(call), [](void *p) { delete static_cast<Call *>(p); }))
+    refuse(kExecutionFailedDriver, "queueing on the stream failed with CUDA error %d", e);
 }
 
 }  // namespace

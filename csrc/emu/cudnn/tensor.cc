@@ -27,9 +27,7 @@ std::string show(const std::vector<int64_t> &v) {
   return s + "]";
 }
 
-std::string show(const Tensor &t) {
-  return "tensor " + std::to_string(t.uid) + " " + show(t.dims) + " " + typeName(t.type) + (t.isVirtual ? " virtual" : "");
-}
+std::string show(const Tensor &t) { return "tensor " + std::to_string(t.uid) + " " + show(t.dims) + " " + typeName(t.type) + (t.isVirtual ? " virtual" : ""); }
 
 // makeTensor is stricter than the library where what it lets pass cannot be meant: no type, no id, a dimension of zero, elements that overlap.
 std::shared_ptr<const void> makeTensor(const Content &c) {
@@ -42,9 +40,9 @@ std::shared_ptr<const void> makeTensor(const Content &c) {
   t->align = c.i64(kTensorAlignment);
   t->isVirtual = c.flag(kTensorVirtual);
   t->byValue = c.flag(kTensorByValue);
-  if (t->dims.size() != t->strides.size())
-    refuse(kBadParam, "tensor %ld: %zu dimensions and %zu strides", long(t->uid), t->dims.size(), t->strides.size());
-  if (t->type == kInt8x4 || t->type == kUint8x4 || t->type == kInt8x32) refuse(kNotSupported, "tensor %ld: vectorized data types are not supported", long(t->uid));
+  if (t->dims.size() != t->strides.size()) refuse(kBadParam, "tensor %ld: %zu dimensions and %zu strides", long(t->uid), t->dims.size(), t->strides.size());
+  if (t->type == kInt8x4 || t->type == kUint8x4 || t->type == kInt8x32)
+    refuse(kNotSupported, "tensor %ld: vectorized data types are not supported", long(t->uid));
   if (c.has(kTensorVectorCount) && c.i64(kTensorVectorCount) != 1) refuse(kNotSupported, "tensor %ld: vectors are not supported", long(t->uid));
   if (c.has(kTensorReordering) && c.enumeration(kTensorReordering) != 0) refuse(kNotSupported, "tensor %ld: reordering is not supported", long(t->uid));
   if (t->align <= 0 || t->align % size(t->type))
@@ -63,10 +61,12 @@ std::shared_ptr<const void> makeTensor(const Content &c) {
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return t->strides[a] < t->strides[b]; });
   int64_t reach = 0;
   for (auto i : order) {
-    if (t->strides[i] <= reach) refuse(kBadParam, "tensor %ld: strides %s of dimensions %s make elements overlap", long(t->uid), show(t->strides).c_str(), show(t->dims).c_str());
+    if (t->strides[i] <= reach)
+      refuse(kBadParam, "tensor %ld: strides %s of dimensions %s make elements overlap", long(t->uid), show(t->strides).c_str(), show(t->dims).c_str());
     reach += (t->dims[i] - 1) * t->strides[i];
   }
-  if (t->byValue && (t->isVirtual || n != 1)) refuse(kBadParam, "tensor %ld: by value, so want one element and not virtual, have %s", long(t->uid), show(*t).c_str());
+  if (t->byValue && (t->isVirtual || n != 1))
+    refuse(kBadParam, "tensor %ld: by value, so want one element and not virtual, have %s", long(t->uid), show(*t).c_str());
   return t;
 }
 

@@ -82,9 +82,9 @@ void calls() {
   EXPECT_STATUS(run(p, {1, 2}, {x.at, w.at}, nullptr), kBadParam);
   EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, nullptr, y.at}, nullptr), kNullPointer);
   EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 4, w.at, y.at}, nullptr), kMisalignedPointer);
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, local}, nullptr), kBadParam);       // not the device's
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 16, w.at, y.at}, nullptr), kBadParam);   // ends behind its allocation
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, x.at}, nullptr), kBadParam);        // y over x
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, local}, nullptr), kBadParam);      // not the device's
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 16, w.at, y.at}, nullptr), kBadParam);  // ends behind its allocation
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, x.at}, nullptr), kBadParam);       // y over x
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, space.at), kSuccess);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, nullptr), kNullPointer);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, space.at + 4), kMisalignedPointer);

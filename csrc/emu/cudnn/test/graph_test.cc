@@ -21,13 +21,32 @@ double softplus(double x) { return std::log1p(std::exp(x)); }
 double elu(double x) { return x > 0 ? x : std::expm1(x); }
 
 void unary() {
-  struct Mode { int forward, backward; double (*f)(double); };
+  struct Mode {
+    int forward, backward;
+    double (*f)(double);
+  };
   const Mode modes[] = {
-      {kReluFwd, kReluBwd, relu}, {kTanhFwd, kTanhBwd, std::tanh}, {kSigmoidFwd, kSigmoidBwd, sigmoid}, {kEluFwd, kEluBwd, elu},
-      {kGeluFwd, kGeluBwd, gelu}, {kSoftplusFwd, kSoftplusBwd, softplus}, {kSwishFwd, kSwishBwd, swish}, {kGeluTanhFwd, kGeluTanhBwd, geluTanh},
-      {kIdentity, 0, [](double x) { return x; }}, {kAbs, 0, std::fabs}, {kCeil, 0, std::ceil}, {kFloor, 0, std::floor}, {kCos, 0, std::cos},
-      {kSin, 0, std::sin}, {kTan, 0, [](double x) { return std::tan(x); }}, {kExp, 0, std::exp}, {kNeg, 0, [](double x) { return -x; }}, {kErf, 0, std::erf},
-      {kReciprocal, 0, [](double x) { return 1 / x; }}, {kSqrt, 0, [](double x) { return std::sqrt(x); }}, {kLog, 0, [](double x) { return std::log(x); }},
+      {kReluFwd, kReluBwd, relu},
+      {kTanhFwd, kTanhBwd, std::tanh},
+      {kSigmoidFwd, kSigmoidBwd, sigmoid},
+      {kEluFwd, kEluBwd, elu},
+      {kGeluFwd, kGeluBwd, gelu},
+      {kSoftplusFwd, kSoftplusBwd, softplus},
+      {kSwishFwd, kSwishBwd, swish},
+      {kGeluTanhFwd, kGeluTanhBwd, geluTanh},
+      {kIdentity, 0, [](double x) { return x; }},
+      {kAbs, 0, std::fabs},
+      {kCeil, 0, std::ceil},
+      {kFloor, 0, std::floor},
+      {kCos, 0, std::cos},
+      {kSin, 0, std::sin},
+      {kTan, 0, [](double x) { return std::tan(x); }},
+      {kExp, 0, std::exp},
+      {kNeg, 0, [](double x) { return -x; }},
+      {kErf, 0, std::erf},
+      {kReciprocal, 0, [](double x) { return 1 / x; }},
+      {kSqrt, 0, [](double x) { return std::sqrt(x); }},
+      {kLog, 0, [](double x) { return std::log(x); }},
       {kRsqrt, 0, [](double x) { return 1 / std::sqrt(x); }},
   };
   for (auto &m : modes)
@@ -53,16 +72,28 @@ void unary() {
 }
 
 void binary() {
-  struct Mode { int mode; double (*f)(double, double); };
+  struct Mode {
+    int mode;
+    double (*f)(double, double);
+  };
   const Mode modes[] = {
-      {kAdd, [](double a, double b) { return a + b; }}, {kSub, [](double a, double b) { return a - b; }}, {kMul, [](double a, double b) { return a * b; }},
-      {kDiv, [](double a, double b) { return a / b; }}, {kMin, [](double a, double b) { return std::fmin(a, b); }},
-      {kMax, [](double a, double b) { return std::fmax(a, b); }}, {kPow, [](double a, double b) { return std::pow(a, b); }},
-      {kMod, [](double a, double b) { return std::fmod(a, b); }}, {kAddSquare, [](double a, double b) { return a + b * b; }},
-      {kCmpEq, [](double a, double b) { return double(a == b); }}, {kCmpNeq, [](double a, double b) { return double(a != b); }},
-      {kCmpGt, [](double a, double b) { return double(a > b); }}, {kCmpGe, [](double a, double b) { return double(a >= b); }},
-      {kCmpLt, [](double a, double b) { return double(a < b); }}, {kCmpLe, [](double a, double b) { return double(a <= b); }},
-      {kLogicalAnd, [](double a, double b) { return double(a != 0 && b != 0); }}, {kLogicalOr, [](double a, double b) { return double(a != 0 || b != 0); }},
+      {kAdd, [](double a, double b) { return a + b; }},
+      {kSub, [](double a, double b) { return a - b; }},
+      {kMul, [](double a, double b) { return a * b; }},
+      {kDiv, [](double a, double b) { return a / b; }},
+      {kMin, [](double a, double b) { return std::fmin(a, b); }},
+      {kMax, [](double a, double b) { return std::fmax(a, b); }},
+      {kPow, [](double a, double b) { return std::pow(a, b); }},
+      {kMod, [](double a, double b) { return std::fmod(a, b); }},
+      {kAddSquare, [](double a, double b) { return a + b * b; }},
+      {kCmpEq, [](double a, double b) { return double(a == b); }},
+      {kCmpNeq, [](double a, double b) { return double(a != b); }},
+      {kCmpGt, [](double a, double b) { return double(a > b); }},
+      {kCmpGe, [](double a, double b) { return double(a >= b); }},
+      {kCmpLt, [](double a, double b) { return double(a < b); }},
+      {kCmpLe, [](double a, double b) { return double(a <= b); }},
+      {kLogicalAnd, [](double a, double b) { return double(a != 0 && b != 0); }},
+      {kLogicalOr, [](double a, double b) { return double(a != 0 || b != 0); }},
   };
   for (auto &m : modes)
     for (auto &other : {full, channel, one}) {
@@ -94,10 +125,11 @@ void virtualTypes() {
     auto v = virt(3, full, type);
     std::vector<double> want;
     for (int64_t i = 0; i < x.count(); i++) want.push_back(dnn::rounded(float(1 + x.get(i)), type) - 1);
-    everyConfig(graph(handle, {pointwise(kAdd, x.tensor(), b.tensor(), v), pointwise(kAdd, v, c.tensor(), y.tensor())}), [&](const DescPtr &config, int, size_t) {
-      EXPECT_STATUS(runWith(config, {&x, &b, &c, &y}), kSuccess);
-      EXPECT(worst(y, want) == 0, "virtual type %d: off by %g", type, worst(y, want));
-    });
+    everyConfig(graph(handle, {pointwise(kAdd, x.tensor(), b.tensor(), v), pointwise(kAdd, v, c.tensor(), y.tensor())}),
+                [&](const DescPtr &config, int, size_t) {
+                  EXPECT_STATUS(runWith(config, {&x, &b, &c, &y}), kSuccess);
+                  EXPECT(worst(y, want) == 0, "virtual type %d: off by %g", type, worst(y, want));
+                });
   }
 }
 
@@ -210,8 +242,8 @@ void fusedForward() {
       }
       everyConfig(g, [&](const DescPtr &config, int, size_t) {
         EXPECT_STATUS(runWith(config, {&x, &s, &b, &w, &y, &sum, &square}), kSuccess);
-        EXPECT(worst(y, want) == 0 && worst(sum, sums) == 0 && worst(square, squares) == 0, "type %d, groups %ld: off by %g, %g, %g", type, long(groups), worst(y, want),
-               worst(sum, sums), worst(square, squares));
+        EXPECT(worst(y, want) == 0 && worst(sum, sums) == 0 && worst(square, squares) == 0, "type %d, groups %ld: off by %g, %g, %g", type, long(groups),
+               worst(y, want), worst(sum, sums), worst(square, squares));
       });
     }
 }
@@ -220,7 +252,8 @@ void fusedForward() {
 void epilogues() {
   std::vector<int64_t> xd{3, 8, 4, 4}, wd{8, 8, 1, 1}, n{3, 1, 1, 1};
   for (int type : {kHalf, kBfloat16}) {
-    Array x(spec(1, xd, type)), w(spec(2, wd, type)), a(spec(3, n)), z(spec(4, xd, type)), y(spec(5, xd, type)), dw(spec(6, wd)), before(spec(7, wd)), dx(spec(8, xd, type));
+    Array x(spec(1, xd, type)), w(spec(2, wd, type)), a(spec(3, n)), z(spec(4, xd, type)), y(spec(5, xd, type)), dw(spec(6, wd)), before(spec(7, wd)),
+        dx(spec(8, xd, type));
     x.integers(2, 1), w.integers(2, 2), a.integers(3, 3), z.integers(4, 4), before.integers(9, 5);
     auto cv = convolution({});
     std::vector<double> want(size_t(y.count())), gradient(size_t(dx.count())), filter(size_t(dw.count()));
@@ -237,23 +270,27 @@ void epilogues() {
     }
     auto v1 = virt(10, xd), v2 = virt(11, xd), v3 = virt(12, xd), v4 = virt(13, wd), v5 = virt(14, xd);
     everyConfig(graph(handle, {conv(kOpConvForward, cv, x.tensor(), w.tensor(), v1), pointwise(kMul, v1, a.tensor(), v2), pointwise(kAdd, v2, z.tensor(), v3),
-                               pointwise(kReluFwd, v3, nullptr, y.tensor())}), [&](const DescPtr &c, int, size_t) {
-      EXPECT_STATUS(runWith(c, {&x, &w, &a, &z, &y}), kSuccess);
-      EXPECT(worst(y, want) == 0, "epilogue, type %d: off by %g", type, worst(y, want));
-    });
-    everyConfig(graph(handle, {conv(kOpConvFilter, cv, x.tensor(), v4, z.tensor()), pointwise(kIdentity, v4, nullptr, dw.tensor())}), [&](const DescPtr &c, int, size_t) {
-      EXPECT_STATUS(runWith(c, {&x, &z, &dw}), kSuccess);
-      EXPECT(worst(dw, filter) == 0, "into float, type %d: off by %g", type, worst(dw, filter));
-    });
+                               pointwise(kReluFwd, v3, nullptr, y.tensor())}),
+                [&](const DescPtr &c, int, size_t) {
+                  EXPECT_STATUS(runWith(c, {&x, &w, &a, &z, &y}), kSuccess);
+                  EXPECT(worst(y, want) == 0, "epilogue, type %d: off by %g", type, worst(y, want));
+                });
+    everyConfig(graph(handle, {conv(kOpConvFilter, cv, x.tensor(), v4, z.tensor()), pointwise(kIdentity, v4, nullptr, dw.tensor())}),
+                [&](const DescPtr &c, int, size_t) {
+                  EXPECT_STATUS(runWith(c, {&x, &z, &dw}), kSuccess);
+                  EXPECT(worst(dw, filter) == 0, "into float, type %d: off by %g", type, worst(dw, filter));
+                });
     for (size_t i = 0; i < filter.size(); i++) filter[i] += before.get(int64_t(i));
-    everyConfig(graph(handle, {conv(kOpConvFilter, cv, x.tensor(), v4, z.tensor()), pointwise(kAdd, v4, before.tensor(), dw.tensor())}), [&](const DescPtr &c, int, size_t) {
-      EXPECT_STATUS(runWith(c, {&x, &z, &before, &dw}), kSuccess);
-      EXPECT(worst(dw, filter) == 0, "onto float, type %d: off by %g", type, worst(dw, filter));
-    });
-    everyConfig(graph(handle, {conv(kOpConvData, cv, v5, w.tensor(), z.tensor()), pointwise(kReluBwd, v5, x.tensor(), dx.tensor())}), [&](const DescPtr &c, int, size_t) {
-      EXPECT_STATUS(runWith(c, {&x, &w, &z, &dx}), kSuccess);
-      EXPECT(worst(dx, gradient) == 0, "data gradient, type %d: off by %g", type, worst(dx, gradient));
-    });
+    everyConfig(graph(handle, {conv(kOpConvFilter, cv, x.tensor(), v4, z.tensor()), pointwise(kAdd, v4, before.tensor(), dw.tensor())}),
+                [&](const DescPtr &c, int, size_t) {
+                  EXPECT_STATUS(runWith(c, {&x, &z, &before, &dw}), kSuccess);
+                  EXPECT(worst(dw, filter) == 0, "onto float, type %d: off by %g", type, worst(dw, filter));
+                });
+    everyConfig(graph(handle, {conv(kOpConvData, cv, v5, w.tensor(), z.tensor()), pointwise(kReluBwd, v5, x.tensor(), dx.tensor())}),
+                [&](const DescPtr &c, int, size_t) {
+                  EXPECT_STATUS(runWith(c, {&x, &w, &z, &dx}), kSuccess);
+                  EXPECT(worst(dx, gradient) == 0, "data gradient, type %d: off by %g", type, worst(dx, gradient));
+                });
   }
 }
 

@@ -13,7 +13,9 @@ DescPtr virt(int64_t uid, int type = kFloat) { return tensor(spec(uid, full, typ
 DescPtr scalar(int64_t uid, int type = kFloat) { return tensor({uid, one, one, type, false, true}); }
 size_t channelOf(int64_t i) { return size_t(i / (H * W) % K); }
 double step(int type) { return type == kFloat ? 3e-6 : type == kHalf ? 7e-4 : 5e-3; }
-void close(const char *what, const Array &a, const std::vector<double> &want, double limit) { EXPECT(worst(a, want) <= limit, "%s: off by %g", what, worst(a, want)); }
+void close(const char *what, const Array &a, const std::vector<double> &want, double limit) {
+  EXPECT(worst(a, want) <= limit, "%s: off by %g", what, worst(a, want));
+}
 
 // Channels are the statistics of each channel, and what belongs to them.
 struct Channels {
@@ -30,8 +32,16 @@ struct NormArrays {
   Array x, y, scale, bias, mean, invstd, oldMean, oldVar, newMean, newVar;
   float epsilon = 1e-3f, factor = 0.1f;
   explicit NormArrays(int type)
-      : x(spec(1, full, type)), y(spec(2, full, type)), scale(spec(3, channel)), bias(spec(4, channel)), mean(spec(5, channel)), invstd(spec(6, channel)),
-        oldMean(spec(7, channel)), oldVar(spec(8, channel)), newMean(spec(9, channel)), newVar(spec(10, channel)) {
+      : x(spec(1, full, type)),
+        y(spec(2, full, type)),
+        scale(spec(3, channel)),
+        bias(spec(4, channel)),
+        mean(spec(5, channel)),
+        invstd(spec(6, channel)),
+        oldMean(spec(7, channel)),
+        oldVar(spec(8, channel)),
+        newMean(spec(9, channel)),
+        newVar(spec(10, channel)) {
     x.normal(1, 2, 3), scale.normal(2, 0.5, 1), bias.normal(3), oldMean.normal(4), oldVar.normal(5, 0.1, 1);
   }
   DescPtr op(const DescPtr &out) {
@@ -145,7 +155,11 @@ void backwardThroughReLU() {
   auto again = desc(kOpNormForward), d = desc(kOpNormBackward);
   auto y = virt(20), masked = virt(21, kBfloat16);
   again->e(kNormFwdMode, kTypeNormMode, kBatchNorm).e(kNormFwdPhase, kTypeNormPhase, kNormInference).child(kNormFwdX, *a.x.tensor()).child(kNormFwdY, *y);
-  again->child(kNormFwdScale, *a.scale.tensor()).child(kNormFwdBias, *a.bias.tensor()).child(kNormFwdMean, *a.mean.tensor()).child(kNormFwdInvVar, *a.invstd.tensor()).finalize();
+  again->child(kNormFwdScale, *a.scale.tensor())
+      .child(kNormFwdBias, *a.bias.tensor())
+      .child(kNormFwdMean, *a.mean.tensor())
+      .child(kNormFwdInvVar, *a.invstd.tensor())
+      .finalize();
   d->e(kNormBwdMode, kTypeNormMode, kBatchNorm).child(kNormBwdX, *a.x.tensor()).child(kNormBwdDy, *masked).child(kNormBwdDx, *dx.tensor());
   d->child(kNormBwdScale, *a.scale.tensor()).child(kNormBwdMean, *a.mean.tensor()).child(kNormBwdInvVar, *a.invstd.tensor());
   d->child(kNormBwdDscale, *dscale.tensor()).child(kNormBwdDbias, *dbias.tensor()).finalize();
@@ -168,22 +182,30 @@ void finalizeStatistics() {
   }
   auto d = desc(kOpBnFinalize);
   d->e(kBnFinMode, kTypeBnFinalizeMode, 0).type(kBnFinMathPrec, kFloat).child(kBnFinSum, *sum.tensor()).child(kBnFinSqSum, *square.tensor());
-  d->child(kBnFinScale, *a.scale.tensor()).child(kBnFinBias, *a.bias.tensor()).child(kBnFinPrevMean, *a.oldMean.tensor()).child(kBnFinPrevVar, *a.oldVar.tensor());
+  d->child(kBnFinScale, *a.scale.tensor())
+      .child(kBnFinBias, *a.bias.tensor())
+      .child(kBnFinPrevMean, *a.oldMean.tensor())
+      .child(kBnFinPrevVar, *a.oldVar.tensor());
   d->child(kBnFinNextMean, *a.newMean.tensor()).child(kBnFinNextVar, *a.newVar.tensor()).child(kBnFinSavedMean, *a.mean.tensor());
   d->child(kBnFinSavedInvStd, *a.invstd.tensor()).child(kBnFinEqScale, *eqScale.tensor()).child(kBnFinEqBias, *eqBias.tensor());
   d->child(kBnFinCount, *scalar(24, kInt64)).child(kBnFinEpsilon, *scalar(11)).child(kBnFinFactor, *scalar(12)).finalize();
   int64_t count = P;
   everyConfig(graph(handle, {d}), [&](const DescPtr &config, int, size_t) {
     EXPECT_STATUS(runWith(config, {&sum, &square, &a.scale, &a.bias, &a.oldMean, &a.oldVar, &a.newMean, &a.newVar, &a.mean, &a.invstd, &eqScale, &eqBias},
-                          {{24, &count}, {11, &a.epsilon}, {12, &a.factor}}), kSuccess);
-    close("eq scale", eqScale, scale, 1e-5), close("eq bias", eqBias, bias, 1e-5), close("invstd", a.invstd, s.invstd, 1e-5), close("variance", a.newVar, var, 1e-5);
+                          {{24, &count}, {11, &a.epsilon}, {12, &a.factor}}),
+                  kSuccess);
+    close("eq scale", eqScale, scale, 1e-5), close("eq bias", eqBias, bias, 1e-5), close("invstd", a.invstd, s.invstd, 1e-5),
+        close("variance", a.newVar, var, 1e-5);
   });
 }
 
 DescPtr window(int mode, std::vector<int64_t> size, std::vector<int64_t> stride, std::vector<int64_t> pad) {
   auto d = desc(kResample);
   d->e(kResampleMode, kTypeResampleMode, mode).type(kResampleCompType, kFloat).i64(kResampleSpatialDims, {2}).i64(kResampleWindow, size);
-  d->e(kResamplePadding, kTypePaddingMode, mode == kMaxPool ? kNegInfPad : kZeroPad).i64(kResampleStrides, stride).i64(kResamplePrePads, pad).i64(kResamplePostPads, pad);
+  d->e(kResamplePadding, kTypePaddingMode, mode == kMaxPool ? kNegInfPad : kZeroPad)
+      .i64(kResampleStrides, stride)
+      .i64(kResamplePrePads, pad)
+      .i64(kResamplePostPads, pad);
   d->finalize();
   return d;
 }
@@ -192,7 +214,8 @@ void pools() {
   const std::vector<int64_t> yd{N, K, 2, 3};  // a window of 3x2, strides 3 and 2, padding 1 and 1
   for (int mode : {kAvgPoolInclude, kAvgPoolExclude, kMaxPool})
     for (int layout : {0, 1}) {
-      Array x({1, full, layout ? nchw(full) : nhwc(full)}), y({2, yd, layout ? nchw(yd) : nhwc(yd)}), dy({3, yd, y.spec.strides}), dx({4, full, x.spec.strides});
+      Array x({1, full, layout ? nchw(full) : nhwc(full)}), y({2, yd, layout ? nchw(yd) : nhwc(yd)}), dy({3, yd, y.spec.strides}),
+          dx({4, full, x.spec.strides});
       Array index({5, yd, nhwc(yd), kInt8});
       x.normal(1), dy.normal(2);
       std::vector<double> want(size_t(y.count())), gradient(size_t(x.count())), places(size_t(y.count()));
@@ -212,7 +235,8 @@ void pools() {
         double n = mode == kAvgPoolExclude ? double(inside) : 6;
         want[size_t(i)] = mode == kMaxPool ? x.get(best) : sum / n;
         if (mode == kMaxPool) gradient[size_t(best)] += dy.get(i);
-        else for (auto j : at) gradient[size_t(j)] += dy.get(i) / n;
+        else
+          for (auto j : at) gradient[size_t(j)] += dy.get(i) / n;
       }
       auto pool = window(mode, {3, 2}, {3, 2}, {1, 1}), f = desc(kOpResampleForward), b = desc(kOpResampleBackward);
       bool indexed = mode == kMaxPool && layout == 0;
@@ -244,7 +268,8 @@ void softmax() {
   int (*b)(void *, int, int, const void *, const void *, const void *, const void *, const void *, const void *, const void *, void *);
   api.symbol(make, "cudnnCreateTensorDescriptor"), api.symbol(drop, "cudnnDestroyTensorDescriptor"), api.symbol(describe, "cudnnSetTensorNdDescriptor");
   api.symbol(f, "cudnnSoftmaxForward"), api.symbol(b, "cudnnSoftmaxBackward");
-  Array x({1, {4, 10, 1, 1}, {10, 1, 1, 1}}), y({2, {4, 10, 1, 1}, {10, 1, 1, 1}}), dy({3, {4, 10, 1, 1}, {10, 1, 1, 1}}), dx({4, {4, 10, 1, 1}, {10, 1, 1, 1}});
+  Array x({1, {4, 10, 1, 1}, {10, 1, 1, 1}}), y({2, {4, 10, 1, 1}, {10, 1, 1, 1}}), dy({3, {4, 10, 1, 1}, {10, 1, 1, 1}}),
+      dx({4, {4, 10, 1, 1}, {10, 1, 1, 1}});
   x.normal(1, 5), dy.normal(2);
   void *t = nullptr;
   const int dims[4] = {4, 10, 1, 1}, strides[4] = {10, 1, 1, 1};
