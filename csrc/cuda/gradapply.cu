@@ -23,15 +23,16 @@ template <class M> struct sh_piece {
   }
 };
 
-// A segment of C channels.
+// A segment of C channels. b is being written by some threads of the block.
 template <int C, class First, class... M>
 __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *b, int image, int replica, int chunk) {
-  const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V;
-  if (c >= C) return;
+  const int column = chunk * COLUMNS + threadIdx.x % COLUMNS, c = column * V < C ? column * V : 0;
   sh_source<First> source;
   sh_list<sh_piece, First, M...> pieces;
   source.image(p, image, c);
   pieces.each([&](auto &m) { m.init(p, dy, image, replica, c); });
+  __syncthreads(); // the coefficients are drawn
+  if (column * V >= C) return;
   for (int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; from < HW; from += gridDim.y * ROWS * UNROLL) {
     SH_EACH(q, u, from, HW, ROWS) {
       source.load(u, q);
@@ -57,6 +58,5 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradapply(const sh_step
   const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
   __shared__ float b[COEFS + 1];
   EACH_COEFFICIENT(COEFFICIENT)
-  __syncthreads();
   SEGMENTS(RUN)
 }

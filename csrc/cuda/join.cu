@@ -20,16 +20,16 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
                                                            EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
-  const int image = blockIdx.x, replica = sh_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V;
+  const int image = blockIdx.x, replica = sh_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V < Y::C ? column * V : 0;
   __shared__ float a[D::BRANCHES];
   for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) a[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
-  __syncthreads();
-  if (c >= Y::C) return;
   sh_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)
   EACH_BRANCH(INIT)
   T *out = sh_at<Y>((T *)y, image, c), *also = HAS_COPY ? sh_at<COPY>((T *)copy, image, c) : 0;
+  __syncthreads(); // a is drawn
+  if (column * V >= Y::C) return;
   for (int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; p < HW; p += gridDim.y * ROWS * UNROLL) {
     SH_EACH(q, u, p, HW, ROWS) {
       if (SKIP::PRESENT) vs.load(u, q);

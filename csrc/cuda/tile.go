@@ -41,7 +41,7 @@ func (b *builder) newTile(s Shape, reduce bool, operands int, segments []int, sl
 	for _, c := range segments {
 		t.chunks += (c/t.v + t.columns - 1) / t.columns
 	}
-	t.unroll = max(1, min(4, 12/operands, (s.H*s.W+t.rows-1)/t.rows))
+	t.unroll = max(1, min(4, 8/operands, (s.H*s.W+t.rows-1)/t.rows))
 	b.ints("TYPE", int(s.Type), "V", t.v, "HW", s.H*s.W, "REPLICAS", s.Replicas, "COLUMNS", t.columns, "ROWS", t.rows, "UNROLL", t.unroll)
 	return t
 }
