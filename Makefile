@@ -34,10 +34,10 @@ test: ## vet, all Go tests, and the C tests under sanitizers where there is cmak
 	$(GO) vet ./...
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
 	else echo "make test: no cmake here, so csrc's own tests under sanitizers did not run"; fi
-	$(GO) test ./...
+	$(GO) test -timeout 40m ./...
 
 race: ## the tests of the packages in pure Go under the race detector
-	$(GO) test -race -short $(PURE)
+	$(GO) test -race -short -timeout 30m $(PURE)
 
 lint: build ## gofmt, vet, staticcheck, and a look for undefined symbols in the binary
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
@@ -80,7 +80,7 @@ test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
 
 test-nvidia: $(NVIDIA)/.wheels ## hold declarations, plans and kernels against NVIDIA's real libraries, fetched by pip (no card needed)
-	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -timeout 20m -run Real ./csrc/... ./cudnn/... ./internal/engine/gpu
+	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -timeout 40m -run Real ./csrc/... ./cudnn/... ./internal/engine/gpu
 
 $(NVIDIA)/.wheels: tools/nvidia.txt
 	@rm -rf $(NVIDIA) build/pip && mkdir -p $(NVIDIA)
