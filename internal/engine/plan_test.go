@@ -17,31 +17,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// variants are nets that reach every corner of lowering: fused, unaligned, several readers of one norm, stored norms and ReLUs.
-func variants() map[string]*dsl.Spec {
-	m := map[string]*dsl.Spec{}
-	for _, f := range graphtest.Families {
-		m[f] = graphtest.Spec(f, 32, 2)
-		m[f+"-odd"] = graphtest.Spec(f, 6, 1)
-	}
-	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
-	pre := graphtest.Spec("26", 16, 2) // full pre-activation: a norm and the skip read one value
-	pre.Net.Branch = append([]dsl.Layer{bn}, pre.Net.Branch...)
-	m["preact"] = pre
-	twice := graphtest.Spec("26", 16, 1) // bn relu bn: a norm of a ReLU
-	twice.Net.Branch = append(twice.Net.Branch, relu, bn)
-	m["bn-relu-bn"] = twice
-	three := graphtest.Spec("resnext", 16, 2)
-	three.Net.Branches = 3
-	m["three"] = three
-	stem := graphtest.Spec("26", 16, 2) // the first block's identity skip reads the stem's norm
-	stem.Net.Stem = append(stem.Net.Stem, relu)
-	stem.Net.Stages = stem.Net.Stages[:1]
-	stem.Net.Head[1] = dsl.Layer{Kind: dsl.AvgPool}
-	m["stem"] = stem
-	return m
-}
-
 func plan(t *testing.T, s *dsl.Spec, align int) *engine.Plan {
 	t.Helper()
 	g, err := graph.Build(s)
@@ -56,7 +31,7 @@ func plan(t *testing.T, s *dsl.Spec, align int) *engine.Plan {
 }
 
 func eachPlan(t *testing.T, f func(t *testing.T, p *engine.Plan)) {
-	for name, s := range variants() {
+	for name, s := range graphtest.Corners() {
 		for _, align := range []int{1, 16} {
 			t.Run(fmt.Sprintf("%s/align%d", name, align), func(t *testing.T) { f(t, plan(t, s, align)) })
 		}
@@ -195,7 +170,7 @@ func TestPlanFused(t *testing.T) {
 
 func TestPlanGolden(t *testing.T) {
 	for _, f := range []string{"26", "resnext", "preact"} {
-		s := variants()[f]
+		s := graphtest.Corners()[f]
 		have := plan(t, s, 16).String()
 		file := filepath.Join("testdata", "plan-"+f+".golden")
 		if *update {

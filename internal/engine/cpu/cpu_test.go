@@ -3,7 +3,6 @@ package cpu_test
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"syscall"
 	"testing"
@@ -20,27 +19,6 @@ import (
 
 // TestSuite holds the engine to the contract of every backend and to PyTorch's vectors.
 func TestSuite(t *testing.T) { enginetest.Run(t, cpu.Backend{}, enginetest.Float32) }
-
-// images makes n random images.
-func images(n, classes int) *engine.Images {
-	r := rand.New(rand.NewPCG(1, 2))
-	im := &engine.Images{N: n, C: 3, H: 32, W: 32, Classes: classes, Mean: []float64{120, 125, 110}, Std: []float64{60, 65, 70}}
-	im.Pix, im.Labels = make([]byte, n*3*32*32), make([]uint16, n)
-	for i := range im.Pix {
-		im.Pix[i] = byte(r.UintN(256))
-	}
-	for i := range im.Labels {
-		im.Labels[i] = uint16(r.IntN(classes))
-	}
-	return im
-}
-
-// small is a net of the family on maps of 8, 4 and 2 pixels, cheap enough for the reference: the stem takes every fourth one.
-func small(family string, width, blocks int) *dsl.Spec {
-	s := graphtest.Spec(family, width, blocks)
-	s.Net.Stem[0].Stride = 4
-	return s
-}
 
 // program compiles s for a batch of n and gives it the images and the seed's weights.
 func program(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, replicas, workers int) engine.Program {
@@ -61,7 +39,7 @@ func programOf(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, repl
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	im := images(2*n, g.Classes)
+	im := enginetest.Noise(2*n, g.Classes)
 	if err := p.Load(im, im); err != nil {
 		t.Fatal(err)
 	}
@@ -131,15 +109,15 @@ func TestAgainstReference(t *testing.T) {
 	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
 	nets := map[string]*dsl.Spec{}
 	for _, f := range graphtest.Families {
-		nets[f] = small(f, 16, 1)
-		nets[f+"-odd"] = small(f, 6, 2)
+		nets[f] = graphtest.Small(f, 16, 1)
+		nets[f+"-odd"] = graphtest.Small(f, 6, 2)
 	}
-	nets["26"] = small("26", 32, 1)
-	nets["preact"] = small("26", 16, 2)
+	nets["26"] = graphtest.Small("26", 32, 1)
+	nets["preact"] = graphtest.Small("26", 16, 2)
 	nets["preact"].Net.Branch = append([]dsl.Layer{bn}, nets["preact"].Net.Branch...)
-	nets["bn-relu-bn"] = small("26", 16, 1)
+	nets["bn-relu-bn"] = graphtest.Small("26", 16, 1)
 	nets["bn-relu-bn"].Net.Branch = append(nets["bn-relu-bn"].Net.Branch, relu, bn)
-	nets["three"] = small("resnext", 8, 1)
+	nets["three"] = graphtest.Small("resnext", 8, 1)
 	nets["three"].Net.Branches = 3
 	for name, s := range nets {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +163,7 @@ func TestSameBits(t *testing.T) {
 		t.Run(f, func(t *testing.T) {
 			var first map[string]engine.Tensor
 			for _, workers := range []int{1, 2, 3} {
-				p := program(t, cpu.Backend{}, small(f, 16, 1), 3, 6, 2, workers)
+				p := program(t, cpu.Backend{}, graphtest.Small(f, 16, 1), 3, 6, 2, workers)
 				train(t, p, 6, 3)
 				st := state(t, p)
 				if first == nil {
@@ -206,7 +184,7 @@ func TestSameBits(t *testing.T) {
 
 // conv = "direct" leaves Winograd's transforms out: it computes the same net with other roundings.
 func TestDirect(t *testing.T) {
-	spec := small("26", 16, 1)
+	spec := graphtest.Small("26", 16, 1)
 	auto, direct := program(t, cpu.Backend{}, spec, 3, 5, 2, 2), programOf(t, cpu.Backend{}, spec, 3, 5, 2, 2, "direct")
 	train(t, auto, 5, 2)
 	train(t, direct, 5, 2)
@@ -232,7 +210,7 @@ func TestDirect(t *testing.T) {
 
 // Workers sleep when there is nothing to do: an idle program uses next to no processor time.
 func TestIdle(t *testing.T) {
-	p := program(t, cpu.Backend{}, small("26", 16, 1), 3, 4, 2, 4)
+	p := program(t, cpu.Backend{}, graphtest.Small("26", 16, 1), 3, 4, 2, 4)
 	train(t, p, 4, 2)
 	runtime.GC()
 	time.Sleep(20 * time.Millisecond)
@@ -255,7 +233,7 @@ func processorTime(t *testing.T) time.Duration {
 
 // A step allocates nothing.
 func TestStepAllocates(t *testing.T) {
-	p := program(t, cpu.Backend{}, small("26", 16, 1), 3, 4, 2, 2)
+	p := program(t, cpu.Backend{}, graphtest.Small("26", 16, 1), 3, 4, 2, 2)
 	index := []int32{0, 1, 2, 3}
 	it := uint32(0)
 	n := testing.AllocsPerRun(20, func() {

@@ -8,15 +8,17 @@ import (
 	"shake/csrc/emu"
 	"shake/cudnn/cuda"
 	"shake/internal/engine"
+	"shake/internal/engine/enginetest"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
+	"shake/internal/graph/graphtest"
 )
 
 // In an epoch the host waits for nothing: one small copy and one launch of a graph a step, from the second step of its size on.
 func TestNoWaitInAnEpoch(t *testing.T) {
 	require(t)
 	emu.Only(t)
-	p := program(t, gpu.Backend{Precision: "fp32"}, small("26", 16, 1))
+	p := program(t, gpu.Backend{Precision: "fp32"}, graphtest.Small("26", 16, 1))
 	train(t, p, 0.05, 0, 6) // both sizes are captured
 	if _, err := p.Metrics(true); err != nil {
 		t.Fatal(err)
@@ -41,7 +43,7 @@ func TestNoWaitInAnEpoch(t *testing.T) {
 func TestStepAllocates(t *testing.T) {
 	require(t)
 	emu.Only(t)
-	p := program(t, gpu.Backend{Precision: "fp32"}, small("26", 16, 1))
+	p := program(t, gpu.Backend{Precision: "fp32"}, graphtest.Small("26", 16, 1))
 	index := []int32{0, 1, 2, 3, 4, 5}
 	it := uint32(0)
 	step := func() {
@@ -61,7 +63,7 @@ func TestStepAllocates(t *testing.T) {
 func TestCloseFrees(t *testing.T) {
 	require(t)
 	emu.Only(t)
-	g, err := graph.Build(small("26", 16, 1))
+	g, err := graph.Build(graphtest.Small("26", 16, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func TestCloseFrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		im := images(2*batch, g.Classes)
+		im := enginetest.Noise(2*batch, g.Classes)
 		if err := p.Load(im, im); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +107,7 @@ func compileError(t *testing.T, settings string, c engine.Config) error {
 	t.Helper()
 	require(t)
 	emu.With(t, settings)
-	g, err := graph.Build(small("26", 16, 1))
+	g, err := graph.Build(graphtest.Small("26", 16, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func TestTooLittleMemory(t *testing.T) {
 	if e.Batch != 64 || e.Need <= e.Free || e.Largest < 2 || e.Largest >= 64 || !strings.Contains(err.Error(), "-o train.batch=") {
 		t.Errorf("%+v: %v", e, err)
 	}
-	g, _ := graph.Build(small("26", 16, 1))
+	g, _ := graph.Build(graphtest.Small("26", 16, 1))
 	p, err := gpu.Backend{Precision: "bf16"}.Compile(g, engine.Config{Batch: e.Largest, Replicas: 2})
 	if err != nil {
 		t.Fatalf("a batch of %d was said to fit: %v", e.Largest, err)
@@ -149,7 +151,7 @@ func TestTune(t *testing.T) {
 	kernels := cuda.DefaultKernelCache().Dir
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv(cuda.KernelCacheVariable, kernels)
-	s := small("resnext", 16, 1)
+	s := graphtest.Small("resnext", 16, 1)
 	for i, want := range []int{1, 0} {
 		var said []string
 		p := program(t, gpu.Backend{Precision: "bf16", Tune: true, Report: func(line string) { said = append(said, line) }}, s)

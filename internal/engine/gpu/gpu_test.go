@@ -2,7 +2,6 @@ package gpu_test
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"shake/csrc/emu"
@@ -32,27 +31,6 @@ func TestSuite(t *testing.T) {
 	enginetest.Run(t, gpu.Backend{Precision: "fp32"}, enginetest.Float32)
 }
 
-// images makes n random images.
-func images(n, classes int) *engine.Images {
-	r := rand.New(rand.NewPCG(1, 2))
-	im := &engine.Images{N: n, C: 3, H: 32, W: 32, Classes: classes, Mean: []float64{120, 125, 110}, Std: []float64{60, 65, 70}}
-	im.Pix, im.Labels = make([]byte, n*3*32*32), make([]uint16, n)
-	for i := range im.Pix {
-		im.Pix[i] = byte(r.UintN(256))
-	}
-	for i := range im.Labels {
-		im.Labels[i] = uint16(r.IntN(classes))
-	}
-	return im
-}
-
-// small is a net of the family on maps of 8, 4 and 2 pixels.
-func small(family string, width, blocks int) *dsl.Spec {
-	s := graphtest.Spec(family, width, blocks)
-	s.Net.Stem[0].Stride = 4
-	return s
-}
-
 const batch = 6
 
 // program compiles s for two replicas and gives it images and the seed's weights.
@@ -67,7 +45,7 @@ func program(t *testing.T, b engine.Backend, s *dsl.Spec) engine.Program {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	im := images(2*batch, g.Classes)
+	im := enginetest.Noise(2*batch, g.Classes)
 	if err := p.Load(im, im); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +118,7 @@ func TestGraphsSameBits(t *testing.T) {
 	require(t)
 	for _, f := range []string{"26", "resnext"} {
 		t.Run(f, func(t *testing.T) {
-			s := small(f, 16, 1)
+			s := graphtest.Small(f, 16, 1)
 			graphs, eager := program(t, gpu.Backend{Precision: "bf16"}, s), program(t, gpu.Backend{Precision: "bf16", Eager: true}, s)
 			train(t, graphs, 0.05, 0, 7)
 			train(t, eager, 0.05, 0, 7)
@@ -179,7 +157,7 @@ func TestPrecisions(t *testing.T) {
 				continue // its arithmetic is that of tf32, its storage that of 26
 			}
 			t.Run(c.precision+"/"+f, func(t *testing.T) {
-				s := small(f, 16, 1)
+				s := graphtest.Small(f, 16, 1)
 				have, want := program(t, gpu.Backend{Precision: c.precision}, s), program(t, cpu.Backend{}, s)
 				start, n := state(t, want), params(t, s)
 				train(t, have, 0.005, 0, 10)
@@ -207,7 +185,7 @@ func TestPrecisions(t *testing.T) {
 // A checkpoint of either engine goes on in the other, in the middle of a run.
 func TestCheckpointsSwap(t *testing.T) {
 	require(t)
-	s := small("26", 16, 1)
+	s := graphtest.Small("26", 16, 1)
 	n := params(t, s)
 	alone := program(t, cpu.Backend{}, s)
 	train(t, alone, 0.005, 0, 6)
@@ -240,7 +218,7 @@ func TestCheckpointsSwap(t *testing.T) {
 // Under fp16 a step whose gradients overflow changes nothing but the loss scale, which falls until steps count again; the loss is that of the images all the while.
 func TestLossScale(t *testing.T) {
 	require(t)
-	p := program(t, gpu.Backend{Precision: "fp16"}, small("26", 16, 1))
+	p := program(t, gpu.Backend{Precision: "fp16"}, graphtest.Small("26", 16, 1))
 	var head engine.Tensor
 	for _, x := range state(t, p) {
 		if x.Name == "head.2.weight" {

@@ -18,20 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// variants are nets that reach every corner of lowering.
+// variants are the corners of lowering and nets of words in random order.
 func variants() map[string]*dsl.Spec {
-	m := map[string]*dsl.Spec{}
-	for _, f := range graphtest.Families {
-		m[f] = graphtest.Spec(f, 32, 2)
-		m[f+"-odd"] = graphtest.Spec(f, 6, 1)
-	}
-	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
-	m["preact"] = graphtest.Spec("26", 16, 2)
-	m["preact"].Net.Branch = append([]dsl.Layer{bn}, m["preact"].Net.Branch...)
-	m["bn-relu-bn"] = graphtest.Spec("26", 16, 1)
-	m["bn-relu-bn"].Net.Branch = append(m["bn-relu-bn"].Net.Branch, relu, bn)
-	m["three"] = graphtest.Spec("resnext", 16, 2)
-	m["three"].Net.Branches = 3
+	m := graphtest.Corners()
 	for seed := range uint64(8) {
 		s := graphtest.Random(seed)
 		m[s.Name] = s

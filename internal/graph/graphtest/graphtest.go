@@ -78,6 +78,38 @@ func SmallMaps(s *dsl.Spec) *dsl.Spec {
 	return s
 }
 
+// Small is a network of a family on maps of 8, 4 and 2 pixels, cheap enough for the reference: the stem takes every fourth one.
+func Small(family string, width, blocks int) *dsl.Spec {
+	s := Spec(family, width, blocks)
+	s.Net.Stem[0].Stride = 4
+	return s
+}
+
+// Corners are nets that between them reach every corner of lowering: fused, unaligned, several readers of one norm, stored norms and ReLUs.
+func Corners() map[string]*dsl.Spec {
+	m := map[string]*dsl.Spec{}
+	for _, f := range Families {
+		m[f] = Spec(f, 32, 2)
+		m[f+"-odd"] = Spec(f, 6, 1)
+	}
+	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
+	pre := Spec("26", 16, 2) // full pre-activation: a norm and the skip read one value
+	pre.Net.Branch = append([]dsl.Layer{bn}, pre.Net.Branch...)
+	m["preact"] = pre
+	twice := Spec("26", 16, 1) // bn relu bn: a norm of a ReLU
+	twice.Net.Branch = append(twice.Net.Branch, relu, bn)
+	m["bn-relu-bn"] = twice
+	three := Spec("resnext", 16, 2)
+	three.Net.Branches = 3
+	m["three"] = three
+	stem := Spec("26", 16, 2) // the first block's identity skip reads the stem's norm
+	stem.Net.Stem = append(stem.Net.Stem, relu)
+	stem.Net.Stages = stem.Net.Stages[:1]
+	stem.Net.Head[1] = dsl.Layer{Kind: dsl.AvgPool}
+	m["stem"] = stem
+	return m
+}
+
 // Random is a network nobody would train, of words in random order: 1 to 3 branches of three convs of which one takes the
 // stride, with or without skip, post-activation, grouped convs and a norm in the head. It is a pure function of its seed.
 func Random(seed uint64) *dsl.Spec {
