@@ -177,7 +177,7 @@ func (p *program) Eval(lo, hi int) (m engine.Metrics, err error) {
 		if err := p.resetTotals(EvalTotals); err != nil {
 			return err
 		}
-		if err := p.evaluate(lo, hi, func(int, int) error { return nil }); err != nil {
+		if err := p.evaluate(lo, hi, func(int) error { return nil }); err != nil {
 			return err
 		}
 		m, err = p.totals(EvalTotals)
@@ -191,7 +191,7 @@ func (p *program) Eval(lo, hi int) (m engine.Metrics, err error) {
 func (p *program) Logits(lo, hi int) (out []float32, err error) {
 	err = p.do(func() error {
 		classes := p.list.Plan.Graph.Classes
-		return p.evaluate(lo, hi, func(_, n int) error {
+		return p.evaluate(lo, hi, func(n int) error {
 			b := p.host.Bytes()[:4*n*classes]
 			if err := p.dev.stream.CopyToHost(b, p.dev.single[Logits]); err != nil {
 				return err
@@ -208,8 +208,8 @@ func (p *program) Logits(lo, hi int) (out []float32, err error) {
 	return out, err
 }
 
-// evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time, and calls each behind every one.
-func (p *program) evaluate(lo, hi int, each func(at, n int) error) error {
+// evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time, and calls each with the images of the batch at hand.
+func (p *program) evaluate(lo, hi int, each func(n int) error) error {
 	d := p.sets[evaluation]
 	if d == nil {
 		return errors.New("gpu: no test images are loaded")
@@ -231,7 +231,7 @@ func (p *program) evaluate(lo, hi int, each func(at, n int) error) error {
 		if err := p.queue(evaluation, kernels.Step{Seed: p.cfg.Seed, Images: uint32(n)}, index[:n]); err != nil {
 			return err
 		}
-		if err := each(lo, n); err != nil {
+		if err := each(n); err != nil {
 			return err
 		}
 	}
