@@ -6,6 +6,7 @@ package cudnntest
 
 import (
 	"embed"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,7 @@ var stub = sync.OnceValues(func() (skip string, err error) {
 		cc = "cc"
 	}
 	if _, err := exec.LookPath(cc); err != nil {
-		return "no C compiler to make a libcuda.so.1 with", nil
+		return "", errors.New("no C compiler to make a libcuda.so.1 with")
 	}
 	dir, err := os.MkdirTemp("", "shake-libcuda")
 	if err != nil {
