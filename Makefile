@@ -12,8 +12,8 @@ NVIDIA   ?= build/nvidia
 
 COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
-# The packages whose tests run on a card.
-GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu internal/gpustat
+# The packages whose tests run on a card. The bundle is laid out as the repository is, so that they find their files.
+GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages without C code of their own below them: the race detector sees all of what they do.
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
@@ -97,10 +97,11 @@ bundle: ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a
 	rm -rf build/bundle && mkdir -p build/bundle/bench build/bundle/nets
 	$(GO) build -trimpath $(SMALL) -o build/bundle/shake ./cmd/shake
 	@for pkg in $(GPU_TESTS); do \
-		name=$$(echo $$pkg | tr / -); mkdir -p build/bundle/tests/$$name; \
-		$(GO) test -c -trimpath $(SMALL) -o build/bundle/tests/$$name/$$name.test ./$$pkg || exit 1; \
-		if [ -d $$pkg/testdata ]; then cp -r $$pkg/testdata build/bundle/tests/$$name/; fi; \
+		mkdir -p build/bundle/$$pkg; \
+		$(GO) test -c -trimpath $(SMALL) -o build/bundle/$$pkg/gpu.test ./$$pkg || exit 1; \
+		if [ -d $$pkg/testdata ]; then cp -r $$pkg/testdata build/bundle/$$pkg/; fi; \
 	done
+	mkdir -p build/bundle/csrc/load && cp csrc/load/*.h build/bundle/csrc/load/
 	$(GO) test -c -trimpath $(SMALL) -o build/bundle/bench/bench.test ./bench
 	cp -r bench/peers build/bundle/bench/ && rm -rf build/bundle/bench/peers/__pycache__
 	cp nets/*.toml build/bundle/nets/ && cp tools/bundle/gpu-check build/bundle/

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"shake/csrc/load"
 	"shake/cudnn"
 	"shake/cudnn/cuda"
 )
@@ -149,6 +150,9 @@ func TestAutotune(t *testing.T) {
 func TestWrongVersion(t *testing.T) {
 	if dir := os.Getenv("SHAKE_TEST_OLD_CUDNN"); dir != "" { // the child, which must not have opened another
 		os.Setenv("SHAKE_LIBRARY_PATH", dir)
+		if found := load.Candidates(load.CUDNN); len(found) > 0 && filepath.Dir(found[0]) != dir {
+			t.Skipf("this machine has %s: cuDNN 8 is not alone", found[0])
+		}
 		_, err := cudnn.Version()
 		if !errors.Is(err, cudnn.ErrVersion) || !strings.Contains(err.Error(), "pip install") || !strings.Contains(err.Error(), "8") {
 			t.Fatalf("have %v, want ErrVersion", err)
@@ -168,16 +172,22 @@ func TestWrongVersion(t *testing.T) {
 		source.WriteString("int cudnn" + name + "(void) { return 1; }\n")
 	}
 	for _, file := range []string{"libcudnn.so.8", "libcudnn.so.9"} {
-		dir := t.TempDir()
-		c := exec.Command(cc, "-shared", "-fPIC", "-x", "c", "-", "-o", filepath.Join(dir, file), "-Wl,-soname,"+file)
-		c.Stdin = strings.NewReader(source.String())
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		child := exec.Command(os.Args[0], "-test.run=^TestWrongVersion$", "-test.v")
-		child.Env = append(os.Environ(), "SHAKE_TEST_OLD_CUDNN="+dir, "SHAKE_LIBRARY_PATH="+dir)
-		if out, err := child.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", file, err, out)
-		}
+		t.Run(file, func(t *testing.T) {
+			dir := t.TempDir()
+			c := exec.Command(cc, "-shared", "-fPIC", "-x", "c", "-", "-o", filepath.Join(dir, file), "-Wl,-soname,"+file)
+			c.Stdin = strings.NewReader(source.String())
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			child := exec.Command(os.Args[0], "-test.run=^TestWrongVersion$", "-test.v")
+			child.Env = append(os.Environ(), "SHAKE_TEST_OLD_CUDNN="+dir, "SHAKE_LIBRARY_PATH="+dir)
+			out, err := child.CombinedOutput()
+			if err == nil && strings.Contains(string(out), "--- SKIP: TestWrongVersion") {
+				t.Skipf("%s", out)
+			}
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

@@ -43,7 +43,7 @@ class Peer:
 
 def ours(binary, net, batch, device, phase, steps):
     """(img/s, images a core-second) of our steps, and the process's peak memory in MB."""
-    bench = {"cpu": f"^BenchmarkStep$/^{net}$", "cuda": f"^BenchmarkGPUStep$/^{net}$/^bf16$"}[device]
+    bench = {"cpu": f"^BenchmarkStep$/^{net}$", "cuda": f"^BenchmarkCardStep$/^{net}$/^bf16$"}[device]
     p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench={bench}/^{phase}$", f"-test.benchtime={steps}x"],
                          stdout=subprocess.PIPE, text=True, cwd=pathlib.Path(binary).parent, env={**os.environ, "SHAKE_BENCH_BATCH": str(batch)})
     out = p.stdout.read()

@@ -6,19 +6,19 @@ import (
 	"shake/internal/engine/gpu"
 )
 
-// BenchmarkGPUStep runs whole training steps on a card, by the clock from the first launch to the last result: nothing in between waits for the host.
-func BenchmarkGPUStep(b *testing.B) {
+// BenchmarkCardStep runs whole training steps on a card, by the clock from the first launch to the last result: nothing in between waits for the host.
+func BenchmarkCardStep(b *testing.B) {
 	openCard(b)
 	for _, net := range []string{"quick", "26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
 		b.Run(net, func(b *testing.B) {
 			for _, precision := range []string{"bf16", "fp16", "tf32", "fp32"} {
-				b.Run(precision, func(b *testing.B) { benchGPUStep(b, net, precision) })
+				b.Run(precision, func(b *testing.B) { benchCardStep(b, net, precision) })
 			}
 		})
 	}
 }
 
-func benchGPUStep(b *testing.B, net, precision string) {
+func benchCardStep(b *testing.B, net, precision string) {
 	prog, batch, step := stepper(b, net, 0, gpu.Backend{Tune: true}, precision)
 	settle := func() {
 		if _, err := prog.Metrics(true); err != nil {
