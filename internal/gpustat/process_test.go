@@ -1,10 +1,12 @@
 package gpustat
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestNaming(t *testing.T) {
@@ -20,6 +22,13 @@ func TestNaming(t *testing.T) {
 		other.Process.Kill()
 		other.Wait()
 	}()
+	// The system has no command line of a process in the midst of its exec, after which Start may return already.
+	line := fmt.Sprintf("/proc/%d/cmdline", other.Process.Pid)
+	for from := time.Now(); time.Since(from) < 10*time.Second; time.Sleep(time.Millisecond) {
+		if b, err := os.ReadFile(line); err != nil || len(b) > 0 {
+			break
+		}
+	}
 	const nobody = 1 << 30
 	ps := []Process{{PID: os.Getpid()}, {PID: other.Process.Pid}, {PID: nobody}}
 	n := d.Naming()
