@@ -52,34 +52,26 @@ static CUgraph fork(Kernel &k, CUdeviceptr x, CUstream a, CUstream b, bool meet 
   CUevent out, back;
   OK(cu.cuEventCreate(&out, CU_EVENT_DISABLE_TIMING));
   OK(cu.cuEventCreate(&back, CU_EVENT_DISABLE_TIMING));
-  OK(cu.cuStreamBeginCapture_v2(a, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
-  OK(cu.cuMemsetD32Async(x, 0, 1, a));
-  OK(cu.cuEventRecord(out, a));
-  OK(cu.cuStreamWaitEvent(b, out, 0));
-  OK(k(1, 1, b, x, 1));
-  OK(k(1, 1, a, x, 10));
-  for (int i = 0; i < twice; i++) OK(k(1, 1, a, x, 5));
-  if (meet) {
-    OK(cu.cuEventRecord(back, b));
-    OK(cu.cuStreamWaitEvent(a, back, 0));
-    OK(k(1, 1, a, x, 100));
-  }
+  auto record = [&] {
+    OK(cu.cuStreamBeginCapture_v2(a, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    OK(cu.cuMemsetD32Async(x, 0, 1, a));
+    OK(cu.cuEventRecord(out, a));
+    OK(cu.cuStreamWaitEvent(b, out, 0));
+    OK(k(1, 1, b, x, 1));
+    OK(k(1, 1, a, x, 10));
+    for (int i = 0; i < twice; i++) OK(k(1, 1, a, x, 5));
+    if (meet) {
+      OK(cu.cuEventRecord(back, b));
+      OK(cu.cuStreamWaitEvent(a, back, 0));
+      OK(k(1, 1, a, x, 100));
+    }
+  };
+  record();
   EQ(cu.cuEventQuery(out), CUDA_ERROR_CAPTURED_EVENT);
   CUgraph g;
   // Asking about an event of a capture has spoilt it.
   EQ(cu.cuStreamEndCapture(a, &g), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
-  OK(cu.cuStreamBeginCapture_v2(a, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
-  OK(cu.cuMemsetD32Async(x, 0, 1, a));
-  OK(cu.cuEventRecord(out, a));
-  OK(cu.cuStreamWaitEvent(b, out, 0));
-  OK(k(1, 1, b, x, 1));
-  OK(k(1, 1, a, x, 10));
-  for (int i = 0; i < twice; i++) OK(k(1, 1, a, x, 5));
-  if (meet) {
-    OK(cu.cuEventRecord(back, b));
-    OK(cu.cuStreamWaitEvent(a, back, 0));
-    OK(k(1, 1, a, x, 100));
-  }
+  record();
   EQ(cu.cuStreamEndCapture(a, &g), meet ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
   OK(cu.cuEventDestroy_v2(out));
   OK(cu.cuEventDestroy_v2(back));
