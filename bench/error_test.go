@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	kernel "shake/csrc/cpu"
@@ -203,16 +204,23 @@ func relativeRMS(have []float32, at []int, want []float64) float64 {
 	return math.Sqrt(e / size)
 }
 
-var training = flag.String("training", "", "folder or archive of CIFAR-10: TestShortTraining trains on it (minutes)")
+var (
+	training  = flag.String("training", "", "folder or archive of CIFAR-10: TestShortTraining trains on it (a quarter of an hour of two cores for two seeds)")
+	firstSeed = flag.Int("first", 1, "first seed of TestShortTraining")
+	seeds     = flag.Int("seeds", 8, "how many seeds TestShortTraining trains with, from the first on; at least 3")
+)
 
-// Whole short trainings on real images, ten epochs of the net quick, three seeds, by Winograd's transforms and direct. After half a dozen steps two runs
-// that round differently share nothing but their recipe, so only the end can be compared: the mean test error may be higher than that of the direct runs by
-// no more than those differ from each other.
+// Whole short trainings on real images, ten epochs of the net quick, by Winograd's transforms and direct. After half a dozen steps two runs that round differently
+// share nothing but their recipe, so only the ends can be compared: the mean test errors may differ, either way, by no more than the direct runs differ from each
+// other, and not so much that Welch's t tells the two apart: three standard errors.
 //
 //	go test -v -run TestShortTraining -timeout 3h ./bench -training data
 func TestShortTraining(t *testing.T) {
 	if *training == "" {
 		t.Skip("no -training folder of CIFAR-10")
+	}
+	if *seeds < 3 {
+		t.Fatalf("-seeds %d: want at least 3", *seeds)
 	}
 	spec, err := nets.Load("quick")
 	if err != nil {
@@ -225,9 +233,9 @@ func TestShortTraining(t *testing.T) {
 	spec.Data, spec.Train.Epochs = real.Data, 10
 	spec.Data.TrainImages, spec.Data.TestImages = 5000, 2000
 	ends := map[string][]float64{}
-	for seed := range uint64(3) {
+	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		for _, conv := range []string{"direct", "auto"} {
-			spec.Seed, spec.Engine.Conv = seed+1, conv
+			spec.Seed, spec.Engine.Conv = uint64(seed), conv
 			tr, te, _, err := data.Load(spec.Data, spec.Seed, *training)
 			if err != nil {
 				t.Fatal(err)
@@ -240,11 +248,25 @@ func TestShortTraining(t *testing.T) {
 			ends[conv] = append(ends[conv], s.TestError)
 		}
 	}
-	mean := func(v []float64) float64 { return (v[0] + v[1] + v[2]) / 3 }
-	d := ends["direct"]
-	spread := max(d[0], d[1], d[2]) - min(d[0], d[1], d[2])
-	t.Logf("mean test error: direct %.2f %%, winograd %.2f %%; spread of the direct runs %.2f", mean(d), mean(ends["auto"]), spread)
-	if worse := mean(ends["auto"]) - mean(d); !(worse <= spread) {
-		t.Errorf("the transformed runs end %.2f points higher, want at most the spread of the direct runs, %.2f", worse, spread)
+	direct, transformed := ends["direct"], ends["auto"]
+	meanD, varD := meanVariance(direct)
+	meanT, varT := meanVariance(transformed)
+	spread := slices.Max(direct) - slices.Min(direct)
+	welch := (meanT - meanD) / math.Sqrt((varD+varT)/float64(len(direct)))
+	t.Logf("mean test error of %d seeds: direct %.2f %% (standard deviation %.2f, spread %.2f), transformed %.2f %% (%.2f); t = %.2f",
+		len(direct), meanD, math.Sqrt(varD), spread, meanT, math.Sqrt(varT), welch)
+	if d := math.Abs(meanT - meanD); !(d <= spread) || !(math.Abs(welch) < 3) {
+		t.Errorf("the means differ by %.2f points, want at most %.2f, the spread of the direct runs; t = %.2f, want less than 3 either way", d, spread, welch)
 	}
+}
+
+// meanVariance are the mean of v and its unbiased variance.
+func meanVariance(v []float64) (mean, variance float64) {
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	for _, x := range v {
+		variance += (x - mean) * (x - mean) / float64(len(v)-1)
+	}
+	return mean, variance
 }

@@ -1,5 +1,16 @@
 package kernels
 
+import "fmt"
+
+// perChannel begins a kernel with a thread for each of c channels of a norm.
+func perChannel(name string, c, replicas int) (*builder, Kernel) {
+	b := newBuilder(name)
+	b.want(c >= 1, "C", "at least 1", c)
+	b.want(replicas >= 1, "Replicas", "at least 1", replicas)
+	b.ints("C", c, "REPLICAS", replicas, "THREADS", 128)
+	return b, Kernel{threads: 128, grid: func(int) [3]uint32 { return [3]uint32{uint32((c + 127) / 128), 1, 1} }}
+}
+
 // NormEvalSpec sets a norm's scale and shift for evaluation, for every replica, from the running statistics of replica 0. Its launches do not depend on n.
 //
 //	normeval(gamma, beta, params, running, norm)
@@ -7,11 +18,52 @@ type NormEvalSpec struct{ C, Replicas int }
 
 // Kernel specialises normeval.cu.
 func (s NormEvalSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("normeval")
-	b.want(s.C >= 1, "C", "at least 1", s.C)
-	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
-	b.ints("C", s.C, "REPLICAS", s.Replicas, "THREADS", 128)
+	b, k := perChannel("normeval", s.C, s.Replicas)
 	b.include("normeval")
 	b.add("gamma", "beta", "params", "running", "norm")
-	return b.done(Kernel{threads: 128, grid: func(int) [3]uint32 { return [3]uint32{uint32((s.C + 127) / 128), 1, 1} }})
+	return b.done(k)
+}
+
+// NormSumsSpec does for a norm of C channels what StatsSpec does, from sums that are there: of Channels channels, of which the norm's begin at Off, over maps of
+// HW pixels. Every channel of the norm must have a gamma and a beta.
+//
+//	normsums(gamma, beta, params, sums, norm, running, n)
+type NormSumsSpec struct{ C, Off, Channels, HW, Replicas int }
+
+// Kernel specialises normsums.cu; its launches are for n images.
+func (s NormSumsSpec) Kernel() (*Kernel, error) {
+	b, k := perChannel("normsums", s.C, s.Replicas)
+	b.want(s.Off >= 0 && s.Off+s.C <= s.Channels, "Off", "channels within Channels", fmt.Sprintf("%d from %d of %d", s.C, s.Off, s.Channels))
+	b.want(s.HW >= 1, "HW", "at least 1", s.HW)
+	b.ints("OFF", s.Off, "CHANNELS", s.Channels, "HW", s.HW)
+	b.include("normsums")
+	b.add("gamma", "beta", "params", "sums", "norm", "running", "n:i")
+	return b.done(k)
+}
+
+// NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every channel must have a gamma and a beta. Its launches do not
+// depend on n.
+//
+//	normaffine(gamma, beta, params, norm)
+type NormAffineSpec struct{ C, Replicas int }
+
+// Kernel specialises normaffine.cu.
+func (s NormAffineSpec) Kernel() (*Kernel, error) {
+	b, k := perChannel("normaffine", s.C, s.Replicas)
+	b.include("normaffine")
+	b.add("gamma", "beta", "params", "norm")
+	return b.done(k)
+}
+
+// NormGradsSpec adds up the gradients of gamma and beta of the replicas that have images. Every channel must have a gamma and a beta.
+//
+//	normgrads(gamma, beta, sums, grads, n)
+type NormGradsSpec struct{ C, Replicas int }
+
+// Kernel specialises normgrads.cu; its launches are for n images.
+func (s NormGradsSpec) Kernel() (*Kernel, error) {
+	b, k := perChannel("normgrads", s.C, s.Replicas)
+	b.include("normgrads")
+	b.add("gamma", "beta", "sums", "grads", "n:i")
+	return b.done(k)
 }

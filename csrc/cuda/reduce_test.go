@@ -143,34 +143,6 @@ func moments(x tensor, s Slice, lo, hi int) (m, v, count float64) {
 	return m, v / count, count
 }
 
-func TestNormEval(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 2))
-	for _, c := range []struct{ c, replicas int }{{1, 1}, {130, 3}} {
-		free := r.Perm(400)
-		flat, p, m, run0 := randoms(r, F32, 400, 1, 1), newNormParams(&free, c.c), newNorm(r, c.c, c.replicas), randoms(r, F32, 2*c.replicas*c.c, 3, 0.1)
-		before := norm{m.clone(), m.c, m.replicas}
-		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma": p.gamma, "beta": p.beta, "params": flat, "running": run0, "norm": m.memory})
-		for rep := range c.replicas {
-			for ch := range c.c {
-				gamma, beta := p.of(flat, ch)
-				s := gamma / math.Sqrt(run0.at(c.replicas*c.c+ch)+1e-5)
-				for a := range 7 {
-					want := before.get(a, rep, ch)
-					switch a {
-					case scale:
-						want = s
-					case shift:
-						want = beta - run0.at(ch)*s
-					}
-					if !closeTo(m.get(a, rep, ch), want, 1e-2*math.Abs(want)) {
-						t.Fatalf("replica %d, channel %d, array %d: want %v, have %v", rep, ch, a, want, m.get(a, rep, ch))
-					}
-				}
-			}
-		}
-	}
-}
-
 func TestGradSum(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 3))
 	cases(func(name string, s Shape, n, i int) { testGradSum(t, r, name, s, n, i, i) })

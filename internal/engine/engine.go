@@ -51,6 +51,14 @@ type Images struct {
 	Mean, Std  []float64
 }
 
+// Bytes is what pixels and labels take; nil are none.
+func (im *Images) Bytes() int64 {
+	if im == nil {
+		return 0
+	}
+	return int64(len(im.Pix) + 2*len(im.Labels))
+}
+
 // Step is one training iteration.
 type Step struct {
 	Iteration uint32  // from 0, over the whole run: the counter word of every draw
@@ -80,7 +88,7 @@ type Program interface {
 	// Logits runs the same images and returns N×Classes logits.
 	Logits(lo, hi int) ([]float32, error)
 	// State returns a copy of everything that training changes, in a fixed order: parameters by their names, then
-	// "momentum/"+name, then running statistics "replicaR/"+NAME.running_mean|running_var for every replica R.
+	// "momentum/"+name, then running statistics "replicaR/"+NAME.running_mean|running_var for every replica R, then what only such a program has, Own+name.
 	State() ([]Tensor, error)
 	// SetState replaces what is named; tensors not named keep their values. An unknown name or a wrong shape is an error and changes nothing.
 	SetState(ts []Tensor) error
@@ -88,6 +96,9 @@ type Program interface {
 	Info() Info
 	Close() error
 }
+
+// Own begins the names of tensors of a state that not every program of a network has: whoever carries a state from one to another leaves out what it does not know.
+const Own = "engine/"
 
 // Tensor is a named array. Exactly one of F32 and F64 is set: ref keeps float64, every other device float32. SetState takes either.
 type Tensor struct {

@@ -42,7 +42,7 @@ func writeWeights(s store, file string, state []engine.Tensor, meta map[string]s
 
 // fit matches the tensors of a file with the state of a program and returns what SetState has to be given. NAME.running_mean and _var without a replica
 // are meant for every replica; num_batches_tracked is PyTorch's own and ignored. All parameters must be there, running statistics and
-// momentum need not: those absent are counted in left (momentum is not). With whole set, everything in the state must be there.
+// momentum need not: those absent are counted in left (momentum is not). With whole set, everything in the state must be there but what is an engine's own.
 func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Tensor, left int, err error) {
 	w := &WeightsError{File: file}
 	byName := make(map[string]engine.Tensor, len(have))
@@ -62,7 +62,7 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		switch {
 		case !ok && !whole && replica:
 			left++
-		case !ok && !whole && strings.HasPrefix(name, momentumPrefix):
+		case !ok && (!whole && strings.HasPrefix(name, momentumPrefix) || strings.HasPrefix(name, engine.Own)):
 		case !ok:
 			w.Missing = append(w.Missing, name)
 		case !slices.Equal(t.Shape, s.Shape):
@@ -75,7 +75,7 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 	}
 	for _, t := range have {
 		// Statistics that only another number of replicas has are no mistake in weights to start from.
-		other := !whole && strings.HasPrefix(t.Name, "replica")
+		other := !whole && strings.HasPrefix(t.Name, "replica") || strings.HasPrefix(t.Name, engine.Own)
 		if !used[t.Name] && !other && !strings.HasSuffix(t.Name, ".num_batches_tracked") {
 			w.Unknown = append(w.Unknown, t.Name)
 		}

@@ -15,7 +15,8 @@ import (
 type Backend struct {
 	Precision string       // what "auto" is; "": the card's best
 	Eager     bool         // launch everything by itself, instead of one graph a step
-	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics
+	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics, and its statistics and norms against ours
+	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormDer) taken wherever cuDNN has them, instead of those measured to be faster; may be empty
 	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
 }
 
@@ -53,15 +54,15 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 		return nil, err
 	}
 	p := &program{
-		cfg: c, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
+		cfg: c, graph: g, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
 		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
 	}
 	p.step = p.stepNext
-	err = p.thread.do(func() error { return p.build(g) })
+	err = p.thread.do(func() error { return p.build() })
 	var full *cuda.OutOfMemoryError
 	if errors.As(err, &full) && full.Total > 0 {
 		// What there was beforehand was enough by the list's own count: cuDNN wants more to work in than is left.
-		err = p.tooLarge(g, p.need+full.Want, p.free, full.Total)
+		err = p.tooLarge(p.need+full.Want, 0)
 	}
 	if err != nil {
 		p.Close()
@@ -95,7 +96,7 @@ func Available() error {
 }
 
 // build makes everything on the card, on its thread.
-func (p *program) build(g *graph.Graph) error {
+func (p *program) build() error {
 	var err error
 	d := p.dev
 	if d.ctx, err = p.card.Primary(); err != nil {
@@ -117,7 +118,10 @@ func (p *program) build(g *graph.Graph) error {
 		plans.Report = func(file, why string) { p.say(fmt.Sprintf("plan cache: %s: %s", file, why)) }
 		p.dnn.UseCache(plans)
 	}
-	if err := p.fits(g); err != nil {
+	if err := p.fits(); err != nil {
+		return err
+	}
+	if err := p.findRivals(); err != nil {
 		return err
 	}
 	if err := p.loadKernels(); err != nil {
@@ -131,7 +135,10 @@ func (p *program) build(g *graph.Graph) error {
 			return err
 		}
 	}
-	if err := d.initialize(p.list, p.precision.scaled); err != nil {
+	if err := d.initialize(p.list); err != nil {
+		return err
+	}
+	if err := p.decide(); err != nil {
 		return err
 	}
 	if err := p.setState(p.list.fresh()); err != nil {
@@ -142,7 +149,7 @@ func (p *program) build(g *graph.Graph) error {
 }
 
 // fits compares what the network needs with what is free. Where it is close, what cuDNN wants to work in counts too.
-func (p *program) fits(g *graph.Graph) error {
+func (p *program) fits() error {
 	free, total, err := p.dev.ctx.MemInfo()
 	if err != nil {
 		return err
@@ -151,7 +158,7 @@ func (p *program) fits(g *graph.Graph) error {
 	if err != nil {
 		return err
 	}
-	p.free, p.need = free, m.Total()
+	p.free, p.total, p.need = free, total, m.Total()
 	if p.need+workspaceLimit <= free {
 		return nil
 	}
@@ -169,17 +176,16 @@ func (p *program) fits(g *graph.Graph) error {
 	if p.need+align(work) <= free {
 		return nil
 	}
-	return p.tooLarge(g, p.need+align(work), free, total)
+	return p.tooLarge(p.need+align(work), 0)
 }
 
-// tooLarge is the error of a network that needs more than is free.
-func (p *program) tooLarge(g *graph.Graph, need, free, total int64) error {
-	other := need - p.need
-	largest, err := LargestBatch(g, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, free, other)
+// tooLarge is the error of a network that needs more than was free, data sets of so many bytes included.
+func (p *program) tooLarge(need, data int64) error {
+	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need)
 	if err != nil {
 		return err
 	}
-	return &MemoryError{Card: p.card.Name(), Batch: p.cfg.Batch, Need: need, Free: free, Total: total, Largest: largest}
+	return &MemoryError{Card: p.card.Name(), Batch: p.cfg.Batch, Need: need, Data: data, Free: p.free, Total: p.total, Largest: largest}
 }
 
 // reserve allocates device memory and what is pinned.

@@ -137,6 +137,29 @@ func TestTooLittleMemory(t *testing.T) {
 	p.Close()
 }
 
+// Images that find no room beside the net are refused likewise, and the program goes on without them.
+func TestTooLittleMemoryForImages(t *testing.T) {
+	require(t)
+	emu.With(t, "memory=6M")
+	g, err := graph.Build(graphtest.Small("26", 16, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := gpu.Backend{Precision: "bf16"}.Compile(g, engine.Config{Batch: 16, Replicas: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	few, many := enginetest.Noise(32, g.Classes), enginetest.Noise(2000, g.Classes)
+	var e *gpu.MemoryError
+	if err := p.Load(many, few); !errors.As(err, &e) || e.Data != many.Bytes()+few.Bytes() || e.Need <= e.Data || e.Largest != 0 || !strings.Contains(err.Error(), "and the data set, 6.0 MiB, need") {
+		t.Errorf("%+v: %v", e, err)
+	}
+	if err := p.Load(few, few); err != nil {
+		t.Errorf("images that fit: %v", err)
+	}
+}
+
 // Cards that are too old for a precision say which they have; "auto" takes one that they have.
 func TestOldCard(t *testing.T) {
 	if err := compileError(t, "cc=7.5", engine.Config{Precision: "bf16"}); err == nil || !strings.Contains(err.Error(), "take fp16 or fp32") {

@@ -79,8 +79,10 @@ func (c *convolution) options(deterministic bool) []cudnn.Option {
 // workspaceLimit is the most that a convolution may ask for to work in.
 const workspaceLimit = 1 << 30
 
-// key names all that decides about a plan.
-func (c *convolution) key() string { return fmt.Sprint(c.dir, c.t, c.desc, c.desc.Compute, c.again) }
+// key names all that decides about a plan. (A TensorDesc does not print the strides of a slice.)
+func (c *convolution) key() string {
+	return fmt.Sprint(c.dir, c.t, c.t[0].Strides, c.t[1].Strides, c.t[2].Strides, c.desc, c.desc.Compute, c.again)
+}
 
 // slicesOf cuts a convolution with groups into one for each group, over slices of channels: the same work, for which cuDNN has other engines. nil: o has no groups.
 func slicesOf(o Op) []Op {

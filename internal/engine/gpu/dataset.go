@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 
 	kernels "shake/csrc/cuda"
@@ -42,7 +43,7 @@ func (d *dataSet) close() {
 	}
 }
 
-// Load implements engine.Program.
+// Load implements engine.Program. The error is a *MemoryError where the card has no room for the images beside the network.
 func (p *program) Load(train, test *engine.Images) error {
 	in := p.list.Plan.Buffers[0]
 	for _, im := range []*engine.Images{train, test} {
@@ -56,6 +57,11 @@ func (p *program) Load(train, test *engine.Images) error {
 			var err error
 			if sets[i], err = p.upload(im); err != nil {
 				sets[0].close()
+				var full *cuda.OutOfMemoryError
+				if errors.As(err, &full) {
+					data := train.Bytes() + test.Bytes()
+					return p.tooLarge(p.need+p.workspaceBytes+data, data)
+				}
 				return err
 			}
 		}

@@ -77,18 +77,18 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 	return d.single[a.What]
 }
 
-// initialize writes what stays as it is, and the state of a program that has not been given one.
-func (d *device) initialize(l *List, scaled bool) error {
+// place resolves where a place stands for replica r, whose first image is number lo of the batch.
+func (d *device) place(l *List, p place, r, lo int) cuda.Ptr {
+	return d.address(l, p.arg) + cuda.Ptr(p.off+p.replica*int64(r)+p.image*int64(lo))
+}
+
+// initialize writes what stays as it is.
+func (d *device) initialize(l *List) error {
 	up := func(w What, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
 	zero := func(w What) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }
-	scale := kernels.Scaler{Scale: 1, Inverse: 1}
-	if scaled {
-		scale = kernels.Scaler{Scale: firstScale, Inverse: 1.0 / firstScale}
-	}
 	for _, err := range []error{
 		up(PackFrom, cuda.Bytes(l.Params.From)), up(PackTo, cuda.Bytes(l.Params.To)),
 		zero(Counter), zero(Gradients), zero(PackedGrads),
-		up(LossScale, scalerBytes(scale)),
 	} {
 		if err != nil {
 			return fmt.Errorf("gpu: preparing memory: %w", err)
@@ -105,9 +105,6 @@ func (d *device) initialize(l *List, scaled bool) error {
 	}
 	return nil
 }
-
-// firstScale is the loss scale at the start.
-const firstScale = 65536
 
 func (d *device) close() {
 	for _, m := range d.owned {

@@ -15,12 +15,17 @@ func (e *NoCardError) Unwrap() error { return e.Err }
 type MemoryError struct {
 	Card              string
 	Batch             int
-	Need, Free, Total int64 // bytes, without the data set
+	Need, Free, Total int64 // bytes
+	Data              int64 // of Need, for the data sets; 0: they were not counted yet
 	Largest           int   // batch that fits; 0: none
 }
 
 func (e *MemoryError) Error() string {
-	s := fmt.Sprintf("gpu: a batch of %d needs %s on %s, which has %s free of %s", e.Batch, mebibytes(e.Need), e.Card, mebibytes(e.Free), mebibytes(e.Total))
+	what := "needs"
+	if e.Data > 0 {
+		what = fmt.Sprintf("and the data set, %s, need", mebibytes(e.Data))
+	}
+	s := fmt.Sprintf("gpu: a batch of %d %s %s on %s, which has %s free of %s", e.Batch, what, mebibytes(e.Need), e.Card, mebibytes(e.Free), mebibytes(e.Total))
 	if e.Largest == 0 {
 		return s + ": no batch fits"
 	}

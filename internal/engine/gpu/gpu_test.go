@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"shake/csrc/emu"
@@ -36,11 +37,16 @@ const batch = 6
 // program compiles s for two replicas and gives it images and the seed's weights.
 func program(t *testing.T, b engine.Backend, s *dsl.Spec) engine.Program {
 	t.Helper()
+	return programWith(t, b, s, true)
+}
+
+func programWith(t *testing.T, b engine.Backend, s *dsl.Spec, deterministic bool) engine.Program {
+	t.Helper()
 	g, err := graph.Build(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := b.Compile(g, engine.Config{Seed: 3, Batch: batch, Replicas: 2, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4, Deterministic: true})
+	p, err := b.Compile(g, engine.Config{Seed: 3, Batch: batch, Replicas: 2, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3, Flip: true, Crop: 4, Deterministic: deterministic})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,10 +237,8 @@ func TestLossScale(t *testing.T) {
 	if err := p.SetState([]engine.Tensor{head}); err != nil {
 		t.Fatal(err)
 	}
-	weights := func() []engine.Tensor {
-		ts := state(t, p)
-		return ts[:len(ts)/3]
-	}
+	n := params(t, graphtest.Small("26", 16, 1))
+	weights := func() []engine.Tensor { return state(t, p)[:n] }
 	start := weights()
 	train(t, p, 1e-4, 0, 1)
 	if name := differs(weights(), start); name != "" {
@@ -252,4 +256,25 @@ func TestLossScale(t *testing.T) {
 		t.Errorf("after %d steps %+v, %v", steps, m, err)
 	}
 	t.Logf("step %d counted", steps)
+
+	// The scale goes with the state: a program that takes over takes the same steps, where one that begins with the first scale would skip some.
+	q := program(t, gpu.Backend{Precision: "fp16"}, graphtest.Small("26", 16, 1))
+	middle := state(t, p)
+	if err := q.SetState(middle); err != nil {
+		t.Fatal(err)
+	}
+	train(t, p, 1e-4, steps, steps+3)
+	train(t, q, 1e-4, steps, steps+3)
+	if name := differs(state(t, q), state(t, p)); name != "" {
+		t.Errorf("in a program that took over, %s differs", name)
+	}
+	last := middle[len(middle)-1]
+	if last.Name != "engine/loss_scale" || last.F32[0] >= 65536 {
+		t.Errorf("%s is %v at the end of the state, want the loss scale, below the first one", last.Name, last.F32)
+	}
+	for _, bad := range [][]float32{{0, 1}, {-1, 0}, {float32(math.Inf(1)), 0}, {float32(math.NaN()), 0}, {1, -1}} {
+		if err := q.SetState([]engine.Tensor{{Name: last.Name, Shape: last.Shape, F32: bad}}); err == nil || !strings.Contains(err.Error(), "loss_scale") {
+			t.Errorf("a loss scale of %v: %v", bad, err)
+		}
+	}
 }

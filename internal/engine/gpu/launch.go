@@ -47,6 +47,7 @@ const (
 	LossScale   // kernels.Scaler
 	Partial     // scratch of one launch
 	Counter     // counters of one launch
+	Sums        // what cuDNN adds up for a kernel of ours, see rivals
 	Mean        // what the head keeps of a batch: pooled images
 	DLogits
 	Logits

@@ -74,7 +74,7 @@ func (l *lowering) convs() error {
 			order, ops = append(order, cs), append(ops, s.Op)
 		}
 	}
-	l.Params = newParams(l.Plan.Graph, order)
+	l.Params = newParams(l.Plan.Graph, order, l.Plan.Norms)
 	for i, op := range ops {
 		l.calls[op] = order[i]
 	}

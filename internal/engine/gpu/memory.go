@@ -73,7 +73,7 @@ func (l *List) sizes() ([whats]int64, error) {
 	s := [whats]int64{
 		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
 		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
-		Partial: 4 * int64(partial), Counter: 4 * int64(counters), LossScale: kernels.ScalerSize,
+		Partial: 4 * int64(partial), Counter: 4 * int64(counters), Sums: l.sumsSize(), LossScale: kernels.ScalerSize,
 		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
 		Mean: 4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
 	}

@@ -43,6 +43,15 @@ func (p *program) loadKernels() error {
 		}
 		p.normEval = append(p.normEval, b)
 	}
+	for _, r := range p.rivals {
+		for _, l := range r.after {
+			b, err := add(l, nil)
+			if err != nil {
+				return err
+			}
+			r.bound = append(r.bound, b)
+		}
+	}
 	var cast *bound
 	if p.list.Type != kernels.F32 {
 		var err error

@@ -29,8 +29,9 @@ func size(shape []int) int {
 // line keeps arrays on boundaries of 128 bytes of the narrowest type.
 func line(n int) int { return (n + 63) &^ 63 }
 
-// newParams lays out the parameters of g and gives every call its filter.
-func newParams(g *graph.Graph, convs [][]Call) Params {
+// newParams lays out the parameters of g and gives every call its filter. The scales of a norm stand one after another, as cuDNN's batch norm reads them, and so do
+// its shifts.
+func newParams(g *graph.Graph, convs [][]Call, norms []*graph.Norm) Params {
 	p := Params{Offset: make([]int, len(g.Params))}
 	for i := range p.Offset {
 		p.Offset[i] = -1
@@ -60,6 +61,16 @@ func newParams(g *graph.Graph, convs [][]Call) Params {
 		if packed {
 			p.Loose = p.Floats
 		}
+	}
+	for _, n := range norms {
+		for _, part := range n.Parts {
+			take(part.Gamma)
+		}
+		p.Floats = line(p.Floats)
+		for _, part := range n.Parts {
+			take(part.Beta)
+		}
+		p.Floats = line(p.Floats)
 	}
 	for id := range g.Params {
 		if p.Offset[id] < 0 {

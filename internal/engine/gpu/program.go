@@ -9,11 +9,13 @@ import (
 	"shake/cudnn"
 	"shake/cudnn/cuda"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // program is a network on a card. Its methods hand their work to the thread that the card's context belongs to.
 type program struct {
 	cfg       engine.Config
+	graph     *graph.Graph // as it was before the passes
 	list      *List
 	order     []engine.NormLayer // of the running statistics in the state
 	precision precision
@@ -27,6 +29,8 @@ type program struct {
 	modules  []*cuda.Module
 	kernels  [2][]*bound // by mode and op, nil where there is none
 	normEval []*bound    // by norm
+	rivals   []*rival    // that may be taken
+	taken    []*rival    // by the op that they begin at, nil where none does
 	cast     *bound      // weights to their copy; nil with float32 storage
 	runners  map[purpose]*runner
 	ring     *ring
@@ -38,6 +42,7 @@ type program struct {
 	tuned    bool  // it has been said that engines are timed
 	need     int64 // bytes of the list
 	free     int64 // bytes that the card had when the program was made
+	total    int64 // bytes that it has
 
 	workspace      cuda.Ptr // for cuDNN to work in
 	workspaceBytes int64
@@ -252,6 +257,9 @@ func (p *program) State() (ts []engine.Tensor, err error) {
 
 // SetState implements engine.Program.
 func (p *program) SetState(ts []engine.Tensor) error {
+	if err := checkScale(ts); err != nil {
+		return err
+	}
 	return p.do(func() error {
 		h, err := p.download()
 		if err != nil {
@@ -279,14 +287,19 @@ func (p *program) download() (*hostState, error) {
 			return nil, err
 		}
 	}
-	return h, s.Synchronize()
+	b := make([]byte, kernels.ScalerSize)
+	if err := errors.Join(s.CopyToHost(b, p.dev.single[LossScale]), s.Synchronize()); err != nil {
+		return nil, err
+	}
+	h.scaler = getScaler(b)
+	return h, nil
 }
 
 // setState copies h to the device, with the weights' copy in the storage type.
 func (p *program) setState(h *hostState) error {
 	s := p.dev.stream
 	up := func(dst cuda.Ptr, src []float32) error { return s.CopyToDevice(dst, cuda.Bytes(src)) }
-	if err := errors.Join(up(p.dev.single[Weights], h.w), up(p.dev.single[Velocity], h.v)); err != nil {
+	if err := errors.Join(up(p.dev.single[Weights], h.w), up(p.dev.single[Velocity], h.v), s.CopyToDevice(p.dev.single[LossScale], scalerBytes(h.scaler))); err != nil {
 		return err
 	}
 	for id, r := range h.running {

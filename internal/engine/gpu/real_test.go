@@ -13,6 +13,7 @@ import (
 
 	"shake/cudnn"
 	"shake/cudnn/cudnntest"
+	"shake/internal/engine"
 	"shake/nets"
 )
 
@@ -73,6 +74,62 @@ func realPlans(t *testing.T, h *cudnn.Handle, name string, p precision, sliced b
 		}
 	}
 	return lines
+}
+
+// TestRealRivals prepares every distinct graph that the engine may choose instead of its own kernels, for the replica's part of the batch that a net trains with, by the
+// real cuDNN for described cards. What it does not take is on record too: there the engine's own kernels stay.
+func TestRealRivals(t *testing.T) {
+	for card, names := range map[string][]string{"h100": nets.Names(), "a100": {"26-2x32d", "resnext29"}} {
+		t.Run(card, func(t *testing.T) {
+			h := cudnntest.Offline(t, card)
+			lines := []string{"cuDNN " + h.Version() + " on " + h.Card()}
+			seen, can := map[string]bool{}, map[string]int{}
+			for _, name := range names {
+				spec, err := nets.Load(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := precisions[0]
+				l := list(t, spec, p.storage, spec.Train.Batch, spec.Train.Replicas)
+				rs, err := l.rivals(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range rs {
+					for _, rg := range r.graphs {
+						_, images := engine.ReplicaRange(l.Batch, l.Replicas, 0)
+						g := rg.make(images)
+						key := graphKey(g)
+						if seen[key] {
+							continue
+						}
+						seen[key] = true
+						what := fmt.Sprintf("%s: %v", r.kind, g)
+						plan, err := h.Plan(g, cudnn.WorkspaceLimit(workspaceLimit))
+						if errors.Is(err, cudnn.ErrNotSupported) {
+							lines = append(lines, what+": not supported")
+							continue
+						}
+						if err != nil {
+							t.Errorf("%s: %s: %v", name, what, err)
+							continue
+						}
+						can[r.kind]++
+						lines = append(lines, fmt.Sprintf("%s: %s, workspace %d", what, plan.Engine(), plan.Workspace()))
+						if err := plan.Close(); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			}
+			for _, kind := range []string{ConvStats, BatchNorm, BatchNormDer} {
+				if can[kind] == 0 {
+					t.Errorf("cuDNN takes no %s at all", kind)
+				}
+			}
+			golden(t, filepath.Join("testdata", "real-rivals-"+card+".golden"), lines)
+		})
+	}
 }
 
 // golden compares lines with a file whose first line is the version that they are for.

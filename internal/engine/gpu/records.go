@@ -33,6 +33,13 @@ func scalerBytes(s kernels.Scaler) []byte {
 	return b
 }
 
+func getScaler(b []byte) kernels.Scaler {
+	le := binary.LittleEndian
+	return kernels.Scaler{
+		Scale: math.Float32frombits(le.Uint32(b)), Inverse: math.Float32frombits(le.Uint32(b[4:])), Good: le.Uint32(b[8:]), Bad: le.Uint32(b[12:]),
+	}
+}
+
 func putTotals(b []byte, t kernels.Totals) {
 	le := binary.LittleEndian
 	le.PutUint64(b, math.Float64bits(t.Loss))

@@ -21,7 +21,7 @@ type runner struct {
 type work struct {
 	call      *cuda.Call
 	plan      *cudnn.Plan
-	ptrs      [3]cuda.Ptr
+	ptrs      []cuda.Ptr
 	workspace cuda.Ptr
 	clear     cuda.Ptr
 	bytes     int64
@@ -32,7 +32,7 @@ func (w *work) run(s *cuda.Stream) error {
 	case w.call != nil:
 		return w.call.Run(s)
 	case w.plan != nil:
-		return w.plan.Run(w.workspace, w.ptrs[:]...)
+		return w.plan.Run(w.workspace, w.ptrs...)
 	}
 	return s.Memset8(w.clear, 0, w.bytes)
 }
@@ -40,42 +40,68 @@ func (w *work) run(s *cuda.Stream) error {
 // newRunner binds the program's list for a batch of n.
 func (p *program) newRunner(m mode, n int) (*runner, error) {
 	r := &runner{}
-	for i, o := range p.list.Ops {
-		if m == evaluation && trains(o) {
-			continue
-		}
-		if c, ok := o.(*Clear); ok {
-			b := p.list.Plan.Buffers[c.Y]
-			r.work = append(r.work, work{clear: p.dev.address(p.list, buffer(c.Y)), bytes: int64(b.Size)})
-			continue
-		}
-		if c := p.list.convolution(o, n, p.precision); c != nil {
-			w, err := p.bindGroups(o, c, n)
-			if err != nil {
-				return nil, fmt.Errorf("gpu: %s for %d images: %w", p.list.op(o), n, err)
+	for i := 0; i < len(p.list.Ops); {
+		if m == training && p.taken[i] != nil {
+			w, err := p.bindRival(p.taken[i], n)
+			if err == nil {
+				r.work = append(r.work, w...)
+				i += p.taken[i].count
+				continue
 			}
-			r.work = append(r.work, w...)
-			continue
-		}
-		if k := p.kernels[m][i]; k != nil {
-			call, err := p.bindKernel(k, n)
-			if err != nil {
-				return nil, fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+			if !errors.Is(err, cudnn.ErrNotSupported) {
+				return nil, err
 			}
-			r.work = append(r.work, work{call: call})
 		}
+		w, err := p.bind(m, i, n)
+		if err != nil {
+			return nil, err
+		}
+		r.work = append(r.work, w...)
+		i++
 	}
+	return r, p.giveWorkspace(r.work)
+}
+
+// giveWorkspace lets all plans of ws work in the same memory.
+func (p *program) giveWorkspace(ws []work) error {
 	var most int64
-	for _, w := range r.work {
+	for _, w := range ws {
 		if w.plan != nil {
 			most = max(most, w.plan.Workspace())
 		}
 	}
 	workspace, err := p.workspaceOf(most)
-	for i := range r.work {
-		r.work[i].workspace = workspace
+	for i := range ws {
+		ws[i].workspace = workspace
 	}
-	return r, err
+	return err
+}
+
+// bind binds op i for n images; nothing, where only training does it and m is another mode.
+func (p *program) bind(m mode, i, n int) ([]work, error) {
+	o := p.list.Ops[i]
+	if m == evaluation && trains(o) {
+		return nil, nil
+	}
+	if c, ok := o.(*Clear); ok {
+		return []work{{clear: p.dev.address(p.list, buffer(c.Y)), bytes: int64(p.list.Plan.Buffers[c.Y].Size)}}, nil
+	}
+	if c := p.list.convolution(o, n, p.precision); c != nil {
+		w, err := p.bindGroups(o, c, n)
+		if err != nil {
+			return nil, fmt.Errorf("gpu: %s for %d images: %w", p.list.op(o), n, err)
+		}
+		return w, nil
+	}
+	k := p.kernels[m][i]
+	if k == nil {
+		return nil, nil
+	}
+	call, err := p.bindKernel(k, n)
+	if err != nil {
+		return nil, fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+	}
+	return []work{{call: call}}, nil
 }
 
 // trains says whether only training does o.
@@ -148,7 +174,7 @@ func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
 
 // bindConvolution makes the plan of a convolution, or takes one of the same shape, and says where its operands are.
 func (p *program) bindConvolution(c *convolution) (work, error) {
-	w := work{}
+	w := work{ptrs: make([]cuda.Ptr, len(c.at))}
 	for i, a := range c.at {
 		w.ptrs[i] = p.dev.address(p.list, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
 	}
@@ -166,7 +192,7 @@ func (p *program) bindConvolution(c *convolution) (work, error) {
 
 // choose picks a convolution's engine: what an earlier run on such a card measured, or else the first proposal of the library's heuristics, or, with
 // tuning, the fastest of its proposals.
-func (p *program) choose(c *convolution, ptrs [3]cuda.Ptr) (*cudnn.Plan, error) {
+func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 	options := c.options(p.cfg.Deterministic)
 	plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, options...)
 	if err != nil || !p.backend.Tune || plan.Time() > 0 {
@@ -200,7 +226,7 @@ func (p *program) choose(c *convolution, ptrs [3]cuda.Ptr) (*cudnn.Plan, error) 
 		defer m.Close()
 		workspace = m.Ptr()
 	}
-	times, err := p.dnn.Autotune(all, workspace, ptrs[:]...)
+	times, err := p.dnn.Autotune(all, workspace, ptrs...)
 	if err != nil {
 		return nil, err
 	}
@@ -255,28 +281,38 @@ func (r *runner) launch(s *cuda.Stream) error {
 	return nil
 }
 
-func (r *runner) capture(s *cuda.Stream) error {
+func (r *runner) capture(s *cuda.Stream) (err error) {
+	r.graph, err = captured(s, func() error { return r.launch(s) })
+	return err
+}
+
+// captured is what f puts on the stream as a graph.
+func captured(s *cuda.Stream, f func() error) (*cuda.GraphExec, error) {
 	if err := s.BeginCapture(cuda.CaptureThreadLocal); err != nil {
-		return err
+		return nil, err
 	}
-	err := r.launch(s)
+	err := f()
 	g, end := s.EndCapture()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if end != nil {
-		return end
+		return nil, end
 	}
 	defer g.Close()
-	r.graph, err = g.Instantiate()
-	return err
+	return g.Instantiate()
 }
 
 func (r *runner) close() {
 	if r.graph != nil {
 		r.graph.Close()
 	}
-	for _, w := range r.work {
+	drop(r.work)
+}
+
+// drop frees what a program does not keep of bound work.
+func drop(ws []work) {
+	for _, w := range ws {
 		if w.call != nil {
 			w.call.Close()
 		}

@@ -2,7 +2,9 @@ package gpu
 
 import (
 	"fmt"
+	"math"
 
+	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 )
 
@@ -10,11 +12,21 @@ import (
 type hostState struct {
 	w, v    []float32   // as Params
 	running [][]float32 // by NormID: mean, then variance, of every replica and channel with its lanes
+	scaler  kernels.Scaler
 }
 
-// fresh is the state of a program that has not been given one: momentum and means 0, variances 1.
+// lossScale is the tensor of a state in fp16 that no other precision and no other engine has: the loss scale, and the steps since it changed.
+const lossScale = engine.Own + "loss_scale"
+
+// firstScale is the loss scale at the start.
+const firstScale = 65536
+
+// fresh is the state of a program that has not been given one: momentum and means 0, variances 1, the first loss scale where there is one.
 func (l *List) fresh() *hostState {
-	h := &hostState{w: make([]float32, l.Params.Floats), v: make([]float32, l.Params.Floats)}
+	h := &hostState{w: make([]float32, l.Params.Floats), v: make([]float32, l.Params.Floats), scaler: kernels.Scaler{Scale: 1, Inverse: 1}}
+	if l.Type == kernels.F16 {
+		h.scaler = kernels.Scaler{Scale: firstScale, Inverse: 1.0 / firstScale}
+	}
 	for id := range l.Plan.Norms {
 		n := l.Replicas * l.normWidth(engine.NormID(id))
 		r := make([]float32, 2*n)
@@ -53,6 +65,9 @@ func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float
 			add(name+".running_var", []int{part.C}, append([]float32(nil), run[half+at:half+at+part.C]...))
 		}
 	}
+	if l.Type == kernels.F16 {
+		add(lossScale, []int{2}, []float32{h.scaler.Scale, float32(h.scaler.Good)})
+	}
 	return out
 }
 
@@ -74,6 +89,20 @@ func (l *List) take(h *hostState, order []engine.NormLayer, slots []engine.Slot[
 			slots = slots[2:]
 		}
 	}
+	if l.Type == kernels.F16 {
+		scale, good := slots[0].Data[0], slots[0].Data[1]
+		h.scaler = kernels.Scaler{Scale: scale, Inverse: 1 / scale, Good: uint32(good)}
+	}
+}
+
+// checkScale refuses what no loss scale can be.
+func checkScale(ts []engine.Tensor) error {
+	for _, t := range ts {
+		if t.Name == lossScale && len(t.F32) == 2 && !(t.F32[0] > 0 && t.F32[0] <= math.MaxFloat32 && t.F32[1] >= 0 && t.F32[1] < 1<<24) {
+			return fmt.Errorf("gpu: setting state: %s: want a positive scale and a number of steps, have %v", t.Name, t.F32)
+		}
+	}
+	return nil
 }
 
 // transpose calls f with every element of a parameter: where it stands in PyTorch's order and where in the flat arrays. Convolution weights are K C R S there

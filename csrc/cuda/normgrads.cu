@@ -1,0 +1,17 @@
+// normgrads.cu: the gradients of gamma and beta from those that cuDNN's backward batch norm left for every replica.
+//
+//   dgamma = sum over replicas of dscale    dbeta = sum of dbias
+//
+// normgrads(gamma, beta, sums, grads, n): sums are [replica][dscale, dbias][C]; those of a replica without images do not count. A thread a channel.
+extern "C" __global__ void __launch_bounds__(THREADS) normgrads(const int *gamma, const int *beta, const float *sums, float *grads, int n) {
+  const int c = blockIdx.x * THREADS + threadIdx.x;
+  if (c >= C) return;
+  double dgamma = 0, dbeta = 0;
+  for (int r = 0; r < REPLICAS; r++) {
+    if (((long long)r * n + REPLICAS - 1) / REPLICAS == ((long long)(r + 1) * n + REPLICAS - 1) / REPLICAS) continue;
+    dgamma += sums[2 * r * C + c];
+    dbeta += sums[(2 * r + 1) * C + c];
+  }
+  grads[gamma[c]] = (float)dgamma;
+  grads[beta[c]] = (float)dbeta;
+}

@@ -1,0 +1,128 @@
+package gpu
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// choices are the rivals that were faster on a card, kept in a file so that a card is timed once for each network, and trains to the same bits ever after. The
+// file is JSON, and may be read, or deleted, at any time.
+type choices struct {
+	file  string // "": not kept
+	found bool   // the file was there and fits
+	say   func(string)
+
+	Card    string
+	CuDNN   string
+	Network string
+	Batch   int
+	Taken   []choice
+}
+
+// choice is a rival that is taken, and what was measured.
+type choice struct {
+	At       int // the first launch of the list that it replaces: shake show NET --plan --device gpu
+	Launches int // how many
+	Kind     string
+	Took     time.Duration // nanoseconds
+	Beside   time.Duration // what it replaces
+}
+
+// openChoices reads the file for the program's network, batch, precision, card and library, if there is one that fits.
+func (p *program) openChoices() *choices {
+	c := &choices{say: p.say, Card: p.card.Name(), CuDNN: p.dnn.Version(), Network: p.list.Plan.Graph.Name, Batch: p.cfg.Batch}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return c // a user without a home: measure each time
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, "choices 1", p.dnn.Card(), c.CuDNN, p.precision.name, p.list)
+	for _, k := range p.kernels[training] {
+		if k != nil {
+			fmt.Fprintln(h, k.Kernel.Text)
+		}
+	}
+	for _, r := range p.rivals {
+		fmt.Fprintln(h, r)
+		for _, k := range r.after {
+			fmt.Fprintln(h, k.Kernel.Text)
+		}
+	}
+	c.file = filepath.Join(base, "shake", "choices", fmt.Sprintf("%s-%s.json", c.Network, hex.EncodeToString(h.Sum(nil)[:8])))
+	b, err := os.ReadFile(c.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c
+	}
+	var old choices
+	if err == nil {
+		err = json.Unmarshal(b, &old)
+	}
+	if err == nil {
+		err = old.fit(p.rivals)
+	}
+	if err != nil {
+		c.say(fmt.Sprintf("%s: %v: measured again", c.file, err))
+		return c
+	}
+	c.found, c.Taken = true, old.Taken
+	return c
+}
+
+// fit says what does not belong to any of rs.
+func (c *choices) fit(rs []*rival) error {
+	if c.Card == "" || c.Taken == nil {
+		return errors.New("damaged: fields are missing")
+	}
+	n := 0
+	for _, r := range rs {
+		if c.takes(r) {
+			n++
+		}
+	}
+	if n != len(c.Taken) {
+		return fmt.Errorf("damaged: %d of %d choices are none of this network", len(c.Taken)-n, len(c.Taken))
+	}
+	return nil
+}
+
+func (c *choices) take(r *rival, took, beside time.Duration) {
+	c.Taken = append(c.Taken, choice{r.at, r.count, r.kind, took, beside})
+}
+
+func (c *choices) takes(r *rival) bool {
+	for _, t := range c.Taken {
+		if t.At == r.at && t.Launches == r.count && t.Kind == r.kind {
+			return true
+		}
+	}
+	return false
+}
+
+// store writes the file, whole or not at all. One that cannot be written is said, and measured again next time.
+func (c *choices) store() {
+	if c.file == "" {
+		return
+	}
+	if c.Taken == nil {
+		c.Taken = []choice{}
+	}
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(c.file), 0o755)
+	}
+	if err == nil {
+		err = renameio.WriteFile(c.file, append(b, '\n'), 0o644)
+	}
+	if err != nil {
+		c.say(fmt.Sprintf("choices measured on the card are not kept: %v", err))
+	}
+}

@@ -1,0 +1,28 @@
+package gpu
+
+import "shake/internal/engine"
+
+// Taken counts the rivals of a program that are taken, by kind, and all that there are.
+func Taken(p engine.Program) (taken, all map[string]int) {
+	taken, all = map[string]int{}, map[string]int{}
+	for _, r := range p.(*program).taken {
+		if r != nil {
+			taken[r.kind]++
+		}
+	}
+	for _, r := range p.(*program).rivals {
+		all[r.kind]++
+	}
+	return taken, all
+}
+
+// LastAt is where the last rival of a kind begins.
+func LastAt(p engine.Program, kind string) int {
+	at := -1
+	for _, r := range p.(*program).rivals {
+		if r.kind == kind {
+			at = r.at
+		}
+	}
+	return at
+}

@@ -1,0 +1,273 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+)
+
+// bindRival binds a rival for a batch of n. errors.Is cudnn.ErrNotSupported where cuDNN has no engine for it.
+func (p *program) bindRival(r *rival, n int) ([]work, error) {
+	var out []work
+	for replica := range p.cfg.Replicas {
+		lo, hi := engine.ReplicaRange(n, p.cfg.Replicas, replica)
+		if hi == lo {
+			continue
+		}
+		for _, g := range r.graphs {
+			graph := g.make(hi - lo)
+			key := graphKey(graph)
+			plan := p.plans[key]
+			if plan == nil {
+				var err error
+				if plan, err = p.dnn.Plan(graph, p.rivalOptions()...); err != nil {
+					drop(out)
+					return nil, fmt.Errorf("gpu: %s for %d images: %w", r, n, err)
+				}
+				p.plans[key] = plan
+			}
+			w := work{plan: plan}
+			for _, b := range g.bound {
+				w.ptrs = append(w.ptrs, p.dev.place(p.list, b, replica, lo))
+			}
+			out = append(out, w)
+		}
+	}
+	for _, k := range r.bound {
+		call, err := p.bindKernel(k, n)
+		if err != nil {
+			drop(out)
+			return nil, fmt.Errorf("gpu: %s: %w", r, err)
+		}
+		out = append(out, work{call: call})
+	}
+	return out, nil
+}
+
+func (p *program) rivalOptions() []cudnn.Option {
+	o := []cudnn.Option{cudnn.WorkspaceLimit(workspaceLimit)}
+	if p.cfg.Deterministic {
+		o = append(o, cudnn.Deterministic())
+	}
+	return o
+}
+
+// graphKey names all that decides about a rival's plan: within a program the name of the graph, its nodes and its tensors do.
+func graphKey(g *cudnn.Graph) string {
+	s := g.Name
+	for _, n := range g.Nodes {
+		s += fmt.Sprintf(" %T%+v", n, n)
+	}
+	for _, t := range g.Tensors {
+		s += fmt.Sprintf(" %s %d %v %v", t.Name, t.Role, t.Strides, t.TensorDesc)
+	}
+	return s
+}
+
+// findRivals lists those that the backend asks for. (The binding refuses a deterministic ConvStats: its sums may be atomic additions, of which the library says nothing.)
+func (p *program) findRivals() error {
+	kinds := p.backend.Rivals
+	if kinds == nil && p.backend.Tune {
+		kinds = []string{ConvStats, BatchNorm, BatchNormDer}
+	}
+	if len(kinds) == 0 {
+		return nil
+	}
+	all, err := p.list.rivals(p.precision)
+	p.rivals = slices.DeleteFunc(all, func(r *rival) bool { return !slices.Contains(kinds, r.kind) })
+	return err
+}
+
+// decide says for every op which rival does it and what follows, nil where none does: those of the kinds that the backend insists on, wherever cuDNN has them; else
+// those that were faster on this card. It runs what it times, so what is in memory afterwards means nothing.
+func (p *program) decide() error {
+	p.taken = make([]*rival, len(p.list.Ops))
+	switch {
+	case p.backend.Rivals != nil:
+		for _, r := range p.rivals {
+			if p.overlaps(r) {
+				continue
+			}
+			w, err := p.bindRival(r, p.cfg.Batch)
+			drop(w)
+			if err == nil {
+				p.taken[r.at] = r
+			} else if !errors.Is(err, cudnn.ErrNotSupported) {
+				return err
+			}
+		}
+	case len(p.rivals) > 0:
+		c := p.openChoices()
+		if !c.found {
+			if err := p.time(c); err != nil {
+				return err
+			}
+			c.store()
+		}
+		n := 0
+		for _, r := range p.rivals {
+			if c.takes(r) {
+				p.taken[r.at] = r
+				n++
+			}
+		}
+		if n > 0 {
+			p.say(fmt.Sprintf("cuDNN's own statistics and norms are faster on this card in %d places of %d, and taken there", n, len(p.rivals)))
+		}
+	}
+	return nil
+}
+
+// overlaps says whether a rival that is taken does an op of r's.
+func (p *program) overlaps(r *rival) bool {
+	for i, t := range p.taken {
+		if t != nil && i < r.at+r.count && r.at < i+t.count {
+			return true
+		}
+	}
+	return false
+}
+
+// time measures every op that has a rival, and every rival, as parts of a graph, and finds the fastest way through the step. What looks the same is measured once.
+func (p *program) time(c *choices) error {
+	known := map[string]time.Duration{}
+	measured := func(key string, bind func() ([]work, error)) (time.Duration, error) {
+		if t, ok := known[key]; ok {
+			return t, nil
+		}
+		w, err := bind()
+		if err != nil {
+			return 0, err
+		}
+		defer drop(w)
+		t, err := p.measure(w)
+		known[key] = t
+		return t, err
+	}
+	n := p.cfg.Batch
+	own := make([]time.Duration, len(p.list.Ops))
+	for _, r := range p.rivals {
+		for i := r.at; i < r.at+r.count; i++ {
+			t, err := measured(p.opKey(i, n), func() ([]work, error) { return p.bind(training, i, n) })
+			if err != nil {
+				return err
+			}
+			own[i] = t
+		}
+	}
+	took := map[*rival]time.Duration{}
+	for _, r := range p.rivals {
+		t, err := measured(r.key(n), func() ([]work, error) { return p.bindRival(r, n) })
+		if errors.Is(err, cudnn.ErrNotSupported) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		took[r] = t
+	}
+	for _, r := range fastest(own, p.rivals, took) {
+		beside := time.Duration(0)
+		for i := r.at; i < r.at+r.count; i++ {
+			beside += own[i]
+		}
+		c.take(r, took[r], beside)
+	}
+	return nil
+}
+
+// fastest picks the rivals on the shortest way through the ops; those without a time cannot be had.
+func fastest(own []time.Duration, rivals []*rival, took map[*rival]time.Duration) []*rival {
+	best := make([]time.Duration, len(own)+1)
+	by := make([]*rival, len(own))
+	for i := len(own) - 1; i >= 0; i-- {
+		best[i] = own[i] + best[i+1]
+		for _, r := range rivals {
+			if t, ok := took[r]; ok && r.at == i && t+best[i+r.count] < best[i] {
+				best[i], by[i] = t+best[i+r.count], r
+			}
+		}
+	}
+	var out []*rival
+	for i := 0; i < len(own); {
+		if by[i] == nil {
+			i++
+			continue
+		}
+		out = append(out, by[i])
+		i += by[i].count
+	}
+	return out
+}
+
+// opKey names all that decides how long op i takes.
+func (p *program) opKey(i, n int) string {
+	if c := p.list.convolution(p.list.Ops[i], n, p.precision); c != nil {
+		return c.key()
+	}
+	return p.kernels[training][i].Kernel.Text
+}
+
+// key names all that decides how long r takes for a batch of n.
+func (r *rival) key(n int) string {
+	s := fmt.Sprint(r.kind, n)
+	for _, g := range r.graphs {
+		s += graphKey(g.make(n))
+	}
+	for _, k := range r.after {
+		s += k.Kernel.Text
+	}
+	return s
+}
+
+// measure is how long ws take as part of a graph: the median of several launches of a graph that repeats them.
+func (p *program) measure(ws []work) (time.Duration, error) {
+	const repeats, launches = 8, 7
+	if err := p.giveWorkspace(ws); err != nil {
+		return 0, err
+	}
+	s := p.dev.stream
+	all := func(times int) error {
+		for range times {
+			for i := range ws {
+				if err := ws[i].run(s); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := all(1); err != nil { // the first run loads code
+		return 0, err
+	}
+	g, err := captured(s, func() error { return all(repeats) })
+	if err != nil {
+		return 0, err
+	}
+	defer g.Close()
+	var marks [2]*cuda.Event
+	for i := range marks {
+		if marks[i], err = p.dev.ctx.NewEvent(true); err != nil {
+			return 0, err
+		}
+		defer marks[i].Close()
+	}
+	times := make([]time.Duration, launches)
+	for i := range times {
+		for _, err := range []error{marks[0].Record(s), g.Launch(s), marks[1].Record(s), marks[1].Synchronize()} {
+			if err != nil {
+				return 0, err
+			}
+		}
+		if times[i], err = marks[1].Since(marks[0]); err != nil {
+			return 0, err
+		}
+	}
+	slices.Sort(times)
+	return times[launches/2] / repeats, nil
+}
