@@ -2,10 +2,8 @@ package emu
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,7 +131,7 @@ func (b *builder) libraries() (folder string, files map[string]string, err error
 	files = map[string]string{}
 	whole := sha256.New()
 	for _, h := range prelude {
-		if err := add(whole, h); err != nil {
+		if _, err := add(whole, h); err != nil {
 			return "", nil, err
 		}
 		files[filepath.Join("prelude", filepath.Base(h))] = h
@@ -216,10 +214,6 @@ func (b *builder) library(l library) (string, error) {
 	if len(sources) == 0 {
 		return "", fmt.Errorf("emu: no sources in %s", filepath.Join(b.source, l.room))
 	}
-	headers, err := b.headers()
-	if err != nil {
-		return "", err
-	}
 	objects := make([]string, len(sources))
 	failed := make([]error, len(sources))
 	var wg sync.WaitGroup
@@ -228,7 +222,7 @@ func (b *builder) library(l library) (string, error) {
 		wg.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			objects[i], failed[i] = b.object(s, headers)
+			objects[i], failed[i] = b.object(s)
 		})
 	}
 	wg.Wait()
@@ -251,43 +245,6 @@ func (b *builder) library(l library) (string, error) {
 	return path, b.make(path, append(args, "-ldl"))
 }
 
-// headers returns a sum over everything that a source may include.
-func (b *builder) headers() (string, error) {
-	h := sha256.New()
-	root := filepath.Dir(b.source)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".h" || strings.HasPrefix(path, filepath.Join(root, "cpu")) || filepath.Base(filepath.Dir(path)) == "test" {
-			return err
-		}
-		return add(h, path)
-	})
-	return sum(h), err
-}
-
-// object compiles one source.
-func (b *builder) object(source, headers string) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, flags, headers)
-	if err := add(h, source); err != nil {
-		return "", err
-	}
-	path := filepath.Join(b.cache, "obj-"+sum(h)+".o")
-	if b.dry || exists(path) {
-		return path, nil
-	}
-	return path, b.make(path, append(slices.Clone(flags), "-c", source))
-}
-
-// make has the compiler write a file, and gives it its name when it is whole.
-func (b *builder) make(path string, args []string) error {
-	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
-	args = slices.Concat(b.cxx[1:], args, []string{"-o", part})
-	if out, err := exec.Command(b.cxx[0], args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx[0], strings.Join(args, " "), err, out)
-	}
-	return os.Rename(part, path)
-}
-
 // sourceFolder finds csrc/emu: where this file was compiled, or from the working folder up.
 func sourceFolder() (string, error) {
 	if _, file, _, ok := runtime.Caller(0); ok {
@@ -308,23 +265,6 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
-
-type hasher interface {
-	Write(p []byte) (int, error)
-	Sum(b []byte) []byte
-}
-
-func add(h hasher, path string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(h, filepath.Base(path), len(b))
-	_, err = h.Write(b)
-	return err
-}
-
-func sum(h hasher) string { return hex.EncodeToString(h.Sum(nil)[:12]) }
 
 func copyFile(to, from string) error {
 	b, err := os.ReadFile(from)

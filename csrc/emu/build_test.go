@@ -51,6 +51,39 @@ func TestBuildKeepsAndRenews(t *testing.T) {
 	}
 }
 
+// An object is made again for what it includes, at any depth, and for nothing else.
+func TestIncludes(t *testing.T) {
+	Require(t)
+	source := tiny(t, "#include \"b.h\"\nint one = ONE;")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(source, "nvml", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("b.h", "# include \"c.h\"\n#include \"b.h\"\n#include \"nowhere/no.h\"\n") // a circle, and a file that is not there
+	write("c.h", "#pragma once\n#define ONE 1\n")
+	write("d.h", "")
+	b := &builder{source: source, cache: t.TempDir(), cxx: []string{"c++"}, dry: true}
+	object := func() string {
+		t.Helper()
+		name, err := b.object(filepath.Join(source, "nvml", "a.cc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	first := object()
+	write("d.h", "int two;")
+	if other := object(); other != first {
+		t.Error("another object for a header that is not included")
+	}
+	write("c.h", "#pragma once\n#define ONE 2\n")
+	if other := object(); other == first {
+		t.Error("the same object for another header")
+	}
+}
+
 func TestPrune(t *testing.T) {
 	b := builder{cache: t.TempDir()}
 	month := time.Now().Add(-31 * 24 * time.Hour)
