@@ -2,4 +2,7 @@
 //
 // An engine.Plan recomputes views and gradients on load, which cuDNN cannot. So it is lowered once more, to a List: one entry a launch, over buffers in
 // device memory that hold what a convolution reads. A List is plain data of a plan, a batch and a storage type; it prints and is tested without a device.
+//
+// A program binds a List to a card. What cuDNN could do there instead of several launches (rivals.go) is timed on the card against them (ways.go), and the choice
+// kept on disk (choices.go).
 package gpu
