@@ -42,9 +42,9 @@ SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s
       vf_store(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W, a[i][j]);
 }
 
-// acc[cw channels][kb blocks] (+)= sum over rows x cols positions of x * dy.
-SK_INLINE void weight_tile(const int kb, const int cw, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock,
-                           float *acc, int wrow, int load) {
+// acc[cw channels][kb blocks] (+)= sum over rows x cols positions of x * dy. Channels m .. stand `next` floats further on.
+SK_INLINE void weight_tile(const int kb, const int cw, const int m, int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d,
+                           int64_t drow, int64_t dblock, float *acc, int wrow, int load) {
   vf a[SK_CW][SK_KB * STRIPS];
   UNROLL for (int c = 0; c < cw; c++)
     UNROLL for (int i = 0; i < kb * STRIPS; i++)
@@ -55,7 +55,7 @@ SK_INLINE void weight_tile(const int kb, const int cw, int rows, int cols, const
       vf dv[SK_KB * STRIPS];
       UNROLL for (int i = 0; i < kb * STRIPS; i++) dv[i] = vf_load(dp + i / STRIPS * dblock + i % STRIPS * SK_W);
       UNROLL for (int c = 0; c < cw; c++) {
-        vf b = vf_set(xp[c]);
+        vf b = vf_set(xp[c < m ? c : c + next]);
         UNROLL for (int i = 0; i < kb * STRIPS; i++) a[c][i] += dv[i] * b;
       }
     }
@@ -72,12 +72,12 @@ SK_INLINE void weight_tile(const int kb, const int cw, int rows, int cols, const
     gemm_tile(kb, px, steps, s, w, wrow, x, y, yblock, ypx, load);                                                                         \
   }
 #define WEIGHT(kb, cw)                                                                                                                     \
-  static void weight_##kb##_##cw(int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc, \
-                                 int wrow, int load) {                                                                                     \
-    weight_tile(kb, cw, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);                                                            \
+  static void weight_##kb##_##cw(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,             \
+                                 int64_t dblock, float *acc, int wrow, int load) {                                                         \
+    weight_tile(kb, cw, cw, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);                                                  \
   }
 typedef void gemm_fn(int, const sk_step *, const float *, int, const float *, float *, int64_t, int, int);
-typedef void weight_fn(int, int, const float *, int64_t, const float *, int64_t, int64_t, float *, int, int);
+typedef void weight_fn(int64_t, int, int, const float *, int64_t, const float *, int64_t, int64_t, float *, int, int);
 
 GEMM(1, 1) GEMM(1, 2) GEMM(1, 3)
 WEIGHT(1, 1) WEIGHT(1, 2) WEIGHT(1, 3)
@@ -114,8 +114,16 @@ static weight_fn *const weight_tiles[SK_KB][SK_CW] = {
 #endif
     }};
 
-// Part i of n nearly equal parts of len.
-SK_INLINE int cut(int len, int n, int i) { return (int)((int64_t)len * i / n); }
+// Three steps of 16 channels are whole tiles, two of which begin in one step and end in the next.
+enum { JOINED = SK_CW % 3 ? 1 : 3, THIRD = SK_CW / 3 };
+static void weight_third(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc,
+                         int wrow, int load) {
+  weight_tile(SK_KB, SK_CW, THIRD, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);
+}
+static void weight_two_thirds(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc,
+                              int wrow, int load) {
+  weight_tile(SK_KB, SK_CW, 2 * THIRD, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);
+}
 
 // Weights that will be wanted next, on their way to the second-level cache a few lines a tile: with many channels they come from further away, and the
 // first tile to need them would wait for each line.
@@ -129,10 +137,10 @@ SK_INLINE void fetch_ahead(ahead *a) {
 }
 
 SK_INLINE void gemm_image(int kb, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, const sk_walk *k, int load, ahead *a) {
-  int tiles = (k->cols + SK_PX - 1) / SK_PX;
+  int tiles = (k->cols + SK_PX - 1) / SK_PX, least = k->cols / tiles, wider = k->cols % tiles;
   for (int p = 0; p < k->rows; p++)
-    for (int t = 0; t < tiles; t++) {
-      int q = cut(k->cols, tiles, t), px = cut(k->cols, tiles, t + 1) - q;
+    for (int t = 0, q = 0, px; t < tiles; t++, q += px) {
+      px = least + (t < wider);
       fetch_ahead(a);
       gemm_tiles[kb - 1][px - 1](steps, s, w, wrow, x + p * k->xrow + q * SK_B, y + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, load);
     }
@@ -158,20 +166,32 @@ static void gemm(const sk_run *run, const sk_step *steps, const float *w, const 
   } while (s0 < run->steps);
 }
 
-enum { BAND_FLOATS = 8192 }; // of x and dy rows that one pass over the taps reads: they stay near L1
+enum { BAND_FLOATS = 12 * 1024 }; // of x and dy rows that one pass over the taps reads: they stay near L1
 
-// All taps of one input block over one band of rows of one image.
-static void weight_band(const sk_run *run, const sk_step *s, int taps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
+static int joined(const sk_step *s, int steps) {
+  if (JOINED == 1 || steps < JOINED) return 1;
+  for (int i = 0; i < JOINED; i++)
+    if (s[i].nc != SK_B) return 1;
+  return JOINED;
+}
+
+// Some steps over one band of rows of one image.
+static void weight_band(const sk_run *run, const sk_step *s, int steps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
                         int64_t dblock, float *acc, int load) {
   if (xrow == cols * SK_B && drow == xrow) cols *= rows, rows = 1; // no borders
   int wrow = run->nb * SK_B;
   for (int b = 0; b < run->nb; b += SK_KB) {
     int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
-    for (int t = 0; t < taps; t++) {
-      int cuts = (s[t].nc + SK_CW - 1) / SK_CW;
-      for (int i = 0; i < cuts; i++) {
-        int c = cut(s[t].nc, cuts, i), cw = cut(s[t].nc, cuts, i + 1) - c;
-        weight_tiles[kb - 1][cw - 1](rows, cols, x + s[t].x + c, xrow, d + b * dblock, drow, dblock, acc + s[t].w + c * wrow + b * SK_B, wrow, load);
+    for (int n, t = 0; t < steps; t += n) {
+      n = joined(s + t, steps - t);
+      int len = n > 1 ? n * SK_B : s[t].nc, cuts = (len + SK_CW - 1) / SK_CW, wide = len % cuts;
+      for (int i = 0, c = 0, cw; i < cuts; i++, c += cw) {
+        cw = len / cuts + (i < wide);
+        const sk_step *from = n > 1 ? s + t + c / SK_B : s + t;
+        int at = n > 1 ? c % SK_B : c, m = from->nc - at;
+        weight_fn *tile = m >= cw ? weight_tiles[kb - 1][cw - 1] : m == THIRD ? weight_third : weight_two_thirds;
+        int64_t next = m >= cw ? 0 : from[1].x - from->x - SK_B;
+        tile(next, rows, cols, x + from->x + at, xrow, d + b * dblock, drow, dblock, acc + s[t].w + c * wrow + b * SK_B, wrow, load);
       }
     }
   }
@@ -180,11 +200,13 @@ static void weight_band(const sk_run *run, const sk_step *s, int taps, int rows,
 static void weights(const sk_conv *c, const sk_run *run, const float *xs, const float *ds, int images, int first, float *acc) {
   const sk_step *s = c->f.step + run->step0, *end = s + run->steps;
   int64_t xrow = c->s.stride * c->xrow;
-  int band = BAND_FLOATS / (xrow + run->nb * c->drow);
-  if (band < 1) band = 1;
   ds += run->b0 * c->dblock + c->dtop * c->drow + c->dleft * SK_B;
   for (int taps; s < end; s += taps) {
+    int in = 1; // input blocks
     for (taps = 1; s + taps < end && s[taps].in == s->in; taps++) {}
+    if (taps == 1) taps = in = joined(s, end - s);
+    int band = BAND_FLOATS / (in * xrow + run->nb * c->drow);
+    if (band < 1) band = 1;
     for (int i = 0; i < images; i++)
       for (int p = 0; p < c->s.p; p += band) {
         int rows = c->s.p - p < band ? c->s.p - p : band;
