@@ -16,7 +16,7 @@ type Backend struct {
 	Precision string       // what "auto" is; "": the card's best
 	Eager     bool         // launch everything by itself, instead of one graph a step
 	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics, and its statistics and norms against ours
-	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormDer) taken wherever cuDNN has them, instead of those measured to be faster; may be empty
+	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormBackward) taken wherever cuDNN has them, instead of those measured to be faster; may be empty
 	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
 }
 

@@ -66,14 +66,20 @@ func (l *List) convolution(o Op, n int, p precision) *convolution {
 
 // options are those under which an engine is looked for.
 func (c *convolution) options(deterministic bool) []cudnn.Option {
-	var o []cudnn.Option
-	if deterministic {
-		o = append(o, cudnn.Deterministic())
-	}
+	o := planOptions(deterministic)
 	if c.again {
 		o = append(o, cudnn.Accumulate(1))
 	}
-	return append(o, cudnn.WorkspaceLimit(workspaceLimit))
+	return o
+}
+
+// planOptions are those of every plan.
+func planOptions(deterministic bool) []cudnn.Option {
+	o := []cudnn.Option{cudnn.WorkspaceLimit(workspaceLimit)}
+	if deterministic {
+		o = append(o, cudnn.Deterministic())
+	}
+	return o
 }
 
 // workspaceLimit is the most that a convolution may ask for to work in.

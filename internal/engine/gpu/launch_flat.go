@@ -64,9 +64,7 @@ func (l *List) headGradLaunch(o *HeadGrad) (*Launch, error) {
 
 // normEvalLaunch sets a norm's affine map for evaluation.
 func (l *List) normEvalLaunch(id engine.NormID) (*Launch, error) {
-	n := int(id)
-	return launch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas},
-		map[string]Arg{"gamma": {Gamma, n}, "beta": {Beta, n}, "running": {Running, n}, "norm": {Norm, n}})
+	return normLaunch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas}, id, map[string]Arg{"running": {Running, int(id)}, "norm": {Norm, int(id)}})
 }
 
 // castLaunch makes the weights' copy in the storage type, as SGD leaves it.

@@ -25,7 +25,7 @@ type program struct {
 	thread   *thread
 	dev      *device
 	dnn      *cudnn.Handle
-	plans    map[string]*cudnn.Plan // by convolution.key
+	plans    map[string]*cudnn.Plan // by convolution.key and graphKey
 	modules  []*cuda.Module
 	kernels  [2][]*bound // by mode and op, nil where there is none
 	normEval []*bound    // by norm

@@ -104,7 +104,7 @@ func TestRealRivals(t *testing.T) {
 				for _, name := range names {
 					lines = append(lines, realRivals(t, h, name, p, seen, can)...)
 				}
-				for _, kind := range []string{ConvStats, BatchNorm, BatchNormDer} {
+				for _, kind := range []string{ConvStats, BatchNorm, BatchNormBackward} {
 					if can[kind] == 0 && (p.name != "fp32" || kind != ConvStats) { // fused convolutions multiply on tensor cores
 						t.Errorf("in %s cuDNN takes no %s at all", p.name, kind)
 					}

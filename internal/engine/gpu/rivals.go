@@ -1,18 +1,21 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 
 	kernels "shake/csrc/cuda"
 	"shake/cudnn"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // The kinds of rival: what cuDNN can do at one go that a list does by an op after the other.
 const (
-	ConvStats    = "conv+statistics"     // convolutions, with the sums of y beside them; then the norms' coefficients from these
-	BatchNorm    = "batch norm"          // statistics, affine map and ReLU
-	BatchNormDer = "batch norm backward" // the sums over a gradient and the gradient in front of the norm
+	ConvStats         = "conv+statistics"     // convolutions, with the sums of y beside them; then the norms' coefficients from these
+	BatchNorm         = "batch norm"          // statistics, affine map and ReLU
+	BatchNormBackward = "batch norm backward" // the sums over a gradient and the gradient in front of the norm
 )
 
 // rival is another way to do ops at .. at+count-1 of a training step: graphs of cuDNN's, one replica after the other, then kernels of ours.
@@ -30,49 +33,41 @@ type rivalGraph struct {
 	bound []place
 }
 
-// place is an argument and how far behind its beginning: elements a replica and image further, and bytes anyhow.
+// place is an argument and how far behind its beginning, in bytes: off, and so many more for each image and each replica in front.
 type place struct {
-	arg            Arg
-	image, replica int64 // bytes
-	off            int64 // bytes
+	arg                 Arg
+	image, replica, off int64
 }
 
 // rivals finds them all. Those of one op may overlap.
 func (l *List) rivals(p precision) ([]*rival, error) {
 	var out []*rival
-	for i, o := range l.Ops {
-		var r *rival
-		var err error
-		switch o := o.(type) {
-		case *Stats:
-			if r, err = l.convStats(i, o, p); err != nil {
-				return nil, err
-			}
-			if r != nil {
-				out = append(out, r)
-			}
-			if i+1 < len(l.Ops) {
-				if a, ok := l.Ops[i+1].(*Apply); ok {
-					r, err = l.batchNorm(i, o, a, p)
-				}
-			}
-		case *GradSum:
-			if i+1 < len(l.Ops) {
-				if a, ok := l.Ops[i+1].(*GradApply); ok {
-					r, err = l.batchNormBackward(i, o, a, p)
-				}
-			}
-		default:
-			continue
-		}
+	var problems []error
+	add := func(r *rival, err error) {
 		if err != nil {
-			return nil, err
-		}
-		if r != nil && r.kind != ConvStats {
+			problems = append(problems, err)
+		} else if r != nil {
 			out = append(out, r)
 		}
 	}
-	return out, nil
+	for i, o := range l.Ops {
+		var next Op
+		if i+1 < len(l.Ops) {
+			next = l.Ops[i+1]
+		}
+		switch o := o.(type) {
+		case *Stats:
+			add(l.convStats(i, o, p))
+			if a, ok := next.(*Apply); ok {
+				add(l.batchNorm(i, o, a))
+			}
+		case *GradSum:
+			if a, ok := next.(*GradApply); ok {
+				add(l.batchNormBackward(i, o, a))
+			}
+		}
+	}
+	return out, errors.Join(problems...)
 }
 
 // activation is a part of a buffer, from the first image of a replica on.
@@ -92,7 +87,7 @@ func sumsOf(a, off, channels int) place {
 	return place{arg: Arg{What: Sums}, replica: 8 * int64(channels), off: 4 * int64(a*channels+off)}
 }
 
-// whole says whether a norm has whole lanes and its scales and shifts each stand together, as cuDNN reads them; then where.
+// wholeNorm says whether a norm has whole lanes and its scales and shifts each stand together, as cuDNN reads them; then where.
 func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 	n := l.Plan.Norms[id]
 	first := n.Parts[0]
@@ -101,16 +96,16 @@ func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 			return scale, shift, false
 		}
 	}
-	at := func(param int) place { return place{arg: Arg{What: Weights}, off: 4 * int64(l.Params.Offset[param])} }
-	return at(int(first.Gamma)), at(int(first.Beta)), n.X.C%lanes == 0
+	at := func(id graph.ParamID) place {
+		return place{arg: Arg{What: Weights}, off: 4 * int64(l.Params.Offset[id])}
+	}
+	return at(first.Gamma), at(first.Beta), n.X.C%lanes == 0
 }
 
 // normLaunch is a kernel with a thread a channel, which finds a norm's arrays under their usual names.
 func normLaunch(spec kernels.Spec, id engine.NormID, more map[string]Arg) (*Launch, error) {
 	named := map[string]Arg{"gamma": {Gamma, int(id)}, "beta": {Beta, int(id)}}
-	for name, a := range more {
-		named[name] = a
-	}
+	maps.Copy(named, more)
 	return launch(spec, named)
 }
 
@@ -156,7 +151,7 @@ func (l *List) convStats(i int, s *Stats, p precision) (*rival, error) {
 }
 
 // batchNorm is the rival of one norm's statistics at i and of the view through it that follows.
-func (l *List) batchNorm(i int, s *Stats, a *Apply, p precision) (*rival, error) {
+func (l *List) batchNorm(i int, s *Stats, a *Apply) (*rival, error) {
 	if len(s.Stats) != 1 {
 		return nil, nil
 	}
@@ -178,7 +173,7 @@ func (l *List) batchNorm(i int, s *Stats, a *Apply, p precision) (*rival, error)
 
 // batchNormBackward is the rival of the sums over a gradient at i and of the gradient in front of the norm, where nothing but the norm lies between and nobody
 // else asks for its coefficients.
-func (l *List) batchNormBackward(i int, s *GradSum, a *GradApply, p precision) (*rival, error) {
+func (l *List) batchNormBackward(i int, s *GradSum, a *GradApply) (*rival, error) {
 	if s.Write || len(s.Sums) != 1 || len(a.Terms) != 1 || s.Sums[0].Of != a.Terms[0] {
 		return nil, nil
 	}
@@ -196,7 +191,7 @@ func (l *List) batchNormBackward(i int, s *GradSum, a *GradApply, p precision) (
 	if g.ReLU {
 		bound = append(bound, shift)
 	}
-	return &rival{kind: BatchNormDer, at: i, count: 2, after: []*Launch{k}, graphs: []rivalGraph{{
+	return &rival{kind: BatchNormBackward, at: i, count: 2, after: []*Launch{k}, graphs: []rivalGraph{{
 		make: func(images int) *cudnn.Graph {
 			return cudnn.BatchNormBackwardGraph(l.tensor(x, images, t), l.tensor(dy, images, t), l.tensor(dx, images, t), cudnn.NormDesc{ReLU: g.ReLU})
 		},

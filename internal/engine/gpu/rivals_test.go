@@ -26,9 +26,9 @@ func TestRivals(t *testing.T) {
 	// behind it, and shares its statistics with a skip's norm in three blocks of 26 2x32d and one of ResNeXt; so has the stem's norm. The quick net's stem has a second
 	// reader, for whom the gradient is written.
 	want := map[string]map[string]int{
-		"26-2x32d":  {ConvStats: 25, BatchNorm: 10, BatchNormDer: 10},
-		"resnext29": {ConvStats: 30, BatchNorm: 18, BatchNormDer: 18},
-		"quick":     {ConvStats: 7, BatchNorm: 2, BatchNormDer: 1},
+		"26-2x32d":  {ConvStats: 25, BatchNorm: 10, BatchNormBackward: 10},
+		"resnext29": {ConvStats: 30, BatchNorm: 18, BatchNormBackward: 18},
+		"quick":     {ConvStats: 7, BatchNorm: 2, BatchNormBackward: 1},
 	}
 	for name, want := range want {
 		s, err := nets.Load(name)

@@ -178,16 +178,21 @@ func (p *program) bindConvolution(c *convolution) (work, error) {
 	for i, a := range c.at {
 		w.ptrs[i] = p.dev.address(p.list, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
 	}
-	key := c.key()
-	w.plan = p.plans[key]
-	if w.plan == nil {
-		var err error
-		if w.plan, err = p.choose(c, w.ptrs); err != nil {
-			return w, err
-		}
-		p.plans[key] = w.plan
+	var err error
+	w.plan, err = p.planOf(c.key(), func() (*cudnn.Plan, error) { return p.choose(c, w.ptrs) })
+	return w, err
+}
+
+// planOf is the program's plan of that key, made the first time it is asked for.
+func (p *program) planOf(key string, prepare func() (*cudnn.Plan, error)) (*cudnn.Plan, error) {
+	if plan := p.plans[key]; plan != nil {
+		return plan, nil
 	}
-	return w, nil
+	plan, err := prepare()
+	if err == nil {
+		p.plans[key] = plan
+	}
+	return plan, err
 }
 
 // choose picks a convolution's engine: what an earlier run on such a card measured, or else the first proposal of the library's heuristics, or, with

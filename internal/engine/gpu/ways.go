@@ -21,15 +21,10 @@ func (p *program) bindRival(r *rival, n int) ([]work, error) {
 		}
 		for _, g := range r.graphs {
 			graph := g.make(hi - lo)
-			key := graphKey(graph)
-			plan := p.plans[key]
-			if plan == nil {
-				var err error
-				if plan, err = p.dnn.Plan(graph, p.rivalOptions()...); err != nil {
-					drop(out)
-					return nil, fmt.Errorf("gpu: %s for %d images: %w", r, n, err)
-				}
-				p.plans[key] = plan
+			plan, err := p.planOf(graphKey(graph), func() (*cudnn.Plan, error) { return p.dnn.Plan(graph, planOptions(p.cfg.Deterministic)...) })
+			if err != nil {
+				drop(out)
+				return nil, fmt.Errorf("gpu: %s for %d images: %w", r, n, err)
 			}
 			w := work{plan: plan}
 			for _, b := range g.bound {
@@ -49,14 +44,6 @@ func (p *program) bindRival(r *rival, n int) ([]work, error) {
 	return out, nil
 }
 
-func (p *program) rivalOptions() []cudnn.Option {
-	o := []cudnn.Option{cudnn.WorkspaceLimit(workspaceLimit)}
-	if p.cfg.Deterministic {
-		o = append(o, cudnn.Deterministic())
-	}
-	return o
-}
-
 // graphKey names all that decides about a rival's plan: within a program the name of the graph, its nodes and its tensors do.
 func graphKey(g *cudnn.Graph) string {
 	s := g.Name
@@ -73,7 +60,7 @@ func graphKey(g *cudnn.Graph) string {
 func (p *program) findRivals() error {
 	kinds := p.backend.Rivals
 	if kinds == nil && p.backend.Tune {
-		kinds = []string{ConvStats, BatchNorm, BatchNormDer}
+		kinds = []string{ConvStats, BatchNorm, BatchNormBackward}
 	}
 	if len(kinds) == 0 {
 		return nil

@@ -29,8 +29,8 @@ func TestRivalsCompute(t *testing.T) {
 		{gpu.ConvStats, "resnext", "bf16", 3e-3},
 		{gpu.BatchNorm, "26", "fp32", 1e-5},
 		{gpu.BatchNorm, "resnext", "bf16", 3e-3},
-		{gpu.BatchNormDer, "26", "fp32", 1e-5},
-		{gpu.BatchNormDer, "resnext", "bf16", 3e-3},
+		{gpu.BatchNormBackward, "26", "fp32", 1e-5},
+		{gpu.BatchNormBackward, "resnext", "bf16", 3e-3},
 	} {
 		t.Run(c.kind+"/"+c.family+"/"+c.precision, func(t *testing.T) {
 			s := graphtest.Small(c.family, 16, 1)
