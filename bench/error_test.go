@@ -47,7 +47,7 @@ func TestConvErrors(t *testing.T) {
 					t.Errorf("%s: %s: error %.1e, want at most %d times that of direct, %.1e", c.name, what, chosen[i], errorGate, direct[i])
 				}
 			}
-			t.Logf("%-14s %-44s winograd   y %.1e (%.1fx)  dx %.1e (%.1fx)  dw %.1e (%.1fx)", net, c.name,
+			t.Logf("%-14s %-44s fast       y %.1e (%.1fx)  dx %.1e (%.1fx)  dw %.1e (%.1fx)", net, c.name,
 				chosen[0], ratio[0], chosen[1], ratio[1], chosen[2], ratio[2])
 		}
 	}

@@ -8,7 +8,7 @@
 //   data       dx[ib], a phase of its positions at a time = sum over (kb, tap) of w[kb][ib][tap]^T * dy[kb] moved by -tap
 //   weights    dw[kb][ib][tap] = sum over positions of x[ib] moved by tap * dy[kb], the outer product held in registers
 //
-// Output blocks of stride-1 3x3 kernels go through winograd.c instead where that pays, after what is direct; the data gradient adds up what both give.
+// Output blocks go through fast.c instead where fewer products pay, after what is direct; the data gradient adds up what both give.
 //
 // A task is an image forward and a chunk of images backward. A chunk has an accumulator of its own for the weight gradient; chunks are
 // cut by the shape alone and merged in order. Where workers outnumber chunks, a task does a slice of the output blocks of its chunk.
@@ -20,7 +20,6 @@
 
 enum {
   CHUNKS = 16,           // at most: accumulators cost memory
-  CHUNK_TILES = 128,     // as CHUNK_POSITIONS, of Winograd's tiles: its accumulators are 4 times as large
   CHUNK_POSITIONS = 1024, // at least, so that writing and merging an accumulator (8 bytes a weight) stays a few percent
   GROUP_POSITIONS = 512,  // staged together, so that loading and storing an accumulator does
   GROUP_FLOATS = 128 * 1024 // read by a gemm's every run: they stay in half a second-level cache
@@ -30,8 +29,8 @@ static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// An accumulator: the direct one and behind it Winograd's.
-static int64_t slot_floats(const sk_conv *c) { return c->f.floats + c->wino.f.wfloats; }
+// An accumulator: the direct one and behind it the fast algorithm's.
+static int64_t slot_floats(const sk_conv *c) { return c->f.floats + c->fast.f.wfloats; }
 
 sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts) {
   sk_conv *c = sk_aligned(sizeof *c);
@@ -42,11 +41,13 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   sk_conv_plan(c);
 
   int64_t positions = (int64_t)s->p * s->q;
-  int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / (c->wino.on ? CHUNK_TILES * 16 : CHUNK_POSITIONS)));
+  // An accumulator of Winograd's is 4 times as large as the weights, one of Strassen's 7/4 times.
+  int64_t least = c->fast.on && c->fast.algorithm != SK_STRASSEN ? 2 * CHUNK_POSITIONS : CHUNK_POSITIONS;
+  int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / least));
   c->chunk = ceil_div(s->n, chunks);
   c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
   int64_t staged = c->direct ? c->group * (c->ximage + c->dimage + c->rawimage) : 0;
-  sk_scratch_reserve(pool, 4 * max(max(staged, sk_winograd_scratch(c)), sk_plan_scratch(c)));
+  sk_scratch_reserve(pool, 4 * max(max(staged, sk_fast_scratch(c)), sk_plan_scratch(c)));
   sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * slot_floats(c));
   return c;
 }
@@ -54,11 +55,11 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
 void sk_conv_free(sk_conv *c) {
   sk_plan_free(&c->f);
   sk_plan_free(&c->d);
-  sk_plan_free(&c->wino.f);
-  sk_plan_free(&c->wino.d);
-  free(c->wino.island);
-  free(c->wino.xat);
-  free(c->wino.yat);
+  sk_plan_free(&c->fast.f);
+  sk_plan_free(&c->fast.d);
+  free(c->fast.island);
+  free(c->fast.xat);
+  free(c->fast.yat);
   free(c->part);
   free(c->tap);
   free(c);
@@ -83,11 +84,11 @@ static void forward_task(void *arg, int task, int worker) {
                   .yrow = c->s.q * SK_B, .ypx = SK_B, .images = images, .rows = c->s.p, .cols = c->s.q};
   for (int i = 0; i < c->f.runs; i++) {
     const sk_run *run = &c->f.run[i];
-    if (c->wino.yat[run->b0] >= 0) continue;
+    if (c->fast.yat[run->b0] >= 0) continue;
     walk.y = j->y->p + n0 * j->y->image + run->b0 * walk.yblock;
     sk_isa->conv->gemm(run, c->f.step + run->step0, c->f.w, &walk);
   }
-  for (int i = 0; i < images && !c->wino.on; i++)
+  for (int i = 0; i < images && !c->fast.on; i++)
     for (int s = 0; s < j->nstats; s++) sk_image_stats(&j->stats[s], j->y, n0 + i);
 }
 
@@ -102,8 +103,8 @@ void sk_conv_forward(sk_conv *c, const sk_view *x, const sk_tensor *y, int nstat
   int group = max(1, min(min(c->group, GROUP_FLOATS / c->ximage), b->n / (4 * sk_pool_workers(c->pool))));
   sk_conv_job j = {.c = c, .x = x, .y = y, .nstats = nstats, .stats = stats, .batch = b, .group = group};
   if (c->direct) sk_parallel(c->pool, ceil_div(b->n, group), forward_task, &j);
-  if (c->wino.on) sk_winograd_forward(&j);
-  if (c->direct && c->wino.on && nstats) sk_parallel(c->pool, b->n, stats_task, &j);
+  if (c->fast.on) sk_fast_forward(&j);
+  if (c->direct && c->fast.on && nstats) sk_parallel(c->pool, b->n, stats_task, &j);
 }
 
 // The direct data gradient of run i's blocks, from staged dy.
@@ -151,7 +152,7 @@ static void backward_task(void *arg, int task, int worker) {
     }
     if (j->dx) data_gradients(j, n0, images, ds, raw, dlo, dhi);
     for (int i = flo; i < fhi; i++) sk_isa->conv->weights(c, &c->f.run[i], xs, ds, images, n0 == begin, acc);
-    if (j->slices > 1 || c->wino.on) continue; // dx is not whole yet
+    if (j->slices > 1 || c->fast.on) continue; // dx is not whole yet
     for (int i = 0; i < images; i++)
       for (int s = 0; s < j->nsums; s++) sk_image_sums(&j->sums[s], j->batch, n0 + i);
   }
@@ -177,10 +178,10 @@ static void merge_task(void *arg, int i, int worker) {
   sk_conv_job *j = arg;
   const sk_conv *c = j->c;
   const sk_run *run = &c->f.run[i];
-  float *slots = sk_shared(c->pool), *wino = slots + c->f.floats;
+  float *slots = sk_shared(c->pool), *fast = slots + c->f.floats;
   merge_run(j, &c->f, i, slots);
-  if (c->wino.on) merge_run(j, &c->wino.f, i, wino);
-  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, wino, j->grads, sk_scratch(c->pool, worker));
+  if (c->fast.on) merge_run(j, &c->fast.f, i, fast);
+  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, fast, j->grads, sk_scratch(c->pool, worker));
 }
 
 void sk_conv_backward(sk_conv *c, const sk_view *x, int ndy, const sk_grad *dy, const sk_conv_dx *dx, int nsums, const sk_sums *sums,
@@ -190,7 +191,7 @@ void sk_conv_backward(sk_conv *c, const sk_view *x, int ndy, const sk_grad *dy, 
   int slices = min(max(1, workers / chunks), max(c->f.runs, c->d.runs));
   sk_conv_job j = {.c = c, .x = x, .ndy = ndy, .dy = dy, .dx = dx, .nsums = nsums, .sums = sums, .batch = b, .grads = grads, .slices = slices};
   if (c->direct) sk_parallel(c->pool, chunks * slices, backward_task, &j);
-  if (c->wino.on) sk_winograd_backward(&j, sk_shared(c->pool) + c->f.floats, slot_floats(c));
-  if (c->direct && (slices > 1 || c->wino.on) && nsums) sk_parallel(c->pool, b->n, sums_task, &j);
+  if (c->fast.on) sk_fast_backward(&j, sk_shared(c->pool) + c->f.floats, slot_floats(c));
+  if (c->direct && (slices > 1 || c->fast.on) && nsums) sk_parallel(c->pool, b->n, sums_task, &j);
   sk_parallel(c->pool, c->f.runs, merge_task, &j);
 }

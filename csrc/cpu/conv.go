@@ -31,8 +31,8 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	switch {
 	case s.Direct:
 		shape.method = C.SK_DIRECT
-	case s.winograd:
-		shape.method = C.SK_WINOGRAD
+	case s.fast:
+		shape.method = C.SK_FAST
 	}
 	c := &Conv{p: p, spec: s, c: C.sk_conv_new(p.c, &shape, &parts[0])}
 	for _, t := range s.Parts {
@@ -42,8 +42,8 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	return c, nil
 }
 
-// transformed says whether some of it goes through Winograd's transforms.
-func (c *Conv) transformed() bool { return c.c.wino.on != 0 }
+// transformed says whether some of it goes through an algorithm with fewer products.
+func (c *Conv) transformed() bool { return c.c.fast.on != 0 }
 
 // Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters: after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {

@@ -8,8 +8,8 @@ typedef struct {
   int xoff, c, yoff, k, groups, r, s, padh, padw;
 } sk_part;
 
-// The method: chosen by what pays, or one of the two wherever it can be used.
-enum { SK_CHOOSE, SK_DIRECT, SK_WINOGRAD };
+// The method: chosen by what pays, direct, or with fewer products wherever that can be.
+enum { SK_CHOOSE, SK_DIRECT, SK_FAST };
 
 typedef struct {
   int n, xc, h, w, yc, p, q, stride, parts; // n: the most images of a call
@@ -52,27 +52,35 @@ typedef struct {
   int dr, ds; // y(p, q) reads x(p*stride + dr, q*stride + ds)
 } sk_tap;
 
-enum { SK_WT = 6, SK_FREQ = SK_WT * SK_WT }; // Winograd's tile of x, and the products of a tile
+// Ways to do with fewer products: see fast.c. Each transforms tiles of x and of y and kernels of w, by maps of its own, into matrices that are multiplied.
+enum { SK_WINOGRAD, SK_WINOGRAD_STRIDED, SK_STRASSEN, SK_ALGORITHMS };
+enum { SK_FREQ = 36, SK_PRODUCTS = 81 }; // at most: transformed weights of a kernel, products of a tile
 
-// Blocks x0 .. x1-1 and y0 .. y1-1 that Winograd connects with each other and with no others, as the groups of a grouped convolution.
+// Blocks x0 .. x1-1 and y0 .. y1-1 that are connected with each other and with no others, as the groups of a grouped convolution. Transformed, they are
+// xn blocks of x and yn of y: all of them, or half of them, block b and block b+xn (or yn) as one.
 typedef struct {
-  int x0, x1, y0, y1;
-  int f0, f1, d0, d1; // their runs in the plans f and d, f0 .. f1-1 and d0 .. d1-1
+  int x0, x1, y0, y1, xn, yn;
+  int f0, f1, d0, d1; // the runs of those xn and yn blocks in the plans f and d, f0 .. f1-1 and d0 .. d1-1
 } sk_island;
 
-// The part of a convolution that goes through Winograd's F(4x4, 3x3): see winograd.c.
+// The part of a convolution that goes through an algorithm with fewer products: see fast.c.
 typedef struct {
   int on;               // some output block does
+  int algorithm;
+  int freqs, products;  // products first[f] .. first[f+1]-1 have weights f
+  int first[SK_FREQ + 1];
   int islands;
   sk_island *island;
-  int *xat, *yat;       // [block of x], [block of y]: its place within its island; -1: takes no part
-  int th, tw;           // tiles of 4x4 positions of an image
+  int *xat, *yat;       // [block of x], [block of y]: its place within its island, transformed; -1: takes no part
+  int th, tw;           // tiles of an image
   int chunk, group;     // tiles transformed together, images of a task: what makes whole chunks
-  int64_t block;        // floats of a block of a chunk, at one frequency
-  int64_t xfreq, yfreq; // floats from one frequency to the next, of an island's blocks of x and of y
-  int64_t rawrow, rawblock, rawimage; // dx of an island's blocks, a border of one around it: overlapping tiles are added up there
-  sk_plan f, d;         // weights [36][floats]; a step is an input block; the same runs as the direct plans, all steps on one side
-} sk_winograd;
+  int64_t block;        // floats of a block of a chunk, of one product
+  int64_t xpitch, ypitch; // floats from one product to the next, of an island's blocks of x and of y
+  int64_t rows;         // floats of the rows of a tile, staged
+  int64_t rawrow, rawblock, rawimage, rawfirst; // dx of an island's blocks; its first position
+  int rawadds; // and it starts from zeros: tiles overlap there (around it is a border), or leave positions out
+  sk_plan f, d;         // weights [freqs][floats]; a step is an input block; the same runs as the direct plans, all steps on one side
+} sk_fast;
 
 typedef struct {
   sk_pool *pool;
@@ -88,9 +96,9 @@ typedef struct {
   int64_t drow, dblock, dimage;
   // raw dx of one run: [SK_WIDE][h][w][16]
   int64_t rawrow, rawblock, rawimage;
-  int direct;   // some block of x or y is not Winograd's
+  int direct;   // some block of x or y is not the fast algorithm's
   sk_plan f, d; // forward (and weight gradient), data gradient: what is direct
-  sk_winograd wino;
+  sk_fast fast;
   int chunk, group; // weight gradient: images of a private accumulator, images staged together
 } sk_conv;
 
@@ -132,28 +140,32 @@ typedef struct {
   void (*merge)(float *slots, int64_t slot, int count, int64_t len);
 } sk_conv_kernels;
 
-// Tiles t0 .. t0+tiles-1 of one island, counted image by image in rows from image n0 of the batch on. rows: scratch of sk_winograd_rows floats.
+// Tiles t0 .. t0+tiles-1 of one island, counted image by image in rows from image n0 of the batch on. rows: scratch of fast.rows floats.
 typedef struct {
   const sk_island *island;
   int n0, t0, tiles;
   float *rows;
 } sk_tiles;
 
-// Transformed tensors are [frequency][block of the island][tile][16], wino.xfreq or yfreq from one frequency to the next. Runs lo .. hi-1 of the plan
-// are some of the island's.
+// An algorithm's maps, in the terms of fast.c. Transformed tensors are [product][block of the island][tile][16], fast.xpitch or ypitch from one product
+// to the next. Runs lo .. hi-1 of the plan are some of the island's.
 typedef struct {
-  void (*input)(const sk_conv_job *, const sk_tiles *, float *v);                              // v = B' x B, of the job's view
-  void (*dy)(const sk_conv_job *, const sk_tiles *, float *e);                                 // e = A dy A', of the job's gradients
-  void (*forward)(const sk_conv *, const sk_tiles *, const float *v, float *m);                // m = sum over steps of w * v
-  void (*data)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *e, float *m);   // m = sum over steps of w * e
-  void (*output)(const sk_conv *, const sk_tiles *, const float *m, const sk_tensor *y);       // y = A' m A
-  void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw);   // raw += B m B'
-  // acc[as the transformed weights] (+)= sum over tiles of v * e; first: overwrite
-  void (*sums)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *v, const float *e, int first, float *acc);
-  // Rows of a block of weights: g[3][3][16][16] to u[36 freq apart][pitch apart][16], u = G g G'; and the adjoint g = G' u G.
+  void (*input)(const sk_conv_job *, const sk_tiles *, float *v);                            // v = B' x, of the job's view
+  void (*dy)(const sk_conv_job *, const sk_tiles *, float *e);                               // e = A dy, of the job's gradients
+  void (*output)(const sk_conv *, const sk_tiles *, const float *m, const sk_tensor *y);     // y = A' m
+  void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw); // raw += B m, or = where tiles do not overlap
+  // Rows of a kernel of blocks of weights: g[elements][16][16] to u[freqs, freq apart][pitch apart][16], u = G g; and the adjoint g = G' u.
   void (*pack)(const float *g, int rows, float *u, int64_t pitch, int64_t freq);
   void (*unpack)(const float *u, int rows, int64_t pitch, int64_t freq, float *g);
-} sk_winograd_kernels;
+} sk_transforms;
+
+typedef struct {
+  sk_transforms of[SK_ALGORITHMS];
+  void (*forward)(const sk_conv *, const sk_tiles *, const float *v, float *m);              // m = sum over steps of w * v
+  void (*data)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *e, float *m); // m = sum over steps of w * e
+  // acc[as the transformed weights] (+)= sum over tiles of v * e; first: overwrite
+  void (*sums)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *v, const float *e, int first, float *acc);
+} sk_fast_kernels;
 
 // Lays the operation out; scratch of the pool is reserved here, so that running allocates nothing.
 sk_conv *sk_conv_new(sk_pool *, const sk_conv_shape *, const sk_part *);
@@ -170,17 +182,16 @@ void sk_plan_free(sk_plan *);
 int64_t sk_plan_scratch(const sk_conv *); // floats that pack and unpack want
 // Packs the weights of output block kb for both directions, or takes its gradients out of accumulators laid out as the forward weights.
 void sk_plan_pack(sk_conv *, int kb, const float *params, float *scratch);
-void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *wino, float *grads, float *scratch);
+void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *fast, float *grads, float *scratch);
 
-// winograd.c
-// Whether output channels that read `inputs` channels by whole 3x3 kernels, stride 1, pad 1, are worth transforming.
-int sk_winograd_pays(const sk_conv_shape *, int inputs);
+// fast.c
+// Whether output channels that read `inputs` channels are worth an algorithm's transforms.
+int sk_fast_pays(const sk_conv_shape *, int algorithm, int inputs);
 // Sizes what depends on the chunk; before the plans are made.
-void sk_winograd_measure(sk_conv *);
-int64_t sk_winograd_rows(const sk_conv *);    // floats of the rows of a tile, staged
-int64_t sk_winograd_scratch(const sk_conv *); // floats
+void sk_fast_measure(sk_conv *);
+int64_t sk_fast_scratch(const sk_conv *); // floats
 // The whole passes but for what is direct, and for the merge of accumulators: those of images n are at acc + n/c->chunk * slot. Statistics and
 // sums are taken where nothing is direct.
-void sk_winograd_forward(const sk_conv_job *);
-void sk_winograd_backward(const sk_conv_job *, float *acc, int64_t slot);
+void sk_fast_forward(const sk_conv_job *);
+void sk_fast_backward(const sk_conv_job *, float *acc, int64_t slot);
 #endif

@@ -80,7 +80,7 @@ typedef struct {
   unsigned char c, k;
 } span;
 
-// Spans [output block][input block][tap]; behind the taps one for Winograd's products, unused so far.
+// Spans [output block][input block][tap]; behind the taps one for the products of a fast algorithm, unused so far.
 static int pitch(const sk_conv *c) { return c->taps + 1; }
 
 static span *connect(const sk_conv *c) {
@@ -102,6 +102,13 @@ static span *connect(const sk_conv *c) {
   return used;
 }
 
+// The taps by which output block kb reads input block ib.
+static int reads(const sk_conv *c, const span *used, int kb, int ib) {
+  int taps = 0;
+  for (int t = 0; t < c->taps; t++) taps += used[((int64_t)kb * c->xb + ib) * pitch(c) + t].c > 0;
+  return taps;
+}
+
 // Channels that output block kb reads by whole 3x3 kernels with pad 1; 0 if it reads any in another way.
 static int whole_kernels(const sk_conv *c, const span *used, int kb) {
   int channels = 0;
@@ -121,7 +128,7 @@ static int whole_kernels(const sk_conv *c, const span *used, int kb) {
 }
 
 // Adds output block kb, which reads input blocks x0 .. x1-1, to the last island; or it begins one, if it has nothing in common with those so far.
-static void add_to_island(sk_winograd *w, int kb, int x0, int x1) {
+static void add_to_island(sk_fast *w, int kb, int x0, int x1) {
   w->island[w->islands++] = (sk_island){.x0 = x0, .x1 = x1, .y0 = kb, .y1 = kb + 1};
   for (sk_island *i; w->islands > 1; w->islands--) {
     i = &w->island[w->islands - 1];
@@ -130,39 +137,85 @@ static void add_to_island(sk_winograd *w, int kb, int x0, int x1) {
   }
 }
 
-// Hands output blocks over to Winograd: their spans move behind the taps.
-static void divert(sk_conv *c, span *used) {
+// Output block kb of an island is the algorithm's: its spans at the taps go, those of the blocks that it then stands for come behind them.
+static void hand_over(sk_conv *c, const sk_island *i, span *used, int kb) {
+  sk_fast *w = &c->fast;
+  w->on = 1;
+  w->yat[kb] = (kb - i->y0) % i->yn;
+  for (int ib = i->x0; ib < i->x1; ib++) {
+    span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
+    for (int t = 0; t < c->taps; t++) {
+      if (!u[t].c) continue;
+      w->xat[ib] = (ib - i->x0) % i->xn;
+      if (kb < i->y0 + i->yn && ib < i->x0 + i->xn) u[c->taps] = (span){SK_B, SK_B};
+      u[t] = (span){0, 0};
+    }
+  }
+}
+
+static void divert_winograd(sk_conv *c, span *used) {
   const sk_conv_shape *s = &c->s;
-  sk_winograd *w = &c->wino;
+  sk_fast *w = &c->fast;
+  if (s->stride > 2 || s->p != (s->h - 1) / s->stride + 1 || s->q != (s->w - 1) / s->stride + 1) return;
+  w->algorithm = s->stride == 1 ? SK_WINOGRAD : SK_WINOGRAD_STRIDED;
+  for (int kb = 0; kb < c->yb; kb++) {
+    int channels = whole_kernels(c, used, kb), first = c->xb, last = 0;
+    w->yat[kb] = -1;
+    if (!channels || (s->method == SK_CHOOSE && !sk_fast_pays(s, w->algorithm, channels))) continue;
+    for (int ib = 0; ib < c->xb; ib++)
+      if (reads(c, used, kb, ib)) first = min(first, ib), last = ib;
+    w->yat[kb] = 0;
+    add_to_island(w, kb, first, last + 1);
+  }
+  for (sk_island *i = w->island; i < w->island + w->islands; i++) {
+    i->xn = i->x1 - i->x0, i->yn = i->y1 - i->y0;
+    for (int kb = i->y0; kb < i->y1; kb++)
+      if (!w->yat[kb]) hand_over(c, i, used, kb);
+  }
+}
+
+// Strassen's halves want islands of an even number of blocks, every one of which reads every other by the tap (0, 0) alone, on an even number of rows. And
+// whole ones: it would leave rounding errors in padding lanes.
+static void divert_strassen(sk_conv *c, span *used) {
+  const sk_conv_shape *s = &c->s;
+  sk_fast *w = &c->fast;
+  const int tap = find_tap(c, 0, 0);
+  if (w->on || tap < 0 || s->p % 2 || (s->p - 1) * s->stride >= s->h || (s->q - 1) * s->stride >= s->w) return;
+  w->algorithm = SK_STRASSEN;
+  for (int kb = 0; kb < c->yb; kb++) {
+    int first = c->xb, last = -1;
+    for (int ib = 0; ib < c->xb; ib++)
+      if (reads(c, used, kb, ib)) first = min(first, ib), last = ib;
+    if (last >= 0) add_to_island(w, kb, first, last + 1);
+  }
+  int n = 0;
+  for (const sk_island *i = w->island; i < w->island + w->islands; i++) {
+    int xs = i->x1 - i->x0, ys = i->y1 - i->y0, whole = xs % 2 == 0 && ys % 2 == 0;
+    for (int kb = i->y0; kb < i->y1; kb++)
+      for (int ib = i->x0; ib < i->x1; ib++) {
+        const span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + tap];
+        whole &= reads(c, used, kb, ib) == 1 && u->c == SK_B && u->k == SK_B;
+      }
+    if (!whole || (s->method == SK_CHOOSE && !sk_fast_pays(s, SK_STRASSEN, min(xs, ys) * SK_B))) continue;
+    w->island[n] = *i;
+    w->island[n].xn = xs / 2, w->island[n].yn = ys / 2;
+    for (int kb = i->y0; kb < i->y1; kb++) hand_over(c, &w->island[n], used, kb);
+    n++;
+  }
+  w->islands = n;
+}
+
+// Hands output blocks over to an algorithm with fewer products.
+static void divert(sk_conv *c, span *used) {
+  sk_fast *w = &c->fast;
   w->island = sk_aligned(c->yb * sizeof *w->island);
   w->xat = sk_aligned(c->xb * sizeof *w->xat);
   w->yat = sk_aligned(c->yb * sizeof *w->yat);
   memset(w->xat, -1, c->xb * sizeof *w->xat);
   memset(w->yat, -1, c->yb * sizeof *w->yat);
-  if (s->method == SK_DIRECT || s->stride != 1 || s->p != s->h || s->q != s->w) return;
-  for (int kb = 0; kb < c->yb; kb++) {
-    int channels = whole_kernels(c, used, kb), first = c->xb, last = 0;
-    if (!channels || (s->method == SK_CHOOSE && !sk_winograd_pays(s, channels))) continue;
-    w->on = 1;
-    for (int ib = 0; ib < c->xb; ib++) {
-      span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
-      for (int t = 0; t < c->taps; t++) {
-        if (!u[t].c) continue;
-        first = min(first, ib);
-        last = ib;
-        w->xat[ib] = w->yat[kb] = 0;
-        u[c->taps] = (span){SK_B, SK_B};
-        u[t] = (span){0, 0};
-      }
-    }
-    add_to_island(w, kb, first, last + 1);
-  }
-  for (const sk_island *i = w->island; i < w->island + w->islands; i++) {
-    for (int ib = i->x0; ib < i->x1; ib++)
-      if (!w->xat[ib]) w->xat[ib] = ib - i->x0;
-    for (int kb = i->y0; kb < i->y1; kb++)
-      if (!w->yat[kb]) w->yat[kb] = kb - i->y0;
-  }
+  if (c->s.method == SK_DIRECT) return;
+  divert_winograd(c, used);
+  divert_strassen(c, used);
 }
 
 // A direction: nout output blocks over nin input blocks.
@@ -194,7 +247,7 @@ static int phase_of(const direction *d, int t) {
 // Where the staged input of tap t starts for position (0, 0) of its phase.
 static int64_t origin(const direction *d, int in, int t) {
   const sk_conv *c = d->c;
-  if (t == c->taps) return (d->back ? c->wino.yat : c->wino.xat)[in] * c->wino.block;
+  if (t == c->taps) return (d->back ? c->fast.yat : c->fast.xat)[in] * c->fast.block;
   int st = c->s.stride, dr = c->tap[t].dr, ds = c->tap[t].ds;
   if (d->back)
     return in * c->dblock + (c->dtop + floor_div(mod(dr, st) - dr, st)) * c->drow + (c->dleft + floor_div(mod(ds, st) - ds, st)) * SK_B;
@@ -221,7 +274,7 @@ static int list_steps(direction *d, sk_run *run, int phase, int steps) {
 static void plan(direction *d) {
   sk_plan *p = d->p;
   int64_t pairs = (int64_t)d->nout * d->nin * d->taps;
-  p->phases = d->back ? d->c->s.stride * d->c->s.stride : 1;
+  p->phases = d->back && !d->tap ? d->c->s.stride * d->c->s.stride : 1; // transformed, there are none
   p->run = sk_aligned((int64_t)d->nout * p->phases * sizeof *p->run);
   p->step = sk_aligned(pairs * sizeof *p->step);
   p->at = sk_aligned(pairs * sizeof *p->at);
@@ -238,7 +291,7 @@ static void plan(direction *d) {
     }
     p->runs++;
   }
-  p->wfloats = p->floats * (d->tap ? SK_FREQ : 1);
+  p->wfloats = p->floats * (d->tap ? d->c->fast.freqs : 1);
   if (p->wfloats) p->w = sk_map(p->wfloats * sizeof *p->w);
 }
 
@@ -254,20 +307,20 @@ void sk_conv_plan(sk_conv *c) {
   collect_taps(c);
   span *used = connect(c);
   divert(c, used);
-  sk_winograd_measure(c);
+  sk_fast_measure(c);
   measure(c);
   plan(&(direction){c, &c->f, used, 0, c->yb, c->xb, 0, c->taps});
   plan(&(direction){c, &c->d, used, 1, c->xb, c->yb, 0, c->taps});
-  if (c->wino.on) {
-    plan(&(direction){c, &c->wino.f, used, 0, c->yb, c->xb, c->taps, 1});
-    plan(&(direction){c, &c->wino.d, used, 1, c->xb, c->yb, c->taps, 1});
-    for (sk_island *i = c->wino.island; i < c->wino.island + c->wino.islands; i++) {
-      runs_between(&c->wino.f, i->y0, i->y1, &i->f0, &i->f1);
-      runs_between(&c->wino.d, i->x0, i->x1, &i->d0, &i->d1);
+  if (c->fast.on) {
+    plan(&(direction){c, &c->fast.f, used, 0, c->yb, c->xb, c->taps, 1});
+    plan(&(direction){c, &c->fast.d, used, 1, c->xb, c->yb, c->taps, 1});
+    for (sk_island *i = c->fast.island; i < c->fast.island + c->fast.islands; i++) {
+      runs_between(&c->fast.f, i->y0, i->y0 + i->yn, &i->f0, &i->f1);
+      runs_between(&c->fast.d, i->x0, i->x0 + i->xn, &i->d0, &i->d1);
     }
   }
-  for (int kb = 0; kb < c->yb; kb++) c->direct |= c->wino.yat[kb] < 0;
-  for (int ib = 0; ib < c->xb; ib++) c->direct |= c->wino.xat[ib] < 0;
+  for (int kb = 0; kb < c->yb; kb++) c->direct |= c->fast.yat[kb] < 0;
+  for (int ib = 0; ib < c->xb; ib++) c->direct |= c->fast.xat[ib] < 0;
   free(used);
 }
 
@@ -297,42 +350,55 @@ void sk_plan_free(sk_plan *p) {
       }                                                                                                           \
   }
 
-enum { KERNEL = 9 * SK_B * SK_B }; // floats of a block of 3x3 kernels, [3][3][16][16]
+enum { KERNEL = 9 * SK_B * SK_B }; // floats of a kernel of blocks, [3][3][16][16]; Strassen's is [half of y][half of x][16][16]
 
-int64_t sk_plan_scratch(const sk_conv *c) { return c->wino.on ? 2 * (int64_t)c->xb * KERNEL : 0; }
+int64_t sk_plan_scratch(const sk_conv *c) { return c->fast.on ? 2 * (int64_t)c->xb * KERNEL : 0; }
 
-// Where tap t, row 0 of input block ib is in blocks of kernels.
-static int64_t kernel_at(const sk_conv *c, int ib, int t) {
-  return ib * KERNEL + ((c->tap[t].dr + 1) * 3 + c->tap[t].ds + 1) * SK_B * SK_B;
+static const sk_island *island_of(const sk_conv *c, int kb) {
+  const sk_island *i = c->fast.island;
+  while (kb >= i->y1) i++;
+  return i;
+}
+
+// Where tap t, row 0 of blocks kb and ib of an island is in kernels.
+static int64_t kernel_at(const sk_conv *c, const sk_island *in, int kb, int ib, int t) {
+  int element = c->fast.algorithm == SK_STRASSEN ? (kb - in->y0) / in->yn * 2 + (ib - in->x0) / in->xn : (c->tap[t].dr + 1) * 3 + c->tap[t].ds + 1;
+  return c->fast.xat[ib] * KERNEL + element * SK_B * SK_B;
 }
 
 static void pack_transformed(sk_conv *c, int kb, const float *params, float *scratch) {
-  const sk_plan *f = &c->wino.f, *d = &c->wino.d;
+  const sk_plan *f = &c->fast.f, *d = &c->fast.d;
+  const sk_island *in = island_of(c, kb);
+  if (kb >= in->y0 + in->yn) return; // comes with the block that stands for it
   float *g = scratch, *gt = g + c->xb * KERNEL;
   memset(scratch, 0, sk_plan_scratch(c) * sizeof *scratch);
-  FOR_WEIGHTS(c, kb, {
-    g[kernel_at(c, ib, t) + cl * SK_B + kl] = params[w];
-    gt[kernel_at(c, ib, t) + kl * SK_B + cl] = params[w];
-  })
-  for (int ib = 0; ib < c->xb; ib++) {
-    int64_t at = f->at[kb * c->xb + ib], back = d->at[ib * c->yb + kb];
+  for (int yb = kb; yb < in->y1; yb += in->yn)
+    FOR_WEIGHTS(c, yb, {
+      g[kernel_at(c, in, yb, ib, t) + cl * SK_B + kl] = params[w];
+      gt[kernel_at(c, in, yb, ib, t) + kl * SK_B + cl] = params[w];
+    })
+  const sk_transforms *maps = &sk_isa->fast->of[c->fast.algorithm];
+  for (int ib = in->x0; ib < in->x0 + in->xn; ib++) {
+    int64_t at = f->at[kb * c->xb + ib], back = d->at[ib * c->yb + kb], from = c->fast.xat[ib] * KERNEL;
     if (at < 0) continue;
-    sk_isa->winograd->pack(g + ib * KERNEL, SK_B, f->w + at, f->wide[kb] * SK_B, f->floats);
-    sk_isa->winograd->pack(gt + ib * KERNEL, SK_B, d->w + back, d->wide[ib] * SK_B, d->floats);
+    maps->pack(g + from, SK_B, f->w + at, f->wide[kb] * SK_B, f->floats);
+    maps->pack(gt + from, SK_B, d->w + back, d->wide[ib] * SK_B, d->floats);
   }
 }
 
 static void unpack_transformed(const sk_conv *c, int kb, const float *acc, float *grads, float *g) {
-  const sk_plan *f = &c->wino.f;
-  for (int ib = 0; ib < c->xb; ib++) {
+  const sk_plan *f = &c->fast.f;
+  const sk_island *in = island_of(c, kb);
+  if (kb >= in->y0 + in->yn) return;
+  for (int ib = in->x0; ib < in->x0 + in->xn; ib++) {
     int64_t at = f->at[kb * c->xb + ib];
-    if (at >= 0) sk_isa->winograd->unpack(acc + at, SK_B, f->wide[kb] * SK_B, f->floats, g + ib * KERNEL);
+    if (at >= 0) sk_isa->fast->of[c->fast.algorithm].unpack(acc + at, SK_B, f->wide[kb] * SK_B, f->floats, g + c->fast.xat[ib] * KERNEL);
   }
-  FOR_WEIGHTS(c, kb, { grads[w] = g[kernel_at(c, ib, t) + cl * SK_B + kl]; })
+  for (int yb = kb; yb < in->y1; yb += in->yn) FOR_WEIGHTS(c, yb, { grads[w] = g[kernel_at(c, in, yb, ib, t) + cl * SK_B + kl]; })
 }
 
 void sk_plan_pack(sk_conv *c, int kb, const float *params, float *scratch) {
-  if (c->wino.yat[kb] >= 0) {
+  if (c->fast.yat[kb] >= 0) {
     pack_transformed(c, kb, params, scratch);
     return;
   }
@@ -343,9 +409,9 @@ void sk_plan_pack(sk_conv *c, int kb, const float *params, float *scratch) {
   })
 }
 
-void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, const float *wino, float *grads, float *scratch) {
-  if (c->wino.yat[kb] >= 0) {
-    unpack_transformed(c, kb, wino, grads, scratch);
+void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, const float *fast, float *grads, float *scratch) {
+  if (c->fast.yat[kb] >= 0) {
+    unpack_transformed(c, kb, fast, grads, scratch);
     return;
   }
   const int fpitch = c->f.wide[kb] * SK_B;

@@ -12,10 +12,10 @@ type ConvSpec struct {
 	YC, P, Q    int
 	Stride      int
 	Parts       []ConvPart
-	// Direct leaves Winograd's transforms out, which 3x3 kernels with stride 1 and pad 1 go through where that is faster.
+	// Direct leaves out the algorithms with fewer products: Winograd's, for 3x3 kernels with stride 1 or 2 and pad 1, and Strassen's, for 1x1 kernels.
 	Direct bool
-	// winograd takes them wherever they can be used.
-	winograd bool
+	// fast takes them wherever they can be used.
+	fast bool
 }
 
 // ConvPart is one convolution: K outputs from C inputs in Groups groups. Its weights [K][C/Groups][R][S] stand at float WOff of the flat parameters.

@@ -319,7 +319,7 @@ func TestConv(t *testing.T) {
 		for name, spec := range namedSpecs {
 			t.Run(name, func(t *testing.T) {
 				for seed := range uint64(3) {
-					spec.winograd = seed > 0 // and what is chosen
+					spec.fast = seed > 0 // and what is chosen
 					testConv(t, spec, spec.N-int(seed)%spec.N, seed)
 				}
 			})

@@ -15,7 +15,7 @@ typedef struct {
   const char *name;
   double (*peak)(int64_t rounds); // peak.h
   const sk_conv_kernels *conv;
-  const sk_winograd_kernels *winograd;
+  const sk_fast_kernels *fast;
   const sk_elementwise_kernels *elementwise;
 } sk_kernels;
 

@@ -7,7 +7,11 @@
 
 #include "stage.inc.h"
 #include "conv.inc.h"
+#include "tile.inc.h"
+#include "winograd_maps.inc.h"
 #include "winograd.inc.h"
+#include "strassen.inc.h"
+#include "fast.inc.h"
 #include "elementwise.inc.h"
 
-const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .peak = peak, .conv = &SK_(conv), .winograd = &SK_(winograd), .elementwise = &SK_(elementwise)};
+const sk_kernels SK_(sk_isa) = {.name = SK_ISA_NAME, .peak = peak, .conv = &SK_(conv), .fast = &SK_(fast), .elementwise = &SK_(elementwise)};

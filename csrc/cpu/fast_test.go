@@ -10,8 +10,8 @@ import (
 // winogradSpec is a random convolution that goes through Winograd's transforms, with other kernels beside it in some.
 func winogradSpec(r *rand.Rand) ConvSpec {
 	pick := func(of ...int) int { return of[r.IntN(len(of))] }
-	s := ConvSpec{N: 1 + r.IntN(5), XC: 1 + r.IntN(50), H: 1 + r.IntN(14), W: pick(1, 2, 4, 5, 7, 8, 13, 16), Stride: 1, winograd: true}
-	s.P, s.Q = s.H, s.W
+	s := ConvSpec{N: 1 + r.IntN(5), XC: 1 + r.IntN(50), H: 1 + r.IntN(14), W: pick(1, 2, 4, 5, 7, 8, 13, 16), Stride: pick(1, 2), fast: true}
+	s.P, s.Q = (s.H+s.Stride-1)/s.Stride, (s.W+s.Stride-1)/s.Stride
 	off := 0
 	for i := range 1 + r.IntN(3) {
 		p := ConvPart{WOff: off, YOff: s.YC, Groups: pick(1, 1, 2, 3), R: 3, S: 3, PadH: 1, PadW: 1}
@@ -39,16 +39,43 @@ func winogradSpec(r *rand.Rand) ConvSpec {
 	return s
 }
 
-// Every geometry that Winograd takes, alone and beside direct kernels, against the reference.
-func TestWinograd(t *testing.T) {
+// strassenSpec is a random convolution that goes through Strassen's product: 1x1 kernels, of a part or several, that may share their inputs or not.
+func strassenSpec(r *rand.Rand) ConvSpec {
+	s := ConvSpec{N: 1 + r.IntN(5), H: 1 + r.IntN(14), W: 1 + r.IntN(9), Stride: 1 + r.IntN(3), fast: true}
+	s.P, s.Q = (s.H+s.Stride-1)/s.Stride, (s.W+s.Stride-1)/s.Stride
+	if s.P%2 == 1 {
+		s.H, s.P = s.H+s.Stride, s.P+1
+	}
+	channels := func() int { return 2 * lanes * (1 + r.IntN(2)) } // an even number of whole blocks
+	s.XC = channels()
+	shared := r.IntN(2) == 0
+	off := 0
+	for i := range 1 + r.IntN(3) {
+		p := ConvPart{WOff: off, YOff: s.YC, C: s.XC, K: channels(), Groups: 1, R: 1, S: 1}
+		if i > 0 && !shared {
+			p.XOff, p.C = s.XC, channels()
+			s.XC += p.C
+		}
+		off += p.K * p.C
+		s.YC += p.K
+		s.Parts = append(s.Parts, p)
+	}
+	return s
+}
+
+// Every geometry that Winograd and Strassen take, alone and beside direct kernels, against the reference.
+func TestFast(t *testing.T) {
 	count := uint64(24)
 	if testing.Short() {
 		count = 8
 	}
 	everyISA(t, func(t *testing.T) {
-		for seed := range count {
+		for seed := range 2 * count {
 			r := rand.New(rand.NewPCG(seed, 0))
 			spec := winogradSpec(r)
+			if seed >= count {
+				spec = strassenSpec(r)
+			}
 			p := NewPool(1)
 			c, err := NewConv(p, spec)
 			if err != nil {
@@ -63,12 +90,12 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
-// winogradGate bounds the error of transformed convolutions, as a multiple of that of direct ones. The transforms multiply rounding errors; with the
+// errorGate bounds the error of transformed convolutions, as a multiple of that of direct ones. The transforms multiply rounding errors; with the
 // points of winograd.inc.h by 1.5 to 2.5 at the sizes of real networks.
-const winogradGate = 4
+const errorGate = 4
 
 // The error against float64, relative rms, of what networks convolve: activations behind a ReLU, weights as they are drawn, normal gradients.
-func TestWinogradError(t *testing.T) {
+func TestFastError(t *testing.T) {
 	if testing.Short() {
 		t.Skip("convolutions of real size in float64")
 	}
@@ -84,14 +111,14 @@ func TestWinogradError(t *testing.T) {
 		name := fmt.Sprintf("C%dH%dK%dG%d", s.XC, s.H, s.YC, s.Parts[0].Groups)
 		want := convolve(s)
 		everyISA(t, func(t *testing.T) {
-			s.Direct, s.winograd = true, false
+			s.Direct, s.fast = true, false
 			direct := convError(t, s, want)
-			s.Direct, s.winograd = false, true
+			s.Direct, s.fast = false, true
 			winograd := convError(t, s, want)
 			for i, what := range []string{"y", "dx", "dw"} {
 				t.Logf("%-16s %-2s  direct %.1e  winograd %.1e  %.1fx", name, what, direct[i], winograd[i], winograd[i]/direct[i])
-				if !(winograd[i] <= winogradGate*direct[i]) {
-					t.Errorf("%s: %s: error %.1e, want at most %d times that of direct, %.1e", name, what, winograd[i], winogradGate, direct[i])
+				if !(winograd[i] <= errorGate*direct[i]) {
+					t.Errorf("%s: %s: error %.1e, want at most %d times that of direct, %.1e", name, what, winograd[i], errorGate, direct[i])
 				}
 			}
 		})
