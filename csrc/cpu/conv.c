@@ -47,7 +47,7 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   c->chunk = ceil_div(s->n, chunks);
   c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
   int64_t staged = c->direct ? c->group * (c->ximage + c->dimage + c->rawimage) : 0;
-  sk_scratch_reserve(pool, 4 * max(max(staged, sk_fast_scratch(c)), sk_plan_scratch(c)));
+  sk_scratch_reserve(pool, 4 * max(staged, sk_fast_scratch(c)));
   sk_shared_reserve(pool, 4 * ceil_div(s->n, c->chunk) * slot_floats(c));
   return c;
 }
@@ -67,7 +67,8 @@ void sk_conv_free(sk_conv *c) {
 
 static void pack_task(void *arg, int kb, int worker) {
   sk_conv_job *j = arg;
-  sk_plan_pack(j->c, kb, j->params, sk_scratch(j->c->pool, worker));
+  (void)worker;
+  sk_plan_pack(j->c, kb, j->params);
 }
 
 void sk_conv_pack(sk_conv *c, const float *params) {
@@ -175,13 +176,14 @@ static void merge_run(const sk_conv_job *j, const sk_plan *p, int i, float *slot
 }
 
 static void merge_task(void *arg, int i, int worker) {
+  (void)worker;
   sk_conv_job *j = arg;
   const sk_conv *c = j->c;
   const sk_run *run = &c->f.run[i];
   float *slots = sk_shared(c->pool), *fast = slots + c->f.floats;
   merge_run(j, &c->f, i, slots);
   if (c->fast.on) merge_run(j, &c->fast.f, i, fast);
-  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, fast, j->grads, sk_scratch(c->pool, worker));
+  for (int b = 0; b < run->nb; b++) sk_plan_unpack(c, run->b0 + b, slots, fast, j->grads);
 }
 
 void sk_conv_backward(sk_conv *c, const sk_view *x, int ndy, const sk_grad *dy, const sk_conv_dx *dx, int nsums, const sk_sums *sums,

@@ -1,4 +1,5 @@
-// conv.h: the convolution operation. conv.c has the method, conv_plan.c the lists that say what multiplies what, conv.inc.h the kernels.
+// conv.h: the convolution operation. conv.c has the method, conv_plan.c the lists that say what multiplies what,
+// conv.inc.h the kernels, fast.c the algorithms with fewer products.
 #ifndef SK_CONV_H
 #define SK_CONV_H
 #include "sk.h"
@@ -179,10 +180,11 @@ void sk_conv_backward(sk_conv *, const sk_view *x, int ndy, const sk_grad *dy, c
 // conv_plan.c
 void sk_conv_plan(sk_conv *);
 void sk_plan_free(sk_plan *);
-int64_t sk_plan_scratch(const sk_conv *); // floats that pack and unpack want
-// Packs the weights of output block kb for both directions, or takes its gradients out of accumulators laid out as the forward weights.
-void sk_plan_pack(sk_conv *, int kb, const float *params, float *scratch);
-void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *fast, float *grads, float *scratch);
+int sk_plan_tap(const sk_conv *, int dr, int ds); // which tap it is; -1: none
+
+// conv_pack.c: packs the weights of output block kb for both directions, or takes its gradients out of accumulators laid out as the forward weights.
+void sk_plan_pack(sk_conv *, int kb, const float *params);
+void sk_plan_unpack(const sk_conv *, int kb, const float *acc, const float *fast, float *grads);
 
 // fast.c
 // Whether output channels that read `inputs` channels are worth an algorithm's transforms.

@@ -23,7 +23,7 @@ static void inputs(const sk_part *p, int k, int *first, int *last) {
   *last = *first + cg - 1;
 }
 
-static int find_tap(const sk_conv *c, int dr, int ds) {
+int sk_plan_tap(const sk_conv *c, int dr, int ds) {
   for (int t = 0; t < c->taps; t++)
     if (c->tap[t].dr == dr && c->tap[t].ds == ds) return t;
   return -1;
@@ -36,7 +36,7 @@ static void collect_taps(sk_conv *c) {
   for (int i = 0; i < c->s.parts; i++)
     for (int r = 0; r < c->part[i].r; r++)
       for (int s = 0; s < c->part[i].s; s++)
-        if (find_tap(c, r - c->part[i].padh, s - c->part[i].padw) < 0)
+        if (sk_plan_tap(c, r - c->part[i].padh, s - c->part[i].padw) < 0)
           c->tap[c->taps++] = (sk_tap){r - c->part[i].padh, s - c->part[i].padw};
 }
 
@@ -93,7 +93,7 @@ static span *connect(const sk_conv *c) {
       for (int ib = first / SK_B; ib <= last / SK_B; ib++)
         for (int r = 0; r < p->r; r++)
           for (int s = 0; s < p->s; s++) {
-            span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + find_tap(c, r - p->padh, s - p->padw)];
+            span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + sk_plan_tap(c, r - p->padh, s - p->padw)];
             u->c = max(u->c, min(SK_B, last + 1 - ib * SK_B));
             u->k = max(u->k, kl + 1);
           }
@@ -179,7 +179,7 @@ static void divert_winograd(sk_conv *c, span *used) {
 static void divert_strassen(sk_conv *c, span *used) {
   const sk_conv_shape *s = &c->s;
   sk_fast *w = &c->fast;
-  const int tap = find_tap(c, 0, 0);
+  const int tap = sk_plan_tap(c, 0, 0);
   if (w->on || tap < 0 || s->p % 2 || (s->p - 1) * s->stride >= s->h || (s->q - 1) * s->stride >= s->w) return;
   w->algorithm = SK_STRASSEN;
   for (int kb = 0; kb < c->yb; kb++) {
@@ -330,90 +330,4 @@ void sk_plan_free(sk_plan *p) {
   free(p->at);
   free(p->wide);
   sk_unmap(p->w, p->wfloats * sizeof *p->w);
-}
-
-// Does something for every weight w (index of the flat parameters) of output block kb: lane kl of it, lane cl of input block ib, tap t. Block by
-// block, so that all that 16x16 weights touch on both sides stays in cache.
-#define FOR_WEIGHTS(c, kb, ...)                                                                                   \
-  for (const sk_part *p = (c)->part; p < (c)->part + (c)->s.parts; p++) {                                         \
-    int klo = max(0, (kb)*SK_B - p->yoff), khi = min(p->k, (kb)*SK_B + SK_B - p->yoff), rs = p->r * p->s;         \
-    for (int ib = p->xoff / SK_B; klo < khi && ib <= (p->xoff + p->c - 1) / SK_B; ib++)                           \
-      for (int i = 0; i < rs; i++) {                                                                              \
-        const int t = find_tap(c, i / p->s - p->padh, i % p->s - p->padw);                                        \
-        for (int k = klo; k < khi; k++) {                                                                         \
-          int first, last, kl = (p->yoff + k) % SK_B;                                                             \
-          inputs(p, k, &first, &last);                                                                            \
-          const int lo = max(first, ib * SK_B), hi = min(last + 1, ib * SK_B + SK_B);                             \
-          int64_t w = p->woff + ((int64_t)k * (last + 1 - first) + lo - first) * rs + i;                          \
-          for (int cl = lo - ib * SK_B; cl < hi - ib * SK_B; cl++, w += rs) { __VA_ARGS__ }                       \
-        }                                                                                                         \
-      }                                                                                                           \
-  }
-
-enum { KERNEL = 9 * SK_B * SK_B }; // floats of a kernel of blocks, [3][3][16][16]; Strassen's is [half of y][half of x][16][16]
-
-int64_t sk_plan_scratch(const sk_conv *c) { return c->fast.on ? 2 * (int64_t)c->xb * KERNEL : 0; }
-
-static const sk_island *island_of(const sk_conv *c, int kb) {
-  const sk_island *i = c->fast.island;
-  while (kb >= i->y1) i++;
-  return i;
-}
-
-// Where tap t, row 0 of blocks kb and ib of an island is in kernels.
-static int64_t kernel_at(const sk_conv *c, const sk_island *in, int kb, int ib, int t) {
-  int element = c->fast.algorithm == SK_STRASSEN ? (kb - in->y0) / in->yn * 2 + (ib - in->x0) / in->xn : (c->tap[t].dr + 1) * 3 + c->tap[t].ds + 1;
-  return c->fast.xat[ib] * KERNEL + element * SK_B * SK_B;
-}
-
-static void pack_transformed(sk_conv *c, int kb, const float *params, float *scratch) {
-  const sk_plan *f = &c->fast.f, *d = &c->fast.d;
-  const sk_island *in = island_of(c, kb);
-  if (kb >= in->y0 + in->yn) return; // comes with the block that stands for it
-  float *g = scratch, *gt = g + c->xb * KERNEL;
-  memset(scratch, 0, sk_plan_scratch(c) * sizeof *scratch);
-  for (int yb = kb; yb < in->y1; yb += in->yn)
-    FOR_WEIGHTS(c, yb, {
-      g[kernel_at(c, in, yb, ib, t) + cl * SK_B + kl] = params[w];
-      gt[kernel_at(c, in, yb, ib, t) + kl * SK_B + cl] = params[w];
-    })
-  const sk_transforms *maps = &sk_isa->fast->of[c->fast.algorithm];
-  for (int ib = in->x0; ib < in->x0 + in->xn; ib++) {
-    int64_t at = f->at[kb * c->xb + ib], back = d->at[ib * c->yb + kb], from = c->fast.xat[ib] * KERNEL;
-    if (at < 0) continue;
-    maps->pack(g + from, SK_B, f->w + at, f->wide[kb] * SK_B, f->floats);
-    maps->pack(gt + from, SK_B, d->w + back, d->wide[ib] * SK_B, d->floats);
-  }
-}
-
-static void unpack_transformed(const sk_conv *c, int kb, const float *acc, float *grads, float *g) {
-  const sk_plan *f = &c->fast.f;
-  const sk_island *in = island_of(c, kb);
-  if (kb >= in->y0 + in->yn) return;
-  for (int ib = in->x0; ib < in->x0 + in->xn; ib++) {
-    int64_t at = f->at[kb * c->xb + ib];
-    if (at >= 0) sk_isa->fast->of[c->fast.algorithm].unpack(acc + at, SK_B, f->wide[kb] * SK_B, f->floats, g + c->fast.xat[ib] * KERNEL);
-  }
-  for (int yb = kb; yb < in->y1; yb += in->yn) FOR_WEIGHTS(c, yb, { grads[w] = g[kernel_at(c, in, yb, ib, t) + cl * SK_B + kl]; })
-}
-
-void sk_plan_pack(sk_conv *c, int kb, const float *params, float *scratch) {
-  if (c->fast.yat[kb] >= 0) {
-    pack_transformed(c, kb, params, scratch);
-    return;
-  }
-  const int fpitch = c->f.wide[kb] * SK_B;
-  FOR_WEIGHTS(c, kb, {
-    c->f.w[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * fpitch + kl] = params[w];
-    c->d.w[c->d.at[((int64_t)ib * c->yb + kb) * c->taps + t] + kl * c->d.wide[ib] * SK_B + cl] = params[w];
-  })
-}
-
-void sk_plan_unpack(const sk_conv *c, int kb, const float *acc, const float *fast, float *grads, float *scratch) {
-  if (c->fast.yat[kb] >= 0) {
-    unpack_transformed(c, kb, fast, grads, scratch);
-    return;
-  }
-  const int fpitch = c->f.wide[kb] * SK_B;
-  FOR_WEIGHTS(c, kb, grads[w] = acc[c->f.at[((int64_t)kb * c->xb + ib) * c->taps + t] + cl * fpitch + kl];)
 }

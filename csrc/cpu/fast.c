@@ -27,15 +27,19 @@
 typedef struct {
   int outputs, inputs, border; // of a tile, each way: a tile's x begins where the last one's did plus inputs - border
   int freqs, products;
-  int least, most, step; // tiles of a chunk
+  int cache;              // floats of transformed tiles in the works, where the next three allow
+  int least, heavy, most; // tiles of a chunk; heavy: at least, where an island's weights come from far
 } algorithm;
 
-enum { CACHE_FLOATS = 192 * 1024 }; // of transformed tiles in the works, as far as `least` allows
+enum {
+  HEAVY_FLOATS = 1024 * 1024, // of transformed weights: more do not stay in a core's part of the third-level cache
+  CHUNK_STEP = 12             // whole tiles of the gemm's registers
+};
 
 static const algorithm ALGORITHM[SK_ALGORITHMS] = {
-    [SK_WINOGRAD] = {4, 6, 2, 36, 36, 48, 96, 12},         // 48 so that weights that come from the third-level cache serve that many; 12 are whole tiles
-    [SK_WINOGRAD_STRIDED] = {4, 9, 1, 36, 81, 36, 96, 12}, // of the gemm's registers
-    [SK_STRASSEN] = {0, 0, 0, 7, 7, 96, 96, 12},
+    [SK_WINOGRAD] = {4, 6, 2, 36, 36, 192 * 1024, 48, 128, 96},
+    [SK_WINOGRAD_STRIDED] = {4, 9, 1, 36, 81, 1024 * 1024, 36, 72, 96},
+    [SK_STRASSEN] = {0, 0, 0, 7, 7, 192 * 1024, 96, 96, 96},
 };
 
 static int min(int a, int b) { return a < b ? a : b; }
@@ -81,8 +85,9 @@ void sk_fast_measure(sk_conv *c) {
   }
   w->rawadds = a->border || w->th * 2 * w->tw < c->s.h * c->s.w;
   w->rawimage = xb * w->rawblock;
-  w->chunk = CACHE_FLOATS / (a->products * SK_B * max(1, xn + yn)) / a->step * a->step;
-  w->chunk = max(1, min(max(a->least, min(a->most, w->chunk)), w->th * w->tw * c->s.n));
+  const int heavy = (int64_t)a->freqs * xn * yn * SK_B * SK_B > HEAVY_FLOATS;
+  w->chunk = a->cache / (a->products * SK_B * max(1, xn + yn)) / CHUNK_STEP * CHUNK_STEP;
+  w->chunk = max(1, min(max(heavy ? a->heavy : a->least, min(a->most, w->chunk)), w->th * w->tw * c->s.n));
   w->group = ceil_div(w->chunk, max(1, w->th * w->tw));
   w->block = w->chunk * SK_B;
   // An odd number of cache lines from one product to the next: those of a tile spread over the sets of the first-level cache.

@@ -119,6 +119,9 @@ int main(void) {
   run((sk_conv_shape){1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, &(sk_part)CONV(1, 1, 1, 3, 3, 1, 1));
   run((sk_conv_shape){2, 64, 1, 1, 10, 1, 1, 1, 1, 0}, &(sk_part)CONV(64, 10, 1, 1, 1, 0, 0));
   run((sk_conv_shape){1, 2, 2, 2, 2, 5, 5, 1, 1, 0}, &(sk_part)CONV(2, 2, 1, 1, 1, 2, 2)); // mostly border
+  run((sk_conv_shape){2, 20, 11, 16, 32, 6, 8, 2, 1, 0}, &(sk_part)CONV(20, 32, 1, 3, 3, 1, 1)); // tiles beyond the edge
+  run((sk_conv_shape){3, 64, 6, 5, 32, 6, 5, 1, 1, 0}, &(sk_part)CONV(64, 32, 1, 1, 1, 0, 0));   // Strassen's quarters
+  run((sk_conv_shape){2, 32, 7, 4, 96, 4, 2, 2, 1, 0}, &(sk_part)CONV(32, 96, 1, 1, 1, 0, 0));
   sk_part flows[] = {CONV(16, 64, 1, 3, 3, 1, 1), CONV(16, 16, 1, 1, 1, 0, 0), CONV(16, 16, 1, 1, 1, 1, 1)};
   flows[1].yoff = 64;
   flows[2].yoff = 80;
