@@ -187,7 +187,7 @@ var dataKeys = []key{
 
 var engineKeys = []key{
 	{name: "conv", kind: word, words: convWords, def: `"auto"`, field: in(func(s *Spec) *string { return &s.Engine.Conv }),
-		doc: "Algorithm of convolutions on the CPU: `auto` (Winograd where it is faster) or `direct` throughout."},
+		doc: "Algorithm of convolutions on the CPU: `auto` (Winograd's and Strassen's algorithms where they are faster) or `direct` throughout."},
 	{name: "precision", kind: word, words: precisionWords, def: `"auto"`, field: in(func(s *Spec) *string { return &s.Engine.Precision }),
 		doc: "Arithmetic and storage: `auto` is the device's own choice (CPU: `fp32`; GPU: `bf16`). `bf16` and `fp16` keep weights, statistics and sums in float32; `fp16` scales the loss."},
 	{name: "deterministic", kind: boolean, def: "true", field: in(func(s *Spec) *bool { return &s.Engine.Deterministic }),
