@@ -1,4 +1,4 @@
-// conv.h: the convolution operation. conv.c has the method, conv_plan.c the lists that say what multiplies what,
+// conv.h: the convolution operation. conv.c has the method, conv_plan.c and conv_divert.c the lists that say what multiplies what,
 // conv.inc.h the kernels, fast.c the algorithms with fewer products.
 #ifndef SK_CONV_H
 #define SK_CONV_H

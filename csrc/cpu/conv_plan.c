@@ -5,8 +5,7 @@
 // channels of the two blocks that no part connects get zero weights. The data gradient has the transposed lists, one for each
 // phase (i mod stride, j mod stride) of the input position, since a tap reaches one phase only.
 #include "arena.h"
-#include "conv.h"
-#include "dispatch.h"
+#include "conv_plan.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,16 +74,8 @@ static void measure(sk_conv *c) {
   c->rawimage = SK_WIDE * c->rawblock;
 }
 
-// One more than the highest connected lane of each side, 0 where nothing connects.
-typedef struct {
-  unsigned char c, k;
-} span;
-
-// Spans [output block][input block][tap]; behind the taps one for the products of a fast algorithm, unused so far.
-static int pitch(const sk_conv *c) { return c->taps + 1; }
-
-static span *connect(const sk_conv *c) {
-  span *used = sk_aligned((int64_t)c->yb * c->xb * pitch(c) * sizeof *used);
+static sk_span *connect(const sk_conv *c) {
+  sk_span *used = sk_aligned((int64_t)c->yb * c->xb * sk_span_pitch(c) * sizeof *used);
   for (int i = 0; i < c->s.parts; i++) {
     const sk_part *p = &c->part[i];
     for (int k = 0; k < p->k; k++) {
@@ -93,7 +84,7 @@ static span *connect(const sk_conv *c) {
       for (int ib = first / SK_B; ib <= last / SK_B; ib++)
         for (int r = 0; r < p->r; r++)
           for (int s = 0; s < p->s; s++) {
-            span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + sk_plan_tap(c, r - p->padh, s - p->padw)];
+            sk_span *u = &used[((int64_t)kb * c->xb + ib) * sk_span_pitch(c) + sk_plan_tap(c, r - p->padh, s - p->padw)];
             u->c = max(u->c, min(SK_B, last + 1 - ib * SK_B));
             u->k = max(u->k, kl + 1);
           }
@@ -102,138 +93,22 @@ static span *connect(const sk_conv *c) {
   return used;
 }
 
-// The taps by which output block kb reads input block ib.
-static int reads(const sk_conv *c, const span *used, int kb, int ib) {
-  int taps = 0;
-  for (int t = 0; t < c->taps; t++) taps += used[((int64_t)kb * c->xb + ib) * pitch(c) + t].c > 0;
-  return taps;
-}
-
-// Channels that output block kb reads by whole 3x3 kernels with pad 1; 0 if it reads any in another way.
-static int whole_kernels(const sk_conv *c, const span *used, int kb) {
-  int channels = 0;
-  for (int ib = 0; ib < c->xb; ib++) {
-    const span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
-    int taps = 0, most = 0;
-    for (int t = 0; t < c->taps; t++) {
-      if (!u[t].c) continue;
-      if (abs(c->tap[t].dr) > 1 || abs(c->tap[t].ds) > 1) return 0;
-      taps++;
-      most = max(most, u[t].c);
-    }
-    if (taps && taps != 9) return 0;
-    channels += most;
-  }
-  return channels;
-}
-
-// Adds output block kb, which reads input blocks x0 .. x1-1, to the last island; or it begins one, if it has nothing in common with those so far.
-static void add_to_island(sk_fast *w, int kb, int x0, int x1) {
-  w->island[w->islands++] = (sk_island){.x0 = x0, .x1 = x1, .y0 = kb, .y1 = kb + 1};
-  for (sk_island *i; w->islands > 1; w->islands--) {
-    i = &w->island[w->islands - 1];
-    if (i[-1].x1 <= i->x0) return;
-    i[-1].x0 = min(i[-1].x0, i->x0), i[-1].x1 = max(i[-1].x1, i->x1), i[-1].y1 = i->y1;
-  }
-}
-
-// Output block kb of an island is the algorithm's: its spans at the taps go, those of the blocks that it then stands for come behind them.
-static void hand_over(sk_conv *c, const sk_island *i, span *used, int kb) {
-  sk_fast *w = &c->fast;
-  w->on = 1;
-  w->yat[kb] = (kb - i->y0) % i->yn;
-  for (int ib = i->x0; ib < i->x1; ib++) {
-    span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c)];
-    for (int t = 0; t < c->taps; t++) {
-      if (!u[t].c) continue;
-      w->xat[ib] = (ib - i->x0) % i->xn;
-      if (kb < i->y0 + i->yn && ib < i->x0 + i->xn) u[c->taps] = (span){SK_B, SK_B};
-      u[t] = (span){0, 0};
-    }
-  }
-}
-
-static void divert_winograd(sk_conv *c, span *used) {
-  const sk_conv_shape *s = &c->s;
-  sk_fast *w = &c->fast;
-  if (s->stride > 2 || s->p != (s->h - 1) / s->stride + 1 || s->q != (s->w - 1) / s->stride + 1) return;
-  w->algorithm = s->stride == 1 ? SK_WINOGRAD : SK_WINOGRAD_STRIDED;
-  for (int kb = 0; kb < c->yb; kb++) {
-    int channels = whole_kernels(c, used, kb), first = c->xb, last = 0;
-    w->yat[kb] = -1;
-    if (!channels || (s->method == SK_CHOOSE && !sk_fast_pays(s, w->algorithm, channels))) continue;
-    for (int ib = 0; ib < c->xb; ib++)
-      if (reads(c, used, kb, ib)) first = min(first, ib), last = ib;
-    w->yat[kb] = 0;
-    add_to_island(w, kb, first, last + 1);
-  }
-  for (sk_island *i = w->island; i < w->island + w->islands; i++) {
-    i->xn = i->x1 - i->x0, i->yn = i->y1 - i->y0;
-    for (int kb = i->y0; kb < i->y1; kb++)
-      if (!w->yat[kb]) hand_over(c, i, used, kb);
-  }
-}
-
-// Strassen's halves want islands of an even number of blocks, every one of which reads every other by the tap (0, 0) alone, on an even number of rows. And
-// whole ones: it would leave rounding errors in padding lanes.
-static void divert_strassen(sk_conv *c, span *used) {
-  const sk_conv_shape *s = &c->s;
-  sk_fast *w = &c->fast;
-  const int tap = sk_plan_tap(c, 0, 0);
-  if (w->on || tap < 0 || s->p % 2 || (s->p - 1) * s->stride >= s->h || (s->q - 1) * s->stride >= s->w) return;
-  w->algorithm = SK_STRASSEN;
-  for (int kb = 0; kb < c->yb; kb++) {
-    int first = c->xb, last = -1;
-    for (int ib = 0; ib < c->xb; ib++)
-      if (reads(c, used, kb, ib)) first = min(first, ib), last = ib;
-    if (last >= 0) add_to_island(w, kb, first, last + 1);
-  }
-  int n = 0;
-  for (const sk_island *i = w->island; i < w->island + w->islands; i++) {
-    int xs = i->x1 - i->x0, ys = i->y1 - i->y0, whole = xs % 2 == 0 && ys % 2 == 0;
-    for (int kb = i->y0; kb < i->y1; kb++)
-      for (int ib = i->x0; ib < i->x1; ib++) {
-        const span *u = &used[((int64_t)kb * c->xb + ib) * pitch(c) + tap];
-        whole &= reads(c, used, kb, ib) == 1 && u->c == SK_B && u->k == SK_B;
-      }
-    if (!whole || (s->method == SK_CHOOSE && !sk_fast_pays(s, SK_STRASSEN, min(xs, ys) * SK_B))) continue;
-    w->island[n] = *i;
-    w->island[n].xn = xs / 2, w->island[n].yn = ys / 2;
-    for (int kb = i->y0; kb < i->y1; kb++) hand_over(c, &w->island[n], used, kb);
-    n++;
-  }
-  w->islands = n;
-}
-
-// Hands output blocks over to an algorithm with fewer products.
-static void divert(sk_conv *c, span *used) {
-  sk_fast *w = &c->fast;
-  w->island = sk_aligned(c->yb * sizeof *w->island);
-  w->xat = sk_aligned(c->xb * sizeof *w->xat);
-  w->yat = sk_aligned(c->yb * sizeof *w->yat);
-  memset(w->xat, -1, c->xb * sizeof *w->xat);
-  memset(w->yat, -1, c->yb * sizeof *w->yat);
-  if (c->s.method == SK_DIRECT) return;
-  divert_winograd(c, used);
-  divert_strassen(c, used);
-}
-
 // A direction: nout output blocks over nin input blocks.
 typedef struct {
   sk_conv *c;
   sk_plan *p;
-  const span *used;
+  const sk_span *used;
   int back, nout, nin;
   int tap, taps; // the ones listed
 } direction;
 
-static span used_at(const direction *d, int out, int in, int t) {
-  return d->used[((int64_t)(d->back ? in : out) * d->c->xb + (d->back ? out : in)) * pitch(d->c) + t];
+static sk_span used_at(const direction *d, int out, int in, int t) {
+  return d->used[((int64_t)(d->back ? in : out) * d->c->xb + (d->back ? out : in)) * sk_span_pitch(d->c) + t];
 }
 
 static int same(const direction *d, int a, int b) {
   for (int in = 0; in < d->nin; in++)
-    for (int t = 0; t < pitch(d->c); t++)
+    for (int t = 0; t < sk_span_pitch(d->c); t++)
       if (!used_at(d, a, in, t).c != !used_at(d, b, in, t).c) return 0;
   return 1;
 }
@@ -259,7 +134,7 @@ static int list_steps(direction *d, sk_run *run, int phase, int steps) {
     for (int t = d->tap; t < d->tap + d->taps; t++) {
       int nc = 0;
       for (int b = run->b0; b < run->b0 + run->nb; b++) {
-        span u = used_at(d, b, in, t);
+        sk_span u = used_at(d, b, in, t);
         nc = max(nc, d->back ? u.k : u.c);
       }
       if (!nc || phase_of(d, t) != phase) continue;
@@ -305,8 +180,8 @@ void sk_conv_plan(sk_conv *c) {
   c->xb = blocks(c->s.xc);
   c->yb = blocks(c->s.yc);
   collect_taps(c);
-  span *used = connect(c);
-  divert(c, used);
+  sk_span *used = connect(c);
+  sk_plan_divert(c, used);
   sk_fast_measure(c);
   measure(c);
   plan(&(direction){c, &c->f, used, 0, c->yb, c->xb, 0, c->taps});
