@@ -7,6 +7,7 @@ typedef struct {
   const float *t; // stride 16
   vf scale, shift;
   int norm, relu;
+  int64_t ahead; // floats from what is read to what is fetched ahead; 0: nothing is
 } view_strip;
 
 // Where strip s, counted from block cb0, of image n begins; NULL of NULL.
@@ -15,7 +16,7 @@ static float *strip_of(const sk_tensor *t, int n, int cb0, int s) {
 }
 
 static view_strip view_at(const sk_view *v, const sk_batch *b, int n, int s) {
-  view_strip r = {strip_of(v->t, n, v->cb0, s), vf_set(1), vf_set(0), v->norm != NULL, v->relu};
+  view_strip r = {strip_of(v->t, n, v->cb0, s), vf_set(1), vf_set(0), v->norm != NULL, v->relu, 0};
   if (v->norm) {
     const int64_t i = ((int64_t)b->replica[n] * v->norm->cb + v->ncb0) * SK_B + s * SK_W;
     r.scale = vf_load(v->norm->scale + i);
@@ -49,6 +50,7 @@ typedef struct {
   const float *g, *mask, *y;
   vf coef, scale, shift, ca, cb, cc;
   int norm, relu;
+  int64_t ahead; // as a view's
 } grad_strip;
 
 static grad_strip grad_at(const sk_grad *g, const sk_batch *b, int n, int s) {

@@ -2,12 +2,18 @@
 
 static void zero(float *p, int64_t floats) { memset(p, 0, floats * sizeof *p); }
 
+// m positions, every step-th, on their way to the second-level cache.
+SK_INLINE void fetch(const float *p, int step, int m) {
+  for (int i = 0; i < m; i++) __builtin_prefetch(p + (int64_t)i * step * SK_B, 0, 2);
+}
+
 SK_INLINE void stage_view_case(float *dst, const view_strip *v, int p, int step, int m, int norm, int relu) {
   for (int i = 0; i < m; i++) vf_store(dst + i * SK_B, view_value(v, p + i * step, norm, relu));
 }
 
 // dst[i] = v[p + i*step], i < m, one strip
 static void stage_view_row(float *dst, const view_strip *v, int p, int step, int m) {
+  if (v->ahead) fetch(v->t + v->ahead + (int64_t)p * SK_B, step, m);
   switch (v->norm * 2 + v->relu) {
   case 0: stage_view_case(dst, v, p, step, m, 0, 0); break;
   case 1: stage_view_case(dst, v, p, step, m, 0, 1); break;
@@ -57,6 +63,12 @@ SK_INLINE void stage_grad_case(float *dst, const grad_strip *g, int p, int m, in
 
 // dst[i] = dy[p + i], i < m, one strip
 static void stage_grad_row(float *dst, const grad_strip *g, int p, int m) {
+  if (g->ahead) {
+    const int64_t at = g->ahead + (int64_t)p * SK_B;
+    fetch(g->g + at, 1, m);
+    if (g->mask) fetch(g->mask + at, 1, m);
+    if (g->norm || g->relu) fetch(g->y + at, 1, m);
+  }
   switch ((g->mask != NULL) * 4 + g->relu * 2 + g->norm) {
   case 0: stage_grad_case(dst, g, p, m, 0, 0, 0); break;
   case 1: stage_grad_case(dst, g, p, m, 0, 0, 1); break;

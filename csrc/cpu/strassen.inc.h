@@ -72,8 +72,7 @@ static void strassen_input(const sk_conv_job *job, const sk_tiles *k, float *v) 
     tile at = tile_first(a, k->t0);
     for (int t = 0, m, image = -1; t < k->tiles; t += m, dst += m * SK_B, tile_skip(a, &at, m)) {
       m = tile_row(a, &at, k->tiles - t);
-      for (int h = 0; h < 2 && at.image != image; h++)
-        for (int s = 0; s < STRIPS; s++) of[h][s] = view_at(job->x, job->batch, k->n0 + at.image, (island->x0 + b + h * island->xn) * STRIPS + s);
+      for (int h = 0; h < 2 && at.image != image; h++) tile_view(job, k->n0 + at.image, island->x0 + b + h * island->xn, of[h]);
       image = at.image;
       for (int quarter = 0; quarter < 4; quarter++) {
         const int p = ((at.i + quarter % 2 * a->th) * c->s.w + at.j) * c->s.stride;
@@ -100,11 +99,7 @@ static void strassen_dy(const sk_conv_job *job, const sk_tiles *k, float *e) {
     tile at = tile_first(a, k->t0);
     for (int t = 0, m, image = -1; t < k->tiles; t += m, dst += m * SK_B, tile_skip(a, &at, m)) {
       m = tile_row(a, &at, k->tiles - t);
-      for (int h = 0; h < 2 && at.image != image; h++) {
-        int block = island->y0 + b + h * island->yn;
-        const sk_grad *d = tile_grad(job->dy, &block);
-        for (int s = 0; s < STRIPS; s++) of[h][s] = grad_at(d, job->batch, k->n0 + at.image, block * STRIPS + s);
-      }
+      for (int h = 0; h < 2 && at.image != image; h++) tile_grad(job, k->n0 + at.image, island->y0 + b + h * island->yn, of[h]);
       image = at.image;
       for (int quarter = 0; quarter < 4; quarter++) {
         const int p = (at.i + quarter % 2 * a->th) * c->s.q + at.j;

@@ -20,8 +20,16 @@ SK_INLINE void tile_skip(const sk_fast *w, tile *t, int m) {
   t->image++;
 }
 
-// The gradient that block b of y is covered by; b becomes its block of that.
-SK_INLINE const sk_grad *tile_grad(const sk_grad *d, int *b) {
-  for (; *b >= d->cb; d++) *b -= d->cb;
-  return d;
+// Strips of block b of the view, or of the gradients, of an image of the batch. While one block is read the next is fetched, or the next image's first:
+// rows are too short for the processor to see what will be wanted. One strip fetches for all, since they share their lines.
+static void tile_view(const sk_conv_job *j, int image, int b, view_strip v[STRIPS]) {
+  for (int s = 0; s < STRIPS; s++) v[s] = view_at(j->x, j->batch, image, b * STRIPS + s);
+  v[0].ahead = (int64_t)j->c->s.h * j->c->s.w * SK_B;
+}
+
+static void tile_grad(const sk_conv_job *j, int image, int b, grad_strip g[STRIPS]) {
+  const sk_grad *d = j->dy;
+  for (; b >= d->cb; d++) b -= d->cb;
+  for (int s = 0; s < STRIPS; s++) g[s] = grad_at(d, j->batch, image, b * STRIPS + s);
+  g[0].ahead = (int64_t)j->c->s.p * j->c->s.q * SK_B;
 }

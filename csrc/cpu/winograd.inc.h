@@ -53,8 +53,7 @@ SK_INLINE void wino_input(const int stride, const sk_conv_job *job, const sk_til
     tile at = tile_first(w, k->t0);
     for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_B) {
       m = tile_row(w, &at, k->tiles - t);
-      if (at.image != image)
-        for (int s = 0; s < STRIPS; s++) of[s] = view_at(job->x, job->batch, k->n0 + at.image, b * STRIPS + s);
+      if (at.image != image) tile_view(job, k->n0 + at.image, b, of);
       if (at.image != image || done < step * at.i) done = step * at.i - 1;
       image = at.image;
       const float *row[9];
@@ -83,16 +82,13 @@ SK_INLINE void wino_dy(const int stride, const sk_conv_job *job, const sk_tiles 
   zero(k->rows, WM * pitch);
   for (int b = k->island->y0; b < k->island->y1; b++) {
     if (w->yat[b] < 0) continue;
-    int block = b;
-    const sk_grad *d = tile_grad(job->dy, &block);
     grad_strip g[STRIPS] = {{0}};
     float *dst = e + w->yat[b] * w->block;
     int image = -1;
     tile at = tile_first(w, k->t0);
     for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_B) {
       m = tile_row(w, &at, k->tiles - t);
-      if (at.image != image)
-        for (int s = 0; s < STRIPS; s++) g[s] = grad_at(d, job->batch, k->n0 + at.image, block * STRIPS + s);
+      if (at.image != image) tile_grad(job, k->n0 + at.image, b, g);
       image = at.image;
       const int q0 = WM * at.j, q1 = q0 + WM * m < q ? q0 + WM * m : q;
       for (int i = 0; i < WM; i++) {
@@ -120,7 +116,7 @@ SK_INLINE void wino_dy(const int stride, const sk_conv_job *job, const sk_tiles 
 SK_INLINE void wino_output(const int stride, const sk_conv *c, const sk_tiles *k, const float *m, const sk_tensor *y) {
   const sk_fast *w = &c->fast;
   const int in = WINO_INPUTS(stride), p = c->s.p, q = c->s.q;
-  const int64_t next = w->ypitch, row = (int64_t)q * SK_B;
+  const int64_t next = w->ypitch, row = (int64_t)q * SK_B, ahead = p * row;
   for (int s = k->island->y0 * STRIPS; s < k->island->y1 * STRIPS; s++) {
     const int b = s / STRIPS;
     if (w->yat[b] < 0) continue;
@@ -132,6 +128,8 @@ SK_INLINE void wino_output(const int stride, const sk_conv *c, const sk_tiles *k
       int rows = p - WM * at.i, cols = q - WM * at.j;
 #define LOAD(i, j) vf_load(src + wino_place(stride, i, j) * next)
       if (rows >= WM && cols >= WM) {
+        for (int i = 0; i < WM && s % STRIPS == 0; i++) // where the next block goes
+          UNROLL for (int j = 0; j < WM; j++) __builtin_prefetch(dst + ahead + i * row + j * SK_B, 1, 2);
 #define STORE(i, j, r) vf_store(dst + (i) * row + (j) * SK_B, r)
         WINO_PLANE(in, WM, map_at, LOAD, STORE);
 #undef STORE
