@@ -17,7 +17,7 @@
 #endif
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { STEP_CHANNELS = 9 * 16 }; // walked before the next positions: SK_WIDE blocks of weights of so many channels stay in L1
+enum { STEP_CHANNELS = 9 * 16 }; // at most, walked before the next positions: SK_WIDE blocks of weights of so many channels stay in L1
 
 // The heart: y[kb blocks][px positions] (+)= sum over steps and their channels of w * x.
 SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, int64_t yblock,
@@ -28,7 +28,7 @@ SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s
       a[i][j] = load ? vf_load(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W) : (vf){};
   for (; steps; steps--, s++) {
     const float *xs = x + s->x, *end = xs + s->nc;
-    for (; xs < end; xs++, w += wrow) {
+    _Pragma("GCC unroll 2") for (; xs < end; xs++, w += wrow) {
       vf wv[SK_KB * STRIPS];
       UNROLL for (int i = 0; i < kb * STRIPS; i++) wv[i] = vf_load(w + i * SK_W);
       UNROLL for (int j = 0; j < px; j++) {
@@ -42,6 +42,17 @@ SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s
       vf_store(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W, a[i][j]);
 }
 
+// a += x * dy at one position
+SK_INLINE void weight_position(const int kb, const int cw, const int m, int64_t next, const float *x, const float *d, int64_t dblock,
+                               vf a[SK_CW][SK_KB * STRIPS]) {
+  vf dv[SK_KB * STRIPS];
+  UNROLL for (int i = 0; i < kb * STRIPS; i++) dv[i] = vf_load(d + i / STRIPS * dblock + i % STRIPS * SK_W);
+  UNROLL for (int c = 0; c < cw; c++) {
+    vf b = vf_set(x[c < m ? c : c + next]);
+    UNROLL for (int i = 0; i < kb * STRIPS; i++) a[c][i] += dv[i] * b;
+  }
+}
+
 // acc[cw channels][kb blocks] (+)= sum over rows x cols positions of x * dy. Channels m .. stand `next` floats further on.
 SK_INLINE void weight_tile(const int kb, const int cw, const int m, int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d,
                            int64_t drow, int64_t dblock, float *acc, int wrow, int load) {
@@ -51,14 +62,9 @@ SK_INLINE void weight_tile(const int kb, const int cw, const int m, int64_t next
       a[c][i] = load ? vf_load(acc + c * wrow + i * SK_W) : (vf){};
   for (; rows; rows--, x += xrow, d += drow) {
     const float *xp = x, *dp = d, *end = x + cols * SK_B;
-    for (; xp < end; xp += SK_B, dp += SK_B) {
-      vf dv[SK_KB * STRIPS];
-      UNROLL for (int i = 0; i < kb * STRIPS; i++) dv[i] = vf_load(dp + i / STRIPS * dblock + i % STRIPS * SK_W);
-      UNROLL for (int c = 0; c < cw; c++) {
-        vf b = vf_set(xp[c < m ? c : c + next]);
-        UNROLL for (int i = 0; i < kb * STRIPS; i++) a[c][i] += dv[i] * b;
-      }
-    }
+    for (; end - xp >= 3 * SK_B; xp += 3 * SK_B, dp += 3 * SK_B)
+      UNROLL for (int p = 0; p < 3; p++) weight_position(kb, cw, m, next, xp + p * SK_B, dp + p * SK_B, dblock, a);
+    for (; xp < end; xp += SK_B, dp += SK_B) weight_position(kb, cw, m, next, xp, dp, dblock, a);
   }
   UNROLL for (int c = 0; c < cw; c++)
     UNROLL for (int i = 0; i < kb * STRIPS; i++)
@@ -150,10 +156,12 @@ static void gemm(const sk_run *run, const sk_step *steps, const float *w, const 
   sk_walk flat = *walk, *k = &flat;
   if (k->xrow == k->cols * SK_B && k->yrow == (int64_t)k->cols * k->ypx) // no borders: rows in one piece, so that tiles are whole
     k->cols *= k->rows, k->rows = 1;
-  int wrow = run->nb * SK_B, s0 = 0;
+  int wrow = run->nb * SK_B, s0 = 0, channels = 0;
+  for (int s = 0; s < run->steps; s++) channels += steps[s].nc;
+  const int pieces = (channels + STEP_CHANNELS - 1) / STEP_CHANNELS, most = pieces ? (channels + pieces - 1) / pieces + SK_B - 1 : 0;
   do { // once even with no steps: zeros are written then
     int s1 = s0, nc = 0;
-    for (; s1 < run->steps && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
+    for (; s1 < run->steps && nc + steps[s1].nc <= most; s1++) nc += steps[s1].nc;
     const float *ws = s0 < run->steps ? w + steps[s0].w : w, *next = ws + nc * wrow;
     int tiles = k->images * k->rows * ((k->cols + SK_PX - 1) / SK_PX) * ((run->nb + SK_KB - 1) / SK_KB);
     ahead a = {next, next + nc * wrow, nc * run->nb / (tiles + 1) + 1};
