@@ -37,9 +37,9 @@ enum {
 };
 
 static const algorithm ALGORITHM[SK_ALGORITHMS] = {
-    [SK_WINOGRAD] = {4, 6, 2, 36, 36, 192 * 1024, 48, 128, 96},
+    [SK_WINOGRAD] = {4, 6, 2, 36, 36, 192 * 1024, 64, 128, 96},
     [SK_WINOGRAD_STRIDED] = {4, 9, 1, 36, 81, 1024 * 1024, 36, 72, 96},
-    [SK_STRASSEN] = {0, 0, 0, 7, 7, 192 * 1024, 96, 96, 96},
+    [SK_STRASSEN] = {0, 0, 0, 7, 7, 192 * 1024, 128, 128, 128},
 };
 
 static int min(int a, int b) { return a < b ? a : b; }
