@@ -168,11 +168,12 @@ static void sums_task(void *arg, int n, int worker) {
 // Adds up the slots of run i of a plan, whose accumulators start at `slots`, at every frequency.
 static void merge_run(const sk_conv_job *j, const sk_plan *p, int i, float *slots) {
   const sk_run *run = &p->run[i];
-  if (!run->steps) return;
+  const int chunks = ceil_div(j->batch->n, j->c->chunk);
+  if (!run->steps || chunks == 1) return;
   const sk_step *last = &p->step[run->step0 + run->steps - 1];
   int64_t lo = p->step[run->step0].w, hi = last->w + (int64_t)last->nc * run->nb * SK_B;
   for (int64_t f = 0; f < p->wfloats; f += p->floats)
-    sk_isa->conv->merge(slots + f + lo, slot_floats(j->c), ceil_div(j->batch->n, j->c->chunk), hi - lo);
+    sk_isa->conv->merge(slots + f + lo, slot_floats(j->c), chunks, hi - lo);
 }
 
 static void merge_task(void *arg, int i, int worker) {

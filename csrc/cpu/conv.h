@@ -155,9 +155,9 @@ typedef struct {
   void (*dy)(const sk_conv_job *, const sk_tiles *, float *e);                               // e = A dy, of the job's gradients
   void (*output)(const sk_conv *, const sk_tiles *, const float *m, const sk_tensor *y);     // y = A' m
   void (*dx)(const sk_conv *, const sk_tiles *, int lo, int hi, const float *m, float *raw); // raw += B m, or = where tiles do not overlap
-  // Rows of a kernel of blocks of weights: g[elements][16][16] to u[freqs, freq apart][pitch apart][16], u = G g; and the adjoint g = G' u.
-  void (*pack)(const float *g, int rows, float *u, int64_t pitch, int64_t freq);
-  void (*unpack)(const float *u, int rows, int64_t pitch, int64_t freq, float *g);
+  // A kernel of blocks of weights: g[elements][16][16] to u[freqs, freq apart][16, pitch apart][16], u = G g; and the adjoint g = G' u.
+  void (*pack)(const float *g, float *u, int64_t pitch, int64_t freq);
+  void (*unpack)(const float *u, int64_t pitch, int64_t freq, float *g);
 } sk_transforms;
 
 typedef struct {

@@ -61,8 +61,8 @@ static void pack_transformed(sk_conv *c, int kb, const float *params) {
     FOR_KERNEL(c, in, kb, ib, {
       for (int cl = c0; cl < c1; cl++) g[e + cl * SK_B + kl] = gt[e + kl * SK_B + cl] = params[w + (cl - c0) * rs];
     })
-    maps->pack(g, SK_B, f->w + at, f->wide[kb] * SK_B, f->floats);
-    maps->pack(gt, SK_B, d->w + back, d->wide[ib] * SK_B, d->floats);
+    maps->pack(g, f->w + at, f->wide[kb] * SK_B, f->floats);
+    maps->pack(gt, d->w + back, d->wide[ib] * SK_B, d->floats);
   }
 }
 
@@ -73,7 +73,7 @@ static void unpack_transformed(const sk_conv *c, int kb, const float *acc, float
   for (int ib = in->x0; ib < in->x0 + in->xn; ib++) {
     const int64_t at = f->at[(int64_t)kb * c->xb + ib];
     if (at < 0) continue;
-    sk_isa->fast->of[c->fast.algorithm].unpack(acc + at, SK_B, f->wide[kb] * SK_B, f->floats, g);
+    sk_isa->fast->of[c->fast.algorithm].unpack(acc + at, f->wide[kb] * SK_B, f->floats, g);
     FOR_KERNEL(c, in, kb, ib, {
       for (int cl = c0; cl < c1; cl++) grads[w + (cl - c0) * rs] = g[e + cl * SK_B + kl];
     })

@@ -160,18 +160,20 @@ static void strassen_dx(const sk_conv *c, const sk_tiles *k, int lo, int hi, con
     }
 }
 
-static void strassen_pack(const float *g, int rows, float *u, int64_t pitch, int64_t freq) {
-  for (int r = 0; r < rows; r++)
+static void strassen_pack(const float *g, float *u, int64_t pitch, int64_t freq) {
+  float near[7 * SK_B * SK_B] __attribute__((aligned(64)));
+  for (int r = 0; r < SK_B; r++)
     for (int s = 0; s < SK_B; s += SK_W) {
       vf w[4], v[7];
       for (int quarter = 0; quarter < 4; quarter++) w[quarter] = vf_load(g + (quarter * SK_B + r) * SK_B + s);
       strassen_g(w, v);
-      for (int f = 0; f < 7; f++) vf_store(u + f * freq + r * pitch + s, v[f]);
+      for (int f = 0; f < 7; f++) vf_store(near + (f * SK_B + r) * SK_B + s, v[f]);
     }
+  put_kernel(near, 7, u, pitch, freq);
 }
 
-static void strassen_unpack(const float *u, int rows, int64_t pitch, int64_t freq, float *g) {
-  for (int r = 0; r < rows; r++)
+static void strassen_unpack(const float *u, int64_t pitch, int64_t freq, float *g) {
+  for (int r = 0; r < SK_B; r++)
     for (int s = 0; s < SK_B; s += SK_W) {
       vf v[7], w[4];
       for (int f = 0; f < 7; f++) v[f] = vf_load(u + f * freq + r * pitch + s);

@@ -20,6 +20,14 @@ SK_INLINE void tile_skip(const sk_fast *w, tile *t, int m) {
   t->image++;
 }
 
+// A transformed kernel [freqs][16][16] to its place among the packed weights, which fit no cache together.
+static void put_kernel(const float *near, int freqs, float *u, int64_t pitch, int64_t freq) {
+  for (int f = 0; f < freqs; f++)
+    for (int r = 0; r < SK_B; r++, near += SK_B)
+      for (int s = 0; s < SK_B; s += SK_W) vf_stream(u + f * freq + r * pitch + s, vf_load(near + s));
+  vf_streamed();
+}
+
 // Strips of block b of the view, or of the gradients, of an image of the batch. While one block is read the next is fetched, or the next image's first:
 // rows are too short for the processor to see what will be wanted. One strip fetches for all, since they share their lines.
 static void tile_view(const sk_conv_job *j, int image, int b, view_strip v[STRIPS]) {

@@ -25,6 +25,21 @@ typedef int32_t vfi __attribute__((vector_size(4 * SK_W), may_alias));
 
 SK_INLINE vf vf_load(const float *p) { return *(const vf *)p; } // aligned to its size
 SK_INLINE void vf_store(float *p, vf v) { *(vf *)p = v; }
+// A store past the cache, of what will not be read soon; whole lines of 64 bytes. vf_streamed() before another thread reads it.
+SK_INLINE void vf_stream(float *p, vf v) {
+#if defined(SK_AVX512)
+  __builtin_ia32_movntps512(p, v);
+#elif defined(SK_AVX2)
+  __builtin_ia32_movntps256(p, v);
+#else
+  vf_store(p, v);
+#endif
+}
+SK_INLINE void vf_streamed(void) {
+#if defined(SK_AVX512) || defined(SK_AVX2)
+  __builtin_ia32_sfence();
+#endif
+}
 SK_INLINE vf vf_set(float f) { return f - (vf){}; }
 // max(v, 0). NaN stays NaN, so that a diverged network does not look like one whose activations are 0.
 SK_INLINE vf vf_relu(vf v) { return (vf)((vfi)v & ~(vfi)(v < (vf){})); }

@@ -168,21 +168,23 @@ SK_INLINE void wino_dx(const int stride, const sk_conv *c, const sk_tiles *k, in
   }
 }
 
-SK_INLINE void wino_pack(const int stride, const float *g, int rows, float *u, int64_t pitch, int64_t freq) {
-  for (int r = 0; r < rows; r++)
+SK_INLINE void wino_pack(const int stride, const float *g, float *u, int64_t pitch, int64_t freq) {
+  float near[36 * SK_B * SK_B] __attribute__((aligned(64)));
+  for (int r = 0; r < SK_B; r++)
     for (int s = 0; s < STRIPS; s++) {
       const float *src = g + r * SK_B + s * SK_W;
-      float *dst = u + r * pitch + s * SK_W;
+      float *dst = near + r * SK_B + s * SK_W;
 #define LOAD(i, j) vf_load(src + ((i) * 3 + (j)) * SK_B * SK_B)
-#define STORE(i, j, r) vf_store(dst + ((i) * 6 + (j)) * freq, r)
+#define STORE(i, j, r) vf_store(dst + ((i) * 6 + (j)) * SK_B * SK_B, r)
       WINO_PLANE(3, 6, map_g, LOAD, STORE);
 #undef LOAD
 #undef STORE
     }
+  put_kernel(near, 36, u, pitch, freq);
 }
 
-SK_INLINE void wino_unpack(const int stride, const float *u, int rows, int64_t pitch, int64_t freq, float *g) {
-  for (int r = 0; r < rows; r++)
+SK_INLINE void wino_unpack(const int stride, const float *u, int64_t pitch, int64_t freq, float *g) {
+  for (int r = 0; r < SK_B; r++)
     for (int s = 0; s < STRIPS; s++) {
       const float *src = u + r * pitch + s * SK_W;
       float *dst = g + r * SK_B + s * SK_W;
@@ -201,10 +203,8 @@ SK_INLINE void wino_unpack(const int stride, const float *u, int rows, int64_t p
   static void wino_dx_##stride(const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *m, float *raw) {                               \
     wino_dx(stride, c, k, lo, hi, m, raw);                                                                                                      \
   }                                                                                                                                             \
-  static void wino_pack_##stride(const float *g, int rows, float *u, int64_t pitch, int64_t freq) { wino_pack(stride, g, rows, u, pitch, freq); } \
-  static void wino_unpack_##stride(const float *u, int rows, int64_t pitch, int64_t freq, float *g) {                                           \
-    wino_unpack(stride, u, rows, pitch, freq, g);                                                                                               \
-  }
+  static void wino_pack_##stride(const float *g, float *u, int64_t pitch, int64_t freq) { wino_pack(stride, g, u, pitch, freq); }               \
+  static void wino_unpack_##stride(const float *u, int64_t pitch, int64_t freq, float *g) { wino_unpack(stride, u, pitch, freq, g); }
 WINO(1)
 WINO(2)
 #define WINO_TRANSFORMS(stride)                                                                                                    \
