@@ -41,8 +41,9 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_part *parts
   sk_conv_plan(c);
 
   int64_t positions = (int64_t)s->p * s->q;
-  // An accumulator of Winograd's is 4 times as large as the weights, one of Strassen's 7/4 times.
-  int64_t least = c->fast.on && c->fast.algorithm != SK_STRASSEN ? 2 * CHUNK_POSITIONS : CHUNK_POSITIONS;
+  // An accumulator of Winograd's is 4 times as large as the weights. Strassen's product has so many channels that fewer chunks would be too few to keep
+  // every worker busy to the end.
+  int64_t least = !c->fast.on ? CHUNK_POSITIONS : c->fast.algorithm == SK_STRASSEN ? CHUNK_POSITIONS / 2 : 2 * CHUNK_POSITIONS;
   int64_t chunks = max(1, min(min(CHUNKS, s->n), s->n * positions / least));
   c->chunk = ceil_div(s->n, chunks);
   c->group = min(c->chunk, max(1, GROUP_POSITIONS / positions));
