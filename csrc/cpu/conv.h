@@ -76,7 +76,8 @@ typedef struct {
   int th, tw;           // tiles of an image
   int chunk, group;     // tiles transformed together, images of a task: what makes whole chunks
   int64_t block;        // floats of a block of a chunk, of one product
-  int64_t xpitch, ypitch; // floats from one product to the next, of an island's blocks of x and of y
+  int64_t pitch;        // floats from one product to the next, of an island's blocks of x or of y
+  int lag;              // the most products that share weights
   int64_t rows;         // floats of the rows of a tile, staged
   int64_t rawrow, rawblock, rawimage, rawfirst; // dx of an island's blocks; its first position
   int rawadds; // and it starts from zeros: tiles overlap there (around it is a border), or leave positions out
@@ -148,8 +149,8 @@ typedef struct {
   float *rows;
 } sk_tiles;
 
-// An algorithm's maps, in the terms of fast.c. Transformed tensors are [product][block of the island][tile][16], fast.xpitch or ypitch from one product
-// to the next. Runs lo .. hi-1 of the plan are some of the island's.
+// An algorithm's maps, in the terms of fast.c. Transformed tensors are [product][block of the island][tile][16], fast.pitch from one product to the next.
+// Runs lo .. hi-1 of the plan are some of the island's.
 typedef struct {
   void (*input)(const sk_conv_job *, const sk_tiles *, float *v);                            // v = B' x, of the job's view
   void (*dy)(const sk_conv_job *, const sk_tiles *, float *e);                               // e = A dy, of the job's gradients

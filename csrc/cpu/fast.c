@@ -62,6 +62,7 @@ void sk_fast_measure(sk_conv *c) {
   w->products = a->products;
   for (int f = 0; f < a->freqs; f++) // a middle tap, the last of six each way, has four products
     w->first[f + 1] = w->first[f] + (a->products == a->freqs ? 1 : (f / 6 == 5 ? 4 : 1) * (f % 6 == 5 ? 4 : 1));
+  for (int f = 0; f < a->freqs; f++) w->lag = max(w->lag, w->first[f + 1] - w->first[f]);
   int xb = 0, xn = 0, yn = 0; // the most of an island
   for (const sk_island *i = w->island; i < w->island + w->islands; i++) {
     xb = max(xb, i->x1 - i->x0);
@@ -91,13 +92,12 @@ void sk_fast_measure(sk_conv *c) {
   w->group = ceil_div(w->chunk, max(1, w->th * w->tw));
   w->block = w->chunk * SK_B;
   // An odd number of cache lines from one product to the next: those of a tile spread over the sets of the first-level cache.
-  w->xpitch = (xn * w->chunk | 1) * SK_B;
-  w->ypitch = (yn * w->chunk | 1) * SK_B;
+  w->pitch = (max(xn, yn) * w->chunk | 1) * SK_B;
 }
 
 int64_t sk_fast_scratch(const sk_conv *c) {
   const sk_fast *w = &c->fast;
-  return w->on ? w->rows + w->products * (w->xpitch + w->ypitch) + w->group * w->rawimage : 0;
+  return w->on ? w->rows + 2 * w->products * w->pitch + w->group * w->rawimage : 0;
 }
 
 // Part i of an image group's tiles, cut into nearly equal chunks of whole rows where a chunk is as long as one; 0 behind the last.
@@ -116,7 +116,7 @@ static void forward_task(void *arg, int task, int worker) {
   const sk_transforms *maps = &kernels->of[w->algorithm];
   const int group = task % j->group, n0 = (int64_t)j->batch->n * group / j->group, n1 = (int64_t)j->batch->n * (group + 1) / j->group;
   sk_tiles k = {.island = w->island + task / j->group, .n0 = n0, .rows = sk_scratch(c->pool, worker)};
-  float *v = k.rows + w->rows, *m = v + w->products * w->xpitch;
+  float *m = k.rows + w->rows, *v = m + w->lag * w->pitch; // where a product's results go, nobody wants what was there
   for (int i = 0; next_chunk(w, n1 - n0, i, &k); i++) {
     maps->input(j, &k, v);
     kernels->forward(c, &k, v, m);
@@ -149,7 +149,7 @@ static void gradients(const backward *b, sk_tiles k, int images, int dlo, int dh
   const sk_fast *w = &c->fast;
   const sk_fast_kernels *kernels = sk_isa->fast;
   const sk_transforms *maps = &kernels->of[w->algorithm];
-  float *v = k.rows + w->rows, *e = v + w->products * w->xpitch, *raw = e + w->products * w->ypitch;
+  float *v = k.rows + w->rows, *e = v + w->products * w->pitch, *raw = e + w->products * w->pitch;
   if (j->dx && w->rawadds) memset(raw, 0, images * w->rawimage * sizeof *raw);
   for (int i = 0; next_chunk(w, images, i, &k); i++) {
     maps->dy(j, &k, e);

@@ -65,7 +65,7 @@ static void strassen_input(const sk_conv_job *job, const sk_tiles *k, float *v) 
   const sk_conv *c = job->c;
   const sk_fast *a = &c->fast;
   const sk_island *island = k->island;
-  const int64_t pitch = a->tw * SK_B, next = a->xpitch;
+  const int64_t pitch = a->tw * SK_B, next = a->pitch;
   for (int b = 0; b < island->xn; b++) {
     view_strip of[2][STRIPS] = {0};
     float *dst = v + b * a->block;
@@ -92,7 +92,7 @@ static void strassen_dy(const sk_conv_job *job, const sk_tiles *k, float *e) {
   const sk_conv *c = job->c;
   const sk_fast *a = &c->fast;
   const sk_island *island = k->island;
-  const int64_t pitch = a->tw * SK_B, next = a->ypitch;
+  const int64_t pitch = a->tw * SK_B, next = a->pitch;
   for (int b = 0; b < island->yn; b++) {
     grad_strip of[2][STRIPS] = {0};
     float *dst = e + b * a->block;
@@ -118,7 +118,7 @@ static void strassen_dy(const sk_conv_job *job, const sk_tiles *k, float *e) {
 static void strassen_output(const sk_conv *c, const sk_tiles *k, const float *m, const sk_tensor *y) {
   const sk_fast *a = &c->fast;
   const sk_island *island = k->island;
-  const int64_t next = a->ypitch, plane = (int64_t)c->s.p * c->s.q * SK_B;
+  const int64_t next = a->pitch, plane = (int64_t)c->s.p * c->s.q * SK_B;
   for (int b = 0; b < island->yn; b++) {
     const float *src = m + b * a->block;
     tile at = tile_first(a, k->t0);
@@ -140,7 +140,7 @@ static void strassen_dx(const sk_conv *c, const sk_tiles *k, int lo, int hi, con
   const sk_fast *a = &c->fast;
   const sk_island *island = k->island;
   const int stride = c->s.stride;
-  const int64_t next = a->xpitch;
+  const int64_t next = a->pitch;
   for (const sk_run *run = a->d.run + lo; run < a->d.run + hi; run++)
     for (int b = run->b0; b < run->b0 + run->nb; b++) {
       const float *src = m + a->xat[b] * a->block;

@@ -43,7 +43,7 @@ SK_INLINE void wino_input(const int stride, const sk_conv_job *job, const sk_til
   const sk_conv *c = job->c;
   const sk_fast *w = &c->fast;
   const int in = WINO_INPUTS(stride), step = WM * stride;
-  const int64_t pitch = w->rawrow, next = w->xpitch;
+  const int64_t pitch = w->rawrow, next = w->pitch;
   zero(k->rows, w->rows);
   for (int b = k->island->x0; b < k->island->x1; b++) {
     if (w->xat[b] < 0) continue;
@@ -78,7 +78,7 @@ SK_INLINE void wino_dy(const int stride, const sk_conv_job *job, const sk_tiles 
   const sk_conv *c = job->c;
   const sk_fast *w = &c->fast;
   const int out = WINO_INPUTS(stride), p = c->s.p, q = c->s.q;
-  const int64_t pitch = WM * w->tw * SK_B, next = w->ypitch;
+  const int64_t pitch = WM * w->tw * SK_B, next = w->pitch;
   zero(k->rows, WM * pitch);
   for (int b = k->island->y0; b < k->island->y1; b++) {
     if (w->yat[b] < 0) continue;
@@ -116,7 +116,7 @@ SK_INLINE void wino_dy(const int stride, const sk_conv_job *job, const sk_tiles 
 SK_INLINE void wino_output(const int stride, const sk_conv *c, const sk_tiles *k, const float *m, const sk_tensor *y) {
   const sk_fast *w = &c->fast;
   const int in = WINO_INPUTS(stride), p = c->s.p, q = c->s.q;
-  const int64_t next = w->ypitch, row = (int64_t)q * SK_B, ahead = p * row;
+  const int64_t next = w->pitch, row = (int64_t)q * SK_B, ahead = p * row;
   for (int s = k->island->y0 * STRIPS; s < k->island->y1 * STRIPS; s++) {
     const int b = s / STRIPS;
     if (w->yat[b] < 0) continue;
@@ -149,7 +149,7 @@ SK_INLINE void wino_output(const int stride, const sk_conv *c, const sk_tiles *k
 SK_INLINE void wino_dx(const int stride, const sk_conv *c, const sk_tiles *k, int lo, int hi, const float *m, float *raw) {
   const sk_fast *w = &c->fast;
   const int in = WINO_INPUTS(stride), step = WM * stride;
-  const int64_t next = w->xpitch, row = w->rawrow;
+  const int64_t next = w->pitch, row = w->rawrow;
   for (const sk_run *run = w->d.run + lo; run < w->d.run + hi; run++) {
     if (!run->steps) continue;
     for (int b = run->b0; b < run->b0 + run->nb; b++) {
