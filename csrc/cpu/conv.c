@@ -133,7 +133,7 @@ static void data_gradients(const sk_conv_job *j, int n0, int images, const float
       const sk_run *run = &c->d.run[i * c->d.phases];
       int some = min(step, images);
       data_gradient(c, some, ds, raw, i);
-      for (int n = 0; n < some; n++) sk_isa->conv->finish(c, j->dx, j->x, j->batch, n0 + n, run->b0, run->nb, raw + n * c->rawimage, c->rawrow, c->rawblock);
+      for (int n = 0; n < some; n++) sk_isa->conv->finish(j, j->dx, 0, n0 + n, run->b0, run->nb, raw + n * c->rawimage, c->rawrow, c->rawblock);
     }
 }
 

@@ -135,9 +135,9 @@ typedef struct {
   void (*gemm)(const sk_run *, const sk_step *, const float *w, const sk_walk *);
   // acc[as the packed weights] (+)= sum over positions of x * dy, over staged images, for one run; first: overwrite
   void (*weights)(const sk_conv *, const sk_run *, const float *xs, const float *ds, int images, int first, float *acc);
-  // Adds blocks b0 .. b0+nb-1 of an image's raw data gradient, rows and blocks so many floats apart, into its place.
-  void (*finish)(const sk_conv *, const sk_conv_dx *, const sk_view *x, const sk_batch *, int n, int b0, int nb, const float *raw, int64_t row,
-                 int64_t block);
+  // Adds blocks b0 .. b0+nb-1 of an image's raw data gradient, rows and blocks so many floats apart, into its place, and takes the first nsums of
+  // the job's sums there.
+  void (*finish)(const sk_conv_job *, const sk_conv_dx *, int nsums, int n, int b0, int nb, const float *raw, int64_t row, int64_t block);
   // slots[i] += sum over the later slots, in order; slot: floats from one to the next; len is a multiple of 16
   void (*merge)(float *slots, int64_t slot, int count, int64_t len);
 } sk_conv_kernels;

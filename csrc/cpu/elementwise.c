@@ -38,7 +38,7 @@ void sk_stats_run(sk_pool *p, const sk_tensor *t, int nstats, const sk_stats *s,
   sk_parallel(p, b->n, stats_task, &(args){.op = s, .t = t, .count = nstats});
 }
 
-void sk_image_sums(const sk_sums *s, const sk_batch *b, int n) { sk_isa->elementwise->sums(s, b, n, 0, s->of.g->cb); }
+void sk_image_sums(const sk_sums *s, const sk_batch *b, int n) { sk_isa->elementwise->sums(s, b, n); }
 
 static void sums_task(void *arg, int n, int worker) {
   (void)worker;

@@ -43,7 +43,7 @@ void sk_sgd_run(sk_pool *, const sk_sgd *, float *w, float *v, const float *g, i
 // The kernels of one instruction set, on image n of a batch.
 typedef struct {
   void (*stats)(const sk_stats *, const sk_tensor *, int n, int lo, int hi); // blocks lo .. hi-1 of the tensor
-  void (*sums)(const sk_sums *, const sk_batch *, int n, int lo, int hi);    // blocks lo .. hi-1 of the gradient
+  void (*sums)(const sk_sums *, const sk_batch *, int n);
   void (*join)(const sk_join *, const sk_batch *, int n);
   void (*grad_apply)(const sk_grad_apply *, const sk_batch *, int n);
   void (*sgd)(const sk_sgd *, float *w, float *v, const float *g, int64_t n);

@@ -1,80 +1,5 @@
-// elementwise.inc.h: joins, statistics, sums and gradients of one image, and a step of SGD. All are bound by memory: bytes a value are 4 for each
+// elementwise.inc.h: joins and gradients of one image, and a step of SGD. All are bound by memory: bytes a value are 4 for each
 // tensor read or written (a join of two branches and a skip 16, its two norms' sums 12), FLOPs 2 to 8.
-
-// sum and sum of squares about the image's own mean, in two passes over a block that the first one left in cache. Runs are summed first, so that
-// rounding grows with RUN and not with the size of the map. Of blocks lo .. hi-1 of the tensor.
-static void image_stats(const sk_stats *s, const sk_tensor *t, int n, int lo, int hi) {
-  const sk_norm *m = s->norm;
-  lo = lo > s->cb0 ? lo - s->cb0 : 0, hi = hi - s->cb0 < m->cb ? hi - s->cb0 : m->cb;
-  const int hw = t->h * t->w;
-  float *part = m->part + (int64_t)n * 2 * m->cb * SK_B;
-  for (int k = lo * STRIPS; k < hi * STRIPS; k++) {
-    const float *x = strip_of(t, n, s->cb0, k);
-    vf sum = {}, square = {};
-    for (int p = 0; p < hw; p += RUN) {
-      vf a = {}, b = {};
-      int i = p, end = p + RUN < hw ? p + RUN : hw;
-      for (; i + 1 < end; i += 2) a += vf_load(x + (int64_t)i * SK_B), b += vf_load(x + (int64_t)(i + 1) * SK_B);
-      if (i < end) a += vf_load(x + (int64_t)i * SK_B);
-      sum += a + b;
-    }
-    const vf mean = sum / vf_set((float)hw);
-    for (int p = 0; p < hw; p += RUN) {
-      vf a = {}, b = {};
-      int i = p, end = p + RUN < hw ? p + RUN : hw;
-      for (; i + 1 < end; i += 2) {
-        const vf d = vf_load(x + (int64_t)i * SK_B) - mean, e = vf_load(x + (int64_t)(i + 1) * SK_B) - mean;
-        a += d * d, b += e * e;
-      }
-      if (i < end) {
-        const vf d = vf_load(x + (int64_t)i * SK_B) - mean;
-        a += d * d;
-      }
-      square += a + b;
-    }
-    vf_store(part + k * SK_W, sum);
-    vf_store(part + m->cb * SK_B + k * SK_W, square);
-  }
-}
-
-SK_INLINE void sums_case(const grad_strip *g, vf mean, int hw, int mask, int relu, vf *s1, vf *s2) {
-  for (int p = 0; p < hw; p += RUN) {
-    vf a1 = {}, a2 = {}, b1 = {}, b2 = {};
-    int i = p, end = p + RUN < hw ? p + RUN : hw;
-    for (; i + 1 < end; i += 2) {
-      const vf d = grad_masked(g, i, mask, relu), e = grad_masked(g, i + 1, mask, relu);
-      a1 += d, a2 += d * (vf_load(g->y + (int64_t)i * SK_B) - mean);
-      b1 += e, b2 += e * (vf_load(g->y + (int64_t)(i + 1) * SK_B) - mean);
-    }
-    if (i < end) {
-      const vf d = grad_masked(g, i, mask, relu);
-      a1 += d, a2 += d * (vf_load(g->y + (int64_t)i * SK_B) - mean);
-    }
-    *s1 += a1 + b1, *s2 += a2 + b2;
-  }
-}
-
-// S1 = sum g', S2 = sum g' * (y - mean)*invstd: the coefficient and invstd are taken out of the sums. Of blocks lo .. hi-1 of g.
-static void image_sums(const sk_sums *s, const sk_batch *b, int n, int lo, int hi) {
-  const sk_norm *m = s->norm;
-  lo = lo > s->of.gcb0 ? lo - s->of.gcb0 : 0, hi = hi - s->of.gcb0 < s->of.cb ? hi - s->of.gcb0 : s->of.cb;
-  const int hw = s->of.y->h * s->of.y->w;
-  float *part = m->part + ((int64_t)n * 2 * m->cb + s->of.ncb0) * SK_B;
-  for (int k = lo * STRIPS; k < hi * STRIPS; k++) {
-    const grad_strip g = grad_at(&s->of, b, n, k);
-    const int64_t i = ((int64_t)b->replica[n] * m->cb + s->of.ncb0) * SK_B + k * SK_W;
-    const vf mean = vf_load(m->mean + i);
-    vf s1 = {}, s2 = {};
-    switch ((g.mask != NULL) * 2 + g.relu) {
-    case 0: sums_case(&g, mean, hw, 0, 0, &s1, &s2); break;
-    case 1: sums_case(&g, mean, hw, 0, 1, &s1, &s2); break;
-    case 2: sums_case(&g, mean, hw, 1, 0, &s1, &s2); break;
-    default: sums_case(&g, mean, hw, 1, 1, &s1, &s2); break;
-    }
-    vf_store(part + k * SK_W, g.coef * s1);
-    vf_store(part + m->cb * SK_B + k * SK_W, g.coef * s2 * vf_load(m->invstd + i));
-  }
-}
 
 // The usual join: two branches and a skip, none with a ReLU of its own, is one affine function of three values.
 SK_INLINE void join_two(float *y, const view_strip *x0, vf a0, const view_strip *x1, vf a1, const view_strip *skip, int hw, int relu) {
@@ -146,7 +71,7 @@ static void grad_apply_image(const sk_grad_apply *a, const sk_batch *b, int n) {
       put_gradient(dst, sum, &of, p, m, a->accumulate);
     }
   }
-  for (int i = 0; i < a->nsums; i++) image_sums(&a->sums[i], b, n, 0, a->sums[i].of.g->cb);
+  for (int i = 0; i < a->nsums; i++) image_sums(&a->sums[i], b, n);
 }
 
 static void image_mean(const sk_view *x, const sk_batch *b, int n, float *mean) {

@@ -167,9 +167,7 @@ static void gradients(const backward *b, sk_tiles k, int images, int dlo, int dh
     for (int b0 = run->b0; b0 < k.island->x1 && run->steps; b0 += k.island->xn)
       for (int n = 0; n < images; n++) {
         const float *from = raw + n * w->rawimage + (b0 - k.island->x0) * w->rawblock + w->rawfirst;
-        sk_isa->conv->finish(c, &dx, j->x, j->batch, k.n0 + n, b0, run->nb, from, w->rawrow, w->rawblock);
-        const int g0 = dx.cb0 + b0;
-        for (int s = 0; s < j->nsums && !c->direct; s++) sk_isa->elementwise->sums(&j->sums[s], j->batch, k.n0 + n, g0, g0 + run->nb);
+        sk_isa->conv->finish(j, &dx, c->direct ? 0 : j->nsums, k.n0 + n, b0, run->nb, from, w->rawrow, w->rawblock);
       }
 }
 

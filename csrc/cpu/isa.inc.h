@@ -4,6 +4,7 @@
 
 #include "peak.inc.h"
 #include "read.inc.h"
+#include "sums.inc.h"
 
 #include "stage.inc.h"
 #include "conv.inc.h"

@@ -103,27 +103,45 @@ static void stage_grads(const sk_conv *c, int ndy, const sk_grad *dy, const sk_b
     }
 }
 
-static void finish(const sk_conv *c, const sk_conv_dx *dx, const sk_view *x, const sk_batch *b, int n, int b0, int nb, const float *raw, int64_t row,
-                   int64_t block) {
-  // Rows, or the whole image as one where nothing stands between them.
-  int whole = row == (int64_t)c->s.w * SK_B, rows = whole ? 1 : c->s.h, cols = whole ? c->s.h * c->s.w : c->s.w;
+// The sums that cover strip s of dx, from it.
+static int sums_of(const sk_conv_job *j, int nsums, int n, int s, strip_sums *of) {
+  int count = 0;
+  for (const sk_sums *sums = j->sums; sums < j->sums + nsums; sums++) {
+    const int k = s - sums->of.gcb0 * STRIPS;
+    if (k >= 0 && k < sums->of.cb * STRIPS) of[count++] = sums_at(sums, j->batch, n, k);
+  }
+  return count;
+}
+
+static void finish(const sk_conv_job *j, const sk_conv_dx *dx, int nsums, int n, int b0, int nb, const float *raw, int64_t row, int64_t block) {
+  const sk_conv_shape *c = &j->c->s;
+  const sk_view *x = j->x;
+  const int hw = c->h * c->w, cols = row == (int64_t)c->w * SK_B ? hw : c->w; // nothing between rows: they are one
   for (int s = 0; s < nb * STRIPS; s++) {
     float *dst = strip_of(dx->g, n, dx->cb0 + b0, s);
     const float *src = raw + s / STRIPS * block + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
     grad_strip residual;
-    if (dx->residual) residual = grad_at(dx->residual, b, n, b0 * STRIPS + s);
-    for (int r = 0; r < rows; r++)
-      for (int q = 0; q < cols; q += RUN) {
-        int p = r * cols + q, m = cols - q < RUN ? cols - q : RUN;
-        vf out[RUN];
-        for (int i = 0; i < m; i++) {
-          const int64_t at = (int64_t)(p + i) * SK_B;
-          out[i] = vf_load(src + r * row + (int64_t)(q + i) * SK_B);
-          if (dx->relu) out[i] = vf_where_pos(vf_load(mask + at), out[i]);
-          if (dx->accumulate) out[i] += vf_load(dst + at);
+    if (dx->residual) residual = grad_at(dx->residual, j->batch, n, b0 * STRIPS + s);
+    strip_sums of[SK_MAXFUSE];
+    const int sums = sums_of(j, nsums, n, (dx->cb0 + b0) * STRIPS + s, of);
+    for (int p = 0, m; p < hw; p += m) {
+      m = hw - p < RUN ? hw - p : RUN;
+      vf out[RUN];
+      for (int i = 0, end; i < m; i = end) {
+        const int r = (p + i) / cols, q = (p + i) % cols;
+        end = m - i < cols - q ? m : i + cols - q;
+        const float *from = src + r * row + (int64_t)(q - i) * SK_B;
+        for (int k = i; k < end; k++) {
+          const int64_t at = (int64_t)(p + k) * SK_B;
+          out[k] = vf_load(from + (int64_t)k * SK_B);
+          if (dx->relu) out[k] = vf_where_pos(vf_load(mask + at), out[k]);
+          if (dx->accumulate) out[k] += vf_load(dst + at);
         }
-        if (dx->residual) grad_add(out, &residual, p, m);
-        for (int i = 0; i < m; i++) vf_store(dst + (int64_t)(p + i) * SK_B, out[i]);
       }
+      if (dx->residual) grad_add(out, &residual, p, m);
+      for (int i = 0; i < m; i++) vf_store(dst + (int64_t)(p + i) * SK_B, out[i]);
+      for (int i = 0; i < sums; i++) sums_add(&of[i], p, p + m);
+    }
+    for (int i = 0; i < sums; i++) sums_put(&of[i]);
   }
 }
