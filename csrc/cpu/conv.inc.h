@@ -42,6 +42,26 @@ SK_INLINE void gemm_tile(const int kb, const int px, int steps, const sk_step *s
       vf_store(y + i / STRIPS * yblock + j * ypx + i % STRIPS * SK_W, a[i][j]);
 }
 
+// Weights that will be wanted next, on their way to the second-level cache a few lines a tile: with many channels they come from further away, and the
+// first tile to need them would wait for each line.
+typedef struct {
+  const float *w, *end;
+  int lines; // a tile
+} ahead;
+
+SK_INLINE void fetch_ahead(ahead *a) {
+  for (int i = 0; i < a->lines && a->w < a->end; i++, a->w += SK_B) __builtin_prefetch(a->w, 0, 2);
+}
+
+// Tiles side by side. Where positions of y are a block apart, as they mostly are, the addresses within a tile are constants.
+SK_INLINE void gemm_row(const int kb, const int px, int tiles, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y,
+                        int64_t yblock, int ypx, int load, ahead *a) {
+  for (; tiles; tiles--, x += px * SK_B, y += px * ypx) {
+    fetch_ahead(a);
+    gemm_tile(kb, px, steps, s, w, wrow, x, y, yblock, ypx, load);
+  }
+}
+
 // a += x * dy at one position
 SK_INLINE void weight_position(const int kb, const int cw, const int m, int64_t next, const float *x, const float *d, int64_t dblock,
                                vf a[SK_CW][SK_KB * STRIPS]) {
@@ -71,19 +91,31 @@ SK_INLINE void weight_tile(const int kb, const int cw, const int m, int64_t next
       vf_store(acc + c * wrow + i * SK_W, a[c][i]);
 }
 
+// Tiles of channels that follow each other; as above.
+SK_INLINE void weight_row(const int kb, const int cw, int tiles, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
+                          int64_t dblock, float *acc, int wrow, int load) {
+  for (; tiles; tiles--, x += cw, acc += cw * wrow) weight_tile(kb, cw, cw, 0, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);
+}
+
 // One function per tile size, smallest first.
-#define GEMM(kb, px)                                                                                                                       \
-  static void gemm_##kb##_##px(int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, int64_t yblock, int ypx,    \
-                               int load) {                                                                                                 \
-    gemm_tile(kb, px, steps, s, w, wrow, x, y, yblock, ypx, load);                                                                         \
+#define GEMM(kb, px)                                                                                                                        \
+  static void gemm_##kb##_##px(int tiles, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, int64_t yblock,   \
+                               int ypx, int load, ahead *a) {                                                                               \
+    if (ypx == SK_B)                                                                                                                        \
+      gemm_row(kb, px, tiles, steps, s, w, wrow, x, y, yblock, SK_B, load, a);                                                              \
+    else                                                                                                                                    \
+      gemm_row(kb, px, tiles, steps, s, w, wrow, x, y, yblock, ypx, load, a);                                                               \
   }
-#define WEIGHT(kb, cw)                                                                                                                     \
-  static void weight_##kb##_##cw(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,             \
-                                 int64_t dblock, float *acc, int wrow, int load) {                                                         \
-    weight_tile(kb, cw, cw, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);                                                  \
+#define WEIGHT(kb, cw)                                                                                                                      \
+  static void weight_##kb##_##cw(int tiles, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock,  \
+                                 float *acc, int wrow, int load) {                                                                          \
+    if (wrow == SK_WIDE * SK_B)                                                                                                             \
+      weight_row(kb, cw, tiles, rows, cols, x, xrow, d, drow, dblock, acc, SK_WIDE * SK_B, load);                                           \
+    else                                                                                                                                    \
+      weight_row(kb, cw, tiles, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);                                                     \
   }
-typedef void gemm_fn(int, const sk_step *, const float *, int, const float *, float *, int64_t, int, int);
-typedef void weight_fn(int64_t, int, int, const float *, int64_t, const float *, int64_t, int64_t, float *, int, int);
+typedef void gemm_fn(int, int, const sk_step *, const float *, int, const float *, float *, int64_t, int, int, ahead *);
+typedef void weight_fn(int, int, int, const float *, int64_t, const float *, int64_t, int64_t, float *, int, int);
 
 GEMM(1, 1) GEMM(1, 2) GEMM(1, 3)
 WEIGHT(1, 1) WEIGHT(1, 2) WEIGHT(1, 3)
@@ -122,34 +154,14 @@ static weight_fn *const weight_tiles[SK_KB][SK_CW] = {
 
 // Three steps of 16 channels are whole tiles, two of which begin in one step and end in the next.
 enum { JOINED = SK_CW % 3 ? 1 : 3, THIRD = SK_CW / 3 };
-static void weight_third(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc,
-                         int wrow, int load) {
-  weight_tile(SK_KB, SK_CW, THIRD, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);
-}
-static void weight_two_thirds(int64_t next, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc,
-                              int wrow, int load) {
-  weight_tile(SK_KB, SK_CW, 2 * THIRD, next, rows, cols, x, xrow, d, drow, dblock, acc, wrow, load);
-}
-
-// Weights that will be wanted next, on their way to the second-level cache a few lines a tile: with many channels they come from further away, and the
-// first tile to need them would wait for each line.
-typedef struct {
-  const float *w, *end;
-  int lines; // a tile
-} ahead;
-
-SK_INLINE void fetch_ahead(ahead *a) {
-  for (int i = 0; i < a->lines && a->w < a->end; i++, a->w += SK_B) __builtin_prefetch(a->w, 0, 2);
-}
 
 SK_INLINE void gemm_image(int kb, int steps, const sk_step *s, const float *w, int wrow, const float *x, float *y, const sk_walk *k, int load, ahead *a) {
   int tiles = (k->cols + SK_PX - 1) / SK_PX, least = k->cols / tiles, wider = k->cols % tiles;
-  for (int p = 0; p < k->rows; p++)
-    for (int t = 0, q = 0, px; t < tiles; t++, q += px) {
-      px = least + (t < wider);
-      fetch_ahead(a);
-      gemm_tiles[kb - 1][px - 1](steps, s, w, wrow, x + p * k->xrow + q * SK_B, y + p * k->yrow + (int64_t)q * k->ypx, k->yblock, k->ypx, load);
-    }
+  const int q = wider * (least + 1);
+  for (int p = 0; p < k->rows; p++, x += k->xrow, y += k->yrow) {
+    if (wider) gemm_tiles[kb - 1][least](wider, steps, s, w, wrow, x, y, k->yblock, k->ypx, load, a);
+    gemm_tiles[kb - 1][least - 1](tiles - wider, steps, s, w, wrow, x + q * SK_B, y + (int64_t)q * k->ypx, k->yblock, k->ypx, load, a);
+  }
 }
 
 static void gemm(const sk_run *run, const sk_step *steps, const float *w, const sk_walk *walk) {
@@ -183,6 +195,21 @@ static int joined(const sk_step *s, int steps) {
   return JOINED;
 }
 
+static void weight_joined(const sk_step *s, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow, int64_t dblock, float *acc,
+                          int wrow, int load) {
+  for (int c = 0; c < JOINED * SK_B; c += SK_CW, acc += SK_CW * wrow) {
+    const sk_step *from = s + c / SK_B;
+    const int m = SK_B - c % SK_B;
+    const float *xs = x + from->x + c % SK_B;
+    if (m >= SK_CW)
+      weight_tiles[SK_KB - 1][SK_CW - 1](1, rows, cols, xs, xrow, d, drow, dblock, acc, wrow, load);
+    else if (m == THIRD)
+      weight_tile(SK_KB, SK_CW, THIRD, from[1].x - from->x - SK_B, rows, cols, xs, xrow, d, drow, dblock, acc, wrow, load);
+    else
+      weight_tile(SK_KB, SK_CW, 2 * THIRD, from[1].x - from->x - SK_B, rows, cols, xs, xrow, d, drow, dblock, acc, wrow, load);
+  }
+}
+
 // Some steps over one band of rows of one image.
 static void weight_band(const sk_run *run, const sk_step *s, int steps, int rows, int cols, const float *x, int64_t xrow, const float *d, int64_t drow,
                         int64_t dblock, float *acc, int load) {
@@ -192,15 +219,15 @@ static void weight_band(const sk_run *run, const sk_step *s, int steps, int rows
     int kb = run->nb - b < SK_KB ? run->nb - b : SK_KB;
     for (int n, t = 0; t < steps; t += n) {
       n = joined(s + t, steps - t);
-      int len = n > 1 ? n * SK_B : s[t].nc, cuts = (len + SK_CW - 1) / SK_CW, wide = len % cuts;
-      for (int i = 0, c = 0, cw; i < cuts; i++, c += cw) {
-        cw = len / cuts + (i < wide);
-        const sk_step *from = n > 1 ? s + t + c / SK_B : s + t;
-        int at = n > 1 ? c % SK_B : c, m = from->nc - at;
-        weight_fn *tile = m >= cw ? weight_tiles[kb - 1][cw - 1] : m == THIRD ? weight_third : weight_two_thirds;
-        int64_t next = m >= cw ? 0 : from[1].x - from->x - SK_B;
-        tile(next, rows, cols, x + from->x + at, xrow, d + b * dblock, drow, dblock, acc + s[t].w + c * wrow + b * SK_B, wrow, load);
+      const float *ds = d + b * dblock, *xs = x + s[t].x;
+      float *to = acc + s[t].w + b * SK_B;
+      if (n > 1) {
+        weight_joined(s + t, rows, cols, x, xrow, ds, drow, dblock, to, wrow, load);
+        continue;
       }
+      const int cuts = (s[t].nc + SK_CW - 1) / SK_CW, least = s[t].nc / cuts, wider = s[t].nc % cuts, c = wider * (least + 1);
+      if (wider) weight_tiles[kb - 1][least](wider, rows, cols, xs, xrow, ds, drow, dblock, to, wrow, load);
+      weight_tiles[kb - 1][least - 1](cuts - wider, rows, cols, xs + c, xrow, ds, drow, dblock, to + c * wrow, wrow, load);
     }
   }
 }
