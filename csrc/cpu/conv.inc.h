@@ -170,10 +170,10 @@ static void gemm(const sk_run *run, const sk_step *steps, const float *w, const 
     k->cols *= k->rows, k->rows = 1;
   int wrow = run->nb * SK_B, s0 = 0, channels = 0;
   for (int s = 0; s < run->steps; s++) channels += steps[s].nc;
-  const int pieces = (channels + STEP_CHANNELS - 1) / STEP_CHANNELS, most = pieces ? (channels + pieces - 1) / pieces + SK_B - 1 : 0;
+  const int pieces = (channels - 1) / STEP_CHANNELS + 1, even = (channels + pieces - 1) / pieces;
   do { // once even with no steps: zeros are written then
     int s1 = s0, nc = 0;
-    for (; s1 < run->steps && nc + steps[s1].nc <= most; s1++) nc += steps[s1].nc;
+    for (; s1 < run->steps && nc < even && nc + steps[s1].nc <= STEP_CHANNELS; s1++) nc += steps[s1].nc;
     const float *ws = s0 < run->steps ? w + steps[s0].w : w, *next = ws + nc * wrow;
     int tiles = k->images * k->rows * ((k->cols + SK_PX - 1) / SK_PX) * ((run->nb + SK_KB - 1) / SK_KB);
     ahead a = {next, next + nc * wrow, nc * run->nb / (tiles + 1) + 1};

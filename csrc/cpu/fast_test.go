@@ -90,6 +90,26 @@ func TestFast(t *testing.T) {
 	})
 }
 
+// TestManySums: dx read through a dozen norms.
+func TestManySums(t *testing.T) {
+	everyISA(t, func(t *testing.T) {
+		spec := ConvSpec{N: 2, XC: 32, H: 8, W: 8, YC: 32, P: 8, Q: 8, Stride: 1, fast: true,
+			Parts: []ConvPart{{C: 32, K: 32, Groups: 1, R: 3, S: 3, PadH: 1, PadW: 1}}}
+		c := newConvCase(t, spec, 2, 1, 1)
+		c.dx = &ConvDX{G: c.tensor(spec.XC)}
+		one := c.sums(c.dx.G, c.dx.Off, spec.XC)
+		c.sumsOf = nil
+		for range 12 {
+			s := one
+			s.Of.Norm = c.norm(spec.XC)
+			s.Of.NormOff, s.Norm = 0, s.Of.Norm
+			c.sumsOf = append(c.sumsOf, s)
+		}
+		c.run()
+		c.checkFused()
+	})
+}
+
 // errorGate bounds the error of transformed convolutions, as a multiple of that of direct ones. The transforms multiply rounding errors: Winograd's, with the
 // points of winograd_maps.inc.h, by 1.5 to 2.9 at the sizes of real networks, its strided ones by 0.9 to 1.6, Strassen's by 1.3 to 1.9.
 const errorGate = 4

@@ -71,8 +71,6 @@ typedef struct {
   int cb0;
 } sk_stats;
 
-enum { SK_MAXFUSE = 8 };
-
 typedef struct sk_pool sk_pool; // pool.c
 sk_pool *sk_pool_new(int workers);
 void sk_pool_free(sk_pool *);

@@ -122,7 +122,7 @@ static void finish(const sk_conv_job *j, const sk_conv_dx *dx, int nsums, int n,
     const float *src = raw + s / STRIPS * block + s % STRIPS * SK_W, *mask = strip_of(x->t, n, x->cb0 + b0, s);
     grad_strip residual;
     if (dx->residual) residual = grad_at(dx->residual, j->batch, n, b0 * STRIPS + s);
-    strip_sums of[SK_MAXFUSE];
+    strip_sums of[nsums + 1]; // any number of norms may read x
     const int sums = sums_of(j, nsums, n, (dx->cb0 + b0) * STRIPS + s, of);
     for (int p = 0, m; p < hw; p += m) {
       m = hw - p < RUN ? hw - p : RUN;
