@@ -4,11 +4,12 @@ import "strconv"
 
 // Library is one shared library that may be opened.
 type Library struct {
-	Name   string   // short name, such as "libnvrtc"
-	What   string   // what it is, in words
-	Files  []string // the names it may have, the wanted first
-	Remedy string   // how to get it
-	global bool     // its symbols are for libraries opened later, too
+	Name   string                            // short name, such as "libnvrtc"
+	What   string                            // what it is, in words
+	Files  []string                          // the names it may have, the wanted first
+	Remedy string                            // how to get it
+	global bool                              // its symbols are for libraries opened later, too
+	more   func(handle uintptr, path string) // opens what the library opens by name and may not find; nil: nothing
 }
 
 // The libraries known here.
@@ -25,6 +26,7 @@ var (
 		What:   "NVRTC, the compiler of kernels",
 		Files:  []string{"libnvrtc.so.13", "libnvrtc.so.12"},
 		Remedy: "pip install nvidia-cuda-nvrtc (nvidia-cuda-nvrtc-cu12 for a driver of CUDA 12), or install the CUDA toolkit",
+		more:   openBuiltins,
 	}
 	CUDNN = &Library{
 		Name:   "libcudnn",

@@ -93,6 +93,9 @@ func (s surroundings) open(l *Library, accept func(handle uintptr, path string) 
 			handle, path, err := try(l, p, f)
 			if err == nil && handle != 0 {
 				if err = accept(handle, path); err == nil {
+					if l.more != nil {
+						l.more(handle, path)
+					}
 					return handle, path, nil
 				}
 				sysClose(handle)
