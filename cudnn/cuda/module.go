@@ -3,6 +3,7 @@ package cuda
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"strings"
 )
@@ -43,7 +44,7 @@ func checkImage(image []byte) string {
 	if !bytes.HasPrefix(image, []byte(elf.ELFMAG)) {
 		return ""
 	}
-	e, err := elf.NewFile(bytes.NewReader(image))
+	e, err := elf.NewFile(bytes.NewReader(plainELF(image)))
 	if err != nil {
 		return "a damaged cubin: " + err.Error()
 	}
@@ -53,6 +54,17 @@ func checkImage(image []byte) string {
 		}
 	}
 	return ""
+}
+
+// plainELF returns a cubin with the ELF version that debug/elf wants. Compilers of CUDA 12 write their own into the header (124 for 12.4).
+func plainELF(image []byte) []byte {
+	const at = 20 // e_version, four bytes, in headers of both word sizes
+	if len(image) < at+4 {
+		return image
+	}
+	plain := bytes.Clone(image)
+	binary.LittleEndian.PutUint32(plain[at:], uint32(elf.EV_CURRENT))
+	return plain
 }
 
 // Function finds a kernel by its name: of an extern "C" kernel the name itself, else the mangled one. It wants the context current, and fails with ErrNotFound.
