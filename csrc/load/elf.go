@@ -12,18 +12,18 @@ func checkELF(path string) (reason string) {
 	if runtime.GOOS != "linux" {
 		return ""
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err.Error()
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path) // before opening it: a pipe would wait for its writer
 	if err != nil {
 		return err.Error()
 	}
 	if !info.Mode().IsRegular() {
 		return "not a regular file"
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
 	e, err := elf.NewFile(f)
 	if err != nil {
 		return fmt.Sprintf("not a whole shared library (%d bytes): %v", info.Size(), err)

@@ -90,7 +90,7 @@ func (s surroundings) open(l *Library, accept func(handle uintptr, path string) 
 	for _, p := range s.places() {
 		tried = append(tried, p.String())
 		for _, f := range l.Files {
-			handle, path, err := try(l, p, f)
+			handle, path, err := s.try(l, p, f)
 			if err == nil && handle != 0 {
 				if err = accept(handle, path); err == nil {
 					if l.more != nil {
@@ -119,26 +119,31 @@ func (s surroundings) open(l *Library, accept func(handle uintptr, path string) 
 }
 
 // try opens one file; a file that is not there is no error and no handle.
-func try(l *Library, p place, file string) (handle uintptr, path string, err error) {
-	name := file
-	if p.folder != "" {
-		name = filepath.Join(p.folder, file)
-		if !exists(name) {
-			return 0, "", nil
-		}
-		if reason := checkELF(name); reason != "" {
-			return 0, "", &OpenError{Library: l.Name, Path: name, Reason: reason, Remedy: l.Remedy}
-		}
+func (s surroundings) try(l *Library, p place, file string) (handle uintptr, path string, err error) {
+	if p.folder == "" {
+		return s.tryLoader(l, file)
 	}
-	handle, reason := sysOpen(name, l.global)
+	if name := filepath.Join(p.folder, file); exists(name) {
+		return s.openFile(l, name)
+	}
+	return 0, "", nil
+}
+
+// openFile opens the library at path, after a look at it and at what it needs.
+func (s surroundings) openFile(l *Library, path string) (uintptr, string, error) {
+	reason := checkELF(path)
+	if reason == "" {
+		reason = s.family(path)
+	}
+	var handle uintptr
+	if reason == "" {
+		handle, reason = sysOpen(path, l.global)
+	}
 	if handle == 0 {
-		if p.folder == "" && strings.Contains(reason, file+":") && strings.Contains(reason, "No such file") {
-			return 0, "", nil // the loader does not know it; if it lacks one that this one needs, the text names that one
-		}
-		return 0, "", &OpenError{Library: l.Name, Path: name, Reason: reason, Remedy: l.Remedy}
+		return 0, "", &OpenError{Library: l.Name, Path: path, Reason: reason, Remedy: l.Remedy}
 	}
-	if path = sysPath(handle); path == "" {
-		path = name
+	if p := sysPath(handle); p != "" {
+		path = p
 	}
 	return handle, path, nil
 }

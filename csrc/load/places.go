@@ -64,9 +64,12 @@ func (s surroundings) places() []place {
 		}
 	}
 	for _, f := range filepath.SplitList(s.getenv(PathVariable)) {
-		if f != "" {
-			add(true, filepath.Clean(f))
-			add(true, wheels(f)...)
+		if f == "" {
+			continue
+		}
+		if abs, err := filepath.Abs(f); err == nil { // a bare "." would make a bare name of a file, for which the loader has its own path
+			add(true, abs)
+			add(true, wheels(abs)...)
 		}
 	}
 	add(false, "")

@@ -16,8 +16,13 @@ var versionCalls = map[string]versionCall{
 	"libnccl":  {"ncclGetVersion", 2, hundreds},
 }
 
-// hundreds reads 92801 as 9.28.1.
-func hundreds(a, _ int) string { return fmt.Sprintf("%d.%d.%d", a/10000, a/100%100, a%100) }
+// hundreds reads 92801 as 9.28.1, and what cuDNN up to 8 and NCCL up to 2.8 tell, 8907, as 8.9.7.
+func hundreds(a, _ int) string {
+	if a < 10000 {
+		return fmt.Sprintf("%d.%d.%d", a/1000, a/100%10, a%100)
+	}
+	return fmt.Sprintf("%d.%d.%d", a/10000, a/100%100, a%100)
+}
 
 // Look finds a library as Table would, whether or not it has a table, and asks it for its version: of libcuda the newest CUDA that the driver runs.
 // Version is "" if the library does not tell. It stays open, since not every library survives being closed. Errors are those of Table.

@@ -28,7 +28,9 @@ func TestLook(t *testing.T) {
 	if have := versionCalls["libcuda"].text(13010, 0); have != "13.1" {
 		t.Errorf("CUDA 13010 is %s, want 13.1", have)
 	}
-	if have := versionCalls["libcudnn"].text(92801, 0); have != "9.28.1" {
-		t.Errorf("cuDNN 92801 is %s, want 9.28.1", have)
+	for number, want := range map[int]string{92801: "9.28.1", 90000: "9.0.0", 8907: "8.9.7", 7605: "7.6.5"} {
+		if have := versionCalls["libcudnn"].text(number, 0); have != want {
+			t.Errorf("cuDNN %d is %s, want %s", number, have, want)
+		}
 	}
 }
