@@ -6,6 +6,8 @@
 // library: a header, a line in tables.c and fill.h, an entry in libraries.go, and its line in tables_cgo.go.
 //
 // Folders are searched in this order (see Places): SHAKE_LIBRARY_PATH, the loader's own path, then where CUDA and pip usually put libraries.
+// A file is looked at before the loader maps it, with its parts beside it and what it needs (loader.go): the loader dies of one that was cut short. Nothing is
+// taken from the current folder by an empty or relative entry of LD_LIBRARY_PATH.
 // A library that is missing, damaged, built for another processor, or too old is a typed error that says what to do:
 // *NotFoundError, *OpenError, *SymbolError.
 package load
