@@ -145,7 +145,7 @@ func operation(p *engine.Plan, s engine.PlanStep) (name string, macs, floats flo
 			floats += size(s.Skip.Buf, s.Skip.C)
 		}
 		return fmt.Sprintf("join @%d", p.Buffers[s.Y].H), 0, floats
-	case *engine.GradStep:
+	case *engine.GradSumStep:
 		floats = size(s.Buf, s.C)
 		for _, g := range s.Terms {
 			floats += grad(g)

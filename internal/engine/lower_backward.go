@@ -159,7 +159,7 @@ func (l *lowering) flush(s *slot, sp *span) {
 	if sp.written && len(sp.pending) == 0 {
 		return
 	}
-	l.emit(&GradStep{Buf: l.slotBuf(s), Off: sp.off, C: sp.c, Accumulate: sp.written, Terms: sp.pending})
+	l.emit(&GradSumStep{Buf: l.slotBuf(s), Off: sp.off, C: sp.c, Accumulate: sp.written, Terms: sp.pending})
 	sp.written, sp.pending = true, nil
 }
 
@@ -292,7 +292,7 @@ func (l *lowering) attach(s SumsOf) bool {
 				}
 				return false
 			}
-		case *GradStep:
+		case *GradSumStep:
 			if overlaps(w.Buf, w.Off, w.C) {
 				if covers(w.Off, w.C) {
 					w.Sums = append(w.Sums, s)

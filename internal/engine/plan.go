@@ -89,7 +89,7 @@ type StatsOf struct {
 // SumsOf asks a step that completes a gradient for the backward sums (sum g', sum g'*xhat) of Of.Norm.
 type SumsOf struct{ Of Grad }
 
-// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep, NormBackStep, SumsStep, GradStep.
+// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep, NormBackStep, SumsStep, GradSumStep.
 type PlanStep interface {
 	// uses calls f for every buffer the step touches.
 	uses(f func(b BufID, write bool))
@@ -152,8 +152,8 @@ type NormBackStep struct{ Norm NormID }
 // SumsStep takes backward sums that no writer could take.
 type SumsStep struct{ Sums []SumsOf }
 
-// GradStep stores dst = (Accumulate ? dst : 0) + sum of Terms; no terms: zeros.
-type GradStep struct {
+// GradSumStep stores dst = (Accumulate ? dst : 0) + sum of Terms; no terms: zeros.
+type GradSumStep struct {
 	Buf        BufID
 	Off, C     int
 	Accumulate bool
@@ -239,7 +239,7 @@ func (s *ConvBackStep) uses(f func(BufID, bool)) {
 }
 func (s *NormBackStep) uses(func(BufID, bool)) {}
 func (s *SumsStep) uses(f func(BufID, bool))   { usesSums(s.Sums, f) }
-func (s *GradStep) uses(f func(BufID, bool)) {
+func (s *GradSumStep) uses(f func(BufID, bool)) {
 	f(s.Buf, true)
 	for _, g := range s.Terms {
 		g.uses(f)

@@ -125,7 +125,7 @@ func TestPlanOrder(t *testing.T) {
 				sums(s.Sums)
 			case *engine.SumsStep:
 				sums(s.Sums)
-			case *engine.GradStep:
+			case *engine.GradSumStep:
 				for _, g := range s.Terms {
 					final(g)
 				}
@@ -152,7 +152,7 @@ func TestPlanFused(t *testing.T) {
 		p := plan(t, graphtest.Spec(f, 32, 2), 16) // at width 16 the stem of 26 would be an identity skip
 		for i, s := range p.Steps() {
 			switch s.(type) {
-			case *engine.ApplyStep, *engine.StatsStep, *engine.GradStep, *engine.SumsStep:
+			case *engine.ApplyStep, *engine.StatsStep, *engine.GradSumStep, *engine.SumsStep:
 				t.Errorf("%s: step %d is a %T", f, i, s)
 			}
 		}

@@ -69,7 +69,7 @@ func (p *Plan) step(s PlanStep) string {
 		return fmt.Sprintf("norm'\t@%d %s", s.Norm, p.NormText(s.Norm))
 	case *SumsStep:
 		return fmt.Sprintf("sums\t%s", strings.TrimPrefix(p.SumsText(s.Sums), "; "))
-	case *GradStep:
+	case *GradSumStep:
 		var terms []string
 		if s.Accumulate {
 			terms = append(terms, "itself")
@@ -80,7 +80,7 @@ func (p *Plan) step(s PlanStep) string {
 		if len(terms) == 0 {
 			terms = []string{"0"}
 		}
-		return fmt.Sprintf("grad\t%s = %s%s", p.Part(s.Buf, s.Off, s.C), strings.Join(terms, " + "), p.SumsText(s.Sums))
+		return fmt.Sprintf("gradsum\t%s = %s%s", p.Part(s.Buf, s.Off, s.C), strings.Join(terms, " + "), p.SumsText(s.Sums))
 	}
 	return fmt.Sprintf("%T", s)
 }

@@ -120,7 +120,7 @@ func (b *binder) backward(s engine.PlanStep) {
 	case *engine.SumsStep:
 		op := try[*kernel.SumsOp](b)(kernel.NewSums(b.pool, b.sumsOf(s.Sums)))
 		b.trainOnly(func() { op.Run(b.batch) })
-	case *engine.GradStep:
+	case *engine.GradSumStep:
 		op := try[*kernel.GradApply](b)(kernel.NewGradApply(b.pool, kernel.GradApplySpec{
 			Dst: b.tensors[s.Buf], Off: s.Off, Accumulate: s.Accumulate, Terms: b.grads(s.Terms), Sums: b.sumsOf(s.Sums),
 		}))

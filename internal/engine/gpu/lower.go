@@ -194,7 +194,7 @@ func (l *lowering) backward(s engine.PlanStep) error {
 	case *engine.NormBackStep: // done by whoever takes the sums
 	case *engine.SumsStep:
 		l.sums(s.Sums)
-	case *engine.GradStep:
+	case *engine.GradSumStep:
 		l.emit(&GradSum{Dst: Part{s.Buf, s.Off, s.C}, Write: true, Accumulate: s.Accumulate, DX: none, Mask: none, Terms: s.Terms, Sums: s.Sums})
 	case *engine.ConvBackStep:
 		l.convBack(s)
