@@ -2,6 +2,7 @@ package cudnn
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -22,7 +23,7 @@ func needs(file string, cudart int) error {
 	var missing *load.NotFoundError
 	if errors.As(err, &missing) {
 		for _, beside := range []string{"", "../../cublas/lib", "../../cu13/lib", "../../cu12/lib"} { // where cuDNN looks itself
-			if found, _ := filepath.Glob(filepath.Join(folder, beside, "libcublasLt.so.*")); len(found) > 0 {
+			if found, _ := fs.Glob(os.DirFS(filepath.Join(folder, beside)), "libcublasLt.so.*"); len(found) > 0 {
 				return nil
 			}
 		}

@@ -138,6 +138,23 @@ func TestRoomsHaveASubject(t *testing.T) {
 	}
 }
 
+// TestPathsAreNoPatterns keeps filepath.Glob out: a folder of the user's may have brackets and stars in its name. fs.Glob over os.DirFS matches only what
+// stands below a folder.
+func TestPathsAreNoPatterns(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		b, err := fs.ReadFile(tree(), f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), "filepath.Glob(") {
+			t.Errorf("%s: filepath.Glob takes the folder's own name for a pattern: read the folder, or use fs.Glob", f.name)
+		}
+	}
+}
+
 // TestNoPlaceOfOneMachine finds absolute paths below a person's or a machine's own folders, and marks of unfinished work.
 func TestNoPlaceOfOneMachine(t *testing.T) {
 	text := regexp.MustCompile(`(\.(go|c|cc|h|cu|md|toml|py|txtar|txt|sh|json|yml|cmake)|Makefile|CMakeLists\.txt|/run)$`)

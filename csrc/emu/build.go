@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,7 +125,7 @@ func build(source, cache string) (string, error) {
 
 // libraries makes all libraries and returns the name of the folder for them, and what goes there from where.
 func (b *builder) libraries() (folder string, files map[string]string, err error) {
-	prelude, err := filepath.Glob(filepath.Join(b.source, "prelude", "*.h"))
+	prelude, err := glob(b.source, "prelude/*.h")
 	if err != nil || len(prelude) == 0 {
 		return "", nil, fmt.Errorf("emu: no sources in %s", b.source)
 	}
@@ -187,13 +188,22 @@ func (b *builder) touch(folder string, files map[string]string) {
 // prune removes what nobody has made or used for so long: objects, libraries, folders and compiled kernels, which are all made again when they are missed.
 func (b *builder) prune(unused time.Duration) {
 	for _, pattern := range []string{"obj-*", "lib-*", "part-*", "*.lock", "kernels/*", strings.Repeat("[0-9a-f]", 24)} {
-		paths, _ := filepath.Glob(filepath.Join(b.cache, pattern)) // the only error is a bad pattern
+		paths, _ := glob(b.cache, pattern) // the only error is a bad pattern
 		for _, p := range paths {
 			if info, err := os.Stat(p); err == nil && time.Since(info.ModTime()) > unused {
 				os.RemoveAll(p)
 			}
 		}
 	}
+}
+
+// glob returns what matches a pattern below folder, whose own name may hold brackets and stars.
+func glob(folder, pattern string) ([]string, error) {
+	found, err := fs.Glob(os.DirFS(folder), pattern)
+	for i, f := range found {
+		found[i] = filepath.Join(folder, f)
+	}
+	return found, err
 }
 
 type builder struct {
@@ -204,7 +214,7 @@ type builder struct {
 
 // library returns the path of a library in the cache, compiled and linked if it is not there.
 func (b *builder) library(l library) (string, error) {
-	sources, err := filepath.Glob(filepath.Join(b.source, l.room, "*.cc"))
+	sources, err := glob(b.source, l.room+"/*.cc")
 	if err != nil {
 		return "", err
 	}

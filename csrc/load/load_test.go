@@ -21,7 +21,7 @@ func fake(t *testing.T, env map[string]string) surroundings {
 }
 
 func TestPlaces(t *testing.T) {
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "a[b]c*") // a path is no pattern
 	for _, dir := range []string{
 		"usr/local/cuda-12.9/lib64", "usr/local/cuda-12.10/lib64", "usr/lib/wsl/lib", "usr/local/lib/python3.11/dist-packages/nvidia/cudnn/lib",
 		"toolkit/lib64", "venv/lib/python3.12/site-packages/nvidia/cu12/lib", "venv/lib/python3.12/site-packages/nvidia/cu13/lib",

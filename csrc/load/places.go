@@ -1,6 +1,7 @@
 package load
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +79,7 @@ func (s surroundings) places() []place {
 			add(false, existing(filepath.Join(home, "lib64"), filepath.Join(home, "targets", target(), "lib"))...)
 		}
 	}
-	versions := glob(s.root + "/usr/local/cuda-*/lib64")
+	versions := glob(s.root+"/usr/local", "cuda-*/lib64")
 	slices.SortFunc(versions, func(a, b string) int { return -compareVersions(a, b) })
 	add(false, s.root+"/usr/local/cuda/lib64")
 	add(false, versions...)
@@ -106,7 +107,7 @@ func (s surroundings) places() []place {
 func pythonLibs(prefix string) []string {
 	var out []string
 	for _, packages := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages", "lib64/python3*/site-packages"} {
-		for _, dir := range glob(filepath.Join(prefix, packages)) {
+		for _, dir := range glob(prefix, packages) {
 			out = append(out, wheels(dir)...)
 		}
 	}
@@ -115,13 +116,17 @@ func pythonLibs(prefix string) []string {
 
 // wheels returns the library folders of NVIDIA's wheels in a folder of Python packages: newer CUDA first.
 func wheels(packages string) []string {
-	dirs := glob(filepath.Join(packages, "nvidia", "*", "lib"))
+	dirs := glob(packages, "nvidia/*/lib")
 	slices.SortFunc(dirs, func(a, b string) int { return -compareVersions(a, b) })
 	return dirs
 }
 
-func glob(pattern string) []string {
-	found, _ := filepath.Glob(pattern) // the only error is a bad pattern: a folder whose name has brackets, which then has no wheels
+// glob returns what matches a pattern below folder, whose own name may hold brackets and stars.
+func glob(folder, pattern string) []string {
+	found, _ := fs.Glob(os.DirFS(folder), pattern) // the only error is a bad pattern
+	for i, f := range found {
+		found[i] = filepath.Join(folder, f)
+	}
 	return found
 }
 

@@ -49,7 +49,7 @@ type checkpoints struct {
 }
 
 func (c *checkpoints) path(step int) string {
-	return filepath.Join(c.dir, fmt.Sprintf("step-%010d.safetensors", step))
+	return filepath.Join(c.dir, stepName(step))
 }
 
 // save writes a generation and then deletes all but it and the one before.
@@ -75,11 +75,15 @@ func (c *checkpoints) save(k counters, state []engine.Tensor) (string, error) {
 	return path, nil
 }
 
-// list returns the paths of all generations, newest first.
+// list returns the paths of all generations, newest first. Other files in the folder are none of ours.
 func (c *checkpoints) list() []string {
-	paths, _ := filepath.Glob(filepath.Join(c.dir, "step-*.safetensors"))
-	slices.Sort(paths)
-	slices.Reverse(paths)
+	entries, _ := os.ReadDir(c.dir) // by name
+	var paths []string
+	for _, e := range slices.Backward(entries) {
+		if _, ok := stepOf(e.Name()); ok {
+			paths = append(paths, filepath.Join(c.dir, e.Name()))
+		}
+	}
 	return paths
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -108,7 +107,7 @@ func TestEvents(t *testing.T) {
 	o = options(t, dir, "train.epochs=2", "train.log_steps=2")
 	o.Resume, o.Observer = true, &l
 	mustRun(t, o)
-	files, _ := filepath.Glob(filepath.Join(dir, eventsGlob))
+	files := eventFiles(t, dir)
 	if len(files) != 1 {
 		t.Fatalf("files %v", files)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"shake/dsl"
@@ -255,11 +256,15 @@ func (r *run) openJournals() error {
 	if short {
 		r.obs.Notice(MetricsFile + " is shorter than the checkpoint says: lines are missing from it")
 	}
-	name := r.dir.path(fmt.Sprintf("events.out.tfevents.%d.shake", r.rec.Started.Unix()))
-	if old, _ := filepath.Glob(r.dir.path(eventsGlob)); len(old) > 0 {
-		name = old[0]
+	name := fmt.Sprintf("%s%d%s", eventsPrefix, r.rec.Started.Unix(), eventsSuffix)
+	entries, err := os.ReadDir(r.dir.dir)
+	if err != nil {
+		return fmt.Errorf("reading the run directory: %w", err)
 	}
-	if r.events, _, err = openJournal(r.dir.store, name, r.k.EventsBytes); err != nil {
+	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return isEvents(e.Name()) }); i >= 0 {
+		name = entries[i].Name()
+	}
+	if r.events, _, err = openJournal(r.dir.store, r.dir.path(name), r.k.EventsBytes); err != nil {
 		return err
 	}
 	if r.events.size == 0 {

@@ -43,6 +43,21 @@ func result(t *testing.T, dir string) map[string][]byte {
 	return out
 }
 
+// eventFiles are the paths of the TensorBoard files in dir.
+func eventFiles(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if isEvents(e.Name()) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths
+}
+
 func same(t *testing.T, have, want map[string][]byte) {
 	t.Helper()
 	for name, w := range want {
@@ -83,7 +98,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
-	if n, _ := filepath.Glob(filepath.Join(dir, eventsGlob)); len(n) != 1 {
+	if n := eventFiles(t, dir); len(n) != 1 {
 		t.Errorf("event files %v", n)
 	}
 	if len((&checkpoints{dir: filepath.Join(dir, StateDir)}).list()) != 2 {

@@ -24,7 +24,6 @@ const (
 	LogFile     = "log.txt"
 	StateDir    = "state"
 	lockFile    = ".lock"
-	eventsGlob  = "events.out.tfevents.*"
 )
 
 // rundir is a run directory that this process has locked.
@@ -88,7 +87,7 @@ func vacant(dir string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		unborn := name == lockFile || name == RecordFile || name == LogFile || name == StateDir || strings.HasSuffix(name, tempSuffix)
+		unborn := name == lockFile || name == RecordFile || name == LogFile || name == StateDir || isTemp(name)
 		if !unborn {
 			return &Exists{Dir: dir}
 		}

@@ -154,8 +154,7 @@ func TestKilledAtBirth(t *testing.T) {
 			for _, r := range remove {
 				os.RemoveAll(filepath.Join(dir, r))
 			}
-			events, _ := filepath.Glob(filepath.Join(dir, eventsGlob))
-			for _, e := range events {
+			for _, e := range eventFiles(t, dir) {
 				os.Remove(e)
 			}
 			os.WriteFile(filepath.Join(dir, ".config.toml.1.tmp"), []byte("half"), 0o666)

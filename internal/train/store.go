@@ -66,8 +66,10 @@ func syncDir(dir string) error {
 
 // removeTemps deletes what a killed process left half written in dir.
 func removeTemps(dir string) {
-	names, _ := filepath.Glob(filepath.Join(dir, ".*"+tempSuffix))
-	for _, n := range names {
-		os.Remove(n)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if isTemp(e.Name()) {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
 	}
 }

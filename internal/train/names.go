@@ -1,0 +1,69 @@
+package train
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Names of files are matched letter by letter, never by pattern: the path of a run directory may hold brackets and stars, and files of the
+// user's own in it are none of the run's.
+
+const (
+	stepPrefix   = "step-"
+	stepDigits   = 10
+	stepSuffix   = ".safetensors"
+	eventsPrefix = "events.out.tfevents."
+	eventsSuffix = ".shake"
+)
+
+// stepName is the name of the checkpoint of a step: "step-0000000012.safetensors".
+func stepName(step int) string {
+	return fmt.Sprintf("%s%0*d%s", stepPrefix, stepDigits, step, stepSuffix)
+}
+
+// stepOf returns the step whose checkpoint has this name; ok is false for any other name.
+func stepOf(name string) (step int, ok bool) {
+	digits, ok := between(name, stepPrefix, stepSuffix)
+	if !ok || len(digits) != stepDigits || !decimal(digits) {
+		return 0, false
+	}
+	for _, d := range digits {
+		step = 10*step + int(d-'0')
+	}
+	return step, true
+}
+
+// isEvents tells whether name is that of a run's TensorBoard file.
+func isEvents(name string) bool {
+	digits, ok := between(name, eventsPrefix, eventsSuffix)
+	return ok && decimal(digits)
+}
+
+// isTemp tells whether name is one under which a file of a run is written before it gets its own: ".NAME.UNIQUE.tmp".
+func isTemp(name string) bool {
+	inner, ok := between(name, ".", tempSuffix)
+	dot := strings.LastIndexByte(inner, '.')
+	if !ok || dot < 0 {
+		return false
+	}
+	base, unique := inner[:dot], inner[dot+1:]
+	if unique == "" || strings.Trim(unique, "0123456789abcdef") != "" {
+		return false
+	}
+	if _, step := stepOf(base); step {
+		return true
+	}
+	switch base {
+	case ConfigFile, RecordFile, WeightsFile, "curves.svg", "curves.png", "gpu.svg", "gpu.png":
+		return true
+	}
+	return false
+}
+
+func between(s, prefix, suffix string) (string, bool) {
+	s, a := strings.CutPrefix(s, prefix)
+	s, b := strings.CutSuffix(s, suffix)
+	return s, a && b
+}
+
+func decimal(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
