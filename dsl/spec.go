@@ -63,7 +63,7 @@ type Layer struct {
 // Where it does not change the skip is the identity, except for SkipNone.
 type SkipKind int
 
-// The kinds of skip: TwoFlow and ConvSkip as in reference sections 1.1 and 1.2; Identity is only valid when no block changes shape.
+// The kinds of skip (docs/paper.md, Networks). SkipIdentity is only valid where no block changes shape.
 const (
 	SkipNone SkipKind = iota // no skip anywhere: architectures A, B, C
 	SkipIdentity

@@ -14,7 +14,7 @@ import (
 //	Even    1/branches
 //	Shaken  two branches: u in [lo, hi) and 1-u; more: uniform on the simplex
 //	Keep    beta = alpha
-//	M1..M5  beta from alpha and a fresh r in [0, 1), reference Table 4
+//	M1..M5  beta from alpha and a fresh r in [0, 1), the paper's Table 4
 //
 // The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position in the global batch at
 // level Image, the replica's number at level Batch, where all images of the replica share the value. block is the index in graph.Graph.Blocks.
@@ -69,7 +69,7 @@ func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta 
 	}
 }
 
-// betaRule is b of reference Table 4 for the first of two branches. Products are rounded by a conversion so that no
+// betaRule is b of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches. Products are rounded by a conversion so that no
 // platform fuses them with the sum.
 func betaRule(m dsl.Mode, a, r float64) float64 {
 	low := a < 0.5

@@ -114,7 +114,7 @@ func TestDrawRange(t *testing.T) {
 	}
 }
 
-// TestBetaRules holds M1..M5 to the intervals of reference Table 4, by their ends at r = 0 and r = 1.
+// TestBetaRules holds M1..M5 to the intervals of the paper's Table 4, by their ends at r = 0 and r = 1.
 func TestBetaRules(t *testing.T) {
 	for _, c := range []struct {
 		mode          dsl.Mode

@@ -11,7 +11,7 @@ import (
 //
 //	lr = 0.5 * t.LR * (1 + cos(pi * (step+1) / (E*B)))
 //
-// which is the reference formula (section 2) for step = (e-1)*B + i-1: it falls every iteration and is 0 in the last step.
+// which is the authors' formula (docs/paper.md, Recipe) for step = (e-1)*B + i-1: it falls every iteration and is 0 in the last step.
 // Warm-up phases come first, each at its own constant rate; the cosine counts their epochs too. "constant" is t.LR.
 func LR(t dsl.Train, step, stepsPerEpoch int) float64 {
 	end := 0

@@ -7,7 +7,7 @@ import (
 	"shake/dsl"
 )
 
-// TestLR holds LR to the reference formula in its own terms: e = 1..E, i = 1..B.
+// TestLR holds LR to the formula of docs/paper.md in its own terms: e = 1..E, i = 1..B.
 func TestLR(t *testing.T) {
 	const epochs, perEpoch = 7, 11
 	train := dsl.Train{Epochs: epochs, LR: 0.2, Schedule: "cosine"}

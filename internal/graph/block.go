@@ -103,7 +103,7 @@ func (b *builder) skip(name string, kind dsl.SkipKind, width, stride int, x Valu
 	return 0, errorf(name, "unknown kind of skip %d", kind)
 }
 
-// twoFlow appends the skip of reference section 1.1: ReLU, then flow A (every stride-th pixel) and flow B (the same of the map shifted one
+// twoFlow appends the two-flow skip (docs/paper.md, Networks): ReLU, then flow A (every stride-th pixel) and flow B (the same of the map shifted one
 // pixel right and down), each through its own Conv1x1 to half the width, concatenated A first, then BN.
 func (b *builder) twoFlow(name string, width, stride int, x ValueID) (ValueID, error) {
 	if width%2 != 0 {

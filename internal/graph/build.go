@@ -34,7 +34,7 @@ func errorf(where, format string, args ...any) error {
 // Build returns the primitive graph of a resolved Spec: one operation a word, in the order of the forward pass (in a
 // block: the branches one after another, then the skip, then the join), parameters named as Param says and numbered in the same order.
 //
-// Initialisation is that of reference section 2: conv weights N(0, sqrt(2/(R*S*K))) with K the layer's total output channels, grouped or
+// Initialisation is the recipe's (docs/paper.md): conv weights N(0, sqrt(2/(R*S*K))) with K the layer's total output channels, grouped or
 // not; BN gamma 1 and beta 0; linear weight U(-1/sqrt(in), 1/sqrt(in)), bias 0.
 //
 // Errors are of type *Error and name the layer: a layer where it has no meaning, channels that groups do not divide, a

@@ -53,7 +53,7 @@ type Param struct {
 // InitKind is how a parameter starts.
 type InitKind int
 
-// The initialisations of the recipe (reference section 2).
+// The initialisations of the recipe (docs/paper.md).
 const (
 	InitZero InitKind = iota
 	InitOne

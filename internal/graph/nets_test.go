@@ -10,7 +10,8 @@ import (
 	"shake/nets"
 )
 
-// TestNetsAreThePapers: the built-in TOML files have the sizes of reference section 1.4, and are the very graphs that the other tests here make by hand.
+// TestNetsAreThePapers: the built-in TOML files have the sizes of docs/paper.md, and are the very graphs that the other tests here make by
+// hand.
 func TestNetsAreThePapers(t *testing.T) {
 	for _, n := range paperNets {
 		if n.name == "resnext29-10" {

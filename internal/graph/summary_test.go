@@ -12,7 +12,7 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// paperNet is a row of reference section 1.4.
+// paperNet is a row of the table of sizes in docs/paper.md.
 type paperNet struct {
 	name          string
 	family        string

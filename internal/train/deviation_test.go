@@ -8,7 +8,7 @@ import (
 	"shake/internal/engine"
 )
 
-// The mistakes of reference section 6 that a training loop can make.
+// The mistakes of other implementations (docs/paper.md) that a training loop can make.
 
 // A loop that drops the last, smaller batch trains on 24 of 29 images an epoch.
 func TestDeviation_DropLastBatch(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // Families are the names that Spec knows.
 var Families = []string{"26", "resnext", "a", "b", "c"}
 
-// Spec returns a network of a family (reference section 1) with blocks blocks in each of its three stages:
+// Spec returns a network of a family (docs/paper.md, Networks) with blocks blocks in each of its three stages:
 //
 //	26       26 2xWd: pre-activation, two-flow skip                       (26 2x32d: width 32, blocks 4)
 //	resnext  ResNeXt-29 2x4xWd: 4 groups, post-activation, conv skip      (2x4x64d: width 64, blocks 3)
