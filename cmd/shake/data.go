@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"shake/internal/data"
@@ -151,7 +152,8 @@ func (a *app) dataShowCmd() *cobra.Command {
 		Use:   "show SET|NET FILE.png",
 		Short: "Draw a sheet of images as a network sees them, augmented",
 		Long: `show writes a PNG with one row an image: as it is, then as the first iterations
-would augment it. SET is cifar10, cifar100 or synthetic; with NET the network's own [data] holds.`,
+would augment it. SET is cifar10, cifar100 or synthetic; with NET the network's own [data] holds.
+FILE may be - for standard output.`,
 		Example: "  shake data show synthetic sheet.png\n  shake data show quick sheet.png -o data.crop=8 --first 20",
 		Args:    takes("SET|NET", "FILE.png"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -171,19 +173,14 @@ would augment it. SET is cifar10, cifar100 or synthetic; with NET the network's 
 			if spec.Data.Augment {
 				o.Flip, o.Crop = spec.Data.Flip, spec.Data.Crop
 			}
-			f, err := renameio.NewPendingFile(args[1], renameio.WithPermissions(0o644))
-			if err != nil {
-				return fmt.Errorf("writing a sheet: %w", err)
-			}
-			defer f.Cleanup()
-			if err := data.Sheet(f, images, o); err != nil {
+			var sheet bytes.Buffer
+			if err := data.Sheet(&sheet, images, o); err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := f.CloseAtomicallyReplace(); err != nil {
-				return fmt.Errorf("writing a sheet: %w", err)
-			}
-			fmt.Fprintf(a.err, "wrote %s\n", args[1])
-			return nil
+			return a.write(args[1], "a sheet", func(w io.Writer) error {
+				_, err := sheet.WriteTo(w)
+				return err
+			})
 		},
 	}
 	net.add(c)

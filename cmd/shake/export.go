@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -16,28 +17,27 @@ func (a *app) exportCmd() *cobra.Command {
 		Short: "Write weights for PyTorch: a run's, or an untrained network's",
 		Long: `export writes parameters and running statistics under PyTorch's names, in float32:
 of a run directory its newest whole checkpoint, of a network a fresh draw with --init SEED
-(default: the network's own seed).`,
-		Example: "  shake export runs/quick quick.safetensors\n  shake export 26-2x32d init.safetensors --init 7",
+(default: the network's own seed). FILE may be - for standard output; a device or a pipe
+is written into, any other file replaced once all of the new one is written.`,
+		Example: "  shake export runs/quick quick.safetensors\n  shake export 26-2x32d init.safetensors --init 7\n  shake export runs/quick - | ssh host 'cat >quick.safetensors'",
 		Args:    takes("RUN|NET", "FILE.safetensors"),
 		RunE: func(c *cobra.Command, args []string) error {
 			spec, dir, err := net.loadRun(args[0])
 			if err != nil {
 				return err
 			}
-			switch {
-			case dir != "" && c.Flags().Changed("init"):
+			if dir != "" && c.Flags().Changed("init") {
 				return exit(exitUsage, fmt.Errorf("export: %s is a run directory: --init is for untrained networks", dir))
-			case dir != "":
-				err = train.ExportRun(dir, args[1])
-			case c.Flags().Changed("init"):
-				err = train.Export(spec, seed, args[1])
-			default:
-				err = train.Export(spec, spec.Seed, args[1])
 			}
-			if err == nil {
-				fmt.Fprintf(a.err, "wrote %s\n", args[1])
+			if !c.Flags().Changed("init") && dir == "" {
+				seed = spec.Seed
 			}
-			return err
+			return a.write(args[1], "weights", func(w io.Writer) error {
+				if dir != "" {
+					return train.ExportRun(dir, w)
+				}
+				return train.Export(spec, seed, w)
+			})
 		},
 		ValidArgsFunction: completeNets,
 	}

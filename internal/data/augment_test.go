@@ -106,6 +106,7 @@ func TestSheetRefusesWhatItCannotShow(t *testing.T) {
 		"no such image": Sheet(&bytes.Buffer{}, im, SheetOptions{First: 2}),
 		"negative":      Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: -1}),
 		"too large":     Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: 1 << 20, Scale: 100}),
+		"overflows":     Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: math.MaxInt, Scale: math.MaxInt}),
 		"one channel":   Sheet(&bytes.Buffer{}, &gray, SheetOptions{}),
 	} {
 		if err == nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"shake/internal/files"
 )
 
 const (
@@ -44,7 +44,7 @@ func originFile(partial string) string { return partial + ".json" }
 
 // readOrigin returns the zero origin if none is known.
 func readOrigin(partial string) (o origin) {
-	b, err := os.ReadFile(originFile(partial))
+	b, err := files.Read(originFile(partial), 1<<16)
 	if err != nil || json.Unmarshal(b, &o) != nil {
 		return origin{}
 	}
@@ -56,7 +56,7 @@ func writeOrigin(partial string, o origin) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(originFile(partial), b, 0o644)
+	return files.ReplaceBytes(originFile(partial), b)
 }
 
 // validator returns what If-Range may hold for a response.

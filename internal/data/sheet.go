@@ -51,13 +51,14 @@ func Sheet(w io.Writer, im *engine.Images, o SheetOptions) error {
 	if o.First < 0 || o.First >= im.N || o.Rows < 0 || o.Columns < 0 || o.Scale < 0 {
 		return fmt.Errorf("data: no sheet of %d rows, %d columns, scale %d from image %d of %d", o.Rows, o.Columns, o.Scale, o.First, im.N)
 	}
-	o.Rows = min(o.Rows, im.N-o.First)
+	const limit = 1 << 26 // pixels
+	o.Rows, o.Columns, o.Scale = min(o.Rows, im.N-o.First), min(o.Columns, limit), min(o.Scale, limit)
 	cw, ch := im.W*o.Scale+sheetGap, im.H*o.Scale+sheetLabel+sheetGap
-	const limit = 1 << 26
-	if width, height := sheetGap+(o.Columns+1)*cw, sheetGap+o.Rows*ch; width > limit/height {
+	width, height := sheetGap+(o.Columns+1)*cw, sheetGap+o.Rows*ch
+	if width > limit/height {
 		return fmt.Errorf("data: a sheet of %d×%d pixels is too large", width, height)
 	}
-	sheet := image.NewRGBA(image.Rect(0, 0, sheetGap+(o.Columns+1)*cw, sheetGap+o.Rows*ch))
+	sheet := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(sheet, sheet.Bounds(), image.White, image.Point{}, draw.Src)
 	values := make([]float64, im.C*im.H*im.W)
 	for row := range o.Rows {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -66,9 +67,9 @@ func loadWeights(p engine.Program, file string) (left int, err error) {
 	return left, nil
 }
 
-// Export writes the weights of a fresh network, drawn with seed, to file: spec's parameters and BN running statistics (mean 0, variance 1) by
+// Export writes the weights of a fresh network, drawn with seed, as safetensors: spec's parameters and BN running statistics (mean 0, variance 1) by
 // their PyTorch names, F32. It needs no backend.
-func Export(spec *dsl.Spec, seed uint64, file string) error {
+func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 	g, err := graph.Build(spec)
 	if err != nil {
 		return err
@@ -89,11 +90,11 @@ func Export(spec *dsl.Spec, seed uint64, file string) error {
 				engine.Tensor{Name: name + ".running_var", Shape: []int{part.C}, F32: variance})
 		}
 	}
-	return writeWeights(store{}, file, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
+	return encodeWeights(w, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
 }
 
-// ExportRun copies the weights of the run in dir, which may be going on, to file after checking that they are whole.
-func ExportRun(dir, file string) error {
+// ExportRun copies the weights of the run in dir, which may be going on, to w after checking that they are whole.
+func ExportRun(dir string, w io.Writer) error {
 	from := filepath.Join(dir, WeightsFile)
 	b, err := os.ReadFile(from)
 	if err != nil {
@@ -102,5 +103,6 @@ func ExportRun(dir, file string) error {
 	if _, _, err := decodeTensors(append([]byte(nil), b...)); err != nil {
 		return &Corrupt{File: from, Detail: err.Error(), Remedy: "resume the run for another step to write it again"}
 	}
-	return store{}.writeBytes(file, b)
+	_, err = w.Write(b)
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -170,7 +171,7 @@ func TestFit(t *testing.T) {
 
 func TestRunFromWeights(t *testing.T) {
 	file := filepath.Join(tempDir(t), "w.safetensors")
-	if err := Export(spec(t), 7, file); err != nil {
+	if err := exported(file, func(w io.Writer) error { return Export(spec(t), 7, w) }); err != nil {
 		t.Fatal(err)
 	}
 	// Weights drawn with the run's own seed are those it would draw itself.
@@ -181,7 +182,7 @@ func TestRunFromWeights(t *testing.T) {
 	mustRun(t, o)
 	same(t, result(t, given), result(t, fresh))
 
-	if err := Export(spec(t), 8, file); err != nil {
+	if err := exported(file, func(w io.Writer) error { return Export(spec(t), 8, w) }); err != nil {
 		t.Fatal(err)
 	}
 	other := tempDir(t)
@@ -195,7 +196,7 @@ func TestRunFromWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Export(wider, 8, file); err != nil {
+	if err := exported(file, func(w io.Writer) error { return Export(wider, 8, w) }); err != nil {
 		t.Fatal(err)
 	}
 	o.Dir = tempDir(t)
@@ -219,7 +220,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("have %+v, want what the run said: %+v", e, s)
 	}
 	copied := filepath.Join(tempDir(t), "copy.safetensors")
-	if err := ExportRun(dir, copied); err != nil {
+	if err := exported(copied, func(w io.Writer) error { return ExportRun(dir, w) }); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := os.ReadFile(filepath.Join(dir, WeightsFile))
@@ -230,7 +231,7 @@ func TestEvaluate(t *testing.T) {
 	a[len(a)-1] ^= 1
 	os.WriteFile(filepath.Join(dir, WeightsFile), a, 0o666)
 	var bad *Corrupt
-	if err := ExportRun(dir, copied); !errors.As(err, &bad) {
+	if err := exported(copied, func(w io.Writer) error { return ExportRun(dir, w) }); !errors.As(err, &bad) {
 		t.Errorf("damaged weights were exported: %v", err)
 	}
 	if _, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test); !errors.As(err, &bad) {
@@ -248,7 +249,7 @@ func TestSafetensorsTorch(t *testing.T) {
 	o := options(t, dir)
 	mustRun(t, o)
 	fresh := filepath.Join(dir, "fresh.safetensors")
-	if err := Export(o.Spec, 1, fresh); err != nil {
+	if err := exported(fresh, func(w io.Writer) error { return Export(o.Spec, 1, w) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range append((&checkpoints{dir: filepath.Join(dir, StateDir)}).list(), fresh, filepath.Join(dir, WeightsFile)) {
@@ -275,4 +276,13 @@ func described(ts []engine.Tensor) string {
 		fmt.Fprintf(&b, "%s %v %08x\n", x.Name, x.Shape, crc32.ChecksumIEEE(view{t: x}.Data()))
 	}
 	return b.String()
+}
+
+// exported gives a file what f writes.
+func exported(file string, f func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := f(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }

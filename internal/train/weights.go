@@ -36,8 +36,13 @@ func publicWeights(state []engine.Tensor) []engine.Tensor {
 
 // writeWeights writes the model part of state to file.
 func writeWeights(s store, file string, state []engine.Tensor, meta map[string]string) error {
+	return s.write(file, func(w io.Writer) error { return encodeWeights(w, state, meta) })
+}
+
+// encodeWeights writes the model part of state to w.
+func encodeWeights(w io.Writer, state []engine.Tensor, meta map[string]string) error {
 	meta["format"] = "pt" // what transformers and others expect of a PyTorch state dict
-	return s.write(file, func(w io.Writer) error { return encodeTensors(w, publicWeights(state), meta) })
+	return encodeTensors(w, publicWeights(state), meta)
 }
 
 // fit matches the tensors of a file with the state of a program and returns what SetState has to be given. NAME.running_mean and _var without a replica

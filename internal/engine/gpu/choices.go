@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"shake/internal/files"
 )
 
 // choices are the rivals that were faster on a card, kept in a file so that a card is timed once for each network, and trains to the same bits ever after. The
@@ -37,6 +37,9 @@ type choice struct {
 	Beside   time.Duration // what it replaces
 }
 
+// maxChoices is more than a file of choices can have: a few hundred bytes for each launch of a list.
+const maxChoices = 16 << 20
+
 // openChoices reads the file for the program's network, batch, precision, card and library, if there is one that fits.
 func (p *program) openChoices() *choices {
 	c := &choices{say: p.say, Card: p.card.Name(), CuDNN: p.dnn.Version(), Network: p.list.Plan.Graph.Name, Batch: p.cfg.Batch}
@@ -58,7 +61,7 @@ func (p *program) openChoices() *choices {
 		}
 	}
 	c.file = filepath.Join(base, "shake", "choices", fmt.Sprintf("%s-%s.json", c.Network, hex.EncodeToString(h.Sum(nil)[:8])))
-	b, err := os.ReadFile(c.file)
+	b, err := files.Read(c.file, maxChoices)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c
 	}
@@ -117,10 +120,10 @@ func (c *choices) store() {
 	}
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(c.file), 0o755)
+		err = os.MkdirAll(filepath.Dir(c.file), 0o700)
 	}
 	if err == nil {
-		err = renameio.WriteFile(c.file, append(b, '\n'), 0o644)
+		err = files.ReplaceBytes(c.file, append(b, '\n'))
 	}
 	if err != nil {
 		c.say(fmt.Sprintf("choices measured on the card are not kept: %v", err))
