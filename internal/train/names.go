@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"strings"
+
+	"shake/internal/files"
 )
 
 // Names of files are matched letter by letter, never by pattern: the path of a run directory may hold brackets and stars, and files of the
@@ -39,9 +41,13 @@ func isEvents(name string) bool {
 	return ok && decimal(digits)
 }
 
-// isTemp tells whether name is one under which a file of a run is written before it gets its own: ".NAME.UNIQUE.tmp".
+// isTemp tells whether name is one under which a file of a run is written before it gets its own. Earlier versions wrote
+// ".NAME.UNIQUE.tmp".
 func isTemp(name string) bool {
-	inner, ok := between(name, ".", tempSuffix)
+	if files.IsTemp(name) {
+		return true
+	}
+	inner, ok := between(name, ".", ".tmp")
 	dot := strings.LastIndexByte(inner, '.')
 	if !ok || dot < 0 {
 		return false

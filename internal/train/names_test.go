@@ -25,6 +25,7 @@ func TestNames(t *testing.T) {
 		t.Error(stepName(12))
 	}
 	for name, want := range map[string]bool{
+		".shake-0123456789abcdef.tmp": true, ".shake-01234567.tmp": false,
 		".step-0000000012.safetensors.4711.tmp": true, ".run.json.0123456789abcdef.tmp": true, ".config.toml.1.tmp": true,
 		".x.tmp": false, ".x.1.tmp": false, ".tmp": false, ".run.json.tmp": false, ".run.json..tmp": false, ".run.json.mine.tmp": false,
 		".step-best.safetensors.1.tmp": false, "run.json.1.tmp": false, "thesis.tmp": false,

@@ -1,10 +1,11 @@
 package train
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"shake/internal/files"
 )
 
 // store writes whole files: a file it wrote is either the old one or the new one, whatever kills the process or the machine.
@@ -13,35 +14,19 @@ type store struct {
 	wrap func(file string, w io.Writer) io.Writer
 }
 
-const tempSuffix = ".tmp"
-
-// write calls f with a temporary file beside path, makes it durable and renames it to path. If anything fails the temporary
-// file is removed, path is untouched and the error is that of writing (*DiskFull where space is the reason).
+// write gives path the content that f writes, as files.Replace does. If anything fails path is untouched and the error is that of writing (*DiskFull where space
+// is the reason).
 func (s store) write(path string, f func(io.Writer) error) error {
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d%s", filepath.Base(path), os.Getpid(), tempSuffix))
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	err := files.Replace(path, func(w io.Writer) error {
+		if s.wrap != nil {
+			w = s.wrap(path, w)
+		}
+		return f(w)
+	})
 	if err != nil {
 		return writing(path, err)
 	}
-	var w io.Writer = file
-	if s.wrap != nil {
-		w = s.wrap(path, w)
-	}
-	err = f(w)
-	if err == nil {
-		err = file.Sync()
-	}
-	if cerr := file.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
-		return writing(path, err)
-	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 func (s store) writeBytes(path string, b []byte) error {
@@ -49,19 +34,6 @@ func (s store) writeBytes(path string, b []byte) error {
 		_, err := w.Write(b)
 		return err
 	})
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return writing(dir, err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return writing(dir, err)
-	}
-	return nil
 }
 
 // removeTemps deletes what a killed process left half written in dir.
