@@ -96,6 +96,7 @@ replay: .venv build ## ten steps on CIFAR-10 beside PyTorch with the same random
 bundle: ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a machine with a card and without Go
 	rm -rf build/bundle && mkdir -p build/bundle/bench build/bundle/nets
 	$(GO) build -trimpath $(SMALL) -o build/bundle/shake ./cmd/shake
+	build/bundle/shake version > build/bundle/VERSION
 	@for pkg in $(GPU_TESTS); do \
 		mkdir -p build/bundle/$$pkg; \
 		$(GO) test -c -trimpath $(SMALL) -o build/bundle/$$pkg/gpu.test ./$$pkg || exit 1; \

@@ -8,6 +8,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is the newest heading of CHANGELOG.md.
+const version = "0.1.0"
+
 // commit is the revision that was built, set by the linker (see Makefile); without it the Go tool's own record is used.
 var commit string
 
@@ -36,18 +39,19 @@ func (a *app) versionCmd() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "version",
-		Short: "Print the commit, the Go version and the platform",
+		Short: "Print the version, the commit, the Go version and the platform",
 		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			v := struct {
+				Version  string `json:"version"`
 				Commit   string `json:"commit"`
 				Go       string `json:"go"`
 				Platform string `json:"platform"`
-			}{revision(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			}{version, revision(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			if asJSON {
 				return a.printJSON(v)
 			}
-			_, err := fmt.Fprintf(a.out, "shake %s, %s, %s\n", v.Commit, v.Go, v.Platform)
+			_, err := fmt.Fprintf(a.out, "shake %s, commit %s, %s, %s\n", v.Version, v.Commit, v.Go, v.Platform)
 			return err
 		},
 	}
