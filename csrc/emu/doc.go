@@ -9,7 +9,14 @@
 // What it does, and where it is stricter than a card:
 //
 //   - NVRTC hands the text to the host's C++ compiler behind prelude/, which is CUDA C++ without headers, and keeps what it made. Texts may include nothing.
-//     PTX in asm statements is not understood: write it for #ifdef __CUDA_ARCH__ and plain C++ for the rest.
+//     PTX in asm statements is not understood: write it for #ifdef __CUDA_ARCH__ and plain C++ for the rest. prelude/tensor.h has functions for mma.sync (m16n8k16
+//     of bfloat16 and binary16), ldmatrix and cp.async, for which plain C++ has none.
+//
+//   - mma.sync and ldmatrix need all 32 lanes of a warp at one place of the text. The 16 products of a sum are exact, and are added to the accumulator in float64 in the
+//     order of k; the sum is rounded to float32 once. A card's own order and rounding of these sums are documented nowhere: its bits differ.
+//
+//   - What cp.async copies arrives when its thread waits for the group, as it is then; until then, and without a wait for ever, the destination is poison. Shared
+//     memory's addresses of 32 bits have room behind the static and the dynamic part, and both are checked.
 //
 //   - A block's threads are fibers on one OS thread, in an order shuffled anew at each barrier; blocks, and nodes of a graph that do not depend on each
 //     other, are shuffled too. Kernels without barriers are plain calls. Threads that wait for one another for ever, or in different barriers, fail the launch.

@@ -17,11 +17,6 @@ void wait(Worker &w) {
   fiber::change(*w.running, w.scheduler);
 }
 
-[[noreturn]] void fault(Worker &w, CUresult e, const std::string &what) {
-  w.launch->fail(e, place(w) + ": " + what);
-  abandon();
-}
-
 // Completes a warp's operation if all its lanes that have not returned are there.
 void try_warp(Worker &w, unsigned warp, unsigned mask) {
   const unsigned first = warp * 32, lanes = w.group - first < 32 ? w.group - first : 32;
@@ -31,6 +26,8 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
   for (unsigned i = 0; i < lanes; i++) {
     if (!(mask >> i & 1) || t[i].state == Thread::kGone) continue;
     if (t[i].state != Thread::kWarp || t[i].mask != mask) return;
+    if (any && t[i].op == any->op && t[i].line == any->line && t[i].site != any->site)
+      fault(w, CUDA_ERROR_LAUNCH_FAILED, "lanes of one warp meet in two calls of " + tensor_name(t[i].op) + " of line " + std::to_string(t[i].line));
     if (any && (t[i].op != any->op || t[i].line != any->line)) {
       fault(w, CUDA_ERROR_LAUNCH_FAILED, "lanes of one warp meet in different operations, at lines " + std::to_string(any->line) + " and " + std::to_string(t[i].line));
     }
@@ -39,6 +36,15 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
   }
   if (!any) return;
   const int op = any->op;
+  if (op >= SK_EMU_MMA_F16) {
+    if (there != 0xffffffff)
+      fault(w, CUDA_ERROR_LAUNCH_FAILED, "line " + std::to_string(any->line) + ": " + tensor_name(op) + " needs all 32 lanes of a warp, and has " +
+                                             std::to_string(__builtin_popcount(there)));
+    tensor(t, op);
+    for (unsigned i = 0; i < 32; i++) t[i].state = Thread::kReady;
+    w.races.warp(warp);
+    return;
+  }
   unsigned long long r = 0;
   bool begun = false;
   for (unsigned i = 0; i < lanes; i++) {
@@ -83,6 +89,20 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
 }
 
 }  // namespace
+
+void emu::fault(Worker &w, CUresult e, const std::string &what) {
+  w.launch->fail(e, place(w) + ": " + what);
+  abandon();
+}
+
+void emu::meet(Worker &w, int op, const unsigned *in, void *out, int line, const void *site) {
+  Thread &f = *w.running;
+  f.op = op, f.mask = 0xffffffff, f.in = in, f.out = out, f.line = line, f.site = site;
+  f.state = Thread::kWarp;
+  try_warp(w, number_of(w.block) / 32, f.mask);
+  if (f.state == Thread::kWarp) wait(w);
+  f.site = nullptr;
+}
 
 // The running thread has returned: others of its warp may have waited for it.
 void emu::leave(Worker &w) {

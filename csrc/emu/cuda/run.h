@@ -38,6 +38,17 @@ struct Thread : fiber::Fiber {
   int op = 0, lane = 0, width = 0;
   unsigned mask = 0;
   unsigned long long value = 0;
+  const void *site = nullptr;  // of an operation on tensor cores: where it is called,
+  const unsigned *in = nullptr;  // and with what
+  void *out = nullptr;
+  // Copies to shared memory that have not arrived, in the order of their groups; the last group is open.
+  struct Copy {
+    unsigned char *to;
+    const unsigned char *from;
+    unsigned bytes, given, group;
+  };
+  std::vector<Copy> copies;
+  unsigned groups = 0;
 };
 
 // What an OS thread that runs blocks has of its own.
@@ -69,6 +80,17 @@ unsigned workers();
 
 // Marks the running thread as gone.
 void leave(Worker &w);
+
+// Ends the running thread and the launch: what it did wrong.
+[[noreturn]] void fault(Worker &w, CUresult e, const std::string &what);
+
+// Has the running thread wait for all 32 lanes of its warp at an operation on tensor cores.
+void meet(Worker &w, int op, const unsigned *in, void *out, int line, const void *site);
+
+// Does such an operation, with the 32 lanes that met.
+void tensor(const Thread *lanes, int op);
+
+std::string tensor_name(int op);
 
 // Leaves the running thread of the kernel for good.
 [[noreturn]] void abandon();

@@ -148,7 +148,7 @@ std::string wrap(const std::string &object, const Options &o) {
   image::Header h = {};
   memcpy(h.magic, image::kMagic, sizeof h.magic);
   h.abi = SK_EMU_ABI, h.arch = uint32_t(o.arch), h.machine = image::kMachine;
-  for (const char *waits : {"sk_emu_barrier", "sk_emu_warp", "sk_emu_yield"})
+  for (const char *waits : {"sk_emu_barrier", "sk_emu_warp", "sk_emu_yield", "sk_emu_mma", "sk_emu_ldmatrix", "sk_emu_cp_async"})
     if (object.find(std::string(1, '\0') + waits + std::string(1, '\0')) != std::string::npos) h.flags |= image::kWaits;
   if (o.portable) h.flags |= image::kPortable;
   h.bytes = object.size(), h.sum = image::sum(object.data(), object.size());
@@ -221,7 +221,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   std::string key = source + '\0' + name + '\0' + o.macros + '\0' + version;
   for (auto &a : cxx) key += '\0' + a;
   for (auto &a : args) key += '\0' + a;
-  for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h", "prelude.h", "entry.h"}) key += read(here + "/prelude/" + f);
+  for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h", "tensor.h", "prelude.h", "entry.h"}) key += read(here + "/prelude/" + f);
   char number[40];
   snprintf(number, sizeof number, "%016llx%016llx", (unsigned long long)image::sum(key.data(), key.size()), (unsigned long long)std::hash<std::string>()(key));
   const std::string folder = here + "/kernels", kept = folder + "/" + number;

@@ -1,7 +1,7 @@
 // What a compiled kernel and the emulated driver agree on. Included by both; no header of the host's may be needed here.
 #pragma once
 
-#define SK_EMU_ABI 2  // part of every image: one made for another number is refused
+#define SK_EMU_ABI 3  // part of every image: one made for another number is refused
 
 // A range of addresses that the running thread may touch. An access of up to 16 bytes that begins in the first room bytes is inside; nearer to the
 // end, somebody has to look closer.
@@ -39,6 +39,7 @@ enum { SK_EMU_SYNC, SK_EMU_COUNT, SK_EMU_AND, SK_EMU_OR };
 enum {
   SK_EMU_WARP_SYNC, SK_EMU_SHFL, SK_EMU_SHFL_UP, SK_EMU_SHFL_DOWN, SK_EMU_SHFL_XOR, SK_EMU_BALLOT, SK_EMU_MATCH,
   SK_EMU_RADD, SK_EMU_RMIN, SK_EMU_RMAX, SK_EMU_RMINS, SK_EMU_RMAXS, SK_EMU_RAND, SK_EMU_ROR, SK_EMU_RXOR,
+  SK_EMU_MMA_F16, SK_EMU_MMA_BF16, SK_EMU_LDMATRIX, SK_EMU_LDMATRIX_TRANS = SK_EMU_LDMATRIX + 5,  // plus the number of matrices
 };
 
 // The driver's side. The first line's variable is read so often that it has to be in the loader's static block.
@@ -48,6 +49,12 @@ void sk_emu_access(const void *p, unsigned long bytes, int how);
 void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file, unsigned line);
 int sk_emu_barrier(int kind, int predicate, int line);
 unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width, int line);
+unsigned sk_emu_shared(const void *p, int line);
+void sk_emu_mma(int bf16, float *sum, const unsigned *ab, int line);
+void sk_emu_ldmatrix(int matrices, int trans, unsigned *out, unsigned address, int line);
+void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsigned given, int line);
+void sk_emu_cp_async_commit(void);
+void sk_emu_cp_async_wait(int but);
 void sk_emu_yield(void);
 void sk_emu_trap(const char *what, int line);
 int sk_emu_printf(const char *format, ...);

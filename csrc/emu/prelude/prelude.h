@@ -5,5 +5,6 @@
 #include "atomic.h"
 #include "entry.h"
 #include "math.h"
+#include "tensor.h"
 #include "thread.h"
 #include "types.h"

@@ -11,7 +11,7 @@ typedef __PTRDIFF_TYPE__ ptrdiff_t;
 #define __shared__ thread_local  // the blocks that run at one time are on different OS threads
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __launch_bounds__(...)
 #define __maxnreg__(...)
 #define __cluster_dims__(...)
