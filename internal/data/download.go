@@ -2,13 +2,18 @@ package data
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"shake/internal/files"
@@ -19,6 +24,8 @@ const (
 	defaultStall = 30 * time.Second // of silence before a connection is given up
 	firstPause   = 500 * time.Millisecond
 	longestPause = 8 * time.Second
+	leastSpeed   = 8 << 10 // bytes a second, on the mean of a whole download, below which it is given up
+	grace        = 2 * time.Minute
 )
 
 // errStalled ends a connection that has been silent for too long.
@@ -31,7 +38,7 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("data: %s: %s; `--from` takes a mirror's URL or a local file", e.URL, e.Status)
+	return fmt.Sprintf("data: %s: the server says %s; `--from` takes a mirror's URL or a local file", e.URL, e.Status)
 }
 
 // origin is what a partial file was begun from. It is kept beside the file.
@@ -67,35 +74,44 @@ func validator(h http.Header) string {
 	return h.Get("Last-Modified")
 }
 
-// download appends to the partial file what is missing of the file at url, connecting again as long as it grows.
-// It reports whether the result is put together from more than one answer.
-func download(ctx context.Context, a archive, url, partial string, o FetchOptions) (resumed bool, err error) {
-	if o.Client == nil {
-		o.Client = http.DefaultClient
-	}
-	if o.Stall == 0 {
-		o.Stall = defaultStall
-	}
-	if o.pause == 0 {
-		o.pause = firstPause
-	}
-	if at := readOrigin(partial); at.URL != url {
+// download fills the partial file with the file at url, connecting again as long as it grows. With ranges it goes on from what is there; without, every connection
+// begins anew, so that nothing is put together from two answers. It reports whether the result is.
+func download(ctx context.Context, a archive, url, partial string, ranges bool, o FetchOptions) (resumed bool, err error) {
+	o.setDefaults()
+	if at := readOrigin(partial); at.URL != url || !ranges {
 		if err := discard(partial); err != nil {
 			return false, err
 		}
 	}
-	pause, best := o.pause, fileSize(partial)
+	best, err := partialSize(partial)
+	if err != nil {
+		return false, err
+	}
+	p := &pace{began: time.Now(), from: best, least: o.least, grace: o.grace}
+	pause := o.pause
 	for failed := 0; ; {
-		glued, err := request(ctx, a, url, partial, o)
-		resumed = resumed && glued || glued
+		if !ranges {
+			if err := discard(partial); err != nil {
+				return false, err
+			}
+		}
+		glued, err := request(ctx, a, url, partial, p, o)
+		resumed = resumed || glued
 		var retry *retryError
 		if err == nil || !errors.As(err, &retry) {
 			return resumed, err
 		}
-		if size := fileSize(partial); size > best {
+		size, serr := partialSize(partial)
+		if serr != nil {
+			return resumed, serr
+		}
+		if size > best {
 			best, failed, pause = size, 0, o.pause
 		} else if failed++; failed == attempts {
 			return resumed, fmt.Errorf("data: %s: given up after %d attempts: %w; run the same command again to go on, or use `--from`", url, attempts, retry.err)
+		}
+		if err := p.check(best, url); err != nil {
+			return resumed, err
 		}
 		select {
 		case <-ctx.Done():
@@ -106,6 +122,24 @@ func download(ctx context.Context, a archive, url, partial string, o FetchOption
 	}
 }
 
+// pace watches the mean speed of a download, over all its connections: a server that sends a byte now and then is never silent and never done.
+type pace struct {
+	began time.Time
+	from  int64 // bytes that were there
+	least int64 // bytes a second
+	grace time.Duration
+}
+
+// check returns an error if, with so many bytes there, the download has been too slow for too long.
+func (p *pace) check(have int64, url string) error {
+	took := time.Since(p.began)
+	if took < p.grace || have-p.from >= int64(float64(p.least)*took.Seconds()) {
+		return nil
+	}
+	return fmt.Errorf("data: %s: too slow: %d bytes in %v, want at least %d a second; what has come so far is kept: run the same command again to go on, or use `--from` with a mirror",
+		url, max(have-p.from, 0), took.Round(time.Second), p.least)
+}
+
 // retryError wraps a failure of the network that may pass.
 type retryError struct{ err error }
 
@@ -113,7 +147,7 @@ func (e *retryError) Error() string { return e.err.Error() }
 func (e *retryError) Unwrap() error { return e.err }
 
 // request makes one connection. It returns nil when the server's file has ended, and reports whether it appended.
-func request(ctx context.Context, a archive, url, partial string, o FetchOptions) (appended bool, err error) {
+func request(ctx context.Context, a archive, url, partial string, p *pace, o FetchOptions) (appended bool, err error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(o.Stall, func() { cancel(errStalled) })
@@ -124,7 +158,11 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 		return false, fmt.Errorf("data: %w", err)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	have, from := fileSize(partial), readOrigin(partial)
+	have, err := partialSize(partial)
+	if err != nil {
+		return false, err
+	}
+	from := readOrigin(partial)
 	if have > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 		if from.Validator != "" {
@@ -134,7 +172,7 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 	resp, err := o.Client.Do(req)
 	watchdog.Stop() // it measures the network, not the disk
 	if err != nil {
-		return false, passing(ctx, inner, err)
+		return false, passing(ctx, inner, url, err)
 	}
 	defer resp.Body.Close()
 	total, err := accept(resp, partial, have)
@@ -142,9 +180,9 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 		return have > 0, err
 	}
 	appended = resp.StatusCode == http.StatusPartialContent
-	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND | syscall.O_NOFOLLOW
 	if !appended {
-		have, flags = 0, os.O_WRONLY|os.O_CREATE|os.O_TRUNC
+		have, flags = 0, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW
 	}
 	out, err := os.OpenFile(partial, flags, 0o644)
 	if err != nil {
@@ -156,11 +194,14 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 			return false, fmt.Errorf("data: %w", err)
 		}
 	}
-	w := &sink{w: out, done: have, total: total, progress: o.Progress, ctx: inner}
-	err = pump(w, a.size+slack, func(p []byte) (int, error) {
+	w := &sink{w: o.wrapped(out), done: have, total: total, progress: o.Progress, ctx: inner}
+	err = pump(w, a.size, func(b []byte) (int, error) {
+		if err := p.check(w.done, url); err != nil {
+			return 0, &slowError{err}
+		}
 		watchdog.Reset(o.Stall)
 		defer watchdog.Stop()
-		return resp.Body.Read(p)
+		return resp.Body.Read(b)
 	})
 	if cerr := out.Close(); err == nil {
 		err = cerr
@@ -168,15 +209,24 @@ func request(ctx context.Context, a archive, url, partial string, o FetchOptions
 	if err == nil && w.done < a.size && unframed(resp) {
 		return appended, &retryError{io.ErrUnexpectedEOF}
 	}
+	var slow *slowError
+	if errors.As(err, &slow) {
+		return appended, slow.err
+	}
 	var broken *retryError
 	if errors.As(err, &broken) {
-		return appended, passing(ctx, inner, broken.err)
+		return appended, passing(ctx, inner, url, broken.err)
 	}
 	if err != nil {
 		return appended, fmt.Errorf("data: fetching %s: %w", url, err)
 	}
 	return appended, nil
 }
+
+// slowError wraps what pace says, which is final.
+type slowError struct{ err error }
+
+func (e *slowError) Error() string { return e.err.Error() }
 
 // complete is accept's total when there is nothing left to read.
 const complete = -2
@@ -194,7 +244,7 @@ func accept(resp *http.Response, partial string, have int64) (total int64, err e
 			if err := discard(partial); err != nil {
 				return 0, err
 			}
-			return 0, &retryError{fmt.Errorf("%s: asked for bytes from %d, got Content-Range %q", url, have, resp.Header.Get("Content-Range"))}
+			return 0, &retryError{fmt.Errorf("%s: asked for bytes from %d, got Content-Range %q", url, have, short(resp.Header.Get("Content-Range")))}
 		}
 		if n < 3 {
 			total = -1
@@ -203,9 +253,9 @@ func accept(resp *http.Response, partial string, have int64) (total int64, err e
 	case code == http.StatusRequestedRangeNotSatisfiable && have > 0:
 		return complete, nil // whole or wrong: the checksum tells
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
-		return 0, &retryError{fmt.Errorf("%s: %s", url, resp.Status)}
+		return 0, &retryError{fmt.Errorf("%s: the server says %s", url, says(resp))}
 	}
-	return 0, &StatusError{URL: url, Status: resp.Status}
+	return 0, &StatusError{URL: url, Status: says(resp)}
 }
 
 // pump copies from the network to the disk. Errors of the network are *retryError, those of the disk are not.
@@ -236,22 +286,72 @@ func unframed(resp *http.Response) bool {
 	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
 }
 
-// passing tells the caller's own cancellation, which is final, from a failure of the network.
-func passing(outer, inner context.Context, err error) error {
+// passing tells what is final (the caller's own cancellation, a certificate that is not trusted, redirects in a circle) from a failure of the network that may pass.
+func passing(outer, inner context.Context, url string, err error) error {
 	if outer.Err() != nil {
 		return fmt.Errorf("data: stopped (what has come so far is kept and resumed): %w", context.Cause(outer))
 	}
 	if cause := context.Cause(inner); cause != nil {
-		err = cause
+		return &retryError{cause}
+	}
+	var cert *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, errRedirect):
+		return fmt.Errorf("data: %w; `--from` takes a mirror's URL or a local file", err)
+	case errors.As(err, &cert):
+		return fmt.Errorf("data: %w; if a proxy opens the connection, SSL_CERT_FILE can name its certificate; `--from` takes a mirror's URL or a local file", err)
+	case errors.As(err, &header), errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("data: %s: no TLS there: is it http://, or a proxy's port?", url)
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		err = fmt.Errorf("%w (HTTPS_PROXY and HTTP_PROXY name the proxy, NO_PROXY what goes past it)", err)
 	}
 	return &retryError{err}
 }
 
-// fileSize is 0 if there is no file.
-func fileSize(file string) int64 {
-	info, err := os.Stat(file)
-	if err != nil {
-		return 0
+// errRedirect ends a chain of redirects that leads nowhere.
+var errRedirect = errors.New("the server's redirects lead nowhere")
+
+// redirect follows up to ten redirects, to http and https only.
+func redirect(next *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return fmt.Errorf("%w: more than 10, the last to %q", errRedirect, short(next.URL.Redacted()))
 	}
-	return info.Size()
+	if s := next.URL.Scheme; s != "http" && s != "https" {
+		return fmt.Errorf("%w: to %q", errRedirect, short(next.URL.Redacted()))
+	}
+	return nil
+}
+
+// says is the status of an answer as the server words it, quoted where it is not plain text.
+func says(resp *http.Response) string {
+	s := short(resp.Status)
+	if q := strconv.Quote(s); q != `"`+s+`"` {
+		return q
+	}
+	return s
+}
+
+// short cuts what a server says to what a message can hold.
+func short(s string) string {
+	const most = 80
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}
+
+// partialSize is the size of the partial file, 0 if there is none. What is no regular file, a link above all, is not ours.
+func partialSize(file string) (int64, error) {
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("data: %w", err)
+	case !info.Mode().IsRegular():
+		return 0, fmt.Errorf("data: %s is not a regular file: remove it, or choose another folder with --dir", file)
+	}
+	return info.Size(), nil
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"shake/internal/files"
 )
 
 // FetchOptions says how to fetch; the zero value is right for a person at a terminal.
@@ -26,7 +29,29 @@ type FetchOptions struct {
 	Stall    time.Duration           // a connection silent for so long is given up and resumed; 0: 30 s
 	Client   *http.Client            // nil: http.DefaultClient
 
-	pause time.Duration // before the second attempt; 0: firstPause
+	// Tests set these.
+	pause time.Duration             // before the second attempt; 0: firstPause
+	least int64                     // bytes a second; 0: leastSpeed
+	grace time.Duration             // before the speed counts; 0: grace
+	wrap  func(io.Writer) io.Writer // stands between the data and the disk
+}
+
+// setDefaults fills in what is zero.
+func (o *FetchOptions) setDefaults() {
+	o.Stall = cmp.Or(o.Stall, defaultStall)
+	o.pause = cmp.Or(o.pause, firstPause)
+	o.least = cmp.Or(o.least, leastSpeed)
+	o.grace = cmp.Or(o.grace, grace)
+	client := *cmp.Or(o.Client, http.DefaultClient)
+	client.CheckRedirect = redirect
+	o.Client = &client
+}
+
+func (o *FetchOptions) wrapped(w io.Writer) io.Writer {
+	if o.wrap == nil {
+		return w
+	}
+	return o.wrap(w)
 }
 
 // Fetched is the result of Fetch.
@@ -44,13 +69,16 @@ var ErrBusy = errors.New("another process is fetching this archive")
 // ChecksumError says that what was received is not the official archive.
 type ChecksumError struct {
 	From       string
-	Want, Have string // SHA-256, hexadecimal
+	Want, Have string // SHA-256, hexadecimal; no Have where the size alone is wrong
 	Bytes      int64
 	WantBytes  int64
 	Hint       string
 }
 
 func (e *ChecksumError) Error() string {
+	if e.Have == "" {
+		return fmt.Sprintf("data: %s is not the official archive: want %d bytes, have %d%s", e.From, e.WantBytes, e.Bytes, e.Hint)
+	}
 	return fmt.Sprintf("data: %s is not the official archive: want sha256 %s (%d bytes), have %s (%d bytes)%s",
 		e.From, e.Want, e.WantBytes, e.Have, e.Bytes, e.Hint)
 }
@@ -60,9 +88,10 @@ func (e *ChecksumError) Error() string {
 //
 // The bytes gather in a file beside it, NAME.partial, which a later call goes on with if the first is cut, cancelled
 // or out of disk. Cut and silent connections are resumed by Range with If-Range; a server that ignores ranges, or
-// whose file has changed, is read from the start. Only when MD5 and SHA-256 are the published ones is the file renamed,
+// whose file has changed, is read from the start. A file put together from several answers that turns out wrong gets one second chance, in one piece. A download
+// slower than 8 KiB/s on the mean is given up, so that none goes on for ever. Only when MD5 and SHA-256 are the published ones is the file renamed,
 // atomically, to its name; otherwise it is deleted and the error is a *ChecksumError. Errors that trying again cannot
-// cure (no such address, no such file) come at once, others after five attempts in a row that got no further.
+// cure (no such file, a certificate that is not trusted, redirects in a circle) come at once, others after five attempts in a row that got no further.
 // A second process that fetches the same gets ErrBusy.
 func Fetch(ctx context.Context, set string, o FetchOptions) (Fetched, error) {
 	c, err := known(set)
@@ -93,11 +122,16 @@ func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
 	defer lock.Close()
 
 	final := filepath.Join(o.Dir, a.name)
-	if got, err := a.check(final); err == nil {
+	got, err := a.check(final)
+	var other *files.NotRegular
+	switch {
+	case err == nil:
 		got.Already = true
 		return got, nil
+	case errors.As(err, &other):
+		return Fetched{}, fmt.Errorf("%w; choose another folder with --dir", err)
 	}
-	got, err := receive(ctx, a, o, final+".partial")
+	got, err = receive(ctx, a, o, final+".partial")
 	if err != nil {
 		return Fetched{}, diskError(a, o.Dir, err)
 	}
@@ -111,12 +145,12 @@ func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
 // receive fills the partial file, from where it ends if it can, until it is the whole archive.
 func receive(ctx context.Context, a archive, o FetchOptions, partial string) (Fetched, error) {
 	source, local := locate(a, o.From)
-	for {
+	for ranges := true; ; ranges = false {
 		resumed, err := false, error(nil)
 		if local {
-			err = copyFile(ctx, source, partial, o.Progress)
+			err = a.copyFile(ctx, source, partial, o.Progress)
 		} else {
-			resumed, err = download(ctx, a, source, partial, o)
+			resumed, err = download(ctx, a, source, partial, ranges, o)
 		}
 		if err != nil {
 			return Fetched{}, err
@@ -129,7 +163,7 @@ func receive(ctx context.Context, a archive, o FetchOptions, partial string) (Fe
 		if err := discard(partial); err != nil {
 			return Fetched{}, err
 		}
-		if !resumed { // a file glued from two versions gets a second chance, a wrong one does not
+		if !resumed || !ranges { // a file glued from two versions gets a second chance, a wrong one does not
 			wrong.From = source
 			return Fetched{}, wrong
 		}
@@ -154,13 +188,16 @@ func locate(a archive, from string) (source string, local bool) {
 	return from, true
 }
 
-// check returns a *ChecksumError unless the file is the archive.
+// check returns a *ChecksumError unless the file is the archive. A file of many more bytes is not read.
 func (a archive) check(file string) (Fetched, error) {
-	f, err := os.Open(file)
+	f, size, err := files.Open(file)
 	if err != nil {
 		return Fetched{}, fmt.Errorf("data: %w", err)
 	}
 	defer f.Close()
+	if size > a.size+slack {
+		return Fetched{}, &ChecksumError{From: file, Want: a.sha256, Bytes: size, WantBytes: a.size}
+	}
 	m, s := md5.New(), sha256.New()
 	head := make([]byte, 512)
 	k, _ := io.ReadFull(f, head)
@@ -182,19 +219,15 @@ func (a archive) check(file string) (Fetched, error) {
 	return Fetched{}, e
 }
 
-// copyFile copies a local archive to the partial file.
-func copyFile(ctx context.Context, source, partial string, progress func(done, total int64)) error {
-	in, err := os.Open(source)
+// copyFile copies a local archive to the partial file. One of many more bytes is not begun.
+func (a archive) copyFile(ctx context.Context, source, partial string, progress func(done, total int64)) error {
+	in, size, err := files.Open(source)
 	if err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
 	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		return fmt.Errorf("data: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("data: %s is not a file", source)
+	if size > a.size+slack {
+		return &ChecksumError{From: source, Want: a.sha256, Bytes: size, WantBytes: a.size}
 	}
 	if err := discard(partial); err != nil {
 		return err
@@ -203,7 +236,7 @@ func copyFile(ctx context.Context, source, partial string, progress func(done, t
 	if err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
-	w := &sink{w: out, total: info.Size(), progress: progress, ctx: ctx}
+	w := &sink{w: out, total: size, progress: progress, ctx: ctx}
 	_, err = io.Copy(w, in)
 	if cerr := out.Close(); err == nil {
 		err = cerr
@@ -237,7 +270,7 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // publish makes the partial file durable, gives it its name and removes what belonged to it.
 func publish(partial, final string) error {
-	f, err := os.OpenFile(partial, os.O_RDWR, 0)
+	f, err := os.OpenFile(partial, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
@@ -254,11 +287,7 @@ func publish(partial, final string) error {
 	if err := os.Remove(originFile(partial)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if dir, err := os.Open(filepath.Dir(final)); err == nil { // best effort: some systems cannot sync a folder
-		_ = dir.Sync()
-		dir.Close()
-	}
-	return nil
+	return files.SyncDir(filepath.Dir(final))
 }
 
 // discard removes the partial file and its origin.
