@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// checker holds a tree against the language and fills a Spec with it.
+// checker holds a tree against a table of keys and fills a struct with it.
 type checker struct {
+	keys  []key // the whole language, for guesses
 	errs  Errors
 	nodes map[string]*node // by full key: where later checks report
 	bad   map[string]bool  // full keys of the values that are wrong, and of all that hold them
 }
 
-func newChecker() *checker {
-	return &checker{nodes: map[string]*node{}, bad: map[string]bool{}}
+func newChecker(keys []key) *checker {
+	return &checker{keys: keys, nodes: map[string]*node{}, bad: map[string]bool{}}
 }
 
 // fail reports a mistake in the value at path, which is there.
@@ -64,7 +65,7 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 	meant := map[string]bool{} // keys that are missing only because they are misspelt
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		if child := t[name]; !has(keys, name) {
-			guess, hint := guessKey(keys, t, path, name)
+			guess, hint := c.guessKey(keys, t, path, name)
 			meant[guess] = true
 			c.failAt(child.keyAt, join(path, showKey(name)), "one of "+strings.Join(names(keys), ", "), quoteShort(name), hint)
 		}
@@ -134,6 +135,10 @@ func (c *checker) value(k key, n *node, path string, p any) {
 		}
 	case numbers:
 		ok = setNumbers(k, n, f)
+	case texts:
+		ok = setTexts(n, f.(*[]string))
+	case integers:
+		ok = setIntegers(k, n, f.(*[]uint64))
 	case kernel:
 		ok = setKernel(n, f.(*Layer))
 	case stride:
@@ -170,6 +175,12 @@ func (c *checker) tables(k key, n *node, path string, f any) {
 			}
 		case *[]Phase:
 			*f = append(*f, Phase{})
+			c.table(k.keys, item, at, &(*f)[i])
+		case *[]Row:
+			*f = append(*f, Row{})
+			c.table(k.keys, item, at, &(*f)[i])
+		case *[]Cited:
+			*f = append(*f, Cited{})
 			c.table(k.keys, item, at, &(*f)[i])
 		}
 	}
@@ -241,6 +252,26 @@ func setNumbers(k key, n *node, f any) bool {
 	return true
 }
 
+func setTexts(n *node, to *[]string) bool {
+	list, ok := n.value.([]*node)
+	for _, item := range list {
+		s, is := item.value.(string)
+		ok = ok && is
+		*to = append(*to, s)
+	}
+	return ok
+}
+
+func setIntegers(k key, n *node, to *[]uint64) bool {
+	list, ok := n.value.([]*node)
+	for _, item := range list {
+		v, is := item.value.(int64)
+		ok = ok && is && k.allows(float64(v))
+		*to = append(*to, uint64(v))
+	}
+	return ok && len(list) >= k.least
+}
+
 func has(keys []key, name string) bool {
 	for _, k := range keys {
 		if k.name == name {
@@ -251,8 +282,8 @@ func has(keys []key, name string) bool {
 }
 
 // guessKey guesses which key of this table was meant by name, those that are missing first, or which other table has a key of that name.
-func guessKey(keys []key, t table, path, name string) (guess, hint string) {
-	for _, full := range allKeys(language, "") {
+func (c *checker) guessKey(keys []key, t table, path, name string) (guess, hint string) {
+	for _, full := range allKeys(c.keys, "") {
 		if full[strings.LastIndexByte(full, '.')+1:] == name && parentKey(full) != path {
 			return "", meantHint(full)
 		}

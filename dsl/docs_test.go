@@ -20,6 +20,7 @@ func TestManualKeys(t *testing.T) {
 	tables := map[string][]key{
 		"the file": language, "[net]": netKeys, "[[net.stage]]": stageKeys, "a conv": convKeys,
 		"[shake]": shakeKeys, "[train]": trainKeys, "warmup": warmupKeys, "[data]": dataKeys, "[engine]": engineKeys,
+		"a sweep": sweepKeys, "[[row]]": rowKeys, "[[cited]]": citedKeys,
 	}
 	found := map[string]bool{}
 	section := regexp.MustCompile(`(?s)<!-- keys of (.*?) -->\n.*?<!-- end -->`)
@@ -70,6 +71,12 @@ func TestManualExamples(t *testing.T) {
 		t.Errorf("%d examples", len(examples))
 	}
 	for _, e := range examples {
+		if strings.Contains(e[1], "[[row]]") {
+			if _, err := sweeping.ParseSweep("example.toml", []byte(e[1])); err != nil {
+				t.Errorf("%s\n%v", e[1], err)
+			}
+			continue
+		}
 		s, err := builtin.Parse("example.toml", []byte(e[1]))
 		if err != nil {
 			t.Errorf("%s\n%v", e[1], err)

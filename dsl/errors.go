@@ -64,14 +64,19 @@ func (es Errors) inOrder(files []string) Errors {
 	return slices.Compact(es)
 }
 
-// NotFoundError says that a name is neither a file nor a built-in network. It matches fs.ErrNotExist.
+// NotFoundError says that a name is neither a file nor a built-in network or sweep. It matches fs.ErrNotExist.
 type NotFoundError struct {
 	Name  string   // as asked for
-	Names []string // the built-in networks
+	Names []string // the built-in networks, or sweeps
+	Sweep bool     // a sweep was asked for
 }
 
 func (e *NotFoundError) Error() string {
-	s := fmt.Sprintf("%s: want a file or a built-in network (%s)", e.Name, strings.Join(e.Names, ", "))
+	what := "network"
+	if e.Sweep {
+		what = "sweep"
+	}
+	s := fmt.Sprintf("%s: want a file or a built-in %s (%s)", e.Name, what, strings.Join(e.Names, ", "))
 	return s + parens(didYouMean(strings.TrimSuffix(e.Name, ".toml"), e.Names))
 }
 

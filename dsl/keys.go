@@ -16,6 +16,8 @@ const (
 	word                  // one of key.words, into *string or a type whose value is the word's index
 	text                  // into *string
 	numbers               // a list of as many numbers as the array pointed to has items
+	texts                 // a list of texts, into *[]string
+	integers              // a list of integers, into *[]uint64
 	kernel                // "3x3", into the R and S of a *Layer
 	stride                // true or an integer, into the Stride and TakesStride of a *Layer
 	layers                // a list of layers, into *[]Layer
@@ -209,6 +211,10 @@ func (k key) want() string {
 		return "a text in quotes"
 	case numbers:
 		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), k.bounds(""))
+	case texts:
+		return "a list of texts in quotes"
+	case integers:
+		return fmt.Sprintf("a list of at least %s, each %s", count(k.least, "integer"), strings.TrimSpace(k.bounds("")))
 	case kernel:
 		return `a kernel such as "3x3", each side from 1 to 32`
 	case stride:

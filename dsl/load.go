@@ -20,6 +20,7 @@ const maxExtends = 16
 // Loader reads networks from files and from the built-in ones.
 type Loader struct {
 	Builtin fs.FS // NAME.toml in its root; may be nil
+	Sweeps  fs.FS // NAME.toml of the built-in sweeps; may be nil
 }
 
 // Load returns the network called nameOrPath with the overrides ("train.lr=0.1") applied, in order. A name with a slash or with the ending
@@ -56,7 +57,7 @@ func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, er
 	if root == nil {
 		return nil, errs
 	}
-	c := newChecker()
+	c := newChecker(language)
 	c.errs = errs
 	s := &Spec{Name: nameOf(file)}
 	c.table(language, root, "", s)

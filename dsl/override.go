@@ -26,7 +26,10 @@ var (
 )
 
 // overrideSource is what errors say instead of a file.
-func overrideSource(s string) string { return "-o " + short(oneLine(s), 60) }
+func overrideSource(s string) string { return overridePrefix + short(oneLine(s), 60) }
+
+// overridePrefix marks an override in errors, where a file would stand.
+const overridePrefix = "-o "
 
 // parseOverride reads "train.lr=0.1". The value is TOML; one that is not, but is a single word, is a text: shake.forward=even.
 func parseOverride(s string) (override, Errors) {

@@ -83,7 +83,7 @@ func TestSchemaAgrees(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := newChecker()
+			c := newChecker(language)
 			c.table(language, root, "", &Spec{})
 			bySchema := violations(schema, asJSON(t, root), "")
 			if (len(c.errs) == 0) != (len(bySchema) == 0) && !neededOnlyByParser(c.errs) {

@@ -76,7 +76,7 @@ func TestPublished(t *testing.T) {
 		}
 		seen[row] = true
 	}
-	for _, f := range paper {
+	for _, f := range paper() {
 		if !seen[f.Row] {
 			t.Errorf("no test asks for %+v", f.Row)
 		}

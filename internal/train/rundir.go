@@ -105,13 +105,26 @@ func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	if err != nil {
 		return fmt.Errorf("reading the run's configuration: %w", err)
 	}
-	have, err := flatten(old)
+	diff, err := Differences(old, spec)
 	if err != nil {
 		return &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it: it is the network the run was started with, resolved"}
 	}
+	if len(diff) > 0 {
+		return &Mismatch{Dir: d.dir, Keys: diff}
+	}
+	return nil
+}
+
+// Differences compares a resolved network, as Spec.TOML writes it, with spec and returns a line for each key that differs, sorted: "train.lr: 0.2, now 0.1". The
+// keys that may change when a run is resumed do not count. The error is that of a text that is no TOML.
+func Differences(config []byte, spec *dsl.Spec) ([]string, error) {
+	have, err := flatten(config)
+	if err != nil {
+		return nil, err
+	}
 	want, err := flatten(spec.TOML())
 	if err != nil {
-		return fmt.Errorf("reading back the resolved network: %w", err)
+		return nil, fmt.Errorf("reading back the resolved network: %w", err)
 	}
 	var diff []string
 	for k, w := range want {
@@ -130,11 +143,8 @@ func (d *rundir) sameConfig(spec *dsl.Spec) error {
 		key, _, _ := strings.Cut(s, ":")
 		return slices.Contains(free, key)
 	})
-	if len(diff) > 0 {
-		slices.Sort(diff)
-		return &Mismatch{Dir: d.dir, Keys: diff}
-	}
-	return nil
+	slices.Sort(diff)
+	return diff, nil
 }
 
 // flatten reads TOML into dotted keys with their values as text. Arrays are one value, except arrays of tables.
