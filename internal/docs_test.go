@@ -26,6 +26,13 @@ func TestPaper(t *testing.T) {
 	}
 }
 
+// TestPlaces holds what other documents say is where.
+func TestPlaces(t *testing.T) {
+	for _, document := range []string{"README.md", "docs/architecture.md", "docs/rationale.md", "docs/performance.md"} {
+		checkPlaces(t, document)
+	}
+}
+
 // place is a `file:name` or a `folder/file.ext` in a document.
 var place = regexp.MustCompile("`((?:[A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\\.[a-z]+)(?::([A-Za-z0-9_]+))?`")
 
