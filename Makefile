@@ -1,4 +1,4 @@
-# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests of the C code.
+# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests of the C code to make check.
 
 GO       ?= go
 NET      ?= quick
@@ -19,7 +19,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
+.PHONY: help build run test check check-list race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,11 +30,20 @@ build: ## build bin/shake
 run: build ## build, then train the small net on the built-in data (about two minutes); NET=... trains another
 	bin/shake run $(NET)
 
-test: ## vet, all Go tests, and the C tests under sanitizers where there is cmake
+test: ## vet and the tests: a few minutes; make check has the exhaustive ones too
+	$(GO) vet ./...
+	$(GO) test -timeout 20m ./...
+
+check: ## everything: make test, the exhaustive tests, and the C tests under sanitizers where there is cmake
 	$(GO) vet ./...
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
-	else echo "make test: no cmake here, so csrc's own tests under sanitizers did not run"; fi
-	$(GO) test -timeout 40m ./...
+	else echo "make check: no cmake here, so csrc's own tests under sanitizers DID NOT RUN"; fi
+	SHAKE_CHECK=1 $(GO) test -timeout 40m ./...
+
+check-list: ## the tests, or parts of tests, that only make check runs
+	@git grep -n -W 'exhaustive\.O' -- '*_test.go' internal/engine/enginetest | awk -F '[:=-]' \
+		'/func [A-Za-z]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
+	@echo "and the C tests under sanitizers: make native"
 
 race: ## the tests of the packages in pure Go under the race detector
 	$(GO) test -race -short -timeout 30m $(PURE)

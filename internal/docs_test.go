@@ -28,7 +28,7 @@ func TestPaper(t *testing.T) {
 
 // TestPlaces holds what other documents say is where.
 func TestPlaces(t *testing.T) {
-	for _, document := range []string{"README.md", "docs/architecture.md", "docs/rationale.md", "docs/performance.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/rationale.md", "docs/performance.md"} {
 		checkPlaces(t, document)
 	}
 }

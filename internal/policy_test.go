@@ -35,7 +35,8 @@ var rooms = []rule{
 	{"internal/engine/ref", []string{"dsl", "internal/rng", "internal/graph", "internal/engine"}},
 	{"internal/engine/cpu", []string{"dsl", "internal/rng", "internal/graph", "internal/engine", "csrc/cpu"}},
 	{"internal/engine/gpu", []string{"dsl", "internal/files", "internal/rng", "internal/graph", "internal/engine", "cudnn", "csrc/cuda"}},
-	{"internal/engine/enginetest", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data"}},
+	{"internal/engine/enginetest", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/exhaustive"}},
+	{"internal/exhaustive", nil},
 	{"internal/engine", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/data", []string{"dsl", "internal/files", "internal/rng", "internal/engine"}},
 	{"internal/report", []string{"dsl", "nets"}},
@@ -179,6 +180,18 @@ func TestNoPlaceOfOneMachine(t *testing.T) {
 			if m := marks.FindString(line); m != "" {
 				t.Errorf("%s:%d: a mark of unfinished work: %s", name, n, m)
 			}
+		}
+	}
+}
+
+// TestCheckIsWhole: what make test leaves out runs in make check, for every package, and .ci/run runs that.
+func TestCheckIsWhole(t *testing.T) {
+	for name, want := range map[string]string{
+		"Makefile": `(?m)^check:.*\n(\t.*\n)*\tSHAKE_CHECK=1 \$\(GO\) test -timeout \d+m \./\.\.\.$`,
+		".ci/run":  `(?m)^step make check$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(read(t, name)) {
+			t.Errorf("%s has no line %q: exhaustive tests would run nowhere", name, want)
 		}
 	}
 }

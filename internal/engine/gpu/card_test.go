@@ -174,7 +174,7 @@ func TestTune(t *testing.T) {
 	kernels := cuda.DefaultKernelCache().Dir
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv(cuda.KernelCacheVariable, kernels)
-	s := graphtest.Small("resnext", 16, 1)
+	s := graphtest.Small("26", 16, 1)
 	for i, want := range []int{1, 0} {
 		var said []string
 		p := program(t, gpu.Backend{Precision: "bf16", Tune: true, Report: func(line string) { said = append(said, line) }}, s)
