@@ -22,6 +22,7 @@ func (a *app) showCmd() *cobra.Command {
 	var net netFlags
 	var asJSON, plan, dot, layers bool
 	var device string
+	var ask predictionFlags
 	c := &cobra.Command{
 		Use:   "show NET",
 		Short: "Print a network: blocks, sizes, recipe",
@@ -34,7 +35,14 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 		Args:              takes("NET"),
 		ValidArgsFunction: completeNets,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := exclusive(c, "json", "layers", "plan", "dot"); err != nil {
+			if err := ask.check(plan, device); err != nil {
+				return err
+			}
+			forms := []string{"json", "layers", "plan", "dot"}
+			if ask.given() {
+				forms = forms[1:]
+			}
+			if err := exclusive(c, forms...); err != nil {
 				return err
 			}
 			spec, g, err := net.load(args[0])
@@ -42,6 +50,10 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 				return err
 			}
 			switch {
+			case ask.measure:
+				err = a.showMeasurement(ask.card, spec, g, asJSON)
+			case ask.card != "":
+				err = a.showPrediction(ask.card, spec, g, asJSON)
 			case dot:
 				_, err = io.WriteString(a.out, g.Dot())
 			case plan:
@@ -64,6 +76,7 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 	c.Flags().BoolVar(&layers, "layers", false, "print every layer instead of the blocks")
 	c.Flags().BoolVar(&plan, "plan", false, "print the fused plan with its buffers and their lifetimes")
 	c.Flags().StringVar(&device, "device", "cpu", "with --plan: of `cpu`, or gpu: launches, with buffers in device memory")
+	ask.add(c)
 	c.Flags().BoolVar(&dot, "dot", false, "print the graph for Graphviz")
 	return c
 }

@@ -197,6 +197,9 @@ func (p *program) opKey(i, n int) string {
 	if c := p.list.convolution(p.list.Ops[i], n, p.precision); c != nil {
 		return c.key()
 	}
+	if c, ok := p.list.Ops[i].(*Clear); ok {
+		return fmt.Sprint("clear ", p.list.Plan.Buffers[c.Y].Size)
+	}
 	return p.kernels[training][i].Kernel.Text
 }
 
@@ -213,8 +216,10 @@ func (r *rival) key(n int) string {
 }
 
 // measure is how long ws take as part of a graph: the median of several launches of a graph that repeats them.
-func (p *program) measure(ws []work) (time.Duration, error) {
-	const repeats, launches = 8, 7
+func (p *program) measure(ws []work) (time.Duration, error) { return p.repeated(ws, 8, 7) }
+
+// repeated is the median of so many launches of a graph that does ws so many times.
+func (p *program) repeated(ws []work, repeats, launches int) (time.Duration, error) {
 	if err := p.giveWorkspace(ws); err != nil {
 		return 0, err
 	}
@@ -256,5 +261,5 @@ func (p *program) measure(ws []work) (time.Duration, error) {
 		}
 	}
 	slices.Sort(times)
-	return times[launches/2] / repeats, nil
+	return times[launches/2] / time.Duration(repeats), nil
 }

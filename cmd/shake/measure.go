@@ -1,0 +1,162 @@
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+	"io"
+	"slices"
+
+	"shake/csrc/load"
+	"shake/dsl"
+	"shake/internal/data"
+	"shake/internal/engine"
+	"shake/internal/engine/gpu"
+	"shake/internal/engine/gpu/predict"
+	"shake/internal/graph"
+	"shake/internal/report"
+)
+
+// measurement is a step's launches timed on a card, beside what the model expects of them.
+type measurement struct {
+	Network    string        `json:"network"`
+	Batch      int           `json:"batch"`
+	Type       string        `json:"type"`
+	Card       string        `json:"card"`
+	Emulated   bool          `json:"emulated,omitempty"`
+	Model      string        `json:"model,omitempty"` // the described card
+	Launches   []measuredRow `json:"launches"`        // different ones, the dearest first
+	Sum        float64       `json:"sum_us"`          // of all launches, each by itself
+	Step       float64       `json:"step_us"`         // the whole step as one graph
+	Expected   float64       `json:"expected_us,omitempty"`
+	ImagesPerS float64       `json:"img_per_s"`
+}
+
+// measuredRow is one measurement, which holds for all launches that do the same. Times are of one launch, in microseconds.
+type measuredRow struct {
+	Op       string  `json:"op"`
+	At       []int   `json:"at"` // in the list
+	Text     string  `json:"text"`
+	US       float64 `json:"us"`
+	Expected float64 `json:"expected_us,omitempty"` // with a warm L2, as it was measured
+	Floor    float64 `json:"floor_us,omitempty"`
+	Off      bool    `json:"off,omitempty"` // by more than a third of what was expected
+}
+
+// fill joins times and prediction: for the described card of that name, or if "" for the one that the driver's name fits, if any.
+func (m *measurement) fill(card string, t *gpu.Times, ls []predict.Launch) error {
+	model, ok := predict.Of(t.Card)
+	if card != "" {
+		var err error
+		if model, err = predict.Find(card); err != nil {
+			return exit(exitUsage, fmt.Errorf("--predict: %w", err))
+		}
+		ok = true
+	}
+	rows := map[int]*measuredRow{}
+	var costs []predict.Cost
+	if ok {
+		s := predict.Predict(model, ls)
+		costs, m.Model, m.Expected = s.Costs, model.Name, s.Time*1e6
+	}
+	for i, took := range t.Ops {
+		us := float64(took.Nanoseconds()) / 1e3
+		m.Sum += us
+		r := rows[t.Like[i]]
+		if r == nil {
+			r = &measuredRow{Op: ls[i].Op, Text: ls[i].Text, US: us}
+			if ok {
+				c := costs[i]
+				r.Expected, r.Floor, r.Off = c.Warm*1e6, c.Floor*1e6, !m.Emulated && predict.Off(us, c.Warm*1e6)
+			}
+			rows[i] = r
+		}
+		r.At = append(r.At, i)
+	}
+	for _, r := range rows {
+		m.Launches = append(m.Launches, *r)
+	}
+	slices.SortFunc(m.Launches, func(a, b measuredRow) int {
+		if x, y := a.US*float64(len(a.At)), b.US*float64(len(b.At)); x != y {
+			if x > y {
+				return -1
+			}
+			return 1
+		}
+		return a.At[0] - b.At[0]
+	})
+	m.Step = float64(t.Step.Nanoseconds()) / 1e3
+	m.ImagesPerS = float64(m.Batch) / m.Step * 1e6
+	return nil
+}
+
+func (m *measurement) text(w io.Writer) error {
+	fmt.Fprintf(w, "%s in %s, batch %d, measured on %s\n", m.Network, m.Type, m.Batch, m.Card)
+	if m.Emulated {
+		fmt.Fprintln(w, "emulated: times mean nothing")
+	}
+	fmt.Fprintf(w, "us: one launch, as repeats in a graph; expected: by the model of %s with a warm L2; !: off by more than a third of it\n\n", either(m.Model, "no described card"))
+	t := report.Table{Columns: []report.Column{{Title: "op"}, right("launches"), right("us"), right("expected"), right("floor"), {Title: ""}, right("us in all"), right("first"), {Title: "launch"}}}
+	for _, r := range m.Launches {
+		expected, floor, mark := "-", "-", ""
+		if m.Model != "" {
+			expected, floor = fmt.Sprintf("%.1f", r.Expected), fmt.Sprintf("%.1f", r.Floor)
+		}
+		if r.Off {
+			mark = "!"
+		}
+		t.Rows = append(t.Rows, []any{r.Op, len(r.At), fmt.Sprintf("%.1f", r.US), expected, floor, mark, fmt.Sprintf("%.1f", r.US*float64(len(r.At))), r.At[0], r.Text[:min(len(r.Text), 80)]})
+	}
+	if err := t.Text(w); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nlaunches one by one %.0f us, the step as one graph %.0f us: %.0f img/s", m.Sum, m.Step, m.ImagesPerS)
+	if m.Model != "" {
+		fmt.Fprintf(w, "; expected %.0f us", m.Expected)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+func either(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// trainABit takes steps on built-in images, so that what launches read is what they read in training.
+func trainABit(p engine.Program, g *graph.Graph, spec *dsl.Spec) error {
+	if err := p.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
+		return err
+	}
+	train, test := data.Synthetic(1, spec.Train.Batch, spec.Train.Batch)
+	if err := p.Load(train, test); err != nil {
+		return err
+	}
+	index := make([]int32, spec.Train.Batch)
+	for i := range index {
+		index[i] = int32(i)
+	}
+	for i := range 3 {
+		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: 0.01}); err != nil {
+			return err
+		}
+	}
+	_, err := p.Metrics(true)
+	return err
+}
+
+// emulatedCard says whether the driver in use is the emulator's, which offers hooks to tests.
+func emulatedCard() bool {
+	path, err := load.Status(load.CUDA)
+	if err != nil {
+		return false
+	}
+	f, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	symbols, err := f.DynamicSymbols()
+	return err == nil && slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == "sk_emu_set" })
+}

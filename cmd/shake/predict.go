@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/engine/gpu"
+	"shake/internal/engine/gpu/predict"
+	"shake/internal/graph"
+)
+
+// predictionFlags are those of show --plan --device gpu that ask how long its launches take.
+type predictionFlags struct {
+	card    string
+	measure bool
+}
+
+func (f *predictionFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.card, "predict", "", "with --plan --device gpu: what each launch is expected to cost on a `card`: h100, h200, a100, rtx4090, b200")
+	c.Flags().BoolVar(&f.measure, "measure", false, "with --plan --device gpu: time each launch on the card of this machine, beside what was expected")
+}
+
+func (f *predictionFlags) given() bool { return f.card != "" || f.measure }
+
+// check is an error where a prediction is asked of something else than a list of launches.
+func (f *predictionFlags) check(plan bool, device string) error {
+	if f.given() && (!plan || device != "gpu") {
+		return exit(exitUsage, fmt.Errorf("show: --predict and --measure are of launches on a card: give --plan --device gpu with them"))
+	}
+	return nil
+}
+
+// launchRow is a launch in JSON. Times are in microseconds; what is not known is left out.
+type launchRow struct {
+	Op        string  `json:"op"`
+	Text      string  `json:"text"`
+	US        float64 `json:"us"`
+	WarmUS    float64 `json:"warm_us"` // repeated, with the L2 warm
+	FloorUS   float64 `json:"floor_us"`
+	Bytes     float64 `json:"bytes"`
+	Hit       float64 `json:"l2_hit_bytes"`
+	Memory    float64 `json:"memory_bytes"`
+	FLOPs     float64 `json:"flops"`
+	Blocks    int     `json:"blocks,omitempty"`
+	Threads   int     `json:"threads,omitempty"`
+	Registers int     `json:"registers,omitempty"`
+	PerSM     int     `json:"blocks_per_multiprocessor,omitempty"`
+	Waves     float64 `json:"waves,omitempty"`
+	Compiled  bool    `json:"compiled,omitempty"` // else blocks_per_multiprocessor is what launch bounds promise at least
+}
+
+func rowOf(c predict.Cost) launchRow {
+	r := launchRow{Op: c.Op, Text: c.Text, US: c.Time * 1e6, WarmUS: c.Warm * 1e6, FloorUS: c.Floor * 1e6, Bytes: c.Bytes, Hit: c.Hit, Memory: c.Memory, FLOPs: c.FLOPs, PerSM: c.PerSM, Waves: c.Waves}
+	if k := c.Kernel; k != nil {
+		r.Blocks, r.Threads, r.Registers, r.Compiled = k.Blocks, k.Threads, k.Registers, k.Compiled
+	}
+	return r
+}
+
+// showPrediction prints what a step is expected to cost on a card that need not be here.
+func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON bool) error {
+	card, err := predict.Find(name)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--predict: %w", err))
+	}
+	list, err := listFor(spec, g)
+	if err != nil {
+		return err
+	}
+	c := configOf(spec)
+	used, err := list.CompileFor(card.Arch, c)
+	if err != nil {
+		fmt.Fprintf(a.err, "kernels are not compiled, so occupancy is what their launch bounds promise: %v\n", err)
+		used = nil
+	}
+	ls, err := list.Launches(c, used)
+	if err != nil {
+		return err
+	}
+	s := predict.Predict(card, ls)
+	title := fmt.Sprintf("%s in %s, batch %d, %d launches", spec.Name, list.Type, list.Batch, len(list.Ops))
+	if !asJSON {
+		_, err = io.WriteString(a.out, s.Text(title, list.Batch))
+		return err
+	}
+	rows := []launchRow{}
+	for _, c := range s.Costs {
+		rows = append(rows, rowOf(c))
+	}
+	return a.printJSON(struct {
+		Network    string       `json:"network"`
+		Batch      int          `json:"batch"`
+		Type       string       `json:"type"`
+		Card       predict.Card `json:"card"`
+		Launches   []launchRow  `json:"launches"`
+		US         float64      `json:"us"`
+		ImagesPerS float64      `json:"img_per_s"`
+		SlowPerS   float64      `json:"img_per_s_slow"` // convolutions at 2/3 of the rate assumed
+		FastPerS   float64      `json:"img_per_s_fast"` // at 4/3
+	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast})
+}
+
+// listFor is the list of a training step in 16 bits, which is what cards are described for.
+func listFor(spec *dsl.Spec, g *graph.Graph) (*gpu.List, error) {
+	switch spec.Engine.Precision {
+	case "auto", "bf16", "fp16", "":
+		return gpu.ListFor(g, spec.Engine.Precision, spec.Train.Batch, spec.Train.Replicas)
+	}
+	return nil, exit(exitUsage, fmt.Errorf("--predict: cards are described for bf16 and fp16, and engine.precision is %s: add -o engine.precision=bf16", spec.Engine.Precision))
+}
+
+// configOf is what a program of spec is compiled with.
+func configOf(spec *dsl.Spec) engine.Config {
+	t := spec.Train
+	c := engine.Config{Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
+		Precision: spec.Engine.Precision, Deterministic: spec.Engine.Deterministic}
+	if spec.Data.Augment {
+		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
+	}
+	return c
+}
+
+// showMeasurement times the launches of a step on this machine's card.
+func (a *app) showMeasurement(card string, spec *dsl.Spec, g *graph.Graph, asJSON bool) error {
+	if err := gpu.Available(); err != nil {
+		return exit(exitUsage, fmt.Errorf("--measure: %w", err))
+	}
+	c := configOf(spec)
+	p, err := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}.Compile(g, c)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := trainABit(p, g, spec); err != nil {
+		return err
+	}
+	emulated := emulatedCard()
+	times, err := gpu.Measure(p, emulated)
+	if err != nil {
+		return err
+	}
+	ls, err := times.List.Launches(c, nil)
+	if err != nil {
+		return err
+	}
+	m := &measurement{Network: spec.Name, Batch: times.List.Batch, Type: fmt.Sprint(times.List.Type), Card: times.Card, Emulated: emulated}
+	if err := m.fill(card, times, ls); err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(m)
+	}
+	return m.text(a.out)
+}

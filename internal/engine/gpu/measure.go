@@ -1,0 +1,61 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"shake/internal/engine"
+)
+
+// Times is how long the launches of a training step take on a card, each by itself.
+type Times struct {
+	List *List
+	Ops  []time.Duration // by List.Ops; launches that do the same on tensors of the same shape are timed once
+	Like []int           // by List.Ops: the first op that does the same
+	Step time.Duration   // the whole step as one graph, as it runs
+	Card string          // as the driver calls it
+}
+
+// Measure times every launch of p's training step as repeats of it in a captured graph, by the card's events, and the step as a whole. p is a program of this package
+// that has images and has taken a step, so that what the kernels read are numbers; what it has learned is lost. Where cuDNN does several launches in one (Backend.Tune) the launches are
+// still timed as they stand in the list, and the step as it runs. quick is for a card of which times say nothing: everything once.
+func Measure(prog engine.Program, quick bool) (*Times, error) {
+	p, ok := prog.(*program)
+	if !ok {
+		return nil, errors.New("gpu: Measure wants a program that runs on a card")
+	}
+	repeats, launches := 20, 7
+	if quick {
+		repeats, launches = 1, 1
+	}
+	t := &Times{List: p.list, Card: p.card.Name()}
+	return t, p.do(func() error {
+		n := p.cfg.Batch
+		first := map[string]int{}
+		for i, o := range p.list.Ops {
+			key := p.opKey(i, n)
+			if j, ok := first[key]; ok {
+				t.Ops, t.Like = append(t.Ops, t.Ops[j]), append(t.Like, j)
+				continue
+			}
+			first[key] = i
+			w, err := p.bind(training, i, n)
+			if err != nil {
+				return err
+			}
+			took, err := p.repeated(w, repeats, launches)
+			drop(w)
+			if err != nil {
+				return fmt.Errorf("gpu: timing %s: %w", p.list.op(o), err)
+			}
+			t.Ops, t.Like = append(t.Ops, took), append(t.Like, i)
+		}
+		r, err := p.runner(training, n)
+		if err != nil {
+			return err
+		}
+		t.Step, err = p.repeated(r.work, 1, launches)
+		return err
+	})
+}

@@ -1,0 +1,191 @@
+package predict
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Launch is one launch as the model sees it.
+type Launch struct {
+	Op     string // what it is: conv, dgrad, wgrad, stats, ...; launches are summed up by it
+	Text   string // what it does, for people
+	FLOPs  float64
+	Reads  []Span
+	Writes []Span
+	Extra  float64 // bytes of what is no tensor: parameters, images, indexes; they are never in the cache
+	Kernel *Kernel // nil: the library's, of which nothing is known beforehand
+}
+
+// Span is lanes of a tensor: groups of eight channels of every pixel of the batch.
+type Span struct {
+	Tensor       int
+	First, Lanes int
+	LaneBytes    float64
+}
+
+func (s Span) bytes() float64 { return float64(s.Lanes) * s.LaneBytes }
+
+// Kernel is a launch of a kernel of ours.
+type Kernel struct {
+	Blocks, Threads int  // Blocks of so many Threads
+	Registers       int  // a thread
+	Shared          int  // bytes a block
+	AtLeast         int  // blocks a multiprocessor that its launch bounds promise, where Registers is 0: it was not compiled
+	Slots           int  // blocks whose sums the last one adds up; 0: none
+	Compiled        bool // Registers and Shared are the compiler's
+}
+
+// The kinds of convolution, by Launch.Op: Card.Conv is in this order.
+var directions = map[string]int{"conv": 0, "dgrad": 1, "wgrad": 2}
+
+// Cost is what the model says of a launch. Times are in seconds.
+type Cost struct {
+	Launch
+	Bytes  float64 // all that it reads and writes, each byte once
+	Hit    float64 // of those, read from the L2
+	Memory float64 // of those, moved to or from memory: reads that miss, half of what is written (the rest is overwritten or dies in the L2), Extra
+	Floor  float64 // no card of the table's facts is faster: bytes at the memory's and the L2's rate, FLOPs at the tensor peak, and no cost of a launch
+	Time   float64 // what is expected
+	Warm   float64 // what is expected when it is repeated, so that its tensors are in the L2 where they fit
+	PerSM  int     // blocks of its kernel that a multiprocessor holds; 0: unknown
+	Waves  float64 // how often its blocks fill the card; 0: unknown
+}
+
+// Step is a prediction of a whole list.
+type Step struct {
+	Card  Card
+	Costs []Cost
+	Time  float64
+	// Time if all convolutions ran at two thirds, and at four thirds, of the rates assumed.
+	Slow, Fast float64
+}
+
+// Predict runs the launches, one after the other, through the model (docs/performance.md has its formulas).
+func Predict(card Card, ls []Launch) *Step {
+	s := &Step{Card: card}
+	l2 := newCache(card.Kept)
+	slow, fast := card, card
+	for i := range card.Conv {
+		slow.Conv[i], fast.Conv[i] = card.Conv[i]*2/3, card.Conv[i]*4/3
+	}
+	for _, l := range ls {
+		c := Cost{Launch: l}
+		c.move(l2)
+		c.Time, c.Floor = c.time(card), c.floor(card)
+		s.Slow += c.time(slow)
+		s.Fast += c.time(fast)
+		s.Time += c.Time
+		c.Warm = warm(card, l)
+		c.occupy(card)
+		s.Costs = append(s.Costs, c)
+	}
+	return s
+}
+
+// warm is the time of l right after itself.
+func warm(card Card, l Launch) float64 {
+	l2 := newCache(card.Kept)
+	c := Cost{Launch: l}
+	c.move(l2)
+	c = Cost{Launch: l}
+	c.move(l2)
+	return c.time(card)
+}
+
+// move counts bytes, and moves them through the cache.
+func (c *Cost) move(l2 *cache) {
+	c.Bytes, c.Memory = c.Extra, c.Extra
+	for _, r := range c.Reads {
+		hit := l2.touch(r)
+		c.Bytes += r.bytes()
+		c.Hit += hit
+		c.Memory += r.bytes() - hit
+	}
+	for _, w := range c.Writes {
+		l2.touch(w)
+		c.Bytes += w.bytes()
+		c.Memory += w.bytes() / 2
+	}
+}
+
+// time is the cost of a launch and the larger of what its bytes and its FLOPs take.
+func (c *Cost) time(card Card) float64 {
+	if d, ok := directions[c.Op]; ok {
+		t := card.Call + max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache)
+		if c.Op == "wgrad" {
+			t += card.Reduce
+		}
+		return t
+	}
+	t := card.Launch + max(c.Memory/card.Memory, c.Bytes/card.Cache)
+	if c.Kernel != nil && c.Kernel.Slots > 0 {
+		t += card.Merge + float64(c.Kernel.Slots)*card.Slot
+	}
+	return t
+}
+
+func (c *Cost) floor(card Card) float64 {
+	return max(c.FLOPs/card.TensorPeak, c.Memory/card.MemoryPeak, c.Bytes/card.Cache)
+}
+
+// occupy finds out how many blocks of the kernel a multiprocessor holds, and how often they fill the card.
+func (c *Cost) occupy(card Card) {
+	k := c.Kernel
+	if k == nil || k.Blocks == 0 {
+		return
+	}
+	c.PerSM = k.perSM(card)
+	if c.PerSM > 0 {
+		c.Waves = float64(k.Blocks) / float64(c.PerSM*card.SMs)
+	}
+}
+
+// perSM follows the CUDA occupancy calculator: registers are given to warps by 256, a quarter of a multiprocessor has a quarter of its 65536.
+func (k *Kernel) perSM(card Card) int {
+	warps := (k.Threads + 31) / 32
+	n := min(card.Blocks, card.Threads/(32*warps))
+	if k.Registers == 0 {
+		return min(n, max(k.AtLeast, 1))
+	}
+	perWarp := (k.Registers*32 + 255) / 256 * 256
+	n = min(n, 4*(16384/perWarp)/warps)
+	if k.Shared > 0 {
+		n = min(n, card.Shared/(k.Shared+sharedToll))
+	}
+	return n
+}
+
+// Kind is launches of one Op, summed up.
+type Kind struct {
+	Op                   string
+	Launches             int
+	Bytes, Memory, FLOPs float64
+	Floor, Time          float64
+}
+
+// Kinds sums the launches up by Op, the dearest first.
+func (s *Step) Kinds() []Kind {
+	var out []Kind
+	at := map[string]int{}
+	for _, c := range s.Costs {
+		i, ok := at[c.Op]
+		if !ok {
+			i = len(out)
+			at[c.Op] = i
+			out = append(out, Kind{Op: c.Op})
+		}
+		k := &out[i]
+		k.Launches++
+		k.Bytes += c.Bytes
+		k.Memory += c.Memory
+		k.FLOPs += c.FLOPs
+		k.Floor += c.Floor
+		k.Time += c.Time
+	}
+	slices.SortStableFunc(out, func(a, b Kind) int { return cmp.Compare(b.Time, a.Time) })
+	return out
+}
+
+// Off says whether a measured time is off by more than a third of the expected one, either way.
+func Off(measured, expected float64) bool { return math.Abs(measured-expected) > expected/3 }

@@ -1,0 +1,73 @@
+package gpu
+
+import (
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+
+	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
+	"shake/internal/engine"
+)
+
+var (
+	registersUsed = regexp.MustCompile(`Used (\d+) registers`)
+	sharedUsed    = regexp.MustCompile(`(\d+) bytes smem`)
+)
+
+// CompileFor compiles the kernels of a training step for an architecture, such as sm_90, several at a time, and returns what the compiler made of each. It needs NVRTC
+// and no card. With a compiler that does not say what it used (an emulated one) it is nil throughout.
+//
+// Errors: those of cuda.Compile.
+func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *Used, error) {
+	texts := map[string]*kernels.Kernel{}
+	for _, o := range l.Ops {
+		k, err := l.launch(o, training, c)
+		if err != nil {
+			return nil, err
+		}
+		if k != nil {
+			texts[k.Kernel.Text] = k.Kernel
+		}
+	}
+	cache := cuda.DefaultKernelCache()
+	used := map[string]*Used{}
+	var first error
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	room := make(chan struct{}, runtime.NumCPU())
+	for text, k := range texts {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			_, options, entry := k.Source()
+			b, err := cache.Compile(text, entry+".cu", append([]string{"--gpu-architecture=" + arch, "--ptxas-options=-v"}, options...))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				if first == nil {
+					first = err
+				}
+				return
+			}
+			used[text] = usedBy(b.Log)
+		})
+	}
+	wg.Wait()
+	return func(k *kernels.Kernel) *Used { return used[k.Text] }, first
+}
+
+// usedBy reads what ptxas says under -v; nil if it says nothing.
+func usedBy(log string) *Used {
+	m := registersUsed.FindStringSubmatch(log)
+	if m == nil {
+		return nil
+	}
+	u := &Used{}
+	u.Registers, _ = strconv.Atoi(m[1])
+	if m := sharedUsed.FindStringSubmatch(log); m != nil {
+		u.Shared, _ = strconv.Atoi(m[1])
+	}
+	return u
+}

@@ -1,0 +1,206 @@
+package gpu
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	kernels "shake/csrc/cuda"
+	"shake/internal/engine"
+	"shake/internal/engine/gpu/predict"
+)
+
+// Launches are the list's as a model of a card sees them: what each reads and writes, its multiply-adds, its grid. used says what a compiler made of a kernel; nil, or where it returns nil,
+// nobody compiled it.
+func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]predict.Launch, error) {
+	var out []predict.Launch
+	for _, o := range l.Ops {
+		op, text, _ := strings.Cut(l.op(o), "\t")
+		p := predict.Launch{Op: op, Text: text}
+		t := l.traffic(o)
+		p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
+		k, err := l.launch(o, training, c)
+		if err != nil {
+			return nil, fmt.Errorf("gpu: %s: %w", l.op(o), err)
+		}
+		if k != nil {
+			n := k.N
+			if n == 0 {
+				n = l.Batch
+			}
+			p.Kernel = described(k.Kernel, n, used)
+		}
+		if p.Op == "grad" && !o.(*GradSum).Write {
+			p.Op = "sums"
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// Used is what a compiler made of a kernel.
+type Used struct {
+	Registers int // a thread
+	Shared    int // bytes a block
+}
+
+func described(k *kernels.Kernel, n int, used func(*kernels.Kernel) *Used) *predict.Kernel {
+	l := k.Launch(n)
+	d := &predict.Kernel{Blocks: int(l.Grid[0] * l.Grid[1] * l.Grid[2]), Threads: int(l.Block[0]), AtLeast: promised(k.Text, int(l.Block[0]))}
+	if k.Counters() > 0 && k.Scratch(n) > 0 {
+		d.Slots = int(l.Grid[0] * l.Grid[1])
+	}
+	if used == nil {
+		return d
+	}
+	if u := used(k); u != nil {
+		d.Registers, d.Shared, d.Compiled = u.Registers, u.Shared, true
+	}
+	return d
+}
+
+var launchBounds = regexp.MustCompile(`__launch_bounds__\(\w+(?:, *(\d+))?\)`)
+
+// promised is how many blocks of so many threads a multiprocessor holds by the kernel's launch bounds: as many as they say, else what 255 registers a thread leave room for.
+func promised(text string, threads int) int {
+	if m := launchBounds.FindStringSubmatch(text); m != nil && m[1] != "" {
+		n, _ := strconv.Atoi(m[1])
+		return n
+	}
+	return max(1, 65536/256/threads)
+}
+
+// traffic is what an op moves.
+type traffic struct {
+	reads, writes []Part
+	extra         int64 // bytes that are in no buffer
+	flops         float64
+}
+
+func (l *List) traffic(o Op) traffic {
+	p, size := &l.Params, int64(l.Type.Size())
+	views := func(vs ...engine.View) (ps []Part) {
+		for _, v := range vs {
+			ps = append(ps, viewPart(v))
+		}
+		return ps
+	}
+	switch o := o.(type) {
+	case *Augment:
+		b := l.Plan.Buffers[o.Y]
+		return traffic{writes: []Part{l.whole(o.Y)}, extra: int64(l.Batch) * int64(b.C*b.H*b.W)}
+	case *Pack:
+		return traffic{extra: (8 + size) * int64(p.Packed)} // weight, index, copy
+	case *Conv:
+		return traffic{reads: []Part{o.X}, writes: []Part{o.Y}, extra: size * int64(o.Call.Size()), flops: l.flops(o.Call, o.Y)}
+	case *ConvData:
+		t := traffic{reads: []Part{o.DY}, writes: []Part{o.DX}, extra: size * int64(o.Call.Size()), flops: l.flops(o.Call, o.DY)}
+		if o.Call.Again {
+			t.reads = append(t.reads, o.DX)
+		}
+		return t
+	case *GradApply:
+		return traffic{reads: gradParts(o.Terms...), writes: []Part{l.whole(o.Y)}}
+	case *ConvFilter:
+		return traffic{reads: []Part{o.X, o.DY}, extra: 4 * int64(o.Call.Size()), flops: l.flops(o.Call, o.DY)}
+	case *Stats:
+		return traffic{reads: []Part{l.whole(o.X)}}
+	case *Apply:
+		return traffic{reads: views(o.X), writes: []Part{l.whole(o.Y)}}
+	case *Join:
+		t := traffic{reads: views(o.Branches...), writes: []Part{l.whole(o.Y)}}
+		if o.Skip != nil {
+			t.reads = append(t.reads, viewPart(*o.Skip))
+		}
+		if o.Copy != engine.None {
+			t.writes = append(t.writes, l.whole(o.Copy))
+		}
+		return t
+	case *Clear:
+		return traffic{writes: []Part{l.whole(o.Y)}}
+	case *Head:
+		t := traffic{reads: views(o.X), extra: 4 * int64(o.Op.X.C) * int64(l.Batch+l.Plan.Graph.Classes), flops: 4 * float64(l.Batch*o.Op.X.C*l.Plan.Graph.Classes)}
+		if o.DX != nil {
+			t.writes = []Part{{o.DX.Buf, o.DX.Off, o.DX.C}}
+			if o.DX.Accumulate {
+				t.reads = append(t.reads, t.writes[0])
+			}
+		}
+		return t
+	case *HeadGrad:
+		c, classes := int64(o.Op.X.C), int64(l.Plan.Graph.Classes)
+		return traffic{extra: 4 * (int64(l.Batch)*(c+classes) + c*classes), flops: 2 * float64(int64(l.Batch)*c*classes)}
+	case *Tally:
+		return traffic{extra: 8 * int64(l.Batch)}
+	case *GradSum:
+		t := traffic{}
+		for _, x := range []Part{o.DX, o.Mask} {
+			if x.Buf != engine.None {
+				t.reads = append(t.reads, x)
+			}
+		}
+		t.reads = append(t.reads, gradParts(o.Terms...)...)
+		for _, s := range o.Sums {
+			for _, x := range gradParts(s.Of) {
+				if x.Buf != o.Dst.Buf || !o.Write { // what it writes it has
+					t.reads = append(t.reads, x)
+				}
+			}
+		}
+		if o.Write {
+			t.writes = []Part{o.Dst}
+		}
+		if o.Accumulate {
+			t.reads = append(t.reads, o.Dst)
+		}
+		return t
+	case *Unpack:
+		return traffic{extra: 12 * int64(p.Loose)}
+	case *Finite:
+		return traffic{extra: 4 * int64(p.Floats)}
+	case *SGD:
+		return traffic{extra: (20 + size) * int64(p.Floats)} // w and v there and back, g, copy
+	case *Rescale:
+		return traffic{}
+	}
+	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic has every op
+}
+
+// flops of a call in any direction, whose output, or its gradient, is at y.
+func (l *List) flops(c Call, y Part) float64 {
+	b := l.Plan.Buffers[y.Buf]
+	return 2 * float64(l.Batch*b.H*b.W) * float64(c.Size())
+}
+
+// spans are the parts by tensor, every lane once, in the order of first use.
+func (l *List) spans(parts []Part) []predict.Span {
+	var order []BufID
+	used := map[BufID]map[int]bool{}
+	for _, p := range parts {
+		if used[p.Buf] == nil {
+			used[p.Buf] = map[int]bool{}
+			order = append(order, p.Buf)
+		}
+		for c := p.Off / lanes; c < (p.Off+p.C+lanes-1)/lanes; c++ {
+			used[p.Buf][c] = true
+		}
+	}
+	var out []predict.Span
+	for _, b := range order {
+		t := l.Plan.Buffers[b]
+		bytes := float64(l.Batch * t.H * t.W * lanes * l.Type.Size())
+		for first := range (t.C + lanes - 1) / lanes {
+			if !used[b][first] {
+				continue
+			}
+			if last := len(out) - 1; last >= 0 && out[last].Tensor == int(b) && out[last].First+out[last].Lanes == first {
+				out[last].Lanes++
+				continue
+			}
+			out = append(out, predict.Span{Tensor: int(b), First: first, Lanes: 1, LaneBytes: bytes})
+		}
+	}
+	return slices.Clip(out)
+}
