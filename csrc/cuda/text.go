@@ -72,7 +72,7 @@ func (b *builder) done(k Kernel) (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	k.Text, k.Entry, k.Args, k.Options = b.sb.String(), b.kernel, b.args, []string{"--std=c++17"}
+	k.Text, k.Entry, k.Args, k.Options = b.sb.String(), b.kernel, b.args, []string{"--std=c++17", "--device-as-default-execution-space"}
 	return &k, nil
 }
 
