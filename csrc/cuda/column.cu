@@ -1,5 +1,12 @@
-// column.cu: sums over the threads of a column, in a tree of fixed shape.
+// column.cu: sums over the threads of a warp and over those of a column, in trees of fixed shape.
 //
+// The sum of v over a whole warp, in every lane: numbers 16 lanes apart first.
+template <class N> __device__ __forceinline__ N sh_warp_sum(N v) {
+#pragma unroll
+  for (int d = 16; d > 0; d /= 2) v += __shfl_xor_sync(~0u, v, d);
+  return v;
+}
+
 // Adds a[A][V] of all threads of a column; the threads of row 0 have the sums.
 template <int A> __device__ inline void sh_column_sum(float (*a)[V], float *shared) {
   const int row = threadIdx.x / COLUMNS;

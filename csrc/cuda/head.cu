@@ -9,14 +9,15 @@
 // head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n): labels u16 of the whole set, index int[n]; mean float[n][C],
 // dlogits and logits float[n][CLASSES], loss float[n], wrong u32[n] are overwritten, dx only with TRAIN and if there is one; without TRAIN mean, dlogits
 // and dx are not touched; logits may be 0. Bytes an element of x: sizeof(T) twice with MASKED, and as much for dx.
-constexpr int LANE_GROUP = THREADS < 32 ? THREADS : 32, GROUPS = THREADS / LANE_GROUP;
+constexpr int WARPS = THREADS / 32; // whole ones: a tile has 225 threads or more
+static_assert(WARPS > 0, "the first warp picks the best class");
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
          float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
   __shared__ float pooled[X::C], z[CLASSES], shared[THREADS * V];
   __shared__ double power[CLASSES], total;
-  __shared__ int best, nan;
+  __shared__ int nan;
   const int image = blockIdx.x, replica = sh_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
 
   for (int chunk = 0; chunk < ALL; chunk++) {
@@ -44,41 +45,44 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   }
   __syncthreads();
 
-  for (int k0 = 0; k0 < CLASSES; k0 += GROUPS) {
-    const int k = k0 + t / LANE_GROUP, lane = t % LANE_GROUP;
-    float dot = 0;
-    if (t < GROUPS * LANE_GROUP && k < CLASSES)
-      for (int c = lane; c < X::C; c += LANE_GROUP) dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
-    shared[t] = dot;
-    __syncthreads();
-    if (t < GROUPS * LANE_GROUP && k < CLASSES && lane == 0) {
-      double sum = params[BOFF + k];
-      for (int l = 0; l < LANE_GROUP; l++) sum += shared[t + l];
-      z[k] = (float)sum;
+  // A warp has a class at a time.
+  if (t < WARPS * 32)
+    for (int k = t / 32; k < CLASSES; k += WARPS) {
+      float dot = 0;
+      for (int c = t % 32; c < X::C; c += 32) dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
+      const double sum = sh_warp_sum((double)dot);
+      if (t % 32 == 0) z[k] = (float)(sum + params[BOFF + k]);
     }
-    __syncthreads();
-  }
+  __syncthreads();
 
-  if (t == 0) {
-    best = nan = 0;
-    for (int k = 0; k < CLASSES; k++) {
-      if (z[k] > z[best]) best = k;
-      nan |= z[k] != z[k];
-    }
-  }
-  __syncthreads();
-  for (int k = t; k < CLASSES; k += THREADS) {
-    power[k] = exp((double)z[k] - z[best]);
-    if (logits) logits[(i64)image * CLASSES + k] = z[k];
-  }
-  __syncthreads();
   const int label = labels[index[image]];
   const float none = sh_bits_float(0x7fc00000);
-  if (t == 0) {
-    total = 0;
-    for (int k = 0; k < CLASSES; k++) total += power[k];
-    loss[image] = nan ? none : (float)(log(total) - ((double)z[label] - z[best]));
-    wrong[image] = nan || best != label;
+  if (t < 32) {
+    float top = sh_bits_float(0xff800000); // -infinity
+    int top_class = CLASSES, any_nan = 0;
+    for (int k = t; k < CLASSES; k += 32) {
+      if (z[k] > top || top_class == CLASSES) top = z[k], top_class = k;
+      any_nan |= z[k] != z[k];
+    }
+#pragma unroll
+    for (int d = 16; d > 0; d /= 2) {
+      const float other = __shfl_xor_sync(~0u, top, d);
+      const int other_class = __shfl_xor_sync(~0u, top_class, d);
+      if (other > top || (other == top && other_class < top_class)) top = other, top_class = other_class;
+      any_nan |= __shfl_xor_sync(~0u, any_nan, d);
+    }
+    double sum = 0;
+    for (int k = t; k < CLASSES; k += 32) {
+      power[k] = exp((double)z[k] - top);
+      sum += power[k];
+      if (logits) logits[(i64)image * CLASSES + k] = z[k];
+    }
+    sum = sh_warp_sum(sum);
+    if (t == 0) {
+      loss[image] = any_nan ? none : (float)(log(sum) - ((double)z[label] - top));
+      wrong[image] = any_nan || top_class != label;
+      total = sum, nan = any_nan;
+    }
   }
   if (!TRAIN) return;
   __syncthreads();
