@@ -31,9 +31,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) augment(const sh_step *ste
       float f[V];
 #pragma unroll
       for (int i = 0; i < V; i++) f[i] = inside && c + i < C ? table[(c + i < C ? c + i : 0) * 256 + in[(c + i < C ? c + i : 0) * H * W + at]] : 0;
-      sh_raw<T, V> r;
+      sh_vector<TYPE, V> r;
       sh_down<TYPE, V>(r, f);
-      *(sh_raw<T, V> *)(out + (i64)p * PITCH + c) = r;
+      sh_put(out + (i64)p * PITCH + c, r);
     }
   }
 }

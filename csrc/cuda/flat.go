@@ -95,7 +95,7 @@ func (s GatherSpec) Kernel() (*Kernel, error) {
 	b.bool("INDEXED", !s.Plain)
 	b.include("types", "gather")
 	b.add("x", "index", "y", "n:l")
-	return b.done(flat(2))
+	return b.done(flat(4))
 }
 
 // CopySpec copies n pieces of 16 bytes: the yardstick of bandwidth.

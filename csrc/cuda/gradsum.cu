@@ -167,7 +167,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
               }
               terms.each([&](auto &m) { m.add(f, b, u); });
               sh_down<TYPE, V>(r, f);
-              *(raw *)(out + q * S::PITCH) = r;
+              sh_put(out + q * S::PITCH, r);
             } else {
               r = ro[u];
             }

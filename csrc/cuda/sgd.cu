@@ -19,16 +19,16 @@ extern "C" __global__ void __launch_bounds__(256) sgd(const sh_step *step, const
   if (scaler && scaler->bad) return;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
-      sh_raw<float, 4> a = *(const sh_raw<float, 4> *)(w + i), b = *(const sh_raw<float, 4> *)(v + i);
-      const sh_raw<float, 4> c = *(const sh_raw<float, 4> *)(g + i);
+      sh_vector<0, 4> a = *(const sh_vector<0, 4> *)(w + i), b = *(const sh_vector<0, 4> *)(v + i);
+      const sh_vector<0, 4> c = *(const sh_vector<0, 4> *)(g + i);
 #pragma unroll
-      for (int j = 0; j < 4; j++) sh_update(a.v[j], b.v[j], c.v[j], lr, inverse);
-      *(sh_raw<float, 4> *)(w + i) = a;
-      *(sh_raw<float, 4> *)(v + i) = b;
+      for (int j = 0; j < 4; j++) sh_update(a.w[j], b.w[j], c.w[j], lr, inverse);
+      sh_put(w + i, a);
+      sh_put(v + i, b);
       if (TYPE != 0) {
-        sh_raw<T, 4> r;
-        sh_down<TYPE, 4>(r, a.v);
-        *(sh_raw<T, 4> *)((T *)copy + i) = r;
+        sh_vector<TYPE, 4> r;
+        sh_down<TYPE, 4>(r, a.w);
+        sh_put((T *)copy + i, r);
       }
     } else {
       for (i64 j = i; j < n; j++) {

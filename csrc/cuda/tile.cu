@@ -5,7 +5,7 @@
 // addresses. blockIdx.z counts the chunks of COLUMNS vectors. Constants in front of this text: TYPE, V, HW, REPLICAS, COLUMNS, ROWS, UNROLL.
 constexpr int THREADS = COLUMNS * ROWS;
 typedef sh_type<TYPE>::store T;
-typedef sh_raw<T, V> raw;
+typedef sh_vector<TYPE, V> raw;
 
 // floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R).
 __device__ __forceinline__ int sh_replica(int image, int n) { return REPLICAS == 1 ? 0 : (int)((i64)image * REPLICAS / n); }
@@ -20,9 +20,9 @@ template <class S> __device__ __forceinline__ void sh_norm_load(float *out, cons
   if constexpr (V % 4 == 0 && S::NORM_C % 4 == 0 && S::NORM_OFF % 4 == 0) {
 #pragma unroll
     for (int i = 0; i < V; i += 4) {
-      const sh_raw<float, 4> r = *(const sh_raw<float, 4> *)(p + i);
+      const sh_vector<0, 4> r = *(const sh_vector<0, 4> *)(p + i);
 #pragma unroll
-      for (int j = 0; j < 4; j++) out[i + j] = r.v[j];
+      for (int j = 0; j < 4; j++) out[i + j] = r.w[j];
     }
   } else {
 #pragma unroll
@@ -38,7 +38,7 @@ template <class S> __device__ __forceinline__ raw sh_load(const T *p, int q) { r
 template <class S> __device__ __forceinline__ void sh_store(T *p, int q, const float *v) {
   raw r;
   sh_down<TYPE, V>(r, v);
-  *(raw *)(p + q * S::PITCH) = r;
+  sh_put(p + q * S::PITCH, r);
 }
 
 // max(x, 0) that keeps a NaN.

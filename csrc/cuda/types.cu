@@ -1,7 +1,7 @@
 // types.cu: storage types and vectors of channels. In front of every kernel; TYPE is 0 for float32, 1 for binary16, 2 for bfloat16.
 //
-// Arithmetic is float32. load gives V channels as floats; store rounds to nearest even. On the card a conversion is one instruction (bfloat16 before
-// sm_80: integer arithmetic); elsewhere it is exact integer arithmetic, with the same bits. A NaN stays a NaN.
+// Arithmetic is float32; up gives floats, down rounds to nearest even. On the card a conversion is one instruction, from sm_80 on for two numbers
+// at a time (bfloat16 before sm_80: integer arithmetic); elsewhere it is exact integer arithmetic, with the same bits. A NaN stays a NaN.
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -39,6 +39,9 @@ __device__ __forceinline__ float sh_bits_float(u32 u) {
   b.u = u;
   return b.f;
 }
+
+__device__ __forceinline__ u32 sh_word(u32 u) { return u; }
+__device__ __forceinline__ u32 sh_word(float f) { return sh_float_bits(f); }
 
 template <int TYPE> struct sh_type;
 
@@ -97,17 +100,75 @@ template <> struct sh_type<2> {
   }
 };
 
-// V elements as one access of the memory: 16 bytes at most, all of them at a multiple of their size.
-template <class S, int V> struct alignas(sizeof(S) * V) sh_raw {
-  S v[V];
-};
-
-template <int TYPE, int V> __device__ __forceinline__ void sh_up(float *out, const sh_raw<typename sh_type<TYPE>::store, V> &in) {
-#pragma unroll
-  for (int i = 0; i < V; i++) out[i] = sh_type<TYPE>::up(in.v[i]);
+// lo and hi rounded, side by side as they stand in memory.
+template <int TYPE> __device__ __forceinline__ u32 sh_down2(float lo, float hi) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  u32 w;
+  if constexpr (TYPE == 1)
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+  else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
+  return w;
+#else
+  return (u32)sh_type<TYPE>::down(lo) | (u32)sh_type<TYPE>::down(hi) << 16;
+#endif
 }
 
-template <int TYPE, int V> __device__ __forceinline__ void sh_down(sh_raw<typename sh_type<TYPE>::store, V> &out, const float *in) {
+// V elements as one access of the memory: 16 bytes at most, all of them at a multiple of their size. Two 16-bit elements are a word.
+template <class W, int N> struct alignas(sizeof(W) * N) sh_pack {
+  W w[N];
+};
+
+template <int TYPE, int V> struct sh_packed {
+  typedef sh_pack<u32, V / 2> type;
+};
+template <int V> struct sh_packed<0, V> {
+  typedef sh_pack<float, V> type;
+};
+template <> struct sh_packed<1, 1> {
+  typedef sh_pack<u16, 1> type;
+};
+template <> struct sh_packed<2, 1> {
+  typedef sh_pack<u16, 1> type;
+};
+template <int TYPE, int V> using sh_vector = typename sh_packed<TYPE, V>::type;
+
+template <int TYPE, int V> __device__ __forceinline__ void sh_up(float *out, const sh_vector<TYPE, V> &in) {
+  if constexpr (TYPE == 0 || V == 1) {
 #pragma unroll
-  for (int i = 0; i < V; i++) out.v[i] = sh_type<TYPE>::down(in[i]);
+    for (int i = 0; i < V; i++) out[i] = sh_type<TYPE>::up(in.w[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < V / 2; i++) {
+      out[2 * i] = sh_type<TYPE>::up((u16)in.w[i]);
+      out[2 * i + 1] = sh_type<TYPE>::up((u16)(in.w[i] >> 16));
+    }
+  }
+}
+
+template <int TYPE, int V> __device__ __forceinline__ void sh_down(sh_vector<TYPE, V> &out, const float *in) {
+  if constexpr (TYPE == 0 || V == 1) {
+#pragma unroll
+    for (int i = 0; i < V; i++) out.w[i] = sh_type<TYPE>::down(in[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < V / 2; i++) out.w[i] = sh_down2<TYPE>(in[2 * i], in[2 * i + 1]);
+  }
+}
+
+// Stores a vector as one access. Left to itself the compiler takes vectors of 16-bit numbers apart, and a warp writes each sector many times.
+template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const sh_pack<W, N> &v) {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(W) == 4 && N == 4) {
+    u32 b[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) b[i] = sh_word(v.w[i]);
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]) : "memory");
+    return;
+  } else if constexpr (sizeof(W) == 4 && N == 2) {
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(sh_word(v.w[0])), "r"(sh_word(v.w[1])) : "memory");
+    return;
+  }
+#endif
+  *(sh_pack<W, N> *)p = v;
 }
