@@ -7,6 +7,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/data"
+	"shake/internal/files"
 	"shake/internal/graph"
 	"shake/internal/train"
 )
@@ -78,7 +79,7 @@ func classify(err error) int {
 		return exitLocked
 	case as[*train.Corrupt](err), as[*train.WeightsError](err):
 		return exitCorrupt
-	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err):
+	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err), as[*files.NotRegular](err):
 		return exitUsage
 	case as[dsl.Errors](err), as[*dsl.NotFoundError](err), as[*graph.Error](err):
 		return exitSpec

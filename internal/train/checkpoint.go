@@ -116,7 +116,7 @@ func (c *checkpoints) load() (k counters, state []engine.Tensor, damaged []*Corr
 }
 
 func readCheckpoint(path string) (counters, []engine.Tensor, error) {
-	ts, meta, err := readTensors(path)
+	ts, meta, err := readTensors(path, 0)
 	if err != nil {
 		return counters{}, nil, err
 	}

@@ -69,9 +69,14 @@ type WeightsError struct {
 	Unknown []string // in the file, not in the network
 	Missing []string // in the network, not in the file
 	Shapes  []string // "stem.0.weight: [16 3 5 5], want [16 3 3 3]"
+	Prefix  string   // what stands before the network's own names in the file, such as "module."
 }
 
 func (w *WeightsError) Error() string {
+	if w.Prefix != "" {
+		return fmt.Sprintf("%s: the names begin with %q, as torch.nn.parallel (module.), torch.compile (_orig_mod.) and other wrappers leave them: "+
+			"save the state_dict of the network inside, or take the prefix off: {k.removeprefix(%[2]q): v for k, v in state.items()}", w.File, w.Prefix)
+	}
 	var parts []string
 	for _, p := range []struct {
 		what  string

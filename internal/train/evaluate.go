@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/files"
 	"shake/internal/graph"
 )
 
@@ -49,13 +49,13 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 // loadWeights sets what the safetensors file has: parameters, and running statistics and momentum if they are there. It returns
 // how many running statistics are not.
 func loadWeights(p engine.Program, file string) (left int, err error) {
-	ts, _, err := readTensors(file)
-	if err != nil {
-		return 0, fmt.Errorf("reading weights: %w", err)
-	}
 	state, err := p.State()
 	if err != nil {
 		return 0, fmt.Errorf("reading the program's state: %w", err)
+	}
+	ts, _, err := readTensors(file, weightsLimit(state))
+	if err != nil {
+		return 0, fmt.Errorf("reading weights: %w", err)
 	}
 	set, left, err := fit(file, ts, state, false)
 	if err != nil {
@@ -96,13 +96,18 @@ func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 // ExportRun copies the weights of the run in dir, which may be going on, to w after checking that they are whole.
 func ExportRun(dir string, w io.Writer) error {
 	from := filepath.Join(dir, WeightsFile)
-	b, err := os.ReadFile(from)
+	f, size, err := files.Open(from) // another may take its place while this one is read
 	if err != nil {
 		return fmt.Errorf("reading the run's weights: %w", err)
 	}
-	if _, _, err := decodeTensors(append([]byte(nil), b...)); err != nil {
+	defer f.Close()
+	t, err := openTensors(f, size)
+	if err == nil {
+		err = t.verify()
+	}
+	if err != nil {
 		return &Corrupt{File: from, Detail: err.Error(), Remedy: "resume the run for another step to write it again"}
 	}
-	_, err = w.Write(b)
+	_, err = io.Copy(w, io.NewSectionReader(f, 0, size))
 	return err
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 
 	"github.com/nlpodyssey/safetensors"
 
 	"shake/internal/engine"
+	"shake/internal/files"
 )
 
 // checksumKey is the metadata entry of a safetensors file that holds the SHA-256 of the file itself, taken while the entry's 64 digits are zeros.
@@ -73,83 +73,167 @@ func encodeTensors(w io.Writer, ts []engine.Tensor, meta map[string]string) erro
 	return safetensors.SerializeToWriter(views, info, w)
 }
 
-// readTensors reads a safetensors file: tensors of type F64, F32, F16 and BF16 (the last two become F32; tensors of other types are
-// left out), and the file's metadata. A file that is damaged, by its structure or by its checksum if it has one, is *Corrupt.
-func readTensors(file string) ([]engine.Tensor, map[string]string, error) {
-	b, err := os.ReadFile(file)
+// tensorFile is a safetensors file whose header has been read and fits its size.
+type tensorFile struct {
+	r       io.ReaderAt
+	size    int64
+	head    []byte // the header with the eight bytes before it
+	meta    map[string]string
+	entries []entry // in the order of their bytes
+}
+
+// openTensors reads the header of a safetensors file of so many bytes.
+func openTensors(r io.ReaderAt, size int64) (*tensorFile, error) {
+	head := make([]byte, min(size, 64))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	if len(head) < 8 {
+		return nil, fmt.Errorf("offset 0: want the eight bytes of the header's length, the file has %d bytes", size)
+	}
+	n := binary.LittleEndian.Uint64(head)
+	if kind := recognize(head); kind != "" && (len(head) == 8 || head[8] != '{') { // a length may begin with any bytes
+		return nil, fmt.Errorf("offset 0: no safetensors file but %s", kind)
+	}
+	if n > maxHeader || int64(n) > size-8 {
+		return nil, fmt.Errorf("offset 0: a header of %d bytes in a file of %d", n, size)
+	}
+	t := &tensorFile{r: r, size: size, head: make([]byte, 8+n)}
+	if _, err := r.ReadAt(t.head, 0); err != nil && (err != io.EOF || size != int64(len(t.head))) {
+		return nil, err
+	}
+	var err error
+	if t.meta, t.entries, err = parseHeader(t.head[8:]); err != nil {
+		return nil, err
+	}
+	if err := layOut(t.entries, size-int64(len(t.head))); err != nil {
+		return nil, fmt.Errorf("offset 8: %w", err)
+	}
+	return t, nil
+}
+
+// recognize names what is taken for weights by mistake; "" if it is none of that.
+func recognize(head []byte) string {
+	for _, k := range []struct{ start, what string }{
+		{"PK\x03\x04", "a zip file, as torch.save and numpy.savez write: in Python, safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW) converts a state dict"},
+		{"\x80\x02", "a pickle, as an old torch.save writes: in Python, safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW) converts a state dict"},
+		{"version https://git-lfs", "a pointer of Git LFS: git lfs pull gets the file itself"},
+		{"<", "a web page: was a login wanted where it was fetched?"},
+		{"\x89HDF", "an HDF5 file"},
+		{"\x93NUMPY", "a numpy array"},
+		{"\x1f\x8b", "a gzip file: unpack it first"},
+	} {
+		if bytes.HasPrefix(head, []byte(k.start)) {
+			return k.what
+		}
+	}
+	return ""
+}
+
+// verify checks the SHA-256 of the whole file against the header's, if it has one.
+func (t *tensorFile) verify() error {
+	sum, ok := t.meta[checksumKey]
+	if !ok {
+		return nil
+	}
+	key := []byte(`"` + checksumKey + `":"`)
+	at := bytes.Index(t.head, append(key, sum...))
+	if at < 0 || len(sum) != len(zeroSum) {
+		return fmt.Errorf("offset 8: its checksum is not readable")
+	}
+	head := bytes.Clone(t.head)
+	copy(head[at+len(key):], zeroSum)
+	h := sha256.New()
+	h.Write(head)
+	if _, err := io.Copy(h, io.NewSectionReader(t.r, int64(len(head)), t.size-int64(len(head)))); err != nil {
+		return err
+	}
+	if hex.EncodeToString(h.Sum(nil)) != sum {
+		return fmt.Errorf("offset %d: its checksum does not match its contents", at+len(key))
+	}
+	return nil
+}
+
+// tensors reads the tensors of type F64, F32, F16 and BF16, of which the last two become F32, and leaves others out.
+func (t *tensorFile) tensors() (ts []engine.Tensor, err error) {
+	for _, e := range t.entries {
+		x := engine.Tensor{Name: e.name, Shape: e.shape}
+		from := io.NewSectionReader(t.r, int64(len(t.head))+e.begin, e.end-e.begin)
+		switch e.dt {
+		case safetensors.F64:
+			x.F64, err = decode(from, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
+		case safetensors.F32:
+			x.F32, err = decode(from, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
+		case safetensors.BF16:
+			x.F32, err = decode(from, 2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) })
+		case safetensors.F16:
+			x.F32, err = decode(from, 2, func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) })
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tensor %s: offset %d: %w", quoted(e.name), int64(len(t.head))+e.begin, err)
+		}
+		ts = append(ts, x)
+	}
+	return ts, nil
+}
+
+// decode reads all of r, whose size is a multiple of size, a buffer at a time.
+func decode[T float32 | float64](r *io.SectionReader, size int, f func([]byte) T) ([]T, error) {
+	x := make([]T, r.Size()/int64(size))
+	buf := make([]byte, min(r.Size(), 1<<16))
+	for i := 0; i < len(x); {
+		b := buf[:min(len(buf), (len(x)-i)*size)]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, err
+		}
+		for ; len(b) > 0; b = b[size:] {
+			x[i] = f(b)
+			i++
+		}
+	}
+	return x, nil
+}
+
+// readTensors reads a safetensors file: its tensors of floating point, and its metadata. It must be a regular file of at most limit bytes (0: any number); the header is
+// read first, and nothing else of a file whose header does not fit its size. A file that is damaged, by its structure or by its checksum if it has one, is *Corrupt.
+func readTensors(file string, limit int64) ([]engine.Tensor, map[string]string, error) {
+	f, size, err := files.Open(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	ts, meta, err := decodeTensors(b)
+	defer f.Close()
+	if limit > 0 && size > limit {
+		return nil, nil, &Corrupt{File: file, Detail: fmt.Sprintf("%d bytes, more than weights of this network can have (%d)", size, limit), Remedy: "it is another file, or of another network"}
+	}
+	ts, meta, err := decodeTensors(f, size)
 	if err != nil {
 		return nil, nil, &Corrupt{File: file, Detail: err.Error(), Remedy: "the file is truncated, damaged, or no safetensors file: get or export it again"}
 	}
 	return ts, meta, nil
 }
 
-// decodeTensors is readTensors on bytes. It overwrites the checksum's digits in b.
-func decodeTensors(b []byte) ([]engine.Tensor, map[string]string, error) {
-	n, header, err := safetensors.ReadMetadata(b)
+// decodeTensors is readTensors of an open file.
+func decodeTensors(r io.ReaderAt, size int64) ([]engine.Tensor, map[string]string, error) {
+	t, err := openTensors(r, size)
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := safetensors.Deserialize(b)
-	if err != nil {
+	if err := t.verify(); err != nil {
 		return nil, nil, err
 	}
-	meta := header.Metadata()
-	if sum, ok := meta[checksumKey]; ok {
-		if err := verify(b, int(n)+8, sum); err != nil {
-			return nil, nil, err
-		}
-	}
-	var ts []engine.Tensor
-	for _, v := range st.Tensors() {
-		shape, data := v.TensorView.Shape(), v.TensorView.Data()
-		t := engine.Tensor{Name: v.Name, Shape: make([]int, len(shape))}
-		for i, d := range shape {
-			if d > math.MaxInt32 {
-				return nil, nil, fmt.Errorf("tensor %s: dimension %d", v.Name, d)
-			}
-			t.Shape[i] = int(d)
-		}
-		switch v.TensorView.DType() {
-		case safetensors.F64:
-			t.F64 = decode(data, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
-		case safetensors.F32:
-			t.F32 = decode(data, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
-		case safetensors.BF16:
-			t.F32 = decode(data, 2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) })
-		case safetensors.F16:
-			t.F32 = decode(data, 2, func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) })
-		default:
-			continue
-		}
-		ts = append(ts, t)
-	}
-	return ts, meta, nil
+	ts, err := t.tensors()
+	return ts, t.meta, err
 }
 
-// verify checks the SHA-256 of the whole file against sum, whose digits stand within the first header bytes of b.
-func verify(b []byte, header int, sum string) error {
-	quoted := []byte(`"` + checksumKey + `":"`)
-	at := bytes.Index(b[:header], append(quoted, sum...))
-	if at < 0 || len(sum) != len(zeroSum) {
-		return fmt.Errorf("its checksum is not readable")
+// weightsLimit is more bytes than weights of a program with this state can have, a checkpoint among them: every number of it in float64, twice.
+func weightsLimit(state []engine.Tensor) int64 {
+	n := int64(0)
+	for _, t := range state {
+		n += int64(len(t.F32) + len(t.F64))
 	}
-	copy(b[at+len(quoted):], zeroSum)
-	if have := sha256.Sum256(b); hex.EncodeToString(have[:]) != sum {
-		return fmt.Errorf("its checksum does not match its contents")
-	}
-	return nil
-}
-
-func decode[T float32 | float64](b []byte, size int, f func([]byte) T) []T {
-	x := make([]T, len(b)/size)
-	for i := range x {
-		x[i] = f(b[i*size:])
-	}
-	return x
+	return 16*n + maxHeader
 }
 
 // half converts an IEEE 754 binary16.

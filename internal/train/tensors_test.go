@@ -38,12 +38,16 @@ func encoded(t testing.TB, meta map[string]string) []byte {
 	return b.Bytes()
 }
 
+func decodeBytes(b []byte) ([]engine.Tensor, map[string]string, error) {
+	return decodeTensors(bytes.NewReader(b), int64(len(b)))
+}
+
 func TestTensorsRoundTrip(t *testing.T) {
 	b := encoded(t, map[string]string{"x": "é <1>"})
 	if !bytes.Equal(b, encoded(t, map[string]string{"x": "é <1>"})) {
 		t.Error("two encodings differ")
 	}
-	ts, meta, err := decodeTensors(b)
+	ts, meta, err := decodeBytes(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +67,10 @@ func TestTensorsDamage(t *testing.T) {
 	for i := range good {
 		b := bytes.Clone(good)
 		b[i] ^= 1
-		if _, _, err := decodeTensors(b); err == nil && !harmless(good, i) {
+		if _, _, err := decodeBytes(b); err == nil && !harmless(good, i) {
 			t.Errorf("byte %d of %d changed (%q) and nobody saw", i, len(good), good[i])
 		}
-		if _, _, err := decodeTensors(bytes.Clone(good[:i])); err == nil {
+		if _, _, err := decodeBytes(good[:i]); err == nil {
 			t.Errorf("cut to %d bytes and nobody saw", i)
 		}
 	}
@@ -102,7 +106,7 @@ func TestHalfTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts, _, err := decodeTensors(b)
+	ts, _, err := decodeBytes(b)
 	if err != nil || len(ts) != 1 || !slices.Equal(ts[0].F32, []float32{1, -2.5}) {
 		t.Errorf("bf16: %v, %v", ts, err)
 	}
@@ -113,7 +117,7 @@ func FuzzDecodeTensors(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Add([]byte("\x40\x00\x00\x00\x00\x00\x00\x00" + `{"t":{"dtype":"F32","shape":[9223372036854775807,0],"data_offsets":[0,0]}} `))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ts, _, err := decodeTensors(b)
+		ts, _, err := decodeBytes(b)
 		if err != nil {
 			return
 		}
@@ -253,7 +257,7 @@ func TestSafetensorsTorch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range append((&checkpoints{dir: filepath.Join(dir, StateDir)}).list(), fresh, filepath.Join(dir, WeightsFile)) {
-		ts, _, err := readTensors(file)
+		ts, _, err := readTensors(file, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		case !ok:
 			w.Missing = append(w.Missing, name)
 		case !slices.Equal(t.Shape, s.Shape):
-			w.Shapes = append(w.Shapes, fmt.Sprintf("%s: %v, want %v", name, t.Shape, s.Shape))
+			w.Shapes = append(w.Shapes, fmt.Sprintf("%s: %v, want %v", quoted(name), t.Shape, s.Shape))
 		default:
 			t.Name = s.Name
 			set = append(set, t)
@@ -82,12 +82,41 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		// Statistics that only another number of replicas has are no mistake in weights to start from.
 		other := !whole && strings.HasPrefix(t.Name, "replica") || strings.HasPrefix(t.Name, engine.Own)
 		if !used[t.Name] && !other && !strings.HasSuffix(t.Name, ".num_batches_tracked") {
-			w.Unknown = append(w.Unknown, t.Name)
+			w.Unknown = append(w.Unknown, quoted(t.Name))
 		}
 	}
 	slices.Sort(w.Unknown)
+	w.Prefix = wrapper(byName, state)
 	if len(w.Unknown)+len(w.Missing)+len(w.Shapes) > 0 {
 		return nil, 0, w
 	}
 	return set, left, nil
+}
+
+// wrapper returns what stands in a file before the names of most parameters of a state, and "" if they stand there by themselves.
+func wrapper(have map[string]engine.Tensor, state []engine.Tensor) string {
+	parameters, bare, counts := 0, 0, map[string]int{}
+	for _, s := range state {
+		if strings.Contains(s.Name, "/") {
+			continue
+		}
+		parameters++
+		if _, ok := have[s.Name]; ok {
+			bare++
+		}
+		for name := range have {
+			if prefix, ok := strings.CutSuffix(name, "."+s.Name); ok && len(prefix) < 64 {
+				counts[prefix+"."]++
+			}
+		}
+		if parameters == 8 { // these tell
+			break
+		}
+	}
+	for prefix, n := range counts {
+		if bare == 0 && 2*n > parameters {
+			return prefix
+		}
+	}
+	return ""
 }
