@@ -51,11 +51,11 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 		ValidArgs: cifarSets,
 		RunE: func(_ *cobra.Command, args []string) error {
 			scr := newScreen(a.err)
-			ctx, stop := interruptible(func() { scr.print("stopping; what has come so far is kept and continued next time") })
-			defer stop()
+			sig := interruptible(func() { scr.print("stopping; what has come so far is kept and continued next time") })
+			defer sig.stop()
 			defer scr.close()
 			o.Progress = transfer(scr, time.Now)
-			got, err := data.Fetch(ctx, args[0], o)
+			got, err := data.Fetch(sig, args[0], o)
 			if err != nil {
 				if classify(err) == exitInternal {
 					err = exit(exitData, err)

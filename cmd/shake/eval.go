@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -42,9 +44,12 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 				return err
 			}
 			fmt.Fprintf(a.err, "%s on %d test images of %s, %s\n", weights, test.N, prov.Source, prov.Note)
-			ctx, stop := interruptible(func() {})
-			defer stop()
-			ev, err := train.Evaluate(ctx, spec, b, weights, test)
+			sig := interruptible(func() {})
+			defer sig.stop()
+			ev, err := train.Evaluate(sig, spec, b, weights, test)
+			if errors.Is(err, context.Canceled) {
+				return exit(exitInterrupted, errors.New("eval: interrupted"))
+			}
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ const (
 	exitDiverged    = 5   // the loss became infinite or not a number: a result, recorded in the run directory
 	exitLocked      = 6   // another process works in the run directory
 	exitCorrupt     = 7   // weights or checkpoints are damaged, or belong to another network
-	exitInterrupted = 130 // stopped by Ctrl-C or SIGTERM after a checkpoint
+	exitInterrupted = 130 // stopped by Ctrl-C, SIGTERM, SIGHUP or SIGXCPU after a checkpoint, or by a second Ctrl-C at once
 )
 
 // exitCodes is the list as "shake help exit-codes" prints it.
@@ -34,7 +34,7 @@ const exitCodes = `  0  ok
   5  diverged     the loss became infinite or not a number; the run directory records it
   6  locked       another process works in the run directory
   7  corrupt      weights or checkpoints are damaged, or belong to another network
-130  interrupted  stopped by Ctrl-C or SIGTERM, after a checkpoint
+130  interrupted  stopped by Ctrl-C, SIGTERM or SIGHUP after a checkpoint; at once by a second Ctrl-C
 `
 
 // fault is an error with the code that the process exits with. A fault without an error has already said all there is to say.

@@ -2,58 +2,43 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"shake/internal/train"
 )
 
-// TestInterrupt stops a run with each signal, which must leave a checkpoint from which it resumes.
-func TestInterrupt(t *testing.T) {
-	dir := t.TempDir() + "/r"
-	start := func(args ...string) (*exec.Cmd, *bufio.Reader) {
-		c := exec.Command("shake", append([]string{"run", "--json"}, args...)...)
-		out, err := c.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Process.Kill() })
-		r := bufio.NewReader(out)
-		until(t, r, `"event":"step"`)
-		return c, r
-	}
-	code := func(c *exec.Cmd) int {
-		var e *exec.ExitError
-		if err := c.Run(); err != nil && !errors.As(err, &e) {
-			t.Fatal(err)
-		}
-		return c.ProcessState.ExitCode()
-	}
+// endless is a run that no machine finishes before the signal.
+func endless(dir string) []string {
+	return []string{"run", "testdata/tiny.toml", "--out", dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_every=50000"}
+}
 
-	// Long enough that no machine finishes it before the signal.
-	c, r := start("testdata/tiny.toml", "--out", dir, "-o", "train.epochs=10000", "-o", "train.log_steps=1")
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		if have := code(exec.Command("shake", "run", "--resume", dir)); have != exitLocked {
-			t.Errorf("a second process in the directory: exit code %d, want %d", have, exitLocked)
-		}
-		if err := c.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		until(t, r, `"event":"saved"`)
-		io.Copy(io.Discard, r)
-		c.Wait()
-		if have := c.ProcessState.ExitCode(); have != exitInterrupted {
-			t.Fatalf("%v: exit code %d, want %d", sig, have, exitInterrupted)
-		}
-		c, r = start("--resume", dir)
+// running starts a command whose standard output is read by the returned reader, after the first step of its run.
+func running(t *testing.T, c *exec.Cmd) *bufio.Reader {
+	t.Helper()
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	c.Process.Kill()
-	c.Wait()
+	var errs strings.Builder
+	c.Stderr = &errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Process.Kill()
+		if c.Wait(); t.Failed() {
+			t.Log(errs.String())
+		}
+	})
+	r := bufio.NewReader(out)
+	until(t, r, `"event":"step"`)
+	return r
 }
 
 // until reads lines up to one that contains text.
@@ -67,5 +52,124 @@ func until(t *testing.T, r *bufio.Reader, text string) {
 		if err != nil {
 			t.Fatalf("the run ended before %s", text)
 		}
+	}
+}
+
+// code waits for a command and returns its exit code.
+func code(c *exec.Cmd) int {
+	c.Wait()
+	return c.ProcessState.ExitCode()
+}
+
+// interrupted checks that the run in dir stopped in good order, with steps in its checkpoint.
+func interrupted(t *testing.T, dir string) {
+	t.Helper()
+	rec, err := train.ReadRecord(dir)
+	if err != nil || rec.Status != train.Interrupted || rec.Steps == 0 {
+		t.Errorf("record %+v, %v", rec, err)
+	}
+}
+
+// TestInterrupt stops a run with each signal, which must leave a checkpoint from which it resumes.
+func TestInterrupt(t *testing.T) {
+	dir := t.TempDir() + "/r"
+	c := exec.Command("shake", endless(dir)...)
+	r := running(t, c)
+	for _, sig := range stopSignals {
+		second := exec.Command("shake", "run", "--resume", dir)
+		second.Run()
+		if have := second.ProcessState.ExitCode(); have != exitLocked {
+			t.Errorf("a second process in the directory: exit code %d, want %d", have, exitLocked)
+		}
+		c.Process.Signal(sig)
+		until(t, r, `"event":"saved"`)
+		io.Copy(io.Discard, r)
+		if have := code(c); have != exitInterrupted {
+			t.Fatalf("%v: exit code %d, want %d", sig, have, exitInterrupted)
+		}
+		interrupted(t, dir)
+		c = exec.Command("shake", "run", "--json", "--resume", dir)
+		r = running(t, c)
+	}
+}
+
+// TestSaveSignals asks a run for checkpoints, as a scheduler's warning does; it goes on.
+func TestSaveSignals(t *testing.T) {
+	dir := t.TempDir() + "/r"
+	c := exec.Command("shake", endless(dir)...)
+	r := running(t, c)
+	for _, sig := range saveSignals {
+		c.Process.Signal(sig)
+		until(t, r, `"event":"saved"`)
+		until(t, r, `"event":"step"`)
+	}
+	c.Process.Signal(syscall.SIGTERM)
+	io.Copy(io.Discard, r)
+	if have := code(c); have != exitInterrupted {
+		t.Errorf("exit code %d", have)
+	}
+}
+
+// TestBrokenOutput closes a run's standard output and error, as a pipeline whose other programs Ctrl-C ended. The run goes on, and the
+// interrupt leaves a checkpoint and its own exit code.
+func TestBrokenOutput(t *testing.T) {
+	for name, args := range map[string][]string{"json": {"--json"}, "text": nil} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir() + "/r"
+			all := endless(dir)
+			c := exec.Command("shake", append(append(all[:4:4], all[5:]...), append(args, "-o", "train.checkpoint_steps=1")...)...)
+			errs, err := c.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Process.Kill() })
+			until(t, bufio.NewReader(errs), "directory")
+			out.Close()
+			errs.Close()
+			ended := make(chan int, 1)
+			go func() { ended <- code(c) }()
+			step := func() int {
+				rec, err := train.ReadRecord(dir)
+				if err != nil {
+					return 0
+				}
+				return rec.Steps
+			}
+			for from := step(); step() < from+20; { // which is more than one line of progress and one of an epoch
+				select {
+				case have := <-ended:
+					t.Fatalf("the run ended with %d (%v)", have, c.ProcessState)
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			c.Process.Signal(os.Interrupt)
+			if have := <-ended; have != exitInterrupted {
+				t.Errorf("exit code %d, want %d", have, exitInterrupted)
+			}
+			interrupted(t, dir)
+		})
+	}
+}
+
+// TestNohup has a run that was started with SIGHUP ignored hear one.
+func TestNohup(t *testing.T) {
+	dir := t.TempDir() + "/r"
+	c := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec shake "$@"`, "sh"}, endless(dir)...)...)
+	r := running(t, c)
+	c.Process.Signal(syscall.SIGHUP)
+	for range 20 {
+		until(t, r, `"event":"step"`)
+	}
+	c.Process.Signal(os.Interrupt)
+	io.Copy(io.Discard, r)
+	if have := code(c); have != exitInterrupted {
+		t.Errorf("exit code %d", have)
 	}
 }

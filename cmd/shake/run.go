@@ -110,8 +110,8 @@ func (a *app) train(f runFlags, o train.Options) error {
 		return err
 	}
 	scr := newScreen(a.err)
-	ctx, stop := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
-	defer stop()
+	sig := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
+	defer sig.stop()
 	defer scr.close()
 
 	var prov data.Provenance
@@ -123,12 +123,13 @@ func (a *app) train(f runFlags, o train.Options) error {
 	o.FreeBytes = thisMachine().MemoryFree
 	o.Observer = newWatcher(scr)
 	o.Meter = newMeter()
+	o.Save = sig.save
 	var ev events
 	if f.asJSON {
 		ev.w = a.out
 		o.Observer = both{o.Observer, &ev}
 	}
-	sum, err := train.Run(ctx, o)
+	sum, err := train.Run(sig, o)
 	said := ev.err
 	if sum != nil && !f.asJSON {
 		said = printSummary(a.out, o.Spec, sum)

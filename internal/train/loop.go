@@ -60,7 +60,7 @@ func (r *run) train(ctx context.Context) error {
 		if err := r.afterStep(); err != nil {
 			return err
 		}
-		if c := t.CheckpointSteps; c > 0 && r.k.Step%c == 0 && r.k.Step < end {
+		if c := t.CheckpointSteps; r.k.Step < end && (c > 0 && r.k.Step%c == 0 || r.wanted()) {
 			if err := r.collect(); err != nil {
 				return err
 			}
@@ -78,6 +78,16 @@ func (r *run) train(ctx context.Context) error {
 		r.training = training + time.Since(from)
 	}
 	return err
+}
+
+// wanted tells whether a checkpoint was asked for since the last time.
+func (r *run) wanted() bool {
+	select {
+	case <-r.o.Save:
+		return true
+	default:
+		return false
+	}
 }
 
 // order is the order in which the epoch at hand visits the training images.

@@ -32,6 +32,8 @@ type Options struct {
 	FreeBytes int64
 	Observer  Observer // nil: none
 	Meter     Meter    // of the cards, if the backend has any; nil: none
+	// Save gives a value whenever a checkpoint is wanted before one is due; nil: never.
+	Save <-chan struct{}
 
 	wrap  func(file string, w io.Writer) io.Writer // see store
 	plain bool                                     // no curves: tests make hundreds of runs
