@@ -44,16 +44,20 @@ type entry struct {
 	Version   string        `json:"cudnn"`
 	Operation string        `json:"operation"`
 	Engine    string        `json:"engine"`
+	Config    EngineConfig  `json:"config"`
 	Time      time.Duration `json:"nanoseconds,omitempty"` // as measured by Autotune, or 0
 	Plan      string        `json:"plan"`                  // the library's own form of it
 }
 
-const magic = "shake cudnn plan 1 "
+const magic = "shake cudnn plan 2 "
 
 // key is the name of a plan's file. The values of scalars are no part of it: a run brings them.
 func key(version, card string, g *Graph, opt options, strict bool) string {
 	h := sha256.New()
 	fmt.Fprintln(h, magic, version, card, opt.deterministic, opt.workspace, strict)
+	if opt.engine != nil {
+		fmt.Fprintln(h, "engine", *opt.engine)
+	}
 	for _, s := range lower(g, lowerOptions{deterministic: opt.deterministic}) {
 		fmt.Fprintln(h, s.kind)
 		for _, a := range s.attrs {
@@ -143,7 +147,7 @@ func (s *search) cached() *Plan {
 		c.discard(s.key, s.failure(st).Error())
 		return nil
 	}
-	p, err := s.plan(made[0], e.Engine)
+	p, err := s.plan(made[0], e.Engine, e.Config)
 	if err != nil {
 		c.discard(s.key, err.Error())
 		return nil
@@ -152,7 +156,7 @@ func (s *search) cached() *Plan {
 	return p
 }
 
-// keep puts a plan in the cache. took is its measured time, or 0.
+// keep puts a plan in the cache. took is its measured time, or 0. One that was measured, and was fastest, is the graph's plan from then on.
 func (p *Plan) keep(took time.Duration) {
 	p.took = took
 	if p.pair != nil {
@@ -167,5 +171,9 @@ func (p *Plan) keep(took time.Duration) {
 		p.h.cache.report(p.key, p.h.b.failure(p.name, p.on, st).Error())
 		return
 	}
-	p.h.cache.store(p.key, &entry{Card: p.h.card, Version: p.h.Version(), Operation: p.name + " " + p.on, Engine: p.engine, Time: took, Plan: text})
+	key := p.key
+	if took > 0 {
+		key = p.base
+	}
+	p.h.cache.store(key, &entry{Card: p.h.card, Version: p.h.Version(), Operation: p.name + " " + p.on, Engine: p.engine, Config: p.config, Time: took, Plan: text})
 }

@@ -3,6 +3,7 @@ package cudnn
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -19,9 +20,9 @@ func TestCache(t *testing.T) {
 	if e := c.load("k"); e != nil || said != nil {
 		t.Errorf("nothing there: have %v, said %q", e, said)
 	}
-	want := &entry{Card: "card", Version: "9.1.2", Operation: "op", Engine: "e1", Time: time.Millisecond, Plan: "plan\x01text"}
+	want := &entry{Card: "card", Version: "9.1.2", Operation: "op", Engine: "e1 STAGES=3", Config: EngineConfig{1, []Setting{{KnobStages, 3}}}, Time: time.Millisecond, Plan: "plan\x01text"}
 	c.store("k", want)
-	if e := c.load("k"); e == nil || *e != *want || said != nil {
+	if e := c.load("k"); !reflect.DeepEqual(e, want) || said != nil {
 		t.Errorf("have %v, said %q, want %v", e, said, want)
 	}
 	b, err := os.ReadFile(c.file("k"))

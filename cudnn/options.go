@@ -10,6 +10,7 @@ type options struct {
 	scale, accumulate float32
 	workspace         int64
 	candidates        int
+	engine            *EngineConfig // nil: the library's heuristics propose
 }
 
 func resolve(list []Option) options {
@@ -35,3 +36,10 @@ func WorkspaceLimit(n int64) Option { return func(o *options) { o.workspace = n 
 
 // Candidates makes Plans stop after n plans; 8 without it.
 func Candidates(n int) Option { return func(o *options) { o.candidates = n } }
+
+// UseEngine makes Plan and Plans prepare this engine with these settings, instead of what the library's heuristics propose. Handle.Engines lists what there is.
+// It is ErrInvalid if there is no such engine or knob, or a value is out of a knob's range; ErrNotSupported if the library cannot prepare it for this graph.
+func UseEngine(c EngineConfig) Option {
+	c.Settings = c.sorted()
+	return func(o *options) { o.engine = &c }
+}

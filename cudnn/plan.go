@@ -2,6 +2,7 @@ package cudnn
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"shake/cudnn/cuda"
@@ -16,7 +17,9 @@ type Plan struct {
 	bindings  []string
 	engine    string
 	workspace int64
+	config    EngineConfig
 	key       string // in the cache
+	base      string // in the cache, of the graph whatever the engine: where the fastest is kept
 	took      time.Duration
 	closed    bool
 	pair      *pair // instead of r and d
@@ -27,6 +30,14 @@ func (p *Plan) Workspace() int64 { return p.workspace }
 
 // Engine says which of the library's engines computes it, and what the library notes of it: "e25 (tensor cores)".
 func (p *Plan) Engine() string { return p.engine }
+
+// Config is the engine and what its knobs are set to, as chosen by UseEngine or by the library's heuristics. Of two plans that run one after the other, the first's.
+func (p *Plan) Config() EngineConfig {
+	if p.pair != nil {
+		return p.pair.first.Config()
+	}
+	return EngineConfig{p.config.Engine, slices.Clone(p.config.Settings)}
+}
 
 // Time is how long a run took when Autotune chose this plan, be it in another process that put it into the cache; 0: Autotune did not choose it.
 func (p *Plan) Time() time.Duration { return p.took }

@@ -59,6 +59,7 @@ type search struct {
 	g       *Graph
 	opt     options
 	key     string
+	base    string       // the key without a chosen engine
 	made    []descriptor // tensors, operations and, last, the graph
 	strict  bool
 	release func()
@@ -71,6 +72,9 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
+	if err := h.survives(g); err != nil {
+		return nil, err
+	}
 	for _, n := range g.Nodes {
 		if _, ok := n.(*GenStats); ok && opt.deterministic {
 			return nil, &Error{Op: g.Name, On: g.on(), kind: ErrNotSupported, Detail: "the library does not say whether its statistics are deterministic"}
@@ -79,6 +83,9 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	// The library's last message is the thread's.
 	runtime.LockOSThread()
 	s := &search{h: h, g: g, opt: opt, strict: g.strict(), key: h.keyOf(g, opt)}
+	plain := opt
+	plain.engine = nil
+	s.base = h.keyOf(g, plain)
 	specs := lower(g, lowerOptions{handle: h.ctx != nil, deterministic: opt.deterministic && h.b.version() >= 91100})
 	made, st := h.b.build(specs)
 	if st != 0 {
@@ -114,6 +121,9 @@ func (h *Handle) keyOf(g *Graph, opt options) string {
 
 // plans prepares up to n plans.
 func (s *search) plans(n int) ([]*Plan, error) {
+	if s.opt.engine != nil {
+		return s.chosen()
+	}
 	var out []*Plan
 	var seen []string
 	var last *Error
@@ -160,6 +170,26 @@ func (s *search) plans(n int) ([]*Plan, error) {
 	return nil, last
 }
 
+// chosen prepares the engine configuration that the options name.
+func (s *search) chosen() ([]*Plan, error) {
+	c, e, bad := s.configured()
+	if bad != nil {
+		return nil, bad
+	}
+	defer s.h.b.drop(c)
+	if !s.admits(e) {
+		return nil, &Error{Op: s.g.Name, On: s.g.on(), kind: ErrNotSupported, Detail: fmt.Sprintf("engine %v: not under the options", e)}
+	}
+	p, bad := s.prepare(c, e)
+	if bad != nil {
+		if bad.Status/1000 == 4 {
+			bad.kind = ErrNotSupported // it does not compile
+		}
+		return nil, bad
+	}
+	return []*Plan{p}, nil
+}
+
 func (s *search) failure(st Status) *Error { return s.h.b.failure(s.g.Name, s.g.on(), st) }
 
 // configs asks one heuristic for its proposals, best first.
@@ -198,8 +228,11 @@ func (s *search) configs(mode int32) ([]descriptor, Status) {
 // engine is what the library says of an engine.
 type engine struct {
 	id       string
+	index    int64
 	notes    []int32
-	compiled bool // at run time
+	compiled bool      // at run time
+	set      []Setting // as the options asked for, or as the heuristics proposed
+	asked    bool      // the former
 }
 
 func (e engine) has(notes ...int32) bool {
@@ -207,6 +240,10 @@ func (e engine) has(notes ...int32) bool {
 }
 
 func (e engine) String() string {
+	name := e.id
+	if e.asked {
+		name = EngineConfig{e.index, e.set}.String()
+	}
 	var words []string
 	for _, n := range []struct {
 		note int32
@@ -223,11 +260,12 @@ func (e engine) String() string {
 		words = append(words, "compiled")
 	}
 	if len(words) == 0 {
-		return e.id
+		return name
 	}
-	return e.id + " (" + strings.Join(words, ", ") + ")"
+	return name + " (" + strings.Join(words, ", ") + ")"
 }
 
+// engine reads which engine a proposed configuration is of, and its settings.
 func (s *search) engine(config descriptor) engine {
 	b := s.h.b
 	d, st := b.make(descEngine)
@@ -240,7 +278,15 @@ func (s *search) engine(config descriptor) engine {
 		return engine{id: "?"}
 	}
 	index, _ := b.getInt64(d, attrEngineIndex)
-	e := engine{id: fmt.Sprintf("e%d", index)}
+	e := s.notes(d, index)
+	e.set = s.settings(config)
+	return e
+}
+
+// notes reads what the library notes of an engine.
+func (s *search) notes(d descriptor, index int64) engine {
+	b := s.h.b
+	e := engine{id: fmt.Sprintf("e%d", index), index: index}
 	e.notes, _ = b.getEnums(d, attrEngineNotes, typeNumericalNote)
 	behavior, _ := b.getEnums(d, attrEngineBehavior, typeBehaviorNote)
 	e.compiled = slices.Contains(behavior, behaviorRuntimeCompilation)
@@ -262,7 +308,7 @@ func (s *search) prepare(config descriptor, e engine) (*Plan, *Error) {
 	if st != 0 {
 		return nil, s.failure(st)
 	}
-	return s.plan(made[0], e.String())
+	return s.plan(made[0], e.String(), EngineConfig{e.index, e.set})
 }
 
 // where adds the handle or the described card to a plan's attributes.
@@ -274,7 +320,7 @@ func (h *Handle) where(attrs []attr) []attr {
 }
 
 // plan wraps a finalized plan.
-func (s *search) plan(d descriptor, engine string) (*Plan, *Error) {
+func (s *search) plan(d descriptor, engine string, config EngineConfig) (*Plan, *Error) {
 	workspace, st := s.h.b.getInt64(d, attrPlanWorkspace)
 	if st != 0 {
 		defer s.h.b.drop(d)
@@ -285,5 +331,5 @@ func (s *search) plan(d descriptor, engine string) (*Plan, *Error) {
 		return nil, &Error{Op: s.g.Name, On: s.g.on(), kind: ErrNotSupported, Detail: fmt.Sprintf("engine %s wants %d bytes of workspace, more than %d", engine, workspace, s.opt.workspace)}
 	}
 	s.h.plans++
-	return &Plan{h: s.h, r: s.h.b.runner(d, s.g, workspace), d: d, name: s.g.Name, on: s.g.on(), bindings: s.g.Bindings(), engine: engine, workspace: workspace, key: s.key}, nil
+	return &Plan{h: s.h, r: s.h.b.runner(d, s.g, workspace), d: d, name: s.g.Name, on: s.g.on(), bindings: s.g.Bindings(), engine: engine, config: config, workspace: workspace, key: s.key, base: s.base}, nil
 }

@@ -44,13 +44,23 @@
   C(CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13, 8) C(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP, 9)                                          \
   C(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION, 0) C(CUDNN_BEHAVIOR_NOTE_SUPPORTS_CUDA_GRAPH_NATIVE_API, 3)                             \
   C(CUDNN_HEUR_MODE_INSTANT, 0) C(CUDNN_HEUR_MODE_B, 1) C(CUDNN_HEUR_MODE_FALLBACK, 2) C(CUDNN_HEUR_MODE_A, 3) C(CUDNN_ZERO_PAD, 0)  \
-  C(CUDNN_NEG_INF_PAD, 1) C(CUDNN_BATCH_NORM, 2) C(CUDNN_NORM_FWD_INFERENCE, 0) C(CUDNN_NORM_FWD_TRAINING, 1) C(CUDNN_SOFTMAX_ACCURATE, 1) C(CUDNN_SOFTMAX_LOG, 2)  \
+  C(CUDNN_NEG_INF_PAD, 1) C(CUDNN_BATCH_NORM, 2) C(CUDNN_NORM_FWD_INFERENCE, 0) C(CUDNN_NORM_FWD_TRAINING, 1) C(CUDNN_SOFTMAX_ACCURATE, 1) C(CUDNN_SOFTMAX_LOG, 2) \
   C(CUDNN_SOFTMAX_MODE_INSTANCE, 0) C(CUDNN_SOFTMAX_MODE_CHANNEL, 1)
+
+/* What an engine's knobs turn. */
+#define SK_CUDNN_KNOBS(C)                                                                                                            \
+  C(CUDNN_KNOB_TYPE_SWIZZLE, 1) C(CUDNN_KNOB_TYPE_TILE_SIZE, 2) C(CUDNN_KNOB_TYPE_SPLIT_K_BUF, 12) C(CUDNN_KNOB_TYPE_TILEK, 13)      \
+  C(CUDNN_KNOB_TYPE_STAGES, 14) C(CUDNN_KNOB_TYPE_REDUCTION_MODE, 15) C(CUDNN_KNOB_TYPE_SPLIT_K_SLC, 17)                             \
+  C(CUDNN_KNOB_TYPE_KERNEL_CFG, 24) C(CUDNN_KNOB_TYPE_WORKSPACE, 25) C(CUDNN_KNOB_TYPE_TILE_CGA_M, 27)                               \
+  C(CUDNN_KNOB_TYPE_TILE_CGA_N, 28) C(CUDNN_KNOB_TYPE_BLOCK_SIZE, 29) C(CUDNN_KNOB_TYPE_OCCUPANCY, 30)                               \
+  C(CUDNN_KNOB_TYPE_CTA_COUNT, 37) C(CUDNN_KNOB_TYPE_STREAM_K, 38) C(CUDNN_KNOB_TYPE_SPLIT_P_SLC, 39) C(CUDNN_KNOB_TYPE_TILE_M, 40)  \
+  C(CUDNN_KNOB_TYPE_TILE_N, 41) C(CUDNN_KNOB_TYPE_WARP_SPEC_CFG, 42)
 
 /* Kinds of backend descriptor. */
 #define SK_CUDNN_DESCRIPTORS(C)                                                                                                      \
   C(CUDNN_BACKEND_POINTWISE_DESCRIPTOR, 0) C(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, 1) C(CUDNN_BACKEND_ENGINE_DESCRIPTOR, 2)          \
   C(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, 3) C(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, 4) C(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, 5)   \
+  C(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, 7) C(CUDNN_BACKEND_KNOB_INFO_DESCRIPTOR, 8)                                                \
   C(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, 10)                                                                      \
   C(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, 11)                                                              \
   C(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, 12) C(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, 13)            \
@@ -66,7 +76,7 @@
 #define SK_CUDNN_ATTRIBUTE_TYPES(C)                                                                                                  \
   C(CUDNN_TYPE_HANDLE, 0) C(CUDNN_TYPE_DATA_TYPE, 1) C(CUDNN_TYPE_BOOLEAN, 2) C(CUDNN_TYPE_INT64, 3) C(CUDNN_TYPE_FLOAT, 4)          \
   C(CUDNN_TYPE_DOUBLE, 5) C(CUDNN_TYPE_VOID_PTR, 6) C(CUDNN_TYPE_CONVOLUTION_MODE, 7) C(CUDNN_TYPE_HEUR_MODE, 8)                     \
-  C(CUDNN_TYPE_NUMERICAL_NOTE, 11) C(CUDNN_TYPE_POINTWISE_MODE, 14) C(CUDNN_TYPE_BACKEND_DESCRIPTOR, 15)                             \
+  C(CUDNN_TYPE_KNOB_TYPE, 9) C(CUDNN_TYPE_NUMERICAL_NOTE, 11) C(CUDNN_TYPE_POINTWISE_MODE, 14) C(CUDNN_TYPE_BACKEND_DESCRIPTOR, 15)  \
   C(CUDNN_TYPE_GENSTATS_MODE, 16) C(CUDNN_TYPE_BN_FINALIZE_STATS_MODE, 17) C(CUDNN_TYPE_REDUCTION_OPERATOR_TYPE, 18)                 \
   C(CUDNN_TYPE_BEHAVIOR_NOTE, 19) C(CUDNN_TYPE_RESAMPLE_MODE, 21) C(CUDNN_TYPE_PADDING_MODE, 22) C(CUDNN_TYPE_INT32, 23)             \
   C(CUDNN_TYPE_CHAR, 24) C(CUDNN_TYPE_NORM_MODE, 27) C(CUDNN_TYPE_NORM_FWD_PHASE, 28)
@@ -77,7 +87,10 @@
   C(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, 204) C(CUDNN_ATTR_ENGINECFG_ENGINE, 300) C(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, 302)             \
   C(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, 400) C(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, 401)                                           \
   C(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 402) C(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, 405)                             \
-  C(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, 407) C(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, 800) C(CUDNN_ATTR_OPERATIONGRAPH_OPS, 801)        \
+  C(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, 407) C(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, 600) C(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, 601)    \
+  C(CUDNN_ATTR_KNOB_INFO_TYPE, 1200) C(CUDNN_ATTR_KNOB_INFO_MAXIMUM_VALUE, 1201) C(CUDNN_ATTR_KNOB_INFO_MINIMUM_VALUE, 1202)         \
+  C(CUDNN_ATTR_KNOB_INFO_STRIDE, 1203) C(CUDNN_ATTR_ENGINE_KNOB_INFO, 1302)                                                          \
+  C(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, 800) C(CUDNN_ATTR_OPERATIONGRAPH_OPS, 801)                                                     \
   C(CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT, 802) C(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 900)                                     \
   C(CUDNN_ATTR_TENSOR_DATA_TYPE, 901) C(CUDNN_ATTR_TENSOR_DIMENSIONS, 902) C(CUDNN_ATTR_TENSOR_STRIDES, 903)                         \
   C(CUDNN_ATTR_TENSOR_UNIQUE_ID, 906) C(CUDNN_ATTR_TENSOR_IS_VIRTUAL, 907) C(CUDNN_ATTR_TENSOR_IS_BY_VALUE, 908)                     \
@@ -155,7 +168,7 @@
 
 /* Constants, as C(name, value). */
 #define SK_CUDNN_CONSTANTS(C)                                                                                                        \
-  SK_CUDNN_STATUSES(C) SK_CUDNN_ENUMS(C) SK_CUDNN_DESCRIPTORS(C) SK_CUDNN_ATTRIBUTE_TYPES(C) SK_CUDNN_PLAN_ATTRIBUTES(C)             \
+  SK_CUDNN_STATUSES(C) SK_CUDNN_ENUMS(C) SK_CUDNN_KNOBS(C) SK_CUDNN_DESCRIPTORS(C) SK_CUDNN_ATTRIBUTE_TYPES(C) SK_CUDNN_PLAN_ATTRIBUTES(C) \
   SK_CUDNN_CONV_ATTRIBUTES(C) SK_CUDNN_ELEMENTWISE_ATTRIBUTES(C) SK_CUDNN_NORM_ATTRIBUTES(C)
 
 /* Types, as S(type): enumerations travel as int, everything opaque as a pointer. */
@@ -163,7 +176,7 @@
   S(cudnnStatus_t) S(cudnnDataType_t) S(cudnnSoftmaxAlgorithm_t) S(cudnnSoftmaxMode_t) S(cudnnBackendDescriptorType_t)               \
   S(cudnnBackendAttributeName_t) S(cudnnBackendAttributeType_t) S(cudnnConvolutionMode_t) S(cudnnPointwiseMode_t)                    \
   S(cudnnReduceTensorOp_t) S(cudnnResampleMode_t) S(cudnnPaddingMode_t) S(cudnnGenStatsMode_t) S(cudnnBnFinalizeStatsMode_t)         \
-  S(cudnnBackendNumericalNote_t) S(cudnnBackendBehaviorNote_t) S(cudnnBackendHeurMode_t) S(cudnnBackendNormMode_t)                   \
+  S(cudnnBackendKnobType_t) S(cudnnBackendNumericalNote_t) S(cudnnBackendBehaviorNote_t) S(cudnnBackendHeurMode_t) S(cudnnBackendNormMode_t) \
   S(cudnnBackendNormFwdPhase_t) S(cudnnHandle_t) S(cudnnBackendDescriptor_t) S(cudnnTensorDescriptor_t) S(cudaStream_t)
 
 #ifndef SK_REAL_HEADERS
@@ -181,6 +194,7 @@ typedef int cudnnResampleMode_t;
 typedef int cudnnPaddingMode_t;
 typedef int cudnnGenStatsMode_t;
 typedef int cudnnBnFinalizeStatsMode_t;
+typedef int cudnnBackendKnobType_t;
 typedef int cudnnBackendNumericalNote_t;
 typedef int cudnnBackendBehaviorNote_t;
 typedef int cudnnBackendHeurMode_t;

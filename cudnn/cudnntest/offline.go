@@ -5,10 +5,14 @@
 package cudnntest
 
 import (
+	"bytes"
 	"embed"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,13 +46,32 @@ var stub = sync.OnceValues(func() (skip string, err error) {
 	if err != nil {
 		return "", err
 	}
-	c := exec.Command(cc, "-shared", "-fPIC", "-x", "c", "-", "-o", filepath.Join(dir, "libcuda.so.1"), "-Wl,-soname,libcuda.so.1")
+	c := exec.Command(cc, "-shared", "-fPIC", fmt.Sprintf("-DDRIVER=%d", driver(root)), "-x", "c", "-", "-o", filepath.Join(dir, "libcuda.so.1"), "-Wl,-soname,libcuda.so.1")
 	c.Stdin = strings.NewReader(source)
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", &exec.Error{Name: cc + ": " + string(out), Err: err}
 	}
 	return "", os.Setenv("SHAKE_LIBRARY_PATH", dir+":"+root)
 })
+
+// driver is the version of CUDA that the libcuda.so.1 tells, 13000 for CUDA 13.0: that of the oldest driver that came with the NVRTC in the folder.
+func driver(root string) int {
+	files, _ := fs.Glob(os.DirFS(root), "nvidia/*/lib/libnvrtc-builtins.so.*")
+	for _, f := range files {
+		var major, minor int
+		if _, err := fmt.Sscanf(path.Base(f), "libnvrtc-builtins.so.%d.%d", &major, &minor); err == nil {
+			return 1000*major + 10*minor
+		}
+	}
+	return 13000
+}
+
+// described is a card's description, on a machine with such a driver.
+func described(card string) ([]byte, error) {
+	properties, err := cards.ReadFile("devices/" + card + ".json")
+	version := fmt.Sprintf(`"driverVer": %d`, driver(os.Getenv("SHAKE_NVIDIA")))
+	return bytes.Replace(properties, []byte(`"driverVer": 13000`), []byte(version), 1), err
+}
 
 // Offline returns a handle of the real cuDNN for a described card: "a100", "h100", "b200", "rtx4090". It skips the test where the library is not.
 func Offline(tb testing.TB, card string) *cudnn.Handle {
@@ -60,7 +83,7 @@ func Offline(tb testing.TB, card string) *cudnn.Handle {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	properties, err := cards.ReadFile("devices/" + card + ".json")
+	properties, err := described(card)
 	if err != nil {
 		tb.Fatal(err)
 	}
