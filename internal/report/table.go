@@ -1,11 +1,8 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,10 +13,9 @@ type Table struct {
 	Rows    [][]any // as many values as columns; nil is empty
 }
 
-// Column is a heading, the key of its values in JSON, and the verb they are printed with.
+// Column is a heading and how the values below it are printed.
 type Column struct {
 	Title string
-	Key   string
 	Verb  string // of fmt; "" is %v
 	Right bool   // aligned right, as numbers want
 }
@@ -73,48 +69,6 @@ func (c Column) text(v any) string {
 		return fmt.Sprint(v)
 	}
 	return fmt.Sprintf(c.Verb, v)
-}
-
-// JSON writes the table as an array of objects, one a row, with the columns' keys in their order. Columns without a key are left out; numbers that are not finite are null.
-func (t *Table) JSON(w io.Writer) error {
-	var b bytes.Buffer
-	b.WriteString("[")
-	for i, r := range t.Rows {
-		if i > 0 {
-			b.WriteString(",")
-		}
-		b.WriteString("\n  {")
-		first := true
-		for j, c := range t.Columns {
-			if c.Key == "" {
-				continue
-			}
-			if !first {
-				b.WriteString(", ")
-			}
-			first = false
-			var v any
-			if j < len(r) {
-				v = r[j]
-			}
-			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-				v = nil
-			}
-			value, err := json.Marshal(v)
-			if err != nil {
-				return fmt.Errorf("row %d, %s: %w", i, c.Key, err)
-			}
-			key, err := json.Marshal(c.Key)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&b, "%s: %s", key, value)
-		}
-		b.WriteString("}")
-	}
-	b.WriteString("\n]\n")
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 // Count writes a number with its thousands apart: 2,923,162.

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -9,7 +8,7 @@ import (
 
 func sample() *Table {
 	return &Table{
-		Columns: []Column{{Title: "net", Key: "net"}, {Title: "error", Key: "error", Verb: "%.2f", Right: true}, {Title: "note"}},
+		Columns: []Column{{Title: "net"}, {Title: "error", Verb: "%.2f", Right: true}, {Title: "note"}},
 		Rows:    [][]any{{"26-2x32d", 3.55, "S-S-I"}, {"größer", 12.0, nil}, {"c"}, {"d", math.NaN(), "diverged"}},
 	}
 }
@@ -22,23 +21,6 @@ func TestTableText(t *testing.T) {
 	want := "net       error  note\n26-2x32d   3.55  S-S-I\ngrößer    12.00\nc\nd           NaN  diverged\n"
 	if b.String() != want {
 		t.Errorf("have\n%swant\n%s", b.String(), want)
-	}
-}
-
-func TestTableJSON(t *testing.T) {
-	var b strings.Builder
-	if err := sample().JSON(&b); err != nil {
-		t.Fatal(err)
-	}
-	var rows []map[string]any
-	if err := json.Unmarshal([]byte(b.String()), &rows); err != nil {
-		t.Fatalf("%v in %s", err, b.String())
-	}
-	if len(rows) != 4 || rows[0]["error"] != 3.55 || rows[3]["error"] != nil || len(rows[0]) != 2 {
-		t.Errorf("have %v", rows)
-	}
-	if i, j := strings.Index(b.String(), `"net"`), strings.Index(b.String(), `"error"`); i > j {
-		t.Error("keys are not in the order of the columns")
 	}
 }
 
