@@ -142,33 +142,47 @@ func (e *edit) absorbConcat(at int, cat *Concat, writers map[ValueID]int, reader
 
 // mergeReLUs makes one ReLU of those over adjacent channels of one value.
 func (e *edit) mergeReLUs() {
+	e.mergeAdjacent(func(op Op) (Ref, bool) {
+		r, ok := op.(*ReLU)
+		if !ok {
+			return Ref{}, false
+		}
+		return r.X, true
+	}, func(x Ref, y ValueID, run []Op) (Op, []string) {
+		var names []string
+		for _, op := range run {
+			names = append(names, e.Values[op.(*ReLU).Y].Name)
+		}
+		return &ReLU{X: x, Y: y}, names
+	})
+}
+
+// mergeAdjacent makes one operation of each run over adjacent channels of one value. input returns what an operation reads, and whether it is one of those
+// to be merged; combine makes the operation that reads x and writes y of a run in channel order, and says what y's name is made of.
+func (e *edit) mergeAdjacent(input func(Op) (Ref, bool), combine func(x Ref, y ValueID, run []Op) (Op, []string)) {
 	var xs []Ref
 	var at []int
 	for i, op := range e.Ops {
-		if r, ok := op.(*ReLU); ok {
-			xs, at = append(xs, r.X), append(at, i)
+		if x, ok := input(op); ok {
+			xs, at = append(xs, x), append(at, i)
 		}
 	}
 	for _, run := range adjacent(xs) {
-		first := e.Ops[at[run[0]]].(*ReLU)
-		merged := &ReLU{X: first.X, Y: first.Y}
-		merged.X.C = 0
-		var names []string
-		place := at[run[0]]
+		x, y, place := xs[run[0]], *outputOf(e.Ops[at[run[0]]]), at[run[0]]
+		x.C = 0
+		var ops []Op
 		for _, j := range run {
-			r := e.Ops[at[j]].(*ReLU)
-			names = append(names, e.Values[r.Y].Name)
-			if r != first {
-				e.redirect(r.Y, Ref{Value: merged.Y, Off: merged.X.C})
+			op := e.Ops[at[j]]
+			if out := *outputOf(op); out != y {
+				e.redirect(out, Ref{Value: y, Off: x.C})
 			}
-			merged.X.C += r.X.C
+			x.C += xs[j].C
 			place = min(place, at[j])
+			ops, e.Ops[at[j]] = append(ops, op), nil
 		}
-		for _, j := range run {
-			e.Ops[at[j]] = nil
-		}
+		merged, names := combine(x, y, ops)
 		e.Ops[place] = merged
-		e.Values[merged.Y].C, e.Values[merged.Y].Name = merged.X.C, joinNames(names)
+		e.Values[y].C, e.Values[y].Name = x.C, joinNames(names)
 	}
 	e.settle()
 }

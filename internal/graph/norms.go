@@ -53,43 +53,28 @@ func (e *edit) onlyReLUs(ops []int) bool {
 	return len(ops) > 0
 }
 
+// mergeNorms makes one Norm of those over adjacent channels of one value that agree on the ReLU.
 func (e *edit) mergeNorms() {
 	for _, relu := range []bool{false, true} {
-		var xs []Ref
-		var at []int
-		for i, op := range e.Ops {
-			if n, ok := op.(*Norm); ok && n.ReLU == relu {
-				xs, at = append(xs, n.X), append(at, i)
+		e.mergeAdjacent(func(op Op) (Ref, bool) {
+			n, ok := op.(*Norm)
+			if !ok || n.ReLU != relu {
+				return Ref{}, false
 			}
-		}
-		for _, run := range adjacent(xs) {
-			e.mergeRun(run, at, relu)
-		}
-		e.settle()
+			return n.X, true
+		}, func(x Ref, y ValueID, run []Op) (Op, []string) {
+			merged, off := &Norm{X: x, Y: y, ReLU: relu}, 0
+			var names []string
+			for _, op := range run {
+				n := op.(*Norm)
+				for _, p := range n.Parts {
+					p.Off += off
+					merged.Parts = append(merged.Parts, p)
+					names = append(names, p.Name)
+				}
+				off += n.X.C
+			}
+			return merged, names
+		})
 	}
-}
-
-// mergeRun makes one Norm of those at at[run[0]], at[run[1]], ..., which normalise consecutive channels.
-func (e *edit) mergeRun(run, at []int, relu bool) {
-	first := e.Ops[at[run[0]]].(*Norm)
-	merged := &Norm{X: first.X, Y: first.Y, ReLU: relu}
-	merged.X.C = 0
-	var names []string
-	place := at[run[0]]
-	for _, j := range run {
-		n := e.Ops[at[j]].(*Norm)
-		if n != first {
-			e.redirect(n.Y, Ref{Value: merged.Y, Off: merged.X.C})
-		}
-		for _, p := range n.Parts {
-			p.Off += merged.X.C
-			merged.Parts = append(merged.Parts, p)
-			names = append(names, p.Name)
-		}
-		merged.X.C += n.X.C
-		place = min(place, at[j])
-		e.Ops[at[j]] = nil
-	}
-	e.Ops[place] = merged
-	e.Values[merged.Y].C, e.Values[merged.Y].Name = merged.X.C, joinNames(names)
 }
