@@ -68,12 +68,6 @@ func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, er
 	return s, nil
 }
 
-// Exists reports whether Load would find nameOrPath.
-func (l *Loader) Exists(nameOrPath string) bool {
-	_, ok := l.find(nameOrPath)
-	return ok
-}
-
 // Names returns the names of the built-in networks, sorted.
 func (l *Loader) Names() []string {
 	if l.Builtin == nil {

@@ -18,18 +18,15 @@ func TestSingleBranchResNeXt(t *testing.T) {
 		{"8x64d", 8, 34_426_698},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &builder{g: &Graph{Name: c.name, Classes: 10, Replica: 1}}
+			b := &builder{g: &Graph{Name: c.name, Classes: 10}}
 			b.g.Input = b.value("input", inputC, inputH, inputW)
 			bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
 			conv := func(r, out, groups int) dsl.Layer {
 				return dsl.Layer{Kind: dsl.Conv, R: r, S: r, Out: out, Groups: groups, Stride: 1, Pad: (r - 1) / 2}
 			}
 			x := b.g.Input
-			var err error
 			for i, l := range []dsl.Layer{conv(3, 64, 1), bn, relu} {
-				if x, err = b.layer([]string{"stem.0", "stem.1", "stem.2"}[i], l, x, 0, 0); err != nil {
-					t.Fatal(err)
-				}
+				x = b.layer([]string{"stem.0", "stem.1", "stem.2"}[i], l, x, 0, 0)
 			}
 			for s := 0; s < 3; s++ {
 				inner := c.groups * 64 << s
@@ -40,13 +37,9 @@ func TestSingleBranchResNeXt(t *testing.T) {
 					Branches: 1, Skip: dsl.SkipConv, After: []dsl.Layer{relu},
 				}
 				st := dsl.Stage{Width: 256 << s, Blocks: 3, Stride: min(s+1, 2)}
-				if x, err = b.stage(s, st, n, dsl.Shake{}, x); err != nil {
-					t.Fatal(err)
-				}
+				x = b.stage(s, st, n, dsl.Shake{}, x)
 			}
-			if err := b.head([]dsl.Layer{{Kind: dsl.AvgPool}, {Kind: dsl.Linear}}, x); err != nil {
-				t.Fatal(err)
-			}
+			b.head([]dsl.Layer{{Kind: dsl.AvgPool}, {Kind: dsl.Linear}}, x)
 			if err := Check(b.g); err != nil {
 				t.Fatal(err)
 			}

@@ -155,50 +155,54 @@ func TestBuildInit(t *testing.T) {
 	}
 }
 
+// TestBuildErrors: a Spec that was made in Go is held to the rules of the language.
 func TestBuildErrors(t *testing.T) {
 	for _, c := range []struct {
-		name, where, detail string
-		family              string
-		change              func(*dsl.Spec)
+		name, key, detail string
+		family            string
+		change            func(*dsl.Spec)
 	}{
 		{"data set", "data.set", "cifar10", "26", func(s *dsl.Spec) { s.Data.Set = "mnist" }},
-		{"no stage", "net.stage", "at least one stage", "26", func(s *dsl.Spec) { s.Net.Stages = nil }},
-		{"no branch layer", "net.branch", "at least one layer", "26", func(s *dsl.Spec) { s.Net.Branch = nil }},
-		{"no branches", "net.branches", "1 or more", "26", func(s *dsl.Spec) { s.Net.Branches = 0 }},
-		{"width", "stages.1", "width", "26", func(s *dsl.Spec) { s.Net.Stages[1].Width = -4 }},
-		{"blocks", "stages.0", "at least one block", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 0 }},
-		{"too many blocks", "stages.0", "operations", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 1 << 40 }},
-		{"stride 0", "stages.2", "stride", "26", func(s *dsl.Spec) { s.Net.Stages[2].Stride = 0 }},
-		{"stem without out", "stem.0", "output channels", "26", func(s *dsl.Spec) { s.Net.Stem[0].Out = 0 }},
-		{"stem conv takes stride", "stem.0", "stride", "26", func(s *dsl.Spec) { s.Net.Stem[0].TakesStride = true }},
-		{"pool in stem", "stem.1", "head only", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = dsl.AvgPool }},
-		{"unknown layer", "stem.1", "unknown", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = 77 }},
-		{"linear in branch", "stages.0.0.branches.0.5", "head only", "26", func(s *dsl.Spec) { s.Net.Branch[5].Kind = dsl.Linear }},
-		{"groups in", "stages.0.0.branches.0.1", "3 groups do not divide the 16 input", "26", func(s *dsl.Spec) { s.Net.Branch[1].Groups = 3 }},
-		{"groups out", "stem.0", "3 groups do not divide the 16 output", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 3 }},
-		{"groups 0", "stem.0", "groups", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 0 }},
-		{"kernel 0", "stem.0", "kernel", "26", func(s *dsl.Spec) { s.Net.Stem[0].R = 0 }},
-		{"kernel too large", "stem.0", "larger than its 32x32 input", "26", func(s *dsl.Spec) { s.Net.Stem[0].R = 99 }},
-		{"maps differ", "stages.0.0", "branches end in 30x30 maps and the skip in 32x32", "26", func(s *dsl.Spec) { s.Net.Branch[1].Pad = 0 }},
-		{"channels differ", "stages.0.0.branches.0", "ends in 6 channels and the stage is 4", "26", func(s *dsl.Spec) { s.Net.Branch[4].Out = 6 }},
-		{"nobody takes the stride", "stages.1.0", "no conv of the branch takes it", "a", func(s *dsl.Spec) { s.Net.Branch[1].TakesStride = false }},
-		{"identity", "stages.0.0.skip", "identity skip cannot go from 16 to 4", "26", func(s *dsl.Spec) { s.Net.Skip = dsl.SkipIdentity }},
-		{"unknown skip", "stages.0.0.skip", "unknown", "26", func(s *dsl.Spec) { s.Net.Skip = 9 }},
-		{"odd two-flow", "stages.0.0.skip", "odd", "26", func(s *dsl.Spec) { s.Net.Stages[0].Width = 5 }},
-		{"after", "stages.0.0.after.0", "only relu", "resnext", func(s *dsl.Spec) { s.Net.After[0].Kind = dsl.BN }},
-		{"head without pool", "head", "avgpool and linear", "26", func(s *dsl.Spec) { s.Net.Head = s.Net.Head[:1] }},
-		{"two pools", "head.0", "head only", "26", func(s *dsl.Spec) { s.Net.Head[0].Kind = dsl.AvgPool }},
+		{"no stage", "net.stage", "a list of tables", "26", func(s *dsl.Spec) { s.Net.Stages = nil }},
+		{"no branch layer", "net.branch", "a list of layers", "26", func(s *dsl.Spec) { s.Net.Branch = nil }},
+		{"no branches", "net.branches", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Branches = 0 }},
+		{"width", "net.stage[2].width", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stages[1].Width = -4 }},
+		{"too many layers", "net.stage", "at most 262144 layers", "26", func(s *dsl.Spec) {
+			s.Net.Branches, s.Net.Stages[0].Blocks = 64, 1000
+		}},
+		{"blocks", "net.stage[1].blocks", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 0 }},
+		{"too many blocks", "net.stage[1].blocks", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 1 << 40 }},
+		{"stride 0", "net.stage[3].stride", "1 or 2", "26", func(s *dsl.Spec) { s.Net.Stages[2].Stride = 0 }},
+		{"stem without out", "net.stem[1]", "output channels", "26", func(s *dsl.Spec) { s.Net.Stem[0].Out = 0 }},
+		{"stem conv takes stride", "net.stem[1].stride", "only a branch", "26", func(s *dsl.Spec) { s.Net.Stem[0].TakesStride = true }},
+		{"pool in stem", "net.stem[2]", "avgpool", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = dsl.AvgPool }},
+		{"unknown layer", "net.stem[2]", "?", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = 77 }},
+		{"linear in branch", "net.branch[6]", "linear", "26", func(s *dsl.Spec) { s.Net.Branch[5].Kind = dsl.Linear }},
+		{"groups in", "net.branch[2].groups", "a divisor of 16 input and 4 output", "26", func(s *dsl.Spec) { s.Net.Branch[1].Groups = 3 }},
+		{"groups out", "net.stem[1].groups", "a divisor of 3 input and 16 output", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 3 }},
+		{"groups 0", "net.stem[1].groups", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stem[0].Groups = 0 }},
+		{"kernel 0", "net.stem[1].conv", "kernel", "26", func(s *dsl.Spec) { s.Net.Stem[0].R = 0 }},
+		{"kernel too large", "net.branch[5]", "fits into a 4×4 map", "26", func(s *dsl.Spec) { s.Net.Stem[0].Stride = 8; s.Net.Branch[4].R, s.Net.Branch[4].Pad = 9, 0 }},
+		{"maps differ", "net.branch", "4×32×32 like the skip's in stage 1, have 4×30×30", "26", func(s *dsl.Spec) { s.Net.Branch[1].Pad = 0 }},
+		{"channels differ", "net.branch[5]", "4 channels in stage 1, have 6", "26", func(s *dsl.Spec) { s.Net.Branch[4].Out = 6 }},
+		{"nobody takes the stride", "net.branch", "takes the stage's stride 2", "a", func(s *dsl.Spec) { s.Net.Branch[1].TakesStride = false }},
+		{"identity", "net.skip", "changes the shape from 16×32×32 to 4×32×32", "26", func(s *dsl.Spec) { s.Net.Skip = dsl.SkipIdentity }},
+		{"unknown skip", "net.skip", "?", "26", func(s *dsl.Spec) { s.Net.Skip = 9 }},
+		{"odd two-flow", "net.stage[1].width", "even", "26", func(s *dsl.Spec) { s.Net.Stages[0].Width = 5 }},
+		{"after", "net.after[1]", "relu", "resnext", func(s *dsl.Spec) { s.Net.After[0].Kind = dsl.BN }},
+		{"head without pool", "net.head", "a list of layers", "26", func(s *dsl.Spec) { s.Net.Head = s.Net.Head[:1] }},
+		{"two pools", "net.head[2]", "a second", "26", func(s *dsl.Spec) { s.Net.Head[0].Kind = dsl.AvgPool }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			spec := graphtest.Spec(c.family, 4, 1)
 			c.change(spec)
 			_, err := graph.Build(spec)
-			var e *graph.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("want a *graph.Error, have %v", err)
+			var es dsl.Errors
+			if !errors.As(err, &es) {
+				t.Fatalf("want dsl.Errors, have %v", err)
 			}
-			if e.Where != c.where || !strings.Contains(e.Detail, c.detail) {
-				t.Errorf("want %q at %s, have: %v", c.detail, c.where, err)
+			if es[0].Key != c.key || !strings.Contains(es[0].Error(), c.detail) {
+				t.Errorf("want %q at %s, have: %v", c.detail, c.key, err)
 			}
 		})
 	}

@@ -11,7 +11,6 @@ type Graph struct {
 	Ops     []Op
 	Blocks  []Block
 	Input   ValueID // normalised images, 3×32×32
-	Replica int     // dsl.Train.Replicas: carried for printing only
 }
 
 // ValueID indexes Graph.Values.

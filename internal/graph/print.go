@@ -14,8 +14,8 @@ func (g *Graph) String() string {
 	for _, p := range g.Params {
 		params += p.Elements()
 	}
-	fmt.Fprintf(&b, "%s: %d parameters in %d tensors, %d blocks, %d operations, %d classes, %d replicas\n",
-		g.Name, params, len(g.Params), len(g.Blocks), len(g.Ops), g.Classes, g.Replica)
+	fmt.Fprintf(&b, "%s: %d parameters in %d tensors, %d blocks, %d operations, %d classes\n",
+		g.Name, params, len(g.Params), len(g.Blocks), len(g.Ops), g.Classes)
 	in := g.Values[g.Input]
 	fmt.Fprintf(&b, "%s %s\n", in.Name, shape(in))
 	for _, op := range g.Ops {

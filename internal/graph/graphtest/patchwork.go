@@ -9,7 +9,7 @@ import (
 // differ in stride but not in output size; concats of parts of convs and of convs that others read; a ReLU of part of a ReLU.
 // A pass that forgets an offset or a condition changes what it computes.
 func Patchwork() *graph.Graph {
-	p := patch{&graph.Graph{Name: "patchwork", Classes: 3, Replica: 2}}
+	p := patch{&graph.Graph{Name: "patchwork", Classes: 3}}
 	p.g.Input = p.value("input", 6, 7, 6)
 	in := p.all(p.g.Input)
 
