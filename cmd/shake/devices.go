@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -25,6 +24,7 @@ type deviceReport struct {
 	Cards     []cardInfo    `json:"cards"`              // empty: there is none, or nobody can be asked
 	NoCards   string        `json:"no_cards,omitempty"` // why
 	Unusable  string        `json:"unusable,omitempty"` // why --device gpu cannot be used
+	Limits    []string      `json:"limits,omitempty"`   // of memory and processors, by control groups
 	Libraries []libraryInfo `json:"libraries"`
 	Looked    []string      `json:"looked"` // where for libraries, in order
 }
@@ -73,10 +73,10 @@ func lookAround(isa string) deviceReport {
 	m := thisMachine()
 	r := deviceReport{
 		Devices: []deviceInfo{
-			{"cpu", m.CPU, isa, runtime.NumCPU(), m.MemoryTotal, m.MemoryFree},
+			{"cpu", m.CPU, isa, m.CPUs, m.MemoryTotal, m.MemoryFree},
 			{"ref", "float64 reference in plain Go: slow, for checking", "", 1, m.MemoryTotal, m.MemoryFree},
 		},
-		Libraries: libraries(), Looked: load.Places(),
+		Limits: m.Limits, Libraries: libraries(), Looked: load.Places(),
 	}
 	r.Unusable = unusable(r.Libraries)
 	seen, _ := cudaCards() // why not, Unusable tells
@@ -130,6 +130,11 @@ func printDevices(w io.Writer, r deviceReport) error {
 			fmt.Fprintf(&b, ", %s free of %s", report.Bytes(d.MemoryFree), report.Bytes(d.MemoryTotal))
 		}
 		b.WriteString("\n")
+		for _, l := range r.Limits {
+			if d.Name == "cpu" {
+				fmt.Fprintf(&b, "     %s\n", l)
+			}
+		}
 	}
 	for _, c := range r.Cards {
 		b.WriteString("gpu  " + cardLine(c) + "\n")

@@ -1,22 +1,28 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"os"
-	"path"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"shake/internal/report"
 )
 
 // machine is what the operating system tells of itself. Empty and zero mean that it does not.
 type machine struct {
 	CPU         string
-	MemoryTotal int64 // bytes, no more than the process's control group may use
-	MemoryFree  int64 // bytes that can be had without swapping
+	CPUs        int      // that this process may use at once: of the machine, less what its affinity and its control groups take away
+	MemoryTotal int64    // bytes, no more than the process's control groups may use
+	MemoryFree  int64    // bytes that can be had without swapping
+	Limits      []string // what control groups take away, in words
 }
 
-// thisMachine reads Linux's /proc and version 2 control groups; elsewhere it knows nothing.
+// thisMachine reads Linux's /proc and control groups of both versions; elsewhere it knows the number of processors.
 func thisMachine() machine {
-	return readMachine(func(name string) string {
+	return readMachine(runtime.NumCPU(), func(name string) string {
 		b, err := os.ReadFile("/" + name)
 		if err != nil {
 			return ""
@@ -25,31 +31,28 @@ func thisMachine() machine {
 	})
 }
 
-// readMachine is thisMachine over any way of reading files; "" stands for a file that is not there.
-func readMachine(read func(name string) string) machine {
+// readMachine is thisMachine over any way of reading files; "" stands for a file that is not there. cpus are those of the affinity.
+func readMachine(cpus int, read func(name string) string) machine {
 	mem := read("proc/meminfo")
 	m := machine{
 		CPU:         field(read("proc/cpuinfo"), "model name", ":"),
+		CPUs:        cpus,
 		MemoryTotal: 1024 * number(strings.TrimSuffix(field(mem, "MemTotal", ":"), " kB")),
 		MemoryFree:  1024 * number(strings.TrimSuffix(field(mem, "MemAvailable", ":"), " kB")),
 	}
-	group := field(read("proc/self/cgroup"), "0", "::")
-	if group == "" {
-		return m
+	l := readLimits(read)
+	if l.memory > 0 && (m.MemoryTotal == 0 || l.memory < m.MemoryTotal) {
+		m.MemoryTotal = l.memory
+		m.Limits = append(m.Limits, fmt.Sprintf("a control group allows %s of memory", report.Bytes(l.memory)))
 	}
-	// Every group up to the root may set a limit; the tightest one holds.
-	for ; ; group = path.Dir(group) {
-		dir := path.Join("sys/fs/cgroup", group)
-		if limit := number(read(path.Join(dir, "memory.max"))); limit > 0 {
-			// Cached files count as used but give way.
-			used := number(read(path.Join(dir, "memory.current"))) - number(field(read(path.Join(dir, "memory.stat")), "inactive_file", " "))
-			m.MemoryTotal = min(m.MemoryTotal, limit)
-			m.MemoryFree = min(m.MemoryFree, max(limit-used, 0))
-		}
-		if group == "/" || group == "." {
-			return m
-		}
+	if l.free >= 0 {
+		m.MemoryFree = min(m.MemoryFree, l.free)
 	}
+	if l.cpus > 0 && l.cpus < float64(cpus) {
+		m.CPUs = int(math.Ceil(l.cpus))
+		m.Limits = append(m.Limits, fmt.Sprintf("a control group allows %.4g of %s", l.cpus, report.Plural(cpus, "core")))
+	}
+	return m
 }
 
 // field returns the value of the first line made of name, sep and value.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,11 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		if _, err := kernels.ISA(); err != nil {
 			return nil, exit(exitUsage, err)
 		}
-		return cpu.Backend{}, fits(spec, thisMachine().MemoryTotal)
+		m := thisMachine()
+		if len(m.Limits) > 0 {
+			fmt.Fprintln(a.err, strings.Join(m.Limits, "; "))
+		}
+		return cpu.Backend{Workers: m.CPUs}, fits(spec, m)
 	case "ref":
 		return ref.Backend{}, nil
 	case "gpu":
@@ -101,9 +106,9 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu or ref", name))
 }
 
-// fits refuses a batch whose activations alone are more than all of the machine's memory: better than to be ended by the system halfway.
+// fits refuses a batch whose activations alone are more than all of the memory that this process may have: better than to be ended by the system halfway.
 // A total of 0 is unknown.
-func fits(spec *dsl.Spec, total int64) error {
+func fits(spec *dsl.Spec, m machine) error {
 	g, err := graph.Build(spec)
 	if err != nil {
 		return err
@@ -113,9 +118,13 @@ func fits(spec *dsl.Spec, total int64) error {
 		return err
 	}
 	need := 4 * int64(p.Floats) * int64(spec.Train.Batch)
-	if total > 0 && need > total {
-		return fmt.Errorf("a batch of %d images needs %s, the machine has %s: a smaller -o train.batch needs less",
-			spec.Train.Batch, report.Bytes(need), report.Bytes(total))
+	if total := m.MemoryTotal; total > 0 && need > total {
+		whose := "the machine has"
+		if len(m.Limits) > 0 {
+			whose = "this process may have"
+		}
+		return fmt.Errorf("a batch of %d images needs %s, %s %s: a smaller -o train.batch needs less",
+			spec.Train.Batch, report.Bytes(need), whose, report.Bytes(total))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type Pool struct {
 func NewPool(workers int) *Pool {
 	chooseISA() // its error is ISA's to report; the best set is in force then
 	if workers <= 0 {
-		workers = runtime.NumCPU()
+		workers = runtime.GOMAXPROCS(0)
 	}
 	return &Pool{c: C.sk_pool_new(C.int(workers))}
 }

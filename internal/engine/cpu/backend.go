@@ -18,14 +18,14 @@ const maxCrop = 63
 // block is the channel block of the kernels' layout.
 const block = 16
 
-// Backend is the CPU.
-type Backend struct{}
+// Backend is the CPU. Where a configuration leaves the number of workers open it is Workers, or if that is 0 as many as Go runs at once.
+type Backend struct{ Workers int }
 
 // Name returns "cpu".
 func (Backend) Name() string { return "cpu" }
 
 // Compile implements engine.Backend.
-func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
 	isa, err := kernel.ISA()
 	if err != nil {
 		return nil, fmt.Errorf("choosing the instruction set: %w", err)
@@ -45,7 +45,10 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	}
 	workers := c.Workers
 	if workers <= 0 {
-		workers = runtime.NumCPU()
+		workers = b.Workers
+	}
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
 	p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: workers, pool: kernel.NewPool(workers)}
 	if err := p.build(); err != nil {

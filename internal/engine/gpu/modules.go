@@ -81,7 +81,7 @@ func (p *program) compile(all []*bound) (map[string][]byte, error) {
 	var first error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	room := make(chan struct{}, runtime.NumCPU())
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for text, k := range texts {
 		wg.Go(func() {
 			room <- struct{}{}

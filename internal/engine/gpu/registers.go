@@ -36,7 +36,7 @@ func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *
 	var first error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	room := make(chan struct{}, runtime.NumCPU())
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for text, k := range texts {
 		wg.Go(func() {
 			room <- struct{}{}
