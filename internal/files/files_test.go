@@ -194,7 +194,7 @@ func TestTemps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f, err := temp(dir); err != nil || !IsTemp(filepath.Base(f.Name())) {
+	if f, err := (*Disk)(nil).temp(dir); err != nil || !IsTemp(filepath.Base(f.Name())) {
 		t.Errorf("a new one: %v", err)
 	}
 	RemoveTemps(dir)

@@ -83,9 +83,12 @@ func follow(path string) (string, error) {
 // Replace gives path the content that f writes: a temporary file beside it is written, made durable and renamed to path, and the folder made durable. If anything fails
 // the temporary file is removed and path is what it was. Mode and owner of a file that is there are kept; a new one has 0666 less the umask. A link at path
 // is replaced, not followed.
-func Replace(path string, f func(io.Writer) error) error {
+func Replace(path string, f func(io.Writer) error) error { return (*Disk)(nil).Replace(path, f) }
+
+// Replace is the function Replace through the seam.
+func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 	dir := filepath.Dir(path)
-	file, err := temp(dir)
+	file, err := d.temp(dir)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
@@ -93,22 +96,24 @@ func Replace(path string, f func(io.Writer) error) error {
 		}
 		return err
 	}
+	file.path = path // in what is said of it
 	err = f(file)
 	if err == nil {
-		keep(file, path)
+		keep(file.f, path)
 		err = file.Sync()
 	}
 	if cerr := file.Close(); err == nil {
 		err = cerr
 	}
+	temp := file.f.Name()
 	if err == nil {
-		err = os.Rename(file.Name(), path)
+		err = d.call(OpRename, path, func() error { return os.Rename(temp, path) })
 	}
 	if err != nil {
-		os.Remove(file.Name())
-		return named(err, file.Name(), path)
+		os.Remove(temp)
+		return named(err, temp, path)
 	}
-	return SyncDir(dir)
+	return d.SyncDir(dir)
 }
 
 // named says path in an error where it says the temporary file, whose name tells nobody anything.
@@ -133,12 +138,12 @@ func ReplaceBytes(path string, b []byte) error {
 }
 
 // temp makes a file in dir under a random name that nothing has.
-func temp(dir string) (*os.File, error) {
+func (d *Disk) temp(dir string) (*File, error) {
 	for {
 		var b [tempDigits / 2]byte
 		rand.Read(b[:])
 		name := filepath.Join(dir, tempPrefix+hex.EncodeToString(b[:])+tempSuffix)
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // with O_EXCL no link is followed
+		file, err := d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL) // with O_EXCL no link is followed
 		if !errors.Is(err, fs.ErrExist) {
 			return file, err
 		}
@@ -157,24 +162,8 @@ func keep(file *os.File, path string) {
 	_ = file.Chmod(old.Mode().Perm())
 }
 
-// SyncDir makes the names in a folder durable. A file system that cannot do that for folders is no error: EINVAL, ENOTSUP, ENOSYS and EBADF say so.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // a folder may be written and not read
-	}
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	err = d.Sync()
-	for _, cannot := range []error{syscall.EINVAL, syscall.ENOTSUP, syscall.ENOSYS, syscall.EBADF} {
-		if errors.Is(err, cannot) {
-			return nil
-		}
-	}
-	return err
-}
+// SyncDir is Disk's.
+func SyncDir(dir string) error { return (*Disk)(nil).SyncDir(dir) }
 
 // RemoveTemps deletes what killed processes left half written in a folder.
 func RemoveTemps(dir string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,9 +67,15 @@ func (c *checkpoints) save(k counters, state []engine.Tensor) (string, error) {
 	if path == c.last { // written again: the generation before it stays
 		return path, nil
 	}
-	for _, old := range c.list() {
-		if old != path && old != c.last {
-			os.Remove(old)
+	old, err := c.list()
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", c.dir, err)
+	}
+	for _, p := range old {
+		if p != path && p != c.last {
+			if err := c.store.Remove(p); err != nil && c.store.Notice != nil {
+				c.store.Notice(fmt.Sprintf("an old checkpoint stays: %v", err))
+			}
 		}
 	}
 	c.last = path
@@ -76,54 +83,75 @@ func (c *checkpoints) save(k counters, state []engine.Tensor) (string, error) {
 }
 
 // list returns the paths of all generations, newest first. Other files in the folder are none of ours.
-func (c *checkpoints) list() []string {
-	entries, _ := os.ReadDir(c.dir) // by name
+func (c *checkpoints) list() ([]string, error) {
+	names, err := c.store.Names(c.dir)
 	var paths []string
-	for _, e := range slices.Backward(entries) {
-		if _, ok := stepOf(e.Name()); ok {
-			paths = append(paths, filepath.Join(c.dir, e.Name()))
+	for _, n := range slices.Backward(names) {
+		if _, ok := stepOf(n); ok {
+			paths = append(paths, filepath.Join(c.dir, n))
 		}
 	}
-	return paths
+	return paths, err
 }
 
 // errNoCheckpoint means that no generation was ever finished.
 var errNoCheckpoint = errors.New("no checkpoint")
 
-// load returns the newest generation that is whole. damaged names those that were newer and are not. If all are damaged the error is *Corrupt.
-func (c *checkpoints) load() (k counters, state []engine.Tensor, damaged []*Corrupt, err error) {
-	for _, path := range c.list() {
-		k, state, err = readCheckpoint(path)
-		var bad *Corrupt
-		switch {
-		case err == nil:
-			c.last = path
-			return k, state, damaged, nil
-		case errors.As(err, &bad):
-			damaged = append(damaged, bad)
-		default:
-			return counters{}, nil, nil, fmt.Errorf("reading checkpoint: %w", err)
-		}
+// passed is a checkpoint that was passed over.
+type passed struct {
+	file string
+	err  error // *Corrupt, or why it cannot be read
+}
+
+// load returns the newest generation that is whole, and those passed over that were newer: damaged ones, and ones that cannot be read. If none is left the
+// error is *Corrupt, or that of reading the newest; errNoCheckpoint if there was none.
+func (c *checkpoints) load() (k counters, state []engine.Tensor, over []passed, err error) {
+	paths, err := c.list()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return counters{}, nil, nil, fmt.Errorf("reading the checkpoints: %w", err)
 	}
-	if len(damaged) == 0 {
+	for _, path := range paths {
+		k, state, err = c.read(path)
+		if err == nil {
+			c.last = path
+			return k, state, over, nil
+		}
+		over = append(over, passed{path, err})
+	}
+	if len(over) == 0 {
 		return counters{}, nil, nil, errNoCheckpoint
+	}
+	var bad *Corrupt
+	if !errors.As(over[0].err, &bad) {
+		return counters{}, nil, nil, fmt.Errorf("reading the checkpoints, of which none can be used: %w", over[0].err)
 	}
 	return counters{}, nil, nil, &Corrupt{
 		File:   c.dir,
-		Detail: fmt.Sprintf("no checkpoint is whole (%s: %s)", filepath.Base(damaged[0].File), damaged[0].Detail),
+		Detail: fmt.Sprintf("no checkpoint is whole (%s: %s)", filepath.Base(bad.File), bad.Detail),
 		Remedy: "start again with --out, from last.safetensors with --weights if that file is whole",
 	}
 }
 
-func readCheckpoint(path string) (counters, []engine.Tensor, error) {
-	ts, meta, err := readTensors(path, 0)
+func (c *checkpoints) read(path string) (counters, []engine.Tensor, error) {
+	f, err := c.store.OpenFile(path, os.O_RDONLY)
 	if err != nil {
 		return counters{}, nil, err
 	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return counters{}, nil, err
+	}
+	ts, meta, err := decodeTensors(f, size)
+	var failed *fs.PathError
+	if errors.As(err, &failed) { // reading it, not what it says
+		return counters{}, nil, failed
+	}
 	var k counters
-	if meta[checksumKey] == "" {
+	if err == nil && meta[checksumKey] == "" {
 		err = errors.New("it has no checksum")
-	} else {
+	}
+	if err == nil {
 		err = json.Unmarshal([]byte(meta[countersKey]), &k)
 	}
 	if err != nil {

@@ -3,8 +3,11 @@ package train
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
+
+	"shake/internal/files"
 )
 
 // ErrInterrupted is returned by Run when its context ended and a checkpoint was written.
@@ -28,13 +31,25 @@ func (l *Locked) Error() string {
 type Exists struct {
 	Dir string
 	Run bool // the files are those of a run
+	// Headless: those of a run that has lost its config.toml.
+	Headless bool
 }
 
 func (e *Exists) Error() string {
 	if e.Run {
 		return fmt.Sprintf("%s: a run is already there; --resume continues it, --out chooses another directory", e.Dir)
 	}
+	if e.Headless {
+		return fmt.Sprintf("%s: checkpoints of a run are there, and its %s is not: restore it, or choose another directory with --out", e.Dir, ConfigFile)
+	}
 	return fmt.Sprintf("%s: the directory is not empty and holds no run; choose another with --out", e.Dir)
+}
+
+// Replaced means that the run directory is not the one any more in which the run began.
+type Replaced struct{ Dir string }
+
+func (r *Replaced) Error() string {
+	return fmt.Sprintf("%s: the run directory was moved, removed or replaced while the run went on, so nothing more is written there", r.Dir)
 }
 
 // NoRun means that a directory to resume holds no run.
@@ -97,18 +112,50 @@ type DiskFull struct {
 	Err  error
 }
 
-func (d *DiskFull) Error() string {
-	return fmt.Sprintf("%s: %v; the last checkpoint is whole: free some space and --resume", d.File, d.Err)
-}
+func (d *DiskFull) Error() string { return fmt.Sprintf("%s: %v; free some space", d.File, d.Err) }
 
 func (d *DiskFull) Unwrap() error { return d.Err }
 
-// writing wraps the error of a write to file, as *DiskFull where that is the reason.
+// Stopped is an error that ended a run of which there is a whole checkpoint.
+type Stopped struct {
+	Checkpoint string // its file
+	Err        error
+}
+
+func (s *Stopped) Error() string {
+	return fmt.Sprintf("%v; the last checkpoint, %s, is whole: --resume goes on from it", s.Err, filepath.Base(s.Checkpoint))
+}
+
+func (s *Stopped) Unwrap() error { return s.Err }
+
+// unwritten is an error of writing that is not for want of space.
+type unwritten struct {
+	file string
+	err  error
+}
+
+func (u *unwritten) Error() string { return fmt.Sprintf("writing %s: %v", u.file, u.err) }
+
+func (u *unwritten) Unwrap() error { return u.err }
+
+// writing wraps the error of a write to file, as *DiskFull where space is the reason.
 func writing(file string, err error) error {
-	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
-		if errors.Is(err, full) {
-			return &DiskFull{File: file, Err: full}
-		}
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		err = number // the path stands in front
 	}
-	return fmt.Errorf("writing %s: %w", file, err)
+	if files.Full(err) {
+		return &DiskFull{File: file, Err: err}
+	}
+	return &unwritten{file, err}
+}
+
+// stopped adds to an error of writing what there is to go on from.
+func stopped(err error, checkpoint string) error {
+	var full *DiskFull
+	var other *unwritten
+	if checkpoint == "" || !errors.As(err, &full) && !errors.As(err, &other) {
+		return err
+	}
+	return &Stopped{checkpoint, err}
 }

@@ -3,18 +3,19 @@ package train
 import (
 	"io"
 	"os"
+
+	"shake/internal/files"
 )
 
 // journal is a file that only grows while a run goes on and that a resume cuts back to the length its checkpoint recorded.
 type journal struct {
-	file *os.File
+	file *files.File
 	size int64
-	wrap func(file string, w io.Writer) io.Writer // as in store
 }
 
 // openJournal opens or makes path and cuts it to size. If the file is shorter than that it is left as it is, and short is true.
 func openJournal(s store, path string, size int64) (j *journal, short bool, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := s.OpenFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, false, writing(path, err)
 	}
@@ -28,16 +29,12 @@ func openJournal(s store, path string, size int64) (j *journal, short bool, err 
 		f.Close()
 		return nil, false, writing(path, err)
 	}
-	return &journal{file: f, size: end, wrap: s.wrap}, end < size, nil
+	return &journal{file: f, size: end}, end < size, nil
 }
 
 // append writes b in one call, so that a reader or a kill sees at most its last line cut.
 func (j *journal) append(b []byte) error {
-	var w io.Writer = j.file
-	if j.wrap != nil {
-		w = j.wrap(j.file.Name(), w)
-	}
-	n, err := w.Write(b)
+	n, err := j.file.Write(b)
 	j.size += int64(n)
 	if err != nil {
 		return writing(j.file.Name(), err)

@@ -40,7 +40,7 @@ func (r *run) resume() (done bool, err error) {
 	if r.rec.Device != device || r.rec.Detail != detail {
 		r.obs.Notice(fmt.Sprintf("the run began on %s (%s): on %s (%s) it goes on the same but for rounding", device, detail, r.rec.Device, r.rec.Detail))
 	}
-	k, state, damaged, err := r.ck.load()
+	k, state, over, err := r.ck.load()
 	if errors.Is(err, errNoCheckpoint) && r.rec.Status == Starting {
 		if err := r.initialize(g); err != nil {
 			return false, err
@@ -53,8 +53,13 @@ func (r *run) resume() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for _, c := range damaged {
-		r.obs.Notice(fmt.Sprintf("checkpoint %s is damaged (%s): going on from the one before it, %s", filepath.Base(c.File), c.Detail, filepath.Base(r.ck.last)))
+	for _, p := range over {
+		what := fmt.Sprintf("cannot be read (%v)", p.err)
+		var bad *Corrupt
+		if errors.As(p.err, &bad) {
+			what = fmt.Sprintf("is damaged (%s)", bad.Detail)
+		}
+		r.obs.Notice(fmt.Sprintf("checkpoint %s %s: going on from the one before it, %s", filepath.Base(p.file), what, filepath.Base(r.ck.last)))
 	}
 	if err := r.restore(k, state); err != nil {
 		return false, err

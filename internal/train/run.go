@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +13,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/files"
 	"shake/internal/graph"
 )
 
@@ -35,8 +35,8 @@ type Options struct {
 	// Save gives a value whenever a checkpoint is wanted before one is due; nil: never.
 	Save <-chan struct{}
 
-	wrap  func(file string, w io.Writer) io.Writer // see store
-	plain bool                                     // no curves: tests make hundreds of runs
+	disk  *files.Disk // nil: the system's. Its notices become the run's.
+	plain bool        // no curves: tests make hundreds of runs
 }
 
 // Run trains to the end of the recipe, to Spec.Train.MaxSteps, to divergence or to the end of ctx, whichever comes first.
@@ -62,12 +62,17 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	d, err := openDir(o.Dir, o.Resume, store{o.wrap})
+	var early []string // notices before there is a log
+	disk := &files.Disk{Notice: func(text string) { early = append(early, text) }}
+	if o.disk != nil {
+		disk.Inject = o.disk.Inject
+	}
+	d, err := openDir(o.Dir, o.Resume, store{disk})
 	if err != nil {
 		return nil, err
 	}
 	defer d.close()
-	logFile, err := os.OpenFile(d.path(LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	logFile, err := disk.OpenFile(d.path(LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, writing(d.path(LogFile), err)
 	}
@@ -75,25 +80,26 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 
 	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: d.store, dir: d.path(StateDir)}, began: time.Now(), plotted: time.Now()}
 	defer r.close()
+	disk.Notice = r.obs.Notice
+	for _, text := range early {
+		r.obs.Notice(text)
+	}
 	var done bool
 	if o.Resume {
 		done, err = r.resume()
 	} else {
 		err = r.create()
 	}
-	if err != nil {
-		r.obs.(*logger).printf("stopped: %v", err)
-		return nil, err
-	}
-	if !done {
+	var div *Diverged
+	if err == nil && !done {
 		if err = r.loop(ctx); err == nil {
 			err = r.finish()
 		}
-		var div *Diverged
-		if err != nil && !errors.As(err, &div) {
-			r.obs.(*logger).printf("stopped: %v", err)
-			return nil, err
-		}
+	}
+	if err != nil && !errors.As(err, &div) {
+		err = stopped(err, r.ck.last)
+		r.obs.(*logger).printf("stopped: %v", err)
+		return nil, err
 	}
 	s := r.summary()
 	r.obs.End(*s)
@@ -259,12 +265,12 @@ func (r *run) openJournals() error {
 		r.obs.Notice(MetricsFile + " is shorter than the checkpoint says: lines are missing from it")
 	}
 	name := fmt.Sprintf("%s%d%s", eventsPrefix, r.rec.Started.Unix(), eventsSuffix)
-	entries, err := os.ReadDir(r.dir.dir)
+	names, err := r.dir.store.Names(r.dir.dir)
 	if err != nil {
 		return fmt.Errorf("reading the run directory: %w", err)
 	}
-	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return isEvents(e.Name()) }); i >= 0 {
-		name = entries[i].Name()
+	if i := slices.IndexFunc(names, isEvents); i >= 0 {
+		name = names[i]
 	}
 	if r.events, _, err = openJournal(r.dir.store, r.dir.path(name), r.k.EventsBytes); err != nil {
 		return err

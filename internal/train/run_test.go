@@ -29,7 +29,7 @@ func mustRun(t *testing.T, o Options) *Summary {
 func result(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
-	newest := (&checkpoints{dir: filepath.Join(dir, StateDir)}).list()
+	newest := generations(t, dir)
 	if len(newest) == 0 {
 		t.Fatal("no checkpoint")
 	}
@@ -41,6 +41,16 @@ func result(t *testing.T, dir string) map[string][]byte {
 		out[filepath.Base(f)] = b
 	}
 	return out
+}
+
+// generations are the paths of the checkpoints in dir, newest first.
+func generations(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := (&checkpoints{dir: filepath.Join(dir, StateDir)}).list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
 }
 
 // eventFiles are the paths of the TensorBoard files in dir.
@@ -101,7 +111,7 @@ func TestRun(t *testing.T) {
 	if n := eventFiles(t, dir); len(n) != 1 {
 		t.Errorf("event files %v", n)
 	}
-	if len((&checkpoints{dir: filepath.Join(dir, StateDir)}).list()) != 2 {
+	if len(generations(t, dir)) != 2 {
 		t.Error("not two checkpoints")
 	}
 	if len(l.started) != 1 || l.started[0].StepsPerEpoch != 4 || l.started[0].TestImages != 11 || l.started[0].Parameters == 0 {

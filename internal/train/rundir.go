@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
-	"github.com/gofrs/flock"
 
 	"shake/dsl"
+	"shake/internal/files"
 )
 
 // The files of a run directory.
@@ -30,7 +30,7 @@ const (
 type rundir struct {
 	dir   string
 	store store
-	lock  *flock.Flock
+	lock  *files.Lock
 }
 
 func (d *rundir) path(name string) string { return filepath.Join(d.dir, name) }
@@ -45,52 +45,79 @@ func openDir(dir string, resume bool, s store) (*rundir, error) {
 		} else if err != nil {
 			return nil, err
 		}
-	} else if err := os.MkdirAll(dir, 0o777); err != nil {
+	} else if err := s.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("making the run directory: %w", err)
-	} else if err := vacant(dir); err != nil {
+	} else if err := d.vacant(); err != nil {
 		return nil, err
 	}
-	d.lock = flock.New(d.path(lockFile))
-	ok, err := d.lock.TryLock()
+	var err error
+	d.lock, err = s.Lock(d.path(lockFile))
+	if errors.Is(err, files.ErrLocked) {
+		return nil, &Locked{dir}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking the run directory: %w", err)
 	}
-	if !ok {
-		return nil, &Locked{dir}
-	}
-	if !resume { // another process may have begun a run between the first look and the lock
-		if err := vacant(dir); err != nil {
-			d.close()
-			return nil, err
-		}
-	}
-	if err := os.MkdirAll(d.path(StateDir), 0o777); err != nil {
+	if err := d.open(resume); err != nil {
 		d.close()
-		return nil, writing(d.path(StateDir), err)
+		return nil, err
 	}
-	removeTemps(dir)
-	removeTemps(d.path(StateDir))
 	return d, nil
 }
 
-// close gives the lock back. The lock's file stays: removing it would let two processes lock two files of one name.
+// open is what openDir does under the lock.
+func (d *rundir) open(resume bool) error {
+	if !resume { // another process may have begun a run between the first look and the lock
+		if err := d.vacant(); err != nil {
+			return err
+		}
+	}
+	if err := d.store.MkdirAll(d.path(StateDir)); err != nil {
+		return writing(d.path(StateDir), err)
+	}
+	for _, dir := range []string{d.dir, d.path(StateDir)} {
+		if err := d.store.removeTemps(dir); err != nil {
+			return fmt.Errorf("reading the run directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// close gives the lock back.
 func (d *rundir) close() { d.lock.Close() }
 
-// vacant checks that a new run may begin in dir.
-func vacant(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err == nil {
-		return &Exists{Dir: dir, Run: true}
+// ours checks that the directory is still the one that was locked: it may have been moved away, or removed and begun anew by another process, whose files
+// are none of this run's.
+func (d *rundir) ours() error {
+	err := d.lock.Check()
+	if errors.Is(err, files.ErrReplaced) {
+		return &Replaced{d.dir}
 	}
-	entries, err := os.ReadDir(dir)
+	return err
+}
+
+// vacant checks that a new run may begin in the directory.
+func (d *rundir) vacant() error {
+	if _, err := os.Stat(d.path(ConfigFile)); err == nil {
+		return &Exists{Dir: d.dir, Run: true}
+	}
+	names, err := d.store.Names(d.dir)
 	if err != nil {
 		return fmt.Errorf("reading the run directory: %w", err)
 	}
-	for _, e := range entries {
-		name := e.Name()
+	for _, name := range names {
 		unborn := name == lockFile || name == RecordFile || name == LogFile || name == StateDir || isTemp(name)
 		if !unborn {
-			return &Exists{Dir: dir}
+			return &Exists{Dir: d.dir}
 		}
+	}
+	// A run writes config.toml before its first checkpoint. One without is a run that lost it, and its checkpoints are not to be written over.
+	steps, err := (&checkpoints{store: d.store, dir: d.path(StateDir)}).list()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the run directory: %w", err)
+	}
+	if len(steps) > 0 {
+		return &Exists{Dir: d.dir, Headless: true}
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package train
 import (
 	"context"
 	"errors"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"shake/internal/engine"
+	"shake/internal/files"
 )
 
 func TestDamagedCheckpoint(t *testing.T) {
@@ -28,7 +29,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := tempDir(t)
 			mustRun(t, options(t, dir, "train.max_steps=11"))
-			list := (&checkpoints{dir: filepath.Join(dir, StateDir)}).list()
+			list := generations(t, dir)
 			spoil := func(file string) {
 				b, err := os.ReadFile(file)
 				if err != nil {
@@ -51,7 +52,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 			// Both damaged: nothing is touched, and the error says what to do.
 			dir = tempDir(t)
 			mustRun(t, options(t, dir, "train.max_steps=11"))
-			for _, c := range (&checkpoints{dir: filepath.Join(dir, StateDir)}).list() {
+			for _, c := range generations(t, dir) {
 				spoil(c)
 			}
 			metrics, _ := os.ReadFile(filepath.Join(dir, MetricsFile))
@@ -71,7 +72,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 func TestCheckpointsGone(t *testing.T) {
 	dir := tempDir(t)
 	mustRun(t, options(t, dir, "train.max_steps=11"))
-	for _, c := range (&checkpoints{dir: filepath.Join(dir, StateDir)}).list() {
+	for _, c := range generations(t, dir) {
 		os.Remove(c)
 	}
 	o := options(t, dir)
@@ -142,12 +143,12 @@ func TestKilledAtBirth(t *testing.T) {
 			dir := tempDir(t)
 			full := errors.New("killed")
 			o := options(t, dir)
-			o.wrap = func(file string, w io.Writer) io.Writer {
-				if strings.Contains(file, StateDir) {
-					return failing{full}
+			o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+				if op == files.OpWrite && strings.Contains(path, StateDir) {
+					return full
 				}
-				return w
-			}
+				return nil
+			}}
 			if _, err := Run(context.Background(), o); !errors.Is(err, full) {
 				t.Fatal(err)
 			}
@@ -162,32 +163,11 @@ func TestKilledAtBirth(t *testing.T) {
 			o.Resume = !slices.Contains(remove, ConfigFile)
 			mustRun(t, o)
 			same(t, result(t, dir), result(t, whole))
-			if left, _ := filepath.Glob(filepath.Join(dir, ".*.tmp")); len(left) > 0 {
+			if left := temps(t, dir); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})
 	}
-}
-
-type failing struct{ err error }
-
-func (f failing) Write([]byte) (int, error) { return 0, f.err }
-
-// short lets n bytes through and then fails.
-type short struct {
-	w   io.Writer
-	n   int
-	err error
-}
-
-func (s *short) Write(b []byte) (int, error) {
-	if len(b) <= s.n {
-		s.n -= len(b)
-		return s.w.Write(b)
-	}
-	n, _ := s.w.Write(b[:s.n])
-	s.n = 0
-	return n, s.err
 }
 
 // TestDiskFull fills the disk at every kind of file, in the second epoch, and resumes with space again.
@@ -201,21 +181,29 @@ func TestDiskFull(t *testing.T) {
 			o := options(t, dir)
 			full := false
 			o.Backend = toy{bad: -1, onStep: func(s engine.Step) { full = full || s.Iteration >= 6 }}
-			o.wrap = func(name string, w io.Writer) io.Writer {
-				if full && strings.Contains(name, file) {
-					return &short{w, 20, syscall.ENOSPC}
+			half := false
+			o.disk = &files.Disk{Inject: func(op files.Op, name string) error {
+				switch {
+				case !full || op != files.OpWrite || !strings.Contains(name, file):
+					return nil
+				case half:
+					return syscall.ENOSPC
 				}
-				return w
-			}
+				half = true
+				return files.ErrShort
+			}}
 			_, err := Run(context.Background(), o)
 			var disk *DiskFull
 			if !errors.As(err, &disk) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(disk.File, file) {
 				t.Fatalf("have %v", err)
 			}
-			if _, _, damaged, err := (&checkpoints{dir: filepath.Join(dir, StateDir)}).load(); err != nil || damaged != nil {
-				t.Errorf("checkpoints: %v, damaged %v", err, damaged)
+			if !strings.Contains(err.Error(), "is whole: --resume") {
+				t.Errorf("have %v", err)
 			}
-			if left, _ := filepath.Glob(filepath.Join(dir, "*", ".*.tmp")); len(left) > 0 {
+			if _, _, over, err := (&checkpoints{dir: filepath.Join(dir, StateDir)}).load(); err != nil || over != nil {
+				t.Errorf("checkpoints: %v, passed over %v", err, over)
+			}
+			if left := temps(t, dir); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 			o = options(t, dir)
@@ -224,4 +212,19 @@ func TestDiskFull(t *testing.T) {
 			same(t, result(t, dir), want)
 		})
 	}
+}
+
+// temps are the temporary files below dir.
+func temps(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && isTemp(e.Name()) {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
 }

@@ -23,6 +23,9 @@ func (r *run) mark() mark { return mark{r.metrics.size, r.events.size} }
 // save writes a checkpoint of the counters' place, to which the journals belong up to m: first what the checkpoint refers to, then
 // the checkpoint, then the record, so that a kill in between leaves a run that resumes from the checkpoint before.
 func (r *run) save(m mark) error {
+	if err := r.dir.ours(); err != nil {
+		return err
+	}
 	state, err := r.prog.State()
 	if err != nil {
 		return fmt.Errorf("reading the program's state: %w", err)
@@ -59,6 +62,9 @@ func (r *run) record() error {
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
 	if r.meter != nil {
 		r.rec.Cards = r.meter.Use()
+	}
+	if err := r.dir.ours(); err != nil {
+		return err
 	}
 	return r.dir.writeRecord(r.rec)
 }

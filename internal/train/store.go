@@ -2,28 +2,18 @@ package train
 
 import (
 	"io"
-	"os"
 	"path/filepath"
 
 	"shake/internal/files"
 )
 
-// store writes whole files: a file it wrote is either the old one or the new one, whatever kills the process or the machine.
-type store struct {
-	// wrap, if set, stands between the data and the file: tests make it fail.
-	wrap func(file string, w io.Writer) io.Writer
-}
+// store is how a run reaches its files: files.Disk with errors that say what they mean for the run.
+type store struct{ *files.Disk }
 
 // write gives path the content that f writes, as files.Replace does. If anything fails path is untouched and the error is that of writing (*DiskFull where space
 // is the reason).
 func (s store) write(path string, f func(io.Writer) error) error {
-	err := files.Replace(path, func(w io.Writer) error {
-		if s.wrap != nil {
-			w = s.wrap(path, w)
-		}
-		return f(w)
-	})
-	if err != nil {
+	if err := s.Replace(path, f); err != nil {
 		return writing(path, err)
 	}
 	return nil
@@ -37,11 +27,12 @@ func (s store) writeBytes(path string, b []byte) error {
 }
 
 // removeTemps deletes what a killed process left half written in dir.
-func removeTemps(dir string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if isTemp(e.Name()) {
-			os.Remove(filepath.Join(dir, e.Name()))
+func (s store) removeTemps(dir string) error {
+	names, err := s.Names(dir)
+	for _, n := range names {
+		if isTemp(n) {
+			_ = s.Remove(filepath.Join(dir, n)) // one that stays does no harm
 		}
 	}
+	return err
 }

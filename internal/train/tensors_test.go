@@ -256,7 +256,7 @@ func TestSafetensorsTorch(t *testing.T) {
 	if err := exported(fresh, func(w io.Writer) error { return Export(o.Spec, 1, w) }); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append((&checkpoints{dir: filepath.Join(dir, StateDir)}).list(), fresh, filepath.Join(dir, WeightsFile)) {
+	for _, file := range append(generations(t, dir), fresh, filepath.Join(dir, WeightsFile)) {
 		ts, _, err := readTensors(file, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,115 @@
+package files
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// File is an open file.
+type File struct {
+	d    *Disk
+	f    *os.File
+	path string
+}
+
+// OpenFile opens a file as os.OpenFile does. A new one may be read and written as the umask says.
+func (d *Disk) OpenFile(path string, flag int) (*File, error) {
+	f := &File{d: d, path: path}
+	err := d.call(OpOpen, path, func() (err error) {
+		f.f, err = os.OpenFile(path, flag, 0o666)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Name returns the path that the file was opened by.
+func (f *File) Name() string { return f.path }
+
+// Write writes all of b, or says why not.
+func (f *File) Write(b []byte) (n int, err error) {
+	for {
+		part := b[n:]
+		err := f.d.call(OpWrite, f.path, func() error {
+			m, err := f.f.Write(part)
+			n += m
+			return err
+		})
+		if !errors.Is(err, ErrShort) {
+			return n, err
+		}
+		m, err := f.f.Write(part[:len(part)/2])
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// Read is that of os.File.
+func (f *File) Read(b []byte) (n int, err error) {
+	err = f.d.call(OpRead, f.path, func() error {
+		n, err = f.f.Read(b)
+		if err == io.EOF {
+			return nil
+		}
+		return err
+	})
+	if err == nil && n == 0 && len(b) > 0 {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// ReadAt is that of os.File.
+func (f *File) ReadAt(b []byte, offset int64) (n int, err error) {
+	end := false
+	err = f.d.call(OpRead, f.path, func() error {
+		n, err = f.f.ReadAt(b, offset)
+		if end = err == io.EOF; end {
+			return nil
+		}
+		return err
+	})
+	if err == nil && end {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Seek is that of os.File.
+func (f *File) Seek(offset int64, whence int) (int64, error) { return f.f.Seek(offset, whence) }
+
+// Truncate cuts the file to size.
+func (f *File) Truncate(size int64) error {
+	return f.d.call(OpTruncate, f.path, func() error { return f.f.Truncate(size) })
+}
+
+// Sync makes what was written durable, where the file system knows how.
+func (f *File) Sync() error {
+	err := f.d.call(OpSync, f.path, f.f.Sync)
+	if refused(err) {
+		f.d.notice("%s "+cannot, f.path, reason(err))
+		return nil
+	}
+	return err
+}
+
+// Close closes the file. On a network file system its error may be that of an earlier write.
+func (f *File) Close() error {
+	err := f.f.Close()
+	if f.d != nil && f.d.Inject != nil && err == nil {
+		if err = f.d.Inject(OpClose, f.path); err != nil {
+			err = &fs.PathError{Op: string(OpClose), Path: f.path, Err: err}
+		}
+	}
+	if errors.Is(err, syscall.EINTR) { // it is closed
+		return nil
+	}
+	return err
+}

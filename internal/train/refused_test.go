@@ -1,0 +1,164 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"shake/internal/files"
+)
+
+// TestRefusedCalls trains on a file system that does not know calls which network file systems do without: the run says so once and goes on.
+func TestRefusedCalls(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	want := result(t, whole)
+	for _, refused := range []struct {
+		op     files.Op
+		err    error
+		notice string
+	}{
+		{files.OpFlock, syscall.ENOSYS, "has no locks (function not implemented)"},
+		{files.OpFlock, syscall.ENOLCK, "has no locks (no locks available)"},
+		{files.OpFlock, syscall.EOPNOTSUPP, "has no locks"},
+		{files.OpSync, syscall.EINVAL, "cannot be made durable"},
+		{files.OpSync, syscall.ENOSYS, "cannot be made durable"},
+	} {
+		dir := tempDir(t)
+		var l listener
+		o := options(t, dir)
+		o.Observer = &l
+		o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+			if op == refused.op {
+				return refused.err
+			}
+			return nil
+		}}
+		mustRun(t, o)
+		same(t, result(t, dir), want)
+		said := map[string]int{}
+		for _, n := range l.notices {
+			said[n]++
+		}
+		if !l.noticed(refused.notice) {
+			t.Errorf("%s %v: notices %q", refused.op, refused.err, l.notices)
+		}
+		for n, times := range said {
+			if times > 1 {
+				t.Errorf("%s %v: said %d times: %s", refused.op, refused.err, times, n)
+			}
+		}
+	}
+}
+
+// TestReplacedDirectory takes a run's directory away while it trains: what stands there afterwards is not the run's and is left alone.
+func TestReplacedDirectory(t *testing.T) {
+	for name, replace := range map[string]func(dir string) error{
+		"removed": os.RemoveAll,
+		"moved":   func(dir string) error { return os.Rename(dir, dir+".old") },
+		"removed, made": func(dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, StateDir), 0o777))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(tempDir(t), "run")
+			o := options(t, dir)
+			o.Observer = &listener{onSaved: func(s Saved) {
+				if s.Step == 4 {
+					if err := replace(dir); err != nil {
+						t.Error(err)
+					}
+				}
+			}}
+			_, err := Run(context.Background(), o)
+			var replaced *Replaced
+			if !errors.As(err, &replaced) {
+				t.Errorf("have %v", err)
+			}
+			if left, _ := os.ReadDir(filepath.Join(dir, StateDir)); len(left) > 0 {
+				t.Errorf("written into the new directory: %v", left)
+			}
+		})
+	}
+
+	t.Run("begun anew", func(t *testing.T) {
+		dir := filepath.Join(tempDir(t), "run")
+		whole := tempDir(t)
+		mustRun(t, options(t, whole, "seed=8"))
+		o := options(t, dir)
+		o.Observer = &listener{onSaved: func(s Saved) {
+			if s.Step == 4 {
+				os.RemoveAll(dir)
+				mustRun(t, options(t, dir, "seed=8"))
+			}
+		}}
+		_, err := Run(context.Background(), o)
+		var replaced *Replaced
+		if !errors.As(err, &replaced) {
+			t.Errorf("have %v", err)
+		}
+		same(t, result(t, dir), result(t, whole))
+	})
+}
+
+// TestUnreadable takes errors of reading for what they are: the checkpoint before a newest one that cannot be read is gone on from, and none that can be read is
+// not none.
+func TestUnreadable(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	began := func() string {
+		dir := tempDir(t)
+		mustRun(t, options(t, dir, "train.max_steps=11"))
+		return dir
+	}
+	resume := func(dir string, fail func(op files.Op, path string) bool) (*listener, error) {
+		l := &listener{}
+		o := options(t, dir)
+		o.Resume, o.Observer = true, l
+		o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+			if fail(op, path) {
+				return syscall.EIO
+			}
+			return nil
+		}}
+		_, err := Run(context.Background(), o)
+		return l, err
+	}
+	for _, failing := range []files.Op{files.OpOpen, files.OpRead} {
+		dir := began()
+		l, err := resume(dir, func(op files.Op, path string) bool { return op == failing && strings.Contains(path, "step-0000000011") })
+		if err != nil || !l.noticed("step-0000000011.safetensors cannot be read") || !l.noticed("input/output error") {
+			t.Fatalf("%s: %v, notices %q", failing, err, l.notices)
+		}
+		same(t, result(t, dir), result(t, whole))
+
+		_, err = resume(began(), func(op files.Op, path string) bool { return op == failing && strings.Contains(path, "step-") })
+		if !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), "gone") {
+			t.Errorf("no checkpoint can be read (%s): %v", failing, err)
+		}
+	}
+	_, err := resume(began(), func(op files.Op, path string) bool { return op == files.OpList && strings.HasSuffix(path, StateDir) })
+	if !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), "gone") {
+		t.Errorf("state/ cannot be read: %v", err)
+	}
+}
+
+// TestHeadless refuses to begin a run where one has lost its config.toml: its checkpoints would be deleted.
+func TestHeadless(t *testing.T) {
+	dir := tempDir(t)
+	mustRun(t, options(t, dir))
+	for _, f := range []string{ConfigFile, MetricsFile, WeightsFile, filepath.Base(eventFiles(t, dir)[0])} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Run(context.Background(), options(t, dir))
+	var exists *Exists
+	if !errors.As(err, &exists) || !exists.Headless || len(generations(t, dir)) != 2 {
+		t.Errorf("have %v", err)
+	}
+}
