@@ -11,11 +11,7 @@ import (
 func InitTensors(g *graph.Graph, seed uint64) []Tensor {
 	ts := make([]Tensor, len(g.Params))
 	for p, param := range g.Params {
-		n := 1
-		for _, d := range param.Shape {
-			n *= d
-		}
-		ts[p] = Tensor{Name: param.Name, Shape: append([]int(nil), param.Shape...), F32: make([]float32, n)}
+		ts[p] = Tensor{Name: param.Name, Shape: append([]int(nil), param.Shape...), F32: make([]float32, param.Elements())}
 		initialize(ts[p].F32, seed, uint32(p), param.Init)
 	}
 	return ts

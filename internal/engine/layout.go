@@ -36,7 +36,7 @@ func (p *Plan) inPlace() {
 		other := false
 		touch := func(b BufID, _ bool) { other = other || b == c.DX.Residual.Buf }
 		for _, g := range c.DY {
-			g.uses(touch)
+			g.Uses(touch)
 		}
 		usesSums(c.Sums, touch)
 		if !other {

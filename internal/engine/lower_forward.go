@@ -16,7 +16,7 @@ type lowering struct {
 	norm   map[*graph.Norm]NormID
 	writer []PlanStep // the forward step that writes each stored value
 
-	slots map[graph.ValueID]*slot // gradients being collected, backward.go
+	slots map[graph.ValueID]*slot // gradients being collected, lower_backward.go
 	heads int
 }
 

@@ -187,9 +187,11 @@ func (p *Plan) Steps() []PlanStep {
 	return append(s, p.Backward...)
 }
 
-func (v View) uses(f func(BufID, bool)) { f(v.Buf, false) }
+// Uses tells f the buffers that a view reads.
+func (v View) Uses(f func(BufID, bool)) { f(v.Buf, false) }
 
-func (g Grad) uses(f func(BufID, bool)) {
+// Uses tells f the buffers that a gradient reads.
+func (g Grad) Uses(f func(BufID, bool)) {
 	f(g.Buf, false)
 	if g.Mask != None {
 		f(g.Mask, false)
@@ -205,34 +207,34 @@ func (o *GradOut) uses(f func(BufID, bool)) {
 	}
 	f(o.Buf, true)
 	if o.Residual != nil {
-		o.Residual.uses(f)
+		o.Residual.Uses(f)
 	}
 }
 
 func usesSums(sums []SumsOf, f func(BufID, bool)) {
 	for _, s := range sums {
-		s.Of.uses(f)
+		s.Of.Uses(f)
 	}
 }
 
-func (s *ConvStep) uses(f func(BufID, bool))  { s.X.uses(f); f(s.Y, true) }
+func (s *ConvStep) uses(f func(BufID, bool))  { s.X.Uses(f); f(s.Y, true) }
 func (s *NormStep) uses(func(BufID, bool))    {}
-func (s *ApplyStep) uses(f func(BufID, bool)) { s.X.uses(f); f(s.Y, true) }
+func (s *ApplyStep) uses(f func(BufID, bool)) { s.X.Uses(f); f(s.Y, true) }
 func (s *StatsStep) uses(f func(BufID, bool)) { f(s.X, false) }
 func (s *JoinStep) uses(f func(BufID, bool)) {
 	for _, b := range s.Branches {
-		b.uses(f)
+		b.Uses(f)
 	}
 	if s.Skip != nil {
-		s.Skip.uses(f)
+		s.Skip.Uses(f)
 	}
 	f(s.Y, true)
 }
-func (s *HeadStep) uses(f func(BufID, bool)) { s.X.uses(f); s.DX.uses(f); usesSums(s.Sums, f) }
+func (s *HeadStep) uses(f func(BufID, bool)) { s.X.Uses(f); s.DX.uses(f); usesSums(s.Sums, f) }
 func (s *ConvBackStep) uses(f func(BufID, bool)) {
-	s.X.uses(f)
+	s.X.Uses(f)
 	for _, g := range s.DY {
-		g.uses(f)
+		g.Uses(f)
 	}
 	s.DX.uses(f)
 	usesSums(s.Sums, f)
@@ -242,7 +244,7 @@ func (s *SumsStep) uses(f func(BufID, bool))   { usesSums(s.Sums, f) }
 func (s *GradSumStep) uses(f func(BufID, bool)) {
 	f(s.Buf, true)
 	for _, g := range s.Terms {
-		g.uses(f)
+		g.Uses(f)
 	}
 	usesSums(s.Sums, f)
 }

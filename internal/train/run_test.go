@@ -15,7 +15,7 @@ import (
 	"shake/internal/engine"
 )
 
-// run runs o and fails the test on an error.
+// mustRun runs o and fails the test on an error.
 func mustRun(t *testing.T, o Options) *Summary {
 	t.Helper()
 	s, err := Run(context.Background(), o)

@@ -44,7 +44,7 @@ func (p *program) allocateFlat() error {
 	total := 0
 	for _, prm := range g.Params {
 		p.offset = append(p.offset, total)
-		total += line(size(prm.Shape))
+		total += line(int(prm.Elements()))
 	}
 	coefs, most := 0, 0
 	for _, b := range g.Blocks {
@@ -75,14 +75,6 @@ func (p *program) allocateFlat() error {
 		}
 	}
 	return nil
-}
-
-func size(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
 }
 
 func (p *program) newNorm(op *graph.Norm) (*kernel.Norm, error) {

@@ -14,7 +14,7 @@ func (p *program) slots() []engine.Slot[float32] {
 	}
 	flat := func(prefix string, buf []float32) {
 		for i, prm := range p.plan.Graph.Params {
-			n := size(prm.Shape)
+			n := int(prm.Elements())
 			add(prefix+prm.Name, prm.Shape, buf[p.offset[i]:p.offset[i]+n])
 		}
 	}

@@ -121,7 +121,7 @@ func TestPacking(t *testing.T) {
 		want := 0
 		for id, prm := range l.Plan.Graph.Params {
 			if p.Offset[id] < p.Loose {
-				want += size(prm.Shape)
+				want += int(prm.Elements())
 			}
 		}
 		if used != want {

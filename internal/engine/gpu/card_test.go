@@ -102,7 +102,7 @@ func TestCloseFrees(t *testing.T) {
 	}
 }
 
-// compile is the error of compiling a net for a batch of 64 on the cards that settings describe.
+// compileError is the error of compiling a net for a batch of 64 on the cards that settings describe.
 func compileError(t *testing.T, settings string, c engine.Config) error {
 	t.Helper()
 	require(t)

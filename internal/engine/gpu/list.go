@@ -130,21 +130,11 @@ type SGD struct{}
 // Rescale adapts the loss scale.
 type Rescale struct{}
 
-func view(v engine.View, f func(BufID, bool)) { f(v.Buf, false) }
-
-func grad(g *engine.Grad, f func(BufID, bool)) {
-	for _, b := range []BufID{g.Buf, g.Mask, g.Y} {
-		if b != engine.None {
-			f(b, false)
-		}
-	}
-}
-
 func (o *Augment) uses(f func(BufID, bool))    { f(o.Y, true) }
 func (*Pack) uses(func(BufID, bool))           {}
 func (o *Conv) uses(f func(BufID, bool))       { f(o.X.Buf, false); f(o.Y.Buf, true) }
 func (o *Stats) uses(f func(BufID, bool))      { f(o.X, false) }
-func (o *Apply) uses(f func(BufID, bool))      { view(o.X, f); f(o.Y, true) }
+func (o *Apply) uses(f func(BufID, bool))      { o.X.Uses(f); f(o.Y, true) }
 func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf, true) }
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}
@@ -156,10 +146,10 @@ func (*Rescale) uses(func(BufID, bool))        {}
 func (o *Clear) uses(f func(BufID, bool))      { f(o.Y, true) }
 func (o *Join) uses(f func(BufID, bool)) {
 	for _, b := range o.Branches {
-		view(b, f)
+		b.Uses(f)
 	}
 	if o.Skip != nil {
-		view(*o.Skip, f)
+		o.Skip.Uses(f)
 	}
 	f(o.Y, true)
 	if o.Copy != engine.None {
@@ -167,14 +157,14 @@ func (o *Join) uses(f func(BufID, bool)) {
 	}
 }
 func (o *Head) uses(f func(BufID, bool)) {
-	view(o.X, f)
+	o.X.Uses(f)
 	if o.DX != nil {
 		f(o.DX.Buf, true)
 	}
 }
 func (o *GradApply) uses(f func(BufID, bool)) {
 	for i := range o.Terms {
-		grad(&o.Terms[i], f)
+		o.Terms[i].Uses(f)
 	}
 	f(o.Y, true)
 }
@@ -185,10 +175,10 @@ func (o *GradSum) uses(f func(BufID, bool)) {
 		}
 	}
 	for i := range o.Terms {
-		grad(&o.Terms[i], f)
+		o.Terms[i].Uses(f)
 	}
 	f(o.Dst.Buf, o.Write)
 	for i := range o.Sums {
-		grad(&o.Sums[i].Of, f)
+		o.Sums[i].Of.Uses(f)
 	}
 }

@@ -17,15 +17,6 @@ type Params struct {
 	From, To []int32
 }
 
-// size is the number of a parameter's elements.
-func size(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
-}
-
 // line keeps arrays on boundaries of 128 bytes of the narrowest type.
 func line(n int) int { return (n + 63) &^ 63 }
 
@@ -38,7 +29,7 @@ func newParams(g *graph.Graph, convs [][]Call, norms []*graph.Norm) Params {
 	}
 	take := func(id graph.ParamID) {
 		p.Offset[id] = p.Floats
-		p.Floats += size(g.Params[id].Shape)
+		p.Floats += int(g.Params[id].Elements())
 	}
 	for _, packed := range []bool{true, false} {
 		for _, cs := range convs {

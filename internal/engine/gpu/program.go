@@ -104,7 +104,7 @@ func (p *program) Step(s engine.Step) error {
 	return p.do(p.step)
 }
 
-// step queues p.next. It is a function made once, so that a step allocates nothing.
+// stepNext queues p.next. It is a function made once, so that a step allocates nothing.
 func (p *program) stepNext() error {
 	s := p.next
 	if err := p.check(p.sets[training], "training", s.Index); err != nil {

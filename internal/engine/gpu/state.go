@@ -38,7 +38,7 @@ func (l *List) fresh() *hostState {
 	return h
 }
 
-// running is where replica r's mean of a BN layer stands in the running statistics of its norm; its variance is half of the array further.
+// runningAt is where replica r's mean of a BN layer stands in the running statistics of its norm; its variance is half of the array further.
 func (l *List) runningAt(part engine.NormLayer, r int) int {
 	return r*l.normWidth(part.Norm) + part.Off
 }
@@ -51,7 +51,7 @@ func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float
 	}
 	for i, flat := range [][]float32{h.w, h.v} {
 		for id, p := range l.Plan.Graph.Params {
-			data := make([]float32, size(p.Shape))
+			data := make([]float32, p.Elements())
 			l.transpose(id, func(torch, own int) { data[torch] = flat[own] })
 			add([]string{"", "momentum/"}[i]+p.Name, p.Shape, data)
 		}
@@ -110,7 +110,7 @@ func checkScale(ts []engine.Tensor) error {
 func (l *List) transpose(id int, f func(torch, own int)) {
 	shape, off := l.Plan.Graph.Params[id].Shape, l.Params.Offset[id]
 	if len(shape) != 4 {
-		for i := range size(shape) {
+		for i := range int(l.Plan.Graph.Params[id].Elements()) {
 			f(i, off+i)
 		}
 		return

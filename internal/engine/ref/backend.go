@@ -26,8 +26,8 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	}
 	p := &program{g: g, c: c, params: make([][]float64, len(g.Params)), velocity: make([][]float64, len(g.Params)), running: make([]Running, c.Replicas)}
 	for i, param := range g.Params {
-		p.params[i] = make([]float64, size(param.Shape))
-		p.velocity[i] = make([]float64, size(param.Shape))
+		p.params[i] = make([]float64, param.Elements())
+		p.velocity[i] = make([]float64, param.Elements())
 	}
 	for r := range p.running {
 		p.running[r] = Running{}

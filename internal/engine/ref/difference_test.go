@@ -58,7 +58,7 @@ func TestFiniteDifferences(t *testing.T) {
 		const n = 5
 		var params [][]float64
 		for _, p := range g.Params {
-			params = append(params, normal(size(p.Shape)))
+			params = append(params, normal(int(p.Elements())))
 		}
 		draws := [][][]float64{{{.1, .9, .4, .5, 0}, {.9, .1, .6, .5, 1}}}
 		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Replicas: replicas, Alpha: draws, Beta: draws}

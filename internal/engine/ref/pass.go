@@ -137,7 +137,7 @@ func newPass(g *graph.Graph, params [][]float64, x []float64, n int) (*Pass, err
 		return nil, fmt.Errorf("ref: want %d parameters, have %d", len(g.Params), len(params))
 	}
 	for i, param := range g.Params {
-		if have, want := len(params[i]), size(param.Shape); have != want {
+		if have, want := len(params[i]), int(param.Elements()); have != want {
 			return nil, fmt.Errorf("ref: %s: want %d numbers for shape %v, have %d", param.Name, want, param.Shape, have)
 		}
 	}
@@ -226,14 +226,6 @@ func (p *Pass) backwardOp(i int) {
 	case *graph.Head:
 		p.headBackward(o)
 	}
-}
-
-func size(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
 }
 
 // plane is the H×W map of channel c of image n in the values (or gradients) all.

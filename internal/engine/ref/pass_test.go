@@ -13,7 +13,7 @@ func TestTrainErrors(t *testing.T) {
 	params := func() [][]float64 {
 		var out [][]float64
 		for _, p := range g.Params {
-			out = append(out, make([]float64, size(p.Shape)))
+			out = append(out, make([]float64, int(p.Elements())))
 		}
 		return out
 	}
