@@ -1,4 +1,4 @@
-package kernels
+package cuda
 
 // ApplySpec stores a view: y = relu?(norm?(x)).
 //

@@ -1,4 +1,4 @@
-package kernels
+package cuda
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"shake/csrc/emu"
-	"shake/cudnn/cuda"
+	driver "shake/cudnn/cuda"
 )
 
 func TestMain(m *testing.M) { emu.Main(m) }
@@ -18,8 +18,8 @@ var device struct {
 	once sync.Once
 	err  error
 	work chan func()
-	ctx  *cuda.Context
-	s    *cuda.Stream
+	ctx  *driver.Context
+	s    *driver.Stream
 }
 
 func openDevice() error {
@@ -29,7 +29,7 @@ func openDevice() error {
 		go func() {
 			runtime.LockOSThread()
 			ready <- func() error {
-				all, err := cuda.Devices()
+				all, err := driver.Devices()
 				if err == nil && len(all) == 0 {
 					err = errors.New("no device")
 				}
@@ -84,7 +84,7 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 		}
 	}()
 	text, options, entry := k.Source()
-	b, err := cuda.DefaultKernelCache().Compile(text, entry+".cu", append(options, "--gpu-architecture="+device.ctx.Device().Arch()))
+	b, err := driver.DefaultKernelCache().Compile(text, entry+".cu", append(options, "--gpu-architecture="+device.ctx.Device().Arch()))
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 	if err != nil {
 		return err
 	}
-	held := map[*memory]*cuda.Memory{}
+	held := map[*memory]*driver.Memory{}
 	var list []any
 	for _, a := range k.Args {
 		v, ok := args[a.Name]
@@ -109,7 +109,7 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 			list = append(list, map[ArgKind]any{Int32: int32(v), Uint32: uint32(v), Int64: int64(v)}[a.Kind])
 		case *memory:
 			if v == nil || len(v.data) == 0 {
-				list = append(list, cuda.Ptr(0))
+				list = append(list, driver.Ptr(0))
 				break
 			}
 			if held[v] == nil {
@@ -123,11 +123,11 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 			}
 			list = append(list, held[v].Ptr())
 		default:
-			list = append(list, cuda.Ptr(0))
+			list = append(list, driver.Ptr(0))
 		}
 	}
 	l := k.Launch(n)
-	c, err := f.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block}, list...)
+	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block}, list...)
 	if err != nil {
 		return err
 	}

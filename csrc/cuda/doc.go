@@ -1,4 +1,4 @@
-// Package kernels holds the CUDA kernels of a training step as text, and specialises them. Each family is a .cu file without headers that opens
+// Package cuda holds the CUDA kernels of a training step as text, and specialises them. Each family is a .cu file without headers that opens
 // with its formula, the order of its arguments, and what it costs; a Spec says for which shape, storage type and flags the text is wanted, and gives a
 // Kernel: the text to compile, the names of the arguments in order, and the launch for n images. Nothing here knows a driver or a compiler.
 //
@@ -18,4 +18,4 @@
 // Sums over a batch are cut by shape and n, never by the card: each block adds up its part in a fixed order and writes it to a scratch array; the block that finishes
 // last (an integer counter says which) merges the parts in their order, in float64, and leaves the counter zero. So the same numbers give the same bits.
 // Scratch and counters may be shared by all kernels of one stream; counters must be zero before the first launch.
-package kernels
+package cuda

@@ -1,4 +1,4 @@
-package kernels
+package cuda
 
 // Spec is one of the Spec structs of this package.
 type Spec interface {

@@ -1,4 +1,4 @@
-package kernels
+package cuda
 
 const (
 	chunkImages  = 32  // images a chunk holds at most

@@ -1,4 +1,4 @@
-package kernels
+package cuda
 
 import "fmt"
 
@@ -148,5 +148,5 @@ type SpecError struct {
 }
 
 func (e *SpecError) Error() string {
-	return fmt.Sprintf("kernels: %s: %s: want %s, have %s", e.Kernel, e.Field, e.Want, e.Have)
+	return fmt.Sprintf("csrc/cuda: %s: %s: want %s, have %s", e.Kernel, e.Field, e.Want, e.Have)
 }

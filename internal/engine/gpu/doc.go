@@ -5,4 +5,6 @@
 //
 // A program binds a List to a card. What cuDNN could do there instead of several launches (rivals.go) is timed on the card against them (ways.go), and the choice
 // kept on disk (choices.go).
+//
+// Two packages are called cuda: the driver's binding, cudnn/cuda, keeps its name here; csrc/cuda is imported as kernels.
 package gpu
