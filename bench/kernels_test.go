@@ -223,7 +223,7 @@ func BenchmarkCardJoinBack(b *testing.B) {
 	b.Run("apply", func(b *testing.B) {
 		maps(b, func(b *testing.B, s kernels.Shape, n, ch int) {
 			one := bytesOf(s, n, ch)
-			spec := kernels.GradApplySpec{Shape: s, Grads: []kernels.Grad{grad(0, ch), grad(1, ch)}, DY: kernels.Slice{Buf: 2, C: 2 * ch, Pitch: 2 * ch}}
+			spec := kernels.GradConcatSpec{Shape: s, Grads: []kernels.Grad{grad(0, ch), grad(1, ch)}, DY: kernels.Slice{Buf: 2, C: 2 * ch, Pitch: 2 * ch}}
 			c.time(b, 5*one, spec, n, map[string]int64{"g0": one, "g1": one, "y0": 2 * one, "y1": 2 * one, "norm0": normBytes(2 * ch), "norm1": normBytes(2 * ch), "dy": 2 * one},
 				map[string]int{"n": n})
 		})

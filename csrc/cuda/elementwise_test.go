@@ -167,7 +167,7 @@ func (d grad) size(g float64, i, n, p, c int) float64 {
 	return 2 * size
 }
 
-func TestGradApply(t *testing.T) {
+func TestGradConcat(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	cases(func(name string, s Shape, n, i int) {
 		l := layouts[i]
@@ -181,7 +181,7 @@ func TestGradApply(t *testing.T) {
 		place.Buf = 3
 		d := newGrad(r, s, n, place, true, false, false, false)
 		grads := [][]grad{{a, b}, {a, b, c}, {c}, {d, a}, {a, b, c, d}, {d}, {b, a}}[i]
-		spec := GradApplySpec{Shape: s}
+		spec := GradConcatSpec{Shape: s}
 		step := Step{Seed: 8, Iteration: 1}
 		args := map[string]any{"step": step.memory(), "n": n}
 		for k, g := range grads {

@@ -23,7 +23,7 @@ import (
 // float64 divisions of the last block, the correlation likewise, the widest gradients two where the cap bites, and the head one on sm_80; nothing else may spill.
 const maxRegisters = 128
 
-var maxSpill = map[string]int{"stats": 32, "correlate": 32, "gradapply": 16, "head": 4}
+var maxSpill = map[string]int{"stats": 32, "correlate": 32, "gradconcat": 16, "head": 4}
 
 var (
 	registers = regexp.MustCompile(`Used (\d+) registers`)

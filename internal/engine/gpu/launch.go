@@ -140,8 +140,8 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 		return l.statsLaunch(o)
 	case *HeadGrad:
 		return l.headGradLaunch(o)
-	case *GradApply:
-		return l.gradApplyLaunch(o)
+	case *GradConcat:
+		return l.gradConcatLaunch(o)
 	case *GradSum:
 		return l.gradSumLaunch(o)
 	case *Unpack:

@@ -165,8 +165,8 @@ func (l *List) joinLaunch(s *Join, m mode) (*Launch, error) {
 	return launch(spec, named)
 }
 
-func (l *List) gradApplyLaunch(s *GradApply) (*Launch, error) {
-	spec := kernels.GradApplySpec{Shape: l.shape(s.Y), DY: operands{l, true}.part(l.whole(s.Y))}
+func (l *List) gradConcatLaunch(s *GradConcat) (*Launch, error) {
+	spec := kernels.GradConcatSpec{Shape: l.shape(s.Y), DY: operands{l, true}.part(l.whole(s.Y))}
 	named := map[string]Arg{"dy": buffer(s.Y)}
 	off := 0
 	for k, g := range s.Terms {

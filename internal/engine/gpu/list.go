@@ -27,7 +27,7 @@ type List struct {
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradApply, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -85,8 +85,8 @@ type HeadGrad struct{ Op *graph.Head }
 // Tally adds the batch's losses and errors to the totals.
 type Tally struct{}
 
-// GradApply stores gradients side by side on channels: the dy of a convolution.
-type GradApply struct {
+// GradConcat stores gradients side by side on channels: the dy of a convolution.
+type GradConcat struct {
 	Y     BufID
 	Terms []engine.Grad
 }
@@ -162,7 +162,7 @@ func (o *Head) uses(f func(BufID, bool)) {
 		f(o.DX.Buf, true)
 	}
 }
-func (o *GradApply) uses(f func(BufID, bool)) {
+func (o *GradConcat) uses(f func(BufID, bool)) {
 	for i := range o.Terms {
 		o.Terms[i].Uses(f)
 	}

@@ -218,7 +218,7 @@ func (l *lowering) gradient(s *engine.ConvBackStep) Part {
 		y = s.DY[0].Y
 	}
 	b := l.buffer("dy "+l.Plan.Graph.Values[s.Op.Y].Name, y, l.Plan.Graph.Values[s.Op.Y].C, true)
-	l.emit(&GradApply{Y: b, Terms: s.DY})
+	l.emit(&GradConcat{Y: b, Terms: s.DY})
 	return l.whole(b)
 }
 

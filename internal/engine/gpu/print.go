@@ -57,7 +57,7 @@ func (l *List) op(o Op) string {
 		return "headgrad\t" + p.Graph.Params[o.Op.W].Name
 	case *Tally:
 		return "tally"
-	case *GradApply:
+	case *GradConcat:
 		var terms []string
 		for _, g := range o.Terms {
 			terms = append(terms, p.GradText(g))

@@ -62,7 +62,7 @@ func (l *List) rivals(p precision) ([]*rival, error) {
 				add(l.batchNorm(i, o, a))
 			}
 		case *GradSum:
-			if a, ok := next.(*GradApply); ok {
+			if a, ok := next.(*GradConcat); ok {
 				add(l.batchNormBackward(i, o, a))
 			}
 		}
@@ -173,7 +173,7 @@ func (l *List) batchNorm(i int, s *Stats, a *Apply) (*rival, error) {
 
 // batchNormBackward is the rival of the sums over a gradient at i and of the gradient in front of the norm, where nothing but the norm lies between and nobody
 // else asks for its coefficients.
-func (l *List) batchNormBackward(i int, s *GradSum, a *GradApply) (*rival, error) {
+func (l *List) batchNormBackward(i int, s *GradSum, a *GradConcat) (*rival, error) {
 	if s.Write || len(s.Sums) != 1 || len(a.Terms) != 1 || s.Sums[0].Of != a.Terms[0] {
 		return nil, nil
 	}
@@ -210,7 +210,7 @@ func (l *List) coefficientsUsed(id engine.NormID) (n int) {
 	}
 	for _, o := range l.Ops {
 		switch o := o.(type) {
-		case *GradApply:
+		case *GradConcat:
 			count(o.Terms)
 		case *GradSum:
 			count(o.Terms)

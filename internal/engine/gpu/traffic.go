@@ -101,7 +101,7 @@ func (l *List) traffic(o Op) traffic {
 			t.reads = append(t.reads, o.DX)
 		}
 		return t
-	case *GradApply:
+	case *GradConcat:
 		return traffic{reads: gradParts(o.Terms...), writes: []Part{l.whole(o.Y)}}
 	case *ConvFilter:
 		return traffic{reads: []Part{o.X, o.DY}, extra: 4 * int64(o.Call.Size()), flops: l.flops(o.Call, o.DY)}

@@ -1,10 +1,10 @@
-// gradapply.cu: gradients of several tensors side by side on channels: the dy of a merged convolution.
+// gradconcat.cu: gradients of several tensors side by side on channels: the dy of a merged convolution.
 //
 //   dy[.., channels of grad k] = the k-th Grad (grad.cu)
 //
 // Grads that read the same g and mask form a segment, which reads those once.
 //
-// gradapply(step, g_k, mask_k, y_k, norm_k, block_k for every grad k, dy, n): what a grad lacks is 0; dy is overwritten.
+// gradconcat(step, g_k, mask_k, y_k, norm_k, block_k for every grad k, dy, n): what a grad lacks is 0; dy is overwritten.
 // sizeof(T) bytes an element of each y, of dy, and of each g and mask of a segment; 3 to 6 FLOPs an element of dy.
 template <class M> struct sh_piece {
   sh_grad<M> grad;
@@ -53,7 +53,7 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
 #define RUN(first, end, C, ...)                                                                                                                      \
   if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, b, image, replica, chunk - first);
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) gradapply(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
   const sh_pointers p[] = {EACH_GRAD(POINTERS)};
   const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
   __shared__ float b[COEFS + 1];

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// GradApplySpec stores gradients side by side on channels: grad k goes to as many channels of DY as it has, after those of the grads before. Grads next to each
+// GradConcatSpec stores gradients side by side on channels: grad k goes to as many channels of DY as it has, after those of the grads before. Grads next to each
 // other that name the same buffers, channels and mask read those once.
 //
-//	gradapply(step, g0, mask0, y0, norm0, block0, g1, ..., dy, n)
-type GradApplySpec struct {
+//	gradconcat(step, g0, mask0, y0, norm0, block0, g1, ..., dy, n)
+type GradConcatSpec struct {
 	Shape
 	Grads []Grad
 	DY    Slice
@@ -33,9 +33,9 @@ func segments(grads []Grad) []segment {
 	return out
 }
 
-// Kernel specialises gradapply.cu; its launches are for n images.
-func (s GradApplySpec) Kernel() (*Kernel, error) {
-	b := newBuilder("gradapply")
+// Kernel specialises gradconcat.cu; its launches are for n images.
+func (s GradConcatSpec) Kernel() (*Kernel, error) {
+	b := newBuilder("gradconcat")
 	b.fits("DY", s.DY)
 	b.want(len(s.Grads) > 0, "Grads", "at least one", 0)
 	slices, c := []Slice{}, 0
@@ -75,7 +75,7 @@ func (s GradApplySpec) Kernel() (*Kernel, error) {
 		line.WriteString(")")
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())
-	b.include("gradapply")
+	b.include("gradconcat")
 	b.add("dy", "n:i")
 	return b.done(t.elementwise())
 }
