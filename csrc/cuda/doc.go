@@ -12,7 +12,7 @@
 // Replica r of R of a batch of n is images ceil(r*n/R) .. ceil((r+1)*n/R)-1. n is an argument of each launch, at most the capacity of the buffers.
 //
 // A norm of C channels is one array float[7][R][C], in this order: mean, invstd; scale, shift (y = scale*x + shift); ca, cb, cc (dx = ca*g + cb*x + cc). Its running
-// statistics are float[2][R][C]: mean, unbiased variance. gamma and beta are int[C], each channel's index into the flat parameters, or -1 for a
+// statistics are float[2][R][C]: mean, unbiased variance. gamma_at and beta_at are int[C], each channel's index into the flat parameters, or -1 for a
 // padding channel, whose output and gradient are 0.
 //
 // Sums over a batch are cut by shape and n, never by the card: each block adds up its part in a fixed order and writes it to a scratch array; the block that finishes

@@ -1,6 +1,6 @@
-// grad.cu: reading gradients. With g further up, coefficient b, mask and y as a Grad says:
+// grad.cu: reading gradients. With g further up, coefficient beta, mask and y as a Grad says:
 //
-//   g' = g * b * [mask > 0] * [v(y) > 0]       v(y) = scale*y + shift with a norm, y without
+//   g' = g * beta * [mask > 0] * [v(y) > 0]       v(y) = scale*y + shift with a norm, y without
 //   dy = ca*g' + cb*y + cc with a norm, g' without
 //
 // A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM, NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's
@@ -54,14 +54,14 @@ template <class M> struct sh_grad {
       sh_norm_load<M>(cc, p[M::INDEX].norm, SH_CC, replica, c);
     }
   }
-  __device__ __forceinline__ void value(float *out, const float *g, const float *b, int u) const {
+  __device__ __forceinline__ void value(float *out, const float *g, const float *beta, int u) const {
     float f[V];
 #pragma unroll
     for (int i = 0; i < V; i++) out[i] = g[i];
     behind.mask(out, f, u);
 #pragma unroll
     for (int i = 0; i < V; i++) {
-      if constexpr (M::COEF >= 0) out[i] *= b[M::COEF];
+      if constexpr (M::COEF >= 0) out[i] *= beta[M::COEF];
       if constexpr (M::NORM) out[i] = fmaf(ca[i], out[i], fmaf(cb[i], f[i], cc[i]));
     }
   }

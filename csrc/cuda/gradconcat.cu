@@ -16,16 +16,16 @@ template <class M> struct sh_piece {
     dy = sh_at<typename M::DYS>((T *)out, image, c);
   }
   __device__ __forceinline__ void load(int u, int q) { grad.behind.load(u, q); }
-  __device__ __forceinline__ void store(const float *g, const float *b, int u, int q) {
+  __device__ __forceinline__ void store(const float *g, const float *beta, int u, int q) {
     float out[V];
-    grad.value(out, g, b, u);
+    grad.value(out, g, beta, u);
     sh_store<typename M::DYS>(dy, q, out);
   }
 };
 
-// A segment of C channels. b is being written by some threads of the block.
+// A segment of C channels. beta is being written by some threads of the block.
 template <int C, class First, class... M>
-__device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *b, int image, int replica, int chunk) {
+__device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *beta, int image, int replica, int chunk) {
   const int column = chunk * COLUMNS + threadIdx.x % COLUMNS, c = column * V < C ? column * V : 0;
   sh_source<First> source;
   sh_list<sh_piece, First, M...> pieces;
@@ -41,7 +41,7 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
     SH_EACH(q, u, from, HW, ROWS) {
       float g[V];
       source.value(g, u);
-      pieces.each([&](auto &m) { m.store(g, b, u, q); });
+      pieces.each([&](auto &m) { m.store(g, beta, u, q); });
     }
   }
 }
@@ -49,14 +49,14 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
 #define PARAMETER(k) const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, unsigned int block##k,
 #define POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
 #define COEFFICIENT(k, coef, D, branch)                                                                                                              \
-  if (threadIdx.x == coef % THREADS) b[coef] = sh_beta<D>(step, block##k, image, replica, branch);
+  if (threadIdx.x == coef % THREADS) beta[coef] = sh_beta<D>(step, block##k, image, replica, branch);
 #define RUN(first, end, C, ...)                                                                                                                      \
-  if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, b, image, replica, chunk - first);
+  if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, beta, image, replica, chunk - first);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
   const sh_pointers p[] = {EACH_GRAD(POINTERS)};
   const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
-  __shared__ float b[COEFS + 1];
+  __shared__ float beta[COEFS + 1];
   EACH_COEFFICIENT(COEFFICIENT)
   SEGMENTS(RUN)
 }

@@ -5,13 +5,13 @@
 //   ca = gamma*invstd    cb = -ca*invstd*S2/P    cc = ca*(mean*invstd*S2 - S1)/P    so that dy = ca*g' + cb*y + cc
 //   gradient of gamma = sum of S2 over replicas, of beta = sum of S1
 //
-// gradsum(step, dst, dx, x, g_k, mask_k, y_k, norm_k, block_k for every term k, mask_j, y_j, norm_j, block_j, gamma_j, beta_j for every sum j,
+// gradsum(step, dst, dx, x, g_k, mask_k, y_k, norm_k, block_k for every term k, mask_j, y_j, norm_j, block_j, gamma_at_j, beta_at_j for every sum j,
 // params, grads, partial, counter, n): without WRITE dst is only read. dx may be dst. ca, cb, cc of the norms' channels and their gradients are
 // overwritten. sizeof(T) bytes an element of each operand (dst twice with ACCUMULATE); a sum 5 FLOPs.
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 
 struct sh_sum_pointers {
-  const int *gamma, *beta;
+  const int *gamma_at, *beta_at;
   float *norm;
 };
 
@@ -29,10 +29,10 @@ template <class M> struct sh_term {
     source.load(u, q);
     grad.behind.load(u, q);
   }
-  __device__ __forceinline__ void add(float *sum, const float *b, int u) const {
+  __device__ __forceinline__ void add(float *sum, const float *beta, int u) const {
     float g[V], f[V];
     source.value(g, u);
-    grad.value(f, g, b, u);
+    grad.value(f, g, beta, u);
 #pragma unroll
     for (int i = 0; i < V; i++) sum[i] += f[i];
   }
@@ -62,7 +62,7 @@ template <class M> struct sh_sum {
     source.mask_load(u, q);
     behind.load(u, q);
   }
-  __device__ __forceinline__ void add(const float *dst, const float *b, int u) {
+  __device__ __forceinline__ void add(const float *dst, const float *beta, int u) {
     float g[V], f[V];
 #pragma unroll
     for (int i = 0; i < V; i++) g[i] = dst[i];
@@ -70,7 +70,7 @@ template <class M> struct sh_sum {
     behind.mask(g, f, u);
 #pragma unroll
     for (int i = 0; i < V; i++) {
-      if constexpr (M::COEF >= 0) g[i] *= b[M::COEF];
+      if constexpr (M::COEF >= 0) g[i] *= beta[M::COEF];
       a[0][i] += g[i];
       a[1][i] = fmaf(g[i], f[i] - mean[i], a[1][i]);
     }
@@ -89,7 +89,7 @@ template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers
                                                            double *shared) {
   const sh_sum_pointers &p = pointers[M::INDEX];
   const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sh_chunks(n);
-  const int at = c < C ? p.gamma[M::NORM_OFF + c] : -1;
+  const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1;
   const float gamma = at < 0 ? 0 : params[at];
   double dgamma = 0, dbeta = 0;
   for (int r = 0; r < REPLICAS; r++) {
@@ -109,7 +109,7 @@ template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers
   }
   if (lane == 0 && at >= 0) {
     grads[at] = (float)dgamma;
-    grads[p.beta[M::NORM_OFF + c]] = (float)dbeta;
+    grads[p.beta_at[M::NORM_OFF + c]] = (float)dbeta;
   }
 }
 
@@ -118,7 +118,7 @@ template <class S, class Terms, class Sums> struct sh_segment;
 
 template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
   static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x, const sh_pointers *term, const sh_pointers *sum, const sh_sum_pointers *of,
-                                             const float *b, const float *params, float *grads, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
+                                             const float *beta, const float *params, float *grads, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
     const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS;
     sh_list<sh_term, A...> terms;
@@ -128,7 +128,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
     if (c < S::C && s.lo < s.hi) {
       terms.each([&](auto &m) { m.init(term, s.replica, c); });
       sums.each([&](auto &m) { m.init(sum, s.replica, c); });
-      for (int image = s.lo; image < s.hi; image++, b += PER) {
+      for (int image = s.lo; image < s.hi; image++, beta += PER) {
         T *out = sh_at<S>((T *)dst, image, c);
         const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0, *sign = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
         terms.each([&](auto &m) { m.image(term, image, c); });
@@ -165,7 +165,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
 #pragma unroll
                 for (int i = 0; i < V; i++) f[i] += g[i];
               }
-              terms.each([&](auto &m) { m.add(f, b, u); });
+              terms.each([&](auto &m) { m.add(f, beta, u); });
               sh_down<TYPE, V>(r, f);
               sh_put(out + q * S::PITCH, r);
             } else {
@@ -173,7 +173,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
             }
             sh_up<TYPE, V>(f, r);
             gate.mask(f, u);
-            sums.each([&](auto &m) { m.add(f, b, u); });
+            sums.each([&](auto &m) { m.add(f, beta, u); });
           }
         }
       }
@@ -187,14 +187,14 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
 
 #define TERM_PARAMETER(k) const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, unsigned int block##k,
 #define TERM_POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
-#define SUM_PARAMETER(j) const void *smask##j, const void *sy##j, float *snorm##j, unsigned int sblock##j, const int *gamma##j, const int *beta##j,
+#define SUM_PARAMETER(j) const void *smask##j, const void *sy##j, float *snorm##j, unsigned int sblock##j, const int *gamma_at##j, const int *beta_at##j,
 #define SUM_POINTERS(j) {0, smask##j, sy##j, snorm##j, sblock##j},
-#define SUM_NORMS(j) {gamma##j, beta##j, snorm##j},
+#define SUM_NORMS(j) {gamma_at##j, beta_at##j, snorm##j},
 #define COEFFICIENT(block, coef, D, branch)                                                                                                          \
-  if (i % PER == coef) b[i] = sh_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
+  if (i % PER == coef) beta[i] = sh_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
 #define RUN(first, end, S, A, B)                                                                                                                     \
   if (chunk >= first && chunk < end)                                                                                                                 \
-    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, b, params, grads, partial, counter, chunk - first, n, shared);
+    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, beta, params, grads, partial, counter, chunk - first, n, shared);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) gradsum(const sh_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
                                                               const float *params, float *grads, float *partial, unsigned int *counter, int n) {
@@ -202,7 +202,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradsum(const sh_step *
   const sh_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
   const int chunk = blockIdx.z;
   __shared__ double shared[SUMS > 0 ? SHARED : 1];
-  __shared__ float b[32 * PER];
+  __shared__ float beta[32 * PER];
   if (COEFS > 0) {
     const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     for (int i = threadIdx.x; i < (s.hi - s.lo) * PER; i += THREADS) {

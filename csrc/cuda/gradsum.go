@@ -13,7 +13,7 @@ import (
 // or with Read takes it as it is, and takes the backward sums of Sums, whose G lie within Dst. It turns them into the coefficients of the norms' backward
 // pass and the gradients of gamma and beta. DX may be Dst; Terms may read Dst at the same place.
 //
-//	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0, snorm0, sblock0, gamma0, beta0, smask1, ..., params, grads, partial, counter, n)
+//	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0, snorm0, sblock0, gamma_at0, beta_at0, smask1, ..., params, grads, partial, counter, n)
 type GradSumSpec struct {
 	Shape
 	Dst        Slice
@@ -91,7 +91,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	}
 	for k, g := range s.Sums {
 		sumCoefs[k] = co.of(g, fmt.Sprintf("sblock%d", k))
-		for _, name := range []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma%d", "beta%d"} {
+		for _, name := range []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma_at%d", "beta_at%d"} {
 			b.add(fmt.Sprintf(name, k))
 		}
 	}

@@ -1,8 +1,8 @@
 // join.cu: the shaken sum of a block.
 //
-//   y[i] = relu?(skip[i] + sum over branches k of a_k[i] * branch_k[i])       every operand a view: relu?(norm?(x))
+//   y[i] = relu?(skip[i] + sum over branches k of alpha_k[i] * branch_k[i])       every operand a view: relu?(norm?(x))
 //
-// a_k is drawn here (philox.cu); in evaluation it is 1/branches.
+// alpha_k is drawn here (philox.cu); in evaluation it is 1/branches.
 //
 // join(step, block, skip, skip_norm, x_k, norm_k for every branch k, y, copy, n): skip and its norm 0 where there is none; y is overwritten, and copy,
 // where there is one, by relu(y).
@@ -15,20 +15,20 @@
   {                                                                                                                                                  \
     float f[V];                                                                                                                                      \
     v##k.value(f, u);                                                                                                                                \
-    _Pragma("unroll") for (int i = 0; i < V; i++) sum[i] = fmaf(a[k], f[i], sum[i]);                                                                 \
+    _Pragma("unroll") for (int i = 0; i < V; i++) sum[i] = fmaf(alpha[k], f[i], sum[i]);                                                                 \
   }
 
 extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
                                                            EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
   const int image = blockIdx.x, replica = sh_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V < Y::C ? column * V : 0;
-  __shared__ float a[D::BRANCHES];
-  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) a[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
+  __shared__ float alpha[D::BRANCHES];
+  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
   sh_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)
   EACH_BRANCH(INIT)
   T *out = sh_at<Y>((T *)y, image, c), *also = HAS_COPY ? sh_at<COPY>((T *)copy, image, c) : 0;
-  __syncthreads(); // a is drawn
+  __syncthreads(); // alpha is drawn
   if (column * V >= Y::C) return;
   for (int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; p < HW; p += gridDim.y * ROWS * UNROLL) {
     SH_EACH(q, u, p, HW, ROWS) {

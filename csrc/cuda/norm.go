@@ -13,21 +13,21 @@ func perChannel(name string, c, replicas int) (*builder, Kernel) {
 
 // NormEvalSpec sets a norm's scale and shift for evaluation, for every replica, from the running statistics of replica 0. Its launches do not depend on n.
 //
-//	normeval(gamma, beta, params, running, norm)
+//	normeval(gamma_at, beta_at, params, running, norm)
 type NormEvalSpec struct{ C, Replicas int }
 
 // Kernel specialises normeval.cu.
 func (s NormEvalSpec) Kernel() (*Kernel, error) {
 	b, k := perChannel("normeval", s.C, s.Replicas)
 	b.include("normeval")
-	b.add("gamma", "beta", "params", "running", "norm")
+	b.add("gamma_at", "beta_at", "params", "running", "norm")
 	return b.done(k)
 }
 
 // NormSumsSpec does for a norm of C channels what StatsSpec does, from sums that are there: of Channels channels, of which the norm's begin at Off, over maps of
 // HW pixels. Every channel of the norm must have a gamma and a beta.
 //
-//	normsums(gamma, beta, params, sums, norm, running, n)
+//	normsums(gamma_at, beta_at, params, sums, norm, running, n)
 type NormSumsSpec struct{ C, Off, Channels, HW, Replicas int }
 
 // Kernel specialises normsums.cu; its launches are for n images.
@@ -37,33 +37,33 @@ func (s NormSumsSpec) Kernel() (*Kernel, error) {
 	b.want(s.HW >= 1, "HW", "at least 1", s.HW)
 	b.ints("OFF", s.Off, "CHANNELS", s.Channels, "HW", s.HW)
 	b.include("normsums")
-	b.add("gamma", "beta", "params", "sums", "norm", "running", "n:i")
+	b.add("gamma_at", "beta_at", "params", "sums", "norm", "running", "n:i")
 	return b.done(k)
 }
 
 // NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every channel must have a gamma and a beta. Its launches do not
 // depend on n.
 //
-//	normaffine(gamma, beta, params, norm)
+//	normaffine(gamma_at, beta_at, params, norm)
 type NormAffineSpec struct{ C, Replicas int }
 
 // Kernel specialises normaffine.cu.
 func (s NormAffineSpec) Kernel() (*Kernel, error) {
 	b, k := perChannel("normaffine", s.C, s.Replicas)
 	b.include("normaffine")
-	b.add("gamma", "beta", "params", "norm")
+	b.add("gamma_at", "beta_at", "params", "norm")
 	return b.done(k)
 }
 
 // NormGradsSpec adds up the gradients of gamma and beta of the replicas that have images. Every channel must have a gamma and a beta.
 //
-//	normgrads(gamma, beta, sums, grads, n)
+//	normgrads(gamma_at, beta_at, sums, grads, n)
 type NormGradsSpec struct{ C, Replicas int }
 
 // Kernel specialises normgrads.cu; its launches are for n images.
 func (s NormGradsSpec) Kernel() (*Kernel, error) {
 	b, k := perChannel("normgrads", s.C, s.Replicas)
 	b.include("normgrads")
-	b.add("gamma", "beta", "sums", "grads", "n:i")
+	b.add("gamma_at", "beta_at", "sums", "grads", "n:i")
 	return b.done(k)
 }

@@ -14,7 +14,7 @@ func TestNormEval(t *testing.T) {
 		free := r.Perm(400)
 		flat, p, m, run0 := randoms(r, F32, 400, 1, 1), newNormParams(&free, c.c), newNorm(r, c.c, c.replicas), randoms(r, F32, 2*c.replicas*c.c, 3, 0.1)
 		before := norm{m.clone(), m.c, m.replicas}
-		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma": p.gamma, "beta": p.beta, "params": flat, "running": run0, "norm": m.memory})
+		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "running": run0, "norm": m.memory})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				gamma, beta := p.of(flat, ch)
@@ -76,7 +76,7 @@ func TestNormSums(t *testing.T) {
 			}
 		}
 		run(t, NormSumsSpec{C: c.c, Off: off, Channels: channels, HW: hw, Replicas: c.replicas}, c.n,
-			map[string]any{"gamma": p.gamma, "beta": p.beta, "params": flat, "sums": sums, "norm": m.memory, "running": running, "n": c.n})
+			map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "sums": sums, "norm": m.memory, "running": running, "n": c.n})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				w := want[[2]int{rep, ch + off}]
@@ -118,7 +118,7 @@ func TestNormAffine(t *testing.T) {
 		free := r.Perm(600)
 		flat, p, m := randoms(r, F32, 600, 1, 1), wholeParams(&free, c.c), newNorm(r, c.c, c.replicas)
 		before := norm{m.clone(), m.c, m.replicas}
-		run(t, NormAffineSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma": p.gamma, "beta": p.beta, "params": flat, "norm": m.memory})
+		run(t, NormAffineSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "norm": m.memory})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				gamma, beta := p.of(flat, ch)
@@ -159,7 +159,7 @@ func TestNormGrads(t *testing.T) {
 				want[m.int(ch)] = float64(float32(sum))
 			}
 		}
-		run(t, NormGradsSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma": p.gamma, "beta": p.beta, "sums": sums, "grads": grads, "n": c.n})
+		run(t, NormGradsSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "sums": sums, "grads": grads, "n": c.n})
 		for i, w := range want {
 			if have := grads.at(i); have != w {
 				t.Fatalf("%+v: gradient %d: want %v, have %v", c, i, w, have)

@@ -2,14 +2,14 @@
 //
 //   scale = gamma*invstd    shift = beta - mean*scale
 //
-// normaffine(gamma, beta, params, norm): scale and shift of norm are overwritten, for every replica. A thread a channel, 16 bytes read, 8 written.
-extern "C" __global__ void __launch_bounds__(THREADS) normaffine(const int *gamma, const int *beta, const float *params, float *norm) {
+// normaffine(gamma_at, beta_at, params, norm): scale and shift of norm are overwritten, for every replica. A thread a channel, 16 bytes read, 8 written.
+extern "C" __global__ void __launch_bounds__(THREADS) normaffine(const int *gamma_at, const int *beta_at, const float *params, float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
     const int i = r * C + c, array = REPLICAS * C;
-    const double scale = (double)params[gamma[c]] * norm[array + i];
+    const double scale = (double)params[gamma_at[c]] * norm[array + i];
     norm[2 * array + i] = (float)scale;
-    norm[3 * array + i] = (float)(params[beta[c]] - norm[i] * scale);
+    norm[3 * array + i] = (float)(params[beta_at[c]] - norm[i] * scale);
   }
 }

@@ -2,8 +2,8 @@
 //
 //   dgamma = sum over replicas of dscale    dbeta = sum of dbias
 //
-// normgrads(gamma, beta, sums, grads, n): sums are [replica][dscale, dbias][C]; those of a replica without images do not count. A thread a channel.
-extern "C" __global__ void __launch_bounds__(THREADS) normgrads(const int *gamma, const int *beta, const float *sums, float *grads, int n) {
+// normgrads(gamma_at, beta_at, sums, grads, n): sums are [replica][dscale, dbias][C]; those of a replica without images do not count. A thread a channel.
+extern "C" __global__ void __launch_bounds__(THREADS) normgrads(const int *gamma_at, const int *beta_at, const float *sums, float *grads, int n) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
   double dgamma = 0, dbeta = 0;
@@ -12,6 +12,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) normgrads(const int *gamma
     dgamma += sums[2 * r * C + c];
     dbeta += sums[(2 * r + 1) * C + c];
   }
-  grads[gamma[c]] = (float)dgamma;
-  grads[beta[c]] = (float)dbeta;
+  grads[gamma_at[c]] = (float)dgamma;
+  grads[beta_at[c]] = (float)dbeta;
 }

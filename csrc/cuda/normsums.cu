@@ -3,9 +3,9 @@
 //   mean = sum y / P    var = sum y^2 / P - mean^2    invstd = 1/sqrt(var + 1e-5)    scale = gamma*invstd    shift = beta - mean*scale
 //   running mean += 0.1 (mean - running mean)         running var += 0.1 (var*P/(P-1) - running var)
 //
-// per replica of P numbers a channel. normsums(gamma, beta, params, sums, norm, running, n): sums are [replica][sum, sum of squares][CHANNELS], of which the norm
+// per replica of P numbers a channel. normsums(gamma_at, beta_at, params, sums, norm, running, n): sums are [replica][sum, sum of squares][CHANNELS], of which the norm
 // has C from OFF on; norm's mean, invstd, scale and shift are overwritten. A replica without images keeps all it has. A thread a channel, 16 bytes read, 24 written.
-extern "C" __global__ void __launch_bounds__(THREADS) normsums(const int *gamma, const int *beta, const float *params, const float *sums, float *norm, float *running, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS) normsums(const int *gamma_at, const int *beta_at, const float *params, const float *sums, float *norm, float *running, int n) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
@@ -14,11 +14,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) normsums(const int *gamma,
     if (first == end) continue;
     const double count = (double)(end - first) * HW, mean = sums[2 * r * CHANNELS + OFF + c] / count, m2 = sums[(2 * r + 1) * CHANNELS + OFF + c] - mean * mean * count;
     const double var = m2 > 0 ? m2 / count : m2 == m2 ? 0 : m2, invstd = 1 / sqrt(var + 1e-5); // not a number stays so
-    const double scale = params[gamma[c]] * invstd;
+    const double scale = params[gamma_at[c]] * invstd;
     norm[i] = (float)mean;
     norm[array + i] = (float)invstd;
     norm[2 * array + i] = (float)scale;
-    norm[3 * array + i] = (float)(params[beta[c]] - mean * scale);
+    norm[3 * array + i] = (float)(params[beta_at[c]] - mean * scale);
     running[i] = (float)(running[i] + 0.1f * (mean - running[i]));
     running[array + i] = (float)(running[array + i] + 0.1f * (var * count / (count > 1 ? count - 1 : 1) - running[array + i]));
   }

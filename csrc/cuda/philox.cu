@@ -1,7 +1,7 @@
 // philox.cu: the coefficients of the shaken sums, bit-equal to engine.Draw and internal/rng.
 //
 //   words = Philox 4x32-10(key = seed; counter = iteration, block, index, purpose)        u = (word >> 8) / 2^24
-//   two branches: a = (low + u*(high-low), 1 - that); more: spacings of sorted uniforms; b by the mode of the backward pass
+//   two branches: alpha = (low + u*(high-low), 1 - that); more: spacings of sorted uniforms; beta by the mode of the backward pass
 //
 // About 80 integer and 10 float64 operations a draw, done once a block and branch; float64 products are rounded before they are added.
 __device__ __forceinline__ double sh_mul(double a, double b) {
@@ -75,7 +75,7 @@ template <class D> __device__ inline double sh_forward(u64 seed, u32 iteration, 
   return 1 / (double)D::BRANCHES;
 }
 
-// b of the first of two branches from its a and a fresh r in [0, 1).
+// beta of the first of two branches from its alpha and a fresh r in [0, 1).
 template <int MODE> __device__ inline double sh_rule(double a, double r) {
   const bool low = a < 0.5;
   if constexpr (MODE == SH_M1) return 1 - a;

@@ -80,7 +80,7 @@ func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
 	for j, o := range spec.Norms {
 		m, run, p := newNorm(r, o.Norm.C, s.Replicas), randoms(r, F32, 2*s.Replicas*o.Norm.C, 0, 1), newNormParams(&free, o.Norm.C)
 		norms, before, running, was, parts = append(norms, m), append(before, norm{m.clone(), m.c, m.replicas}), append(running, run), append(was, run.clone()), append(parts, p)
-		args[fmt.Sprintf("gamma%d", j)], args[fmt.Sprintf("beta%d", j)] = p.gamma, p.beta
+		args[fmt.Sprintf("gamma_at%d", j)], args[fmt.Sprintf("beta_at%d", j)] = p.gamma, p.beta
 		args[fmt.Sprintf("norm%d", j)], args[fmt.Sprintf("running%d", j)] = m.memory, run
 	}
 	run(t, spec, n, args)
@@ -206,7 +206,7 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 		p := newNormParams(&free, g.Norm.C)
 		parts, before = append(parts, p), append(before, norm{g.m.clone(), g.m.c, g.m.replicas})
 		args[fmt.Sprintf("smask%d", k)], args[fmt.Sprintf("sy%d", k)], args[fmt.Sprintf("snorm%d", k)] = g.mask.arg(), g.y.arg(), g.m.arg()
-		args[fmt.Sprintf("sblock%d", k)], args[fmt.Sprintf("gamma%d", k)], args[fmt.Sprintf("beta%d", k)] = g.block, p.gamma, p.beta
+		args[fmt.Sprintf("sblock%d", k)], args[fmt.Sprintf("gamma_at%d", k)], args[fmt.Sprintf("beta_at%d", k)] = g.block, p.gamma, p.beta
 	}
 	k, err := spec.Kernel()
 	if err != nil {

@@ -58,7 +58,7 @@ type View struct {
 
 // Grad is the gradient of C channels of a tensor y, recomputed on load from a gradient g further up:
 //
-//	g' = g * (coefficient b of Branch, if Draw) * ([mask > 0], if Mask) * ([v(y) > 0], if ReLU)     v(y) = Norm ? scale*y + shift : y
+//	g' = g * (coefficient beta of Branch, if Draw) * ([mask > 0], if Mask) * ([v(y) > 0], if ReLU)     v(y) = Norm ? scale*y + shift : y
 //	dy = Norm ? ca*g' + cb*y + cc : g'
 type Grad struct {
 	G      Slice
@@ -94,13 +94,13 @@ const (
 	BatchLevel
 )
 
-// Draw says how the coefficients a and b of a block are drawn. The seed and the iteration come from the Step on the device, the block's number is an
+// Draw says how the coefficients alpha and beta of a block are drawn. The seed and the iteration come from the Step on the device, the block's number is an
 // argument of the kernel; counter and arithmetic are those of engine.Draw, to the bit.
 type Draw struct {
 	Branches          int
 	Forward, Backward Mode
 	Level             Level
-	Low, High         float64 // range of a with two branches: [0, 1) unless said otherwise
+	Low, High         float64 // range of alpha with two branches: [0, 1) unless said otherwise
 }
 
 // Step is the record that every drawing or learning kernel reads from device memory, little-endian, 40 bytes. A captured step is replayed with other

@@ -6,24 +6,24 @@
 // per replica of P numbers a channel, of x as it is stored. A block takes sums about a number from its own middle, so that nothing cancels; slots
 // hold that number, the mean's distance from it, and M2, and are merged in float64 by Chan, Golub and LeVeque's formula. A replica without images keeps all it has.
 //
-// stats(x, gamma_k, beta_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
+// stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
 // sizeof(T) bytes and 4 FLOPs an element. 
 constexpr float MOMENTUM = 0.1f;
 constexpr double EPSILON = 1e-5;
 
 struct sh_norm_pointers {
-  const int *gamma, *beta;
+  const int *gamma_at, *beta_at;
   float *norm, *running;
 };
 
 template <class S> __device__ inline void sh_finalize(const sh_norm_pointers &p, const float *params, int replica, int c, double count, double mean, double m2) {
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
-  const int at = p.gamma[S::NORM_OFF + c];
-  const double invstd = 1 / sqrt(m2 / count + EPSILON), gamma = at < 0 ? 0 : params[at], beta = at < 0 ? 0 : params[p.beta[S::NORM_OFF + c]];
+  const int at = p.gamma_at[S::NORM_OFF + c];
+  const double invstd = 1 / sqrt(m2 / count + EPSILON), gamma = at < 0 ? 0 : params[at], zero = at < 0 ? 0 : params[p.beta_at[S::NORM_OFF + c]];
   p.norm[SH_MEAN * array + i] = (float)mean;
   p.norm[SH_INVSTD * array + i] = (float)invstd;
   p.norm[SH_SCALE * array + i] = (float)(gamma * invstd);
-  p.norm[SH_SHIFT * array + i] = (float)(beta - mean * gamma * invstd);
+  p.norm[SH_SHIFT * array + i] = (float)(zero - mean * gamma * invstd);
   if (at < 0) return;
   p.running[i] = (float)(p.running[i] + MOMENTUM * (mean - p.running[i]));
   p.running[array + i] = (float)(p.running[array + i] + MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - p.running[array + i]));
@@ -91,10 +91,10 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
   if (sh_last(counter)) sh_merge<S>(p, params, partial, chunk, n, shared);
 }
 
-#define PARAMETER(k) const int *gamma##k, const int *beta##k, float *norm##k, float *running##k,
+#define PARAMETER(k) const int *gamma_at##k, const int *beta_at##k, float *norm##k, float *running##k,
 #define RUN(first, end, k)                                                                                                                           \
   if (chunk >= first && chunk < end) {                                                                                                               \
-    const sh_norm_pointers p = {gamma##k, beta##k, norm##k, running##k};                                                                             \
+    const sh_norm_pointers p = {gamma_at##k, beta_at##k, norm##k, running##k};                                                                             \
     sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);                                                                                \
   }
 

@@ -14,7 +14,7 @@ type StatsOf struct {
 // StatsSpec takes the statistics of a batch for norms over channels of one activation, sets the norms' mean, invstd, scale and shift, and moves their running
 // statistics. Norms that share a channel are allowed.
 //
-//	stats(x, gamma0, beta0, norm0, running0, gamma1, ..., params, partial, counter, n)
+//	stats(x, gamma_at0, beta_at0, norm0, running0, gamma_at1, ..., params, partial, counter, n)
 type StatsSpec struct {
 	Shape
 	X     Slice
@@ -44,7 +44,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 	for k, o := range s.Norms {
 		b.line("struct S%d { %s%s static constexpr int BASE = %d; };", k, slices[k].fields(), o.Norm.fields(), slot)
 		fmt.Fprintf(&line, " F(%d, %d, %d)", chunks[k], chunks[k+1], k)
-		b.add(fmt.Sprintf("gamma%d", k), fmt.Sprintf("beta%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("running%d", k))
+		b.add(fmt.Sprintf("gamma_at%d", k), fmt.Sprintf("beta_at%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("running%d", k))
 		slot += 3 * o.C
 	}
 	b.each("EACH_NORM", len(s.Norms))

@@ -16,7 +16,7 @@ type device struct {
 	single [whats]cuda.Ptr // things that are one of a kind
 	bytes  [whats]int64
 	arena  cuda.Ptr
-	norms  [4][]cuda.Ptr // Norm, Running, Gamma, Beta by NormID
+	norms  [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
 	held   int64         // bytes allocated, data sets and workspaces not included
 }
 
@@ -71,7 +71,7 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 	switch a.What {
 	case Activation:
 		return d.arena + cuda.Ptr(l.Plan.Buffers[a.Index].Offset)
-	case Norm, Running, Gamma, Beta:
+	case Norm, Running, GammaAt, BetaAt:
 		return d.norms[a.What-Norm][a.Index]
 	}
 	return d.single[a.What]
@@ -96,10 +96,10 @@ func (d *device) initialize(l *List) error {
 	}
 	for id := range l.Plan.Norms {
 		gamma, beta := l.normIndex(engine.NormID(id))
-		if err := d.stream.CopyToDevice(d.norms[Gamma-Norm][id], cuda.Bytes(gamma)); err != nil {
+		if err := d.stream.CopyToDevice(d.norms[GammaAt-Norm][id], cuda.Bytes(gamma)); err != nil {
 			return err
 		}
-		if err := d.stream.CopyToDevice(d.norms[Beta-Norm][id], cuda.Bytes(beta)); err != nil {
+		if err := d.stream.CopyToDevice(d.norms[BetaAt-Norm][id], cuda.Bytes(beta)); err != nil {
 			return err
 		}
 	}

@@ -23,14 +23,14 @@ type Arg struct {
 // What is a kind of thing in device memory, or a number.
 type What int
 
-// The kinds of argument. One-dimensional things of a program are these by themselves; Activation to Beta are numbered.
+// The kinds of argument. One-dimensional things of a program are these by themselves; Activation to BetaAt are numbered.
 const (
 	Null       What = iota
 	Activation      // a buffer of the arena: Index is its BufID
 	Norm            // the coefficients of norm Index
 	Running         // its running statistics
-	Gamma           // where its scales stand among the parameters, by channel
-	Beta            // its shifts
+	GammaAt         // where its scales stand among the parameters, by channel
+	BetaAt          // its shifts
 	Number          // Index itself
 	Images          // how many images the batch at hand has
 

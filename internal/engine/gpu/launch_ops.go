@@ -129,7 +129,7 @@ func (l *List) statsLaunch(s *Stats) (*Launch, error) {
 	for k, st := range s.Stats {
 		slice := l.operands(ps[k]).part(ps[k])
 		spec.Norms = append(spec.Norms, kernels.StatsOf{Off: slice.Off, C: slice.C, Norm: *l.norm(st.Norm, 0)})
-		for name, what := range map[string]What{"gamma": Gamma, "beta": Beta, "norm": Norm, "running": Running} {
+		for name, what := range map[string]What{"gamma_at": GammaAt, "beta_at": BetaAt, "norm": Norm, "running": Running} {
 			named[fmt.Sprintf("%s%d", name, k)] = Arg{what, int(st.Norm)}
 		}
 	}
@@ -219,7 +219,7 @@ func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
 	for k, x := range s.Sums {
 		spec.Sums = append(spec.Sums, o.grad(x.Of))
 		gradArgs(named, "s", k, x.Of)
-		named[fmt.Sprintf("gamma%d", k)], named[fmt.Sprintf("beta%d", k)] = Arg{Gamma, int(x.Of.Norm)}, Arg{Beta, int(x.Of.Norm)}
+		named[fmt.Sprintf("gamma_at%d", k)], named[fmt.Sprintf("beta_at%d", k)] = Arg{GammaAt, int(x.Of.Norm)}, Arg{BetaAt, int(x.Of.Norm)}
 	}
 	return launch(spec, named)
 }

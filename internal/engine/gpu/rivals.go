@@ -104,7 +104,7 @@ func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 
 // normLaunch is a kernel with a thread a channel, which finds a norm's arrays under their usual names.
 func normLaunch(spec kernels.Spec, id engine.NormID, more map[string]Arg) (*Launch, error) {
-	named := map[string]Arg{"gamma": {Gamma, int(id)}, "beta": {Beta, int(id)}}
+	named := map[string]Arg{"gamma_at": {GammaAt, int(id)}, "beta_at": {BetaAt, int(id)}}
 	maps.Copy(named, more)
 	return launch(spec, named)
 }
