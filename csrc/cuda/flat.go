@@ -148,7 +148,7 @@ func (s CorrelateSpec) Kernel() (*Kernel, error) {
 	b.norm("B", s.B.Norm, s.B.C)
 	t := b.newTile(s.Shape, false, 3, []int{s.A.C}, s.A.Slice, s.B.Slice)
 	b.want(t.chunks <= 64, "A.C", "at most 64 chunks of channels", fmt.Sprint(t.chunks))
-	b.include("types", "tile")
+	b.include("types", "norm", "tile")
 	b.view("A", &s.A)
 	b.view("B", &s.B)
 	b.include("correlate")

@@ -114,4 +114,4 @@ template <template <class> class E, class M, class... Rest> struct sh_list<E, M,
 };
 
 template <class M> struct sh_term; // gradsum.cu
-template <class M> struct sh_sum;
+template <class M> struct sh_sum;  // norm_backward.cu

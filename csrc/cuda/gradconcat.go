@@ -54,7 +54,7 @@ func (s GradConcatSpec) Kernel() (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.include("types", "philox", "tile", "grad")
+	b.include("types", "philox", "norm", "tile", "grad")
 	co, at := coefficients{b: b}, 0
 	b.add("step")
 	for k, g := range s.Grads {

@@ -77,7 +77,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.include("types", "philox", "tile", "grad")
+	b.include("types", "philox", "norm", "tile", "grad")
 	wanted := everyImage
 	if len(s.Sums) > 0 {
 		wanted = t.replicaChunks()
@@ -104,7 +104,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	b.bool("HAS_DX", s.DX != nil)
 	b.bool("HAS_X", s.X != nil)
 	b.ints("SLOT", slot, "CHUNKS", wanted, "SUMS", len(s.Sums))
-	b.include("column", "reduce", "gradsum")
+	b.include("column", "reduce", "norm_backward", "gradsum")
 	b.add("params", "grads", "partial", "counter", "n:i")
 	return b.done(t.reduction(slot, wanted))
 }

@@ -40,7 +40,7 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.include("types", "tile", "column")
+	b.include("types", "norm", "tile", "column")
 	bare := s.X
 	bare.ReLU = false
 	b.view("X", &s.X)

@@ -40,7 +40,7 @@ func (s JoinSpec) Kernel() (*Kernel, error) {
 		slices = append(slices, out)
 	}
 	t := b.newTile(s.Shape, false, len(slices), []int{s.Y.C}, slices...)
-	b.include("types", "philox", "tile")
+	b.include("types", "philox", "norm", "tile")
 	b.draw("D", &s.Draw)
 	b.add("step", "block:u", "skip", "skip_norm")
 	for k := range s.Branches {

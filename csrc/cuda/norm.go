@@ -19,7 +19,7 @@ type NormEvalSpec struct{ C, Replicas int }
 // Kernel specialises normeval.cu.
 func (s NormEvalSpec) Kernel() (*Kernel, error) {
 	b, k := perChannel("normeval", s.C, s.Replicas)
-	b.include("normeval")
+	b.include("norm", "normeval")
 	b.add("gamma_at", "beta_at", "params", "running", "norm")
 	return b.done(k)
 }
@@ -36,7 +36,7 @@ func (s NormSumsSpec) Kernel() (*Kernel, error) {
 	b.want(s.Off >= 0 && s.Off+s.C <= s.Channels, "Off", "channels within Channels", fmt.Sprintf("%d from %d of %d", s.C, s.Off, s.Channels))
 	b.want(s.HW >= 1, "HW", "at least 1", s.HW)
 	b.ints("OFF", s.Off, "CHANNELS", s.Channels, "HW", s.HW)
-	b.include("normsums")
+	b.include("norm", "normsums")
 	b.add("gamma_at", "beta_at", "params", "sums", "norm", "running", "n:i")
 	return b.done(k)
 }
@@ -50,20 +50,20 @@ type NormAffineSpec struct{ C, Replicas int }
 // Kernel specialises normaffine.cu.
 func (s NormAffineSpec) Kernel() (*Kernel, error) {
 	b, k := perChannel("normaffine", s.C, s.Replicas)
-	b.include("normaffine")
+	b.include("norm", "normaffine")
 	b.add("gamma_at", "beta_at", "params", "norm")
 	return b.done(k)
 }
 
-// NormGradsSpec adds up the gradients of gamma and beta of the replicas that have images. Every channel must have a gamma and a beta.
+// NormBackwardReplicasSpec adds up the gradients of gamma and beta of the replicas that have images. Every channel must have a gamma and a beta.
 //
-//	normgrads(gamma_at, beta_at, sums, grads, n)
-type NormGradsSpec struct{ C, Replicas int }
+//	norm_backward_replicas(gamma_at, beta_at, sums, grads, n)
+type NormBackwardReplicasSpec struct{ C, Replicas int }
 
-// Kernel specialises normgrads.cu; its launches are for n images.
-func (s NormGradsSpec) Kernel() (*Kernel, error) {
-	b, k := perChannel("normgrads", s.C, s.Replicas)
-	b.include("normgrads")
+// Kernel specialises norm_backward_replicas.cu; its launches are for n images.
+func (s NormBackwardReplicasSpec) Kernel() (*Kernel, error) {
+	b, k := perChannel("norm_backward_replicas", s.C, s.Replicas)
+	b.include("norm_backward_replicas")
 	b.add("gamma_at", "beta_at", "sums", "grads", "n:i")
 	return b.done(k)
 }

@@ -139,7 +139,7 @@ func TestNormAffine(t *testing.T) {
 	}
 }
 
-func TestNormGrads(t *testing.T) {
+func TestNormBackwardReplicas(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 6))
 	for _, c := range normCases {
 		free := r.Perm(600)
@@ -159,7 +159,7 @@ func TestNormGrads(t *testing.T) {
 				want[m.int(ch)] = float64(float32(sum))
 			}
 		}
-		run(t, NormGradsSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "sums": sums, "grads": grads, "n": c.n})
+		run(t, NormBackwardReplicasSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "sums": sums, "grads": grads, "n": c.n})
 		for i, w := range want {
 			if have := grads.at(i); have != w {
 				t.Fatalf("%+v: gradient %d: want %v, have %v", c, i, w, have)

@@ -8,8 +8,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) normaffine(const int *gamm
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
     const int i = r * C + c, array = REPLICAS * C;
-    const double scale = (double)params[gamma_at[c]] * norm[array + i];
-    norm[2 * array + i] = (float)scale;
-    norm[3 * array + i] = (float)(params[beta_at[c]] - norm[i] * scale);
+    const double scale = (double)params[gamma_at[c]] * norm[SH_INVSTD * array + i];
+    norm[SH_SCALE * array + i] = (float)scale;
+    norm[SH_SHIFT * array + i] = (float)(params[beta_at[c]] - norm[SH_MEAN * array + i] * scale);
   }
 }

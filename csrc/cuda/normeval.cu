@@ -6,10 +6,10 @@
 extern "C" __global__ void __launch_bounds__(THREADS) normeval(const int *gamma_at, const int *beta_at, const float *params, const float *running, float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
-  const double scale = gamma_at[c] < 0 ? 0 : params[gamma_at[c]] / sqrt(running[REPLICAS * C + c] + 1e-5);
+  const double scale = gamma_at[c] < 0 ? 0 : params[gamma_at[c]] / sqrt(running[REPLICAS * C + c] + SH_EPSILON);
   const double shift = gamma_at[c] < 0 ? 0 : params[beta_at[c]] - running[c] * scale;
   for (int r = 0; r < REPLICAS; r++) {
-    norm[(2 * REPLICAS + r) * C + c] = (float)scale;
-    norm[(3 * REPLICAS + r) * C + c] = (float)shift;
+    norm[(SH_SCALE * REPLICAS + r) * C + c] = (float)scale;
+    norm[(SH_SHIFT * REPLICAS + r) * C + c] = (float)shift;
   }
 }

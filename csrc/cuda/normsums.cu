@@ -13,13 +13,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) normsums(const int *gamma_
     const int i = r * C + c, array = REPLICAS * C;
     if (first == end) continue;
     const double count = (double)(end - first) * HW, mean = sums[2 * r * CHANNELS + OFF + c] / count, m2 = sums[(2 * r + 1) * CHANNELS + OFF + c] - mean * mean * count;
-    const double var = m2 > 0 ? m2 / count : m2 == m2 ? 0 : m2, invstd = 1 / sqrt(var + 1e-5); // not a number stays so
+    const double var = m2 > 0 ? m2 / count : m2 == m2 ? 0 : m2, invstd = 1 / sqrt(var + SH_EPSILON); // not a number stays so
     const double scale = params[gamma_at[c]] * invstd;
-    norm[i] = (float)mean;
-    norm[array + i] = (float)invstd;
-    norm[2 * array + i] = (float)scale;
-    norm[3 * array + i] = (float)(params[beta_at[c]] - mean * scale);
-    running[i] = (float)(running[i] + 0.1f * (mean - running[i]));
-    running[array + i] = (float)(running[array + i] + 0.1f * (var * count / (count > 1 ? count - 1 : 1) - running[array + i]));
+    norm[SH_MEAN * array + i] = (float)mean;
+    norm[SH_INVSTD * array + i] = (float)invstd;
+    norm[SH_SCALE * array + i] = (float)scale;
+    norm[SH_SHIFT * array + i] = (float)(params[beta_at[c]] - mean * scale);
+    running[i] = (float)(running[i] + SH_NORM_MOMENTUM * (mean - running[i]));
+    running[array + i] = (float)(running[array + i] + SH_NORM_MOMENTUM * (var * count / (count > 1 ? count - 1 : 1) - running[array + i]));
   }
 }

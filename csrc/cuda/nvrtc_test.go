@@ -72,7 +72,7 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 	s := kernels.Slice{C: 128, Pitch: 128}
 	var out []*kernels.Kernel
 	for _, spec := range []kernels.Spec{
-		kernels.NormSumsSpec{C: 128, Channels: 128, HW: 64, Replicas: 2}, kernels.NormAffineSpec{C: 128, Replicas: 2}, kernels.NormGradsSpec{C: 128, Replicas: 2},
+		kernels.NormSumsSpec{C: 128, Channels: 128, HW: 64, Replicas: 2}, kernels.NormAffineSpec{C: 128, Replicas: 2}, kernels.NormBackwardReplicasSpec{C: 128, Replicas: 2},
 		kernels.FiniteSpec{}, kernels.RescaleSpec{Growth: 2000}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
 		kernels.CorrelateSpec{Shape: shape, A: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}}, B: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}, ReLU: true}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 8, Forward: kernels.Shaken, Backward: kernels.Shaken, High: 1}},

@@ -8,8 +8,6 @@
 //
 // stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
 // sizeof(T) bytes and 4 FLOPs an element. 
-constexpr float MOMENTUM = 0.1f;
-constexpr double EPSILON = 1e-5;
 
 struct sh_norm_pointers {
   const int *gamma_at, *beta_at;
@@ -19,14 +17,14 @@ struct sh_norm_pointers {
 template <class S> __device__ inline void sh_finalize(const sh_norm_pointers &p, const float *params, int replica, int c, double count, double mean, double m2) {
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
   const int at = p.gamma_at[S::NORM_OFF + c];
-  const double invstd = 1 / sqrt(m2 / count + EPSILON), gamma = at < 0 ? 0 : params[at], zero = at < 0 ? 0 : params[p.beta_at[S::NORM_OFF + c]];
+  const double invstd = 1 / sqrt(m2 / count + SH_EPSILON), gamma = at < 0 ? 0 : params[at], zero = at < 0 ? 0 : params[p.beta_at[S::NORM_OFF + c]];
   p.norm[SH_MEAN * array + i] = (float)mean;
   p.norm[SH_INVSTD * array + i] = (float)invstd;
   p.norm[SH_SCALE * array + i] = (float)(gamma * invstd);
   p.norm[SH_SHIFT * array + i] = (float)(zero - mean * gamma * invstd);
   if (at < 0) return;
-  p.running[i] = (float)(p.running[i] + MOMENTUM * (mean - p.running[i]));
-  p.running[array + i] = (float)(p.running[array + i] + MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - p.running[array + i]));
+  p.running[i] = (float)(p.running[i] + SH_NORM_MOMENTUM * (mean - p.running[i]));
+  p.running[array + i] = (float)(p.running[array + i] + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - p.running[array + i]));
 }
 
 // Merges replica by replica. BASE is where S's numbers begin in a slot.

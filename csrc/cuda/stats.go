@@ -37,7 +37,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.include("types", "tile")
+	b.include("types", "norm", "tile")
 	b.add("x")
 	slot, chunks := 0, t.cut(sizes)
 	var line strings.Builder

@@ -11,9 +11,6 @@ typedef sh_vector<TYPE, V> raw;
 __device__ __forceinline__ int sh_replica(int image, int n) { return REPLICAS == 1 ? 0 : (int)((i64)image * REPLICAS / n); }
 __device__ __forceinline__ int sh_first(int replica, int n) { return (int)(((i64)replica * n + REPLICAS - 1) / REPLICAS); }
 
-// The seven arrays of a norm.
-enum { SH_MEAN, SH_INVSTD, SH_SCALE, SH_SHIFT, SH_CA, SH_CB, SH_CC };
-
 // V floats of one array of a norm for channel c of slice S.
 template <class S> __device__ __forceinline__ void sh_norm_load(float *out, const float *norm, int which, int replica, int c) {
   const float *p = norm + ((i64)which * REPLICAS + replica) * S::NORM_C + S::NORM_OFF + c;

@@ -186,7 +186,7 @@ func (l *List) batchNormBackward(i int, s *GradSum, a *GradConcat) (*rival, erro
 		return nil, nil
 	}
 	x, dy, dx, t := Part{g.Y, g.YOff, g.C}, Part{g.Buf, g.Off, g.C}, l.whole(a.Y), dataType(l.Type)
-	k, err := normLaunch(kernels.NormGradsSpec{C: g.C, Replicas: l.Replicas}, g.Norm, map[string]Arg{"sums": {What: Sums}})
+	k, err := normLaunch(kernels.NormBackwardReplicasSpec{C: g.C, Replicas: l.Replicas}, g.Norm, map[string]Arg{"sums": {What: Sums}})
 	bound := []place{l.activation(x), l.activation(dy), scale, l.coefficients(Norm, g.Norm, 0), l.coefficients(Norm, g.Norm, 1)}
 	if g.ReLU {
 		bound = append(bound, shift)
