@@ -2,14 +2,56 @@ package cuda
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"testing"
 
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
+
+// drawText writes out the coefficients that the kernels draw: alpha[k][i] and beta[k][i] for branch k and image i, float[BRANCHES][n] each. A thread an image.
+const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const sh_step *step, unsigned int block, float *alpha, float *beta, int n) {
+  const int image = blockIdx.x * 256 + threadIdx.x;
+  if (image >= n) return;
+  const int replica = (int)((i64)image * REPLICAS / n);
+  for (int k = 0; k < D::BRANCHES; k++) {
+    alpha[(i64)k * n + image] = sh_alpha<D>(step, block, image, replica, k);
+    beta[(i64)k * n + image] = sh_beta<D>(step, block, image, replica, k);
+  }
+}
+`
+
+// DrawSpec writes out the coefficients that the kernels draw for themselves.
+//
+//	draw(step, block, alpha, beta, n)
+type DrawSpec struct {
+	Draw     Draw
+	Replicas int
+}
+
+// Kernel specialises drawText; its launches are for n images.
+func (s DrawSpec) Kernel() (*Kernel, error) {
+	b := newBuilder("draw")
+	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
+	b.ints("REPLICAS", s.Replicas)
+	b.include("types", "philox")
+	b.draw("D", &s.Draw)
+	b.sb.WriteString(drawText)
+	b.add("step", "block:u", "alpha", "beta", "n:i")
+	return b.done(Kernel{threads: 256, grid: func(n int) [3]uint32 { return [3]uint32{uint32((n + 255) / 256), 1, 1} }})
+}
+
+// TestModes holds that modes and levels have the numbers of the language, so that one is converted into the other.
+func TestModes(t *testing.T) {
+	for have, want := range map[Mode]dsl.Mode{Even: dsl.Even, Shaken: dsl.Shaken, Keep: dsl.Keep, M1: dsl.M1, M2: dsl.M2, M3: dsl.M3, M4: dsl.M4, M5: dsl.M5} {
+		if int(have) != int(want) {
+			t.Errorf("%v is %d here, %d in the language", want, have, want)
+		}
+	}
+	if int(ImageLevel) != int(dsl.Image) || int(BatchLevel) != int(dsl.Batch) {
+		t.Errorf("levels are %d and %d here, %d and %d in the language", ImageLevel, BatchLevel, dsl.Image, dsl.Batch)
+	}
+}
 
 // TestDraws holds every mode, level and number of branches to engine.Draw, to the bit.
 func TestDraws(t *testing.T) {
@@ -77,62 +119,6 @@ func TestDraws(t *testing.T) {
 			r := first + i*c.replicas/n
 			if alpha.at(i) != float64(float32(a[0][r])) || beta.at(i) != float64(float32(b2[0][r])) {
 				t.Fatalf("%s: image %d of a later device: want replica %d's %v and %v, have %v and %v", name, i, r, a[0][r], b2[0][r], alpha.at(i), beta.at(i))
-			}
-		}
-	}
-}
-
-func TestAugment(t *testing.T) {
-	r := rand.New(rand.NewPCG(2, 1))
-	const images = 6
-	mean, std := []float64{125.3, 123.0, 113.9, 90}, []float64{63.0, 62.1, 66.7, 50}
-	for _, c := range []struct {
-		AugmentSpec
-		n int
-	}{
-		{AugmentSpec{Type: BF16, C: 3, H: 32, W: 32, Pitch: 8, Train: true, Flip: true, Crop: 4}, 5},
-		{AugmentSpec{Type: F32, C: 3, H: 5, W: 7, Pitch: 8, Train: true, Crop: 9}, 9},
-		{AugmentSpec{Type: F16, C: 4, H: 9, W: 4, Pitch: 4, Train: true, Flip: true}, 2},
-		{AugmentSpec{Type: F16, C: 1, H: 3, W: 3, Pitch: 1}, 1},
-		{AugmentSpec{Type: F32, C: 3, H: 32, W: 32, Pitch: 8, Flip: true, Crop: 4}, 2},
-	} {
-		pix, index := &memory{typ: F32}, []int{}
-		for range images * c.C * c.H * c.W {
-			pix.data = append(pix.data, byte(r.IntN(256)))
-		}
-		for range c.n {
-			index = append(index, r.IntN(images))
-		}
-		y := newMemory(c.Type, make([]float64, c.n*c.H*c.W*c.Pitch))
-		for i := range y.len() {
-			y.set(i, math.NaN())
-		}
-		table := AugmentTable(mean[:c.C], std[:c.C])
-		values := make([]float64, len(table))
-		for i, v := range table {
-			values[i] = float64(v)
-		}
-		s := Step{Seed: 99, Iteration: 12, Base: 3}
-		run(t, c.AugmentSpec, c.n, map[string]any{"step": s.memory(), "table": floats(values...), "pix": pix, "index": ints(index...), "y": y, "n": c.n})
-		for i := range c.n {
-			flip, dy, dx := false, c.Crop, c.Crop
-			if c.Train {
-				flip, dy, dx = engine.AugmentDraw(s.Seed, s.Iteration, int(s.Base)+i, c.Crop)
-			}
-			for p := range c.H * c.W {
-				for ch := range c.Pitch {
-					h, w, want := p/c.W+dy-c.Crop, p%c.W+dx-c.Crop, 0.0
-					if h >= 0 && h < c.H && w >= 0 && w < c.W && ch < c.C {
-						if flip && c.Flip {
-							w = c.W - 1 - w
-						}
-						b := pix.data[((index[i]*c.C+ch)*c.H+h)*c.W+w]
-						want = rounded(c.Type, float64(float32((float64(b)-mean[ch])/std[ch])))
-					}
-					if have := y.at((i*c.H*c.W+p)*c.Pitch + ch); have != want {
-						t.Fatalf("%+v: image %d, pixel %d, channel %d: want %v, have %v", c.AugmentSpec, i, p, ch, want, have)
-					}
-				}
 			}
 		}
 	}

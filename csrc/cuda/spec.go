@@ -70,7 +70,7 @@ type Grad struct {
 	ReLU   bool
 }
 
-// Mode says how a pass chooses its coefficients, numbered as in the network language.
+// Mode says how a pass chooses its coefficients, numbered as dsl.Mode; kernels know it by the names in modeNames.
 type Mode int
 
 // The modes. Keep and M1 .. M5 are for the backward pass; M1 .. M5 need two branches.
@@ -85,7 +85,10 @@ const (
 	M5
 )
 
-// Level says what shares one draw.
+// modeNames are what philox.cu calls the modes.
+var modeNames = [...]string{"SH_EVEN", "SH_SHAKEN", "SH_KEEP", "SH_M1", "SH_M2", "SH_M3", "SH_M4", "SH_M5"}
+
+// Level says what shares one draw, numbered as dsl.Level.
 type Level int
 
 // The levels: one draw an image, or one a replica's batch.

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"encoding/binary"
+	"math"
 	"math/rand/v2"
 
 	"shake/dsl"
@@ -153,3 +155,40 @@ func (d grad) betas(s Step, n, replicas int) []float64 {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// step is a Step as a kernel reads it.
+func (s Step) memory() *memory {
+	b, err := binary.Append(nil, binary.LittleEndian, s)
+	if err != nil || len(b) != StepSize {
+		panic("a step is not what it says")
+	}
+	return &memory{F32, b}
+}
+
+// newGrad is a random gradient of c channels that reads slices of the given place.
+func newGrad(r *rand.Rand, s Shape, n int, place Slice, mask, drawn, normed, relu bool) grad {
+	at := func(buf int) *Slice { p := place; p.Buf = buf; return &p }
+	d := grad{Grad: Grad{G: *at(place.Buf), ReLU: relu}, g: newTensor(r, s, n, place.Pitch), block: 2}
+	if mask {
+		d.Mask, d.mask = at(place.Buf+1000), newTensor(r, s, n, place.Pitch)
+	}
+	if drawn {
+		d.Draw, d.Branch = &Draw{Branches: 2, Forward: Shaken, Backward: Shaken, High: 1}, 1
+	}
+	if normed {
+		d.Norm, d.m = &NormRef{Off: 8, C: place.C + 8}, newNorm(r, place.C+8, s.Replicas)
+	}
+	if normed || relu {
+		d.Y, d.y = at(place.Buf+2000), newTensor(r, s, n, place.Pitch)
+	}
+	return d
+}
+
+func (d grad) size(g float64, i, n, p, c int) float64 {
+	size := math.Abs(g) + 3
+	if d.Norm != nil {
+		r := replicaOf(i, n, d.m.replicas)
+		size += math.Abs(d.m.get(gradG, r, d.Norm.Off+c)*g) + math.Abs(d.m.get(gradY, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c))
+	}
+	return 2 * size
+}

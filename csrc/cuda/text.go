@@ -117,8 +117,11 @@ func (b *builder) draw(name string, d *Draw) {
 	b.want(d.Backward < M1 || d.Branches == 2, "Draw.Branches", "2 with M1 to M5", d.Branches)
 	b.want(d.Level == ImageLevel || d.Level == BatchLevel, "Draw.Level", "ImageLevel or BatchLevel", d.Level)
 	b.want(d.Low < d.High && d.Low-d.Low == 0 && d.High-d.High == 0, "Draw.Low", "a finite number below High", d.Low)
-	b.line("struct %s { static constexpr bool PRESENT = true, BATCH = %t; static constexpr int BRANCHES = %d, FORWARD = %d, BACKWARD = %d;", name, d.Level == BatchLevel,
-		d.Branches, d.Forward, d.Backward)
+	if b.err != nil {
+		return
+	}
+	b.line("struct %s { static constexpr bool PRESENT = true, BATCH = %t; static constexpr int BRANCHES = %d, FORWARD = %s, BACKWARD = %s;", name, d.Level == BatchLevel,
+		d.Branches, modeNames[d.Forward], modeNames[d.Backward])
 	b.line("  static __device__ __forceinline__ double low() { return %s; }", double(d.Low))
 	b.line("  static __device__ __forceinline__ double high() { return %s; } };", double(d.High))
 }

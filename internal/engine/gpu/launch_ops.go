@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	kernels "shake/csrc/cuda"
-	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -86,16 +85,8 @@ func (o operands) grad(g engine.Grad) kernels.Grad {
 
 // draw is what the kernels need to know of a block.
 func draw(b graph.Block) kernels.Draw {
-	d := kernels.Draw{Branches: b.Branches, Forward: shakeMode(b.Shake.Forward), Backward: shakeMode(b.Shake.Backward), Low: b.Shake.Range[0], High: b.Shake.Range[1]}
-	if b.Shake.Level == dsl.Batch {
-		d.Level = kernels.BatchLevel
-	}
-	return d
-}
-
-func shakeMode(m dsl.Mode) kernels.Mode {
-	return map[dsl.Mode]kernels.Mode{dsl.Even: kernels.Even, dsl.Shaken: kernels.Shaken, dsl.Keep: kernels.Keep, dsl.M1: kernels.M1, dsl.M2: kernels.M2,
-		dsl.M3: kernels.M3, dsl.M4: kernels.M4, dsl.M5: kernels.M5}[m]
+	s := b.Shake
+	return kernels.Draw{Branches: b.Branches, Forward: kernels.Mode(s.Forward), Backward: kernels.Mode(s.Backward), Level: kernels.Level(s.Level), Low: s.Range[0], High: s.Range[1]}
 }
 
 func buffer(b BufID) Arg {

@@ -1,0 +1,65 @@
+package cuda
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"shake/internal/engine"
+)
+
+func TestAugment(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 1))
+	const images = 6
+	mean, std := []float64{125.3, 123.0, 113.9, 90}, []float64{63.0, 62.1, 66.7, 50}
+	for _, c := range []struct {
+		AugmentSpec
+		n int
+	}{
+		{AugmentSpec{Type: BF16, C: 3, H: 32, W: 32, Pitch: 8, Train: true, Flip: true, Crop: 4}, 5},
+		{AugmentSpec{Type: F32, C: 3, H: 5, W: 7, Pitch: 8, Train: true, Crop: 9}, 9},
+		{AugmentSpec{Type: F16, C: 4, H: 9, W: 4, Pitch: 4, Train: true, Flip: true}, 2},
+		{AugmentSpec{Type: F16, C: 1, H: 3, W: 3, Pitch: 1}, 1},
+		{AugmentSpec{Type: F32, C: 3, H: 32, W: 32, Pitch: 8, Flip: true, Crop: 4}, 2},
+	} {
+		pix, index := &memory{typ: F32}, []int{}
+		for range images * c.C * c.H * c.W {
+			pix.data = append(pix.data, byte(r.IntN(256)))
+		}
+		for range c.n {
+			index = append(index, r.IntN(images))
+		}
+		y := newMemory(c.Type, make([]float64, c.n*c.H*c.W*c.Pitch))
+		for i := range y.len() {
+			y.set(i, math.NaN())
+		}
+		table := AugmentTable(mean[:c.C], std[:c.C])
+		values := make([]float64, len(table))
+		for i, v := range table {
+			values[i] = float64(v)
+		}
+		s := Step{Seed: 99, Iteration: 12, Base: 3}
+		run(t, c.AugmentSpec, c.n, map[string]any{"step": s.memory(), "table": floats(values...), "pix": pix, "index": ints(index...), "y": y, "n": c.n})
+		for i := range c.n {
+			flip, dy, dx := false, c.Crop, c.Crop
+			if c.Train {
+				flip, dy, dx = engine.AugmentDraw(s.Seed, s.Iteration, int(s.Base)+i, c.Crop)
+			}
+			for p := range c.H * c.W {
+				for ch := range c.Pitch {
+					h, w, want := p/c.W+dy-c.Crop, p%c.W+dx-c.Crop, 0.0
+					if h >= 0 && h < c.H && w >= 0 && w < c.W && ch < c.C {
+						if flip && c.Flip {
+							w = c.W - 1 - w
+						}
+						b := pix.data[((index[i]*c.C+ch)*c.H+h)*c.W+w]
+						want = rounded(c.Type, float64(float32((float64(b)-mean[ch])/std[ch])))
+					}
+					if have := y.at((i*c.H*c.W+p)*c.Pitch + ch); have != want {
+						t.Fatalf("%+v: image %d, pixel %d, channel %d: want %v, have %v", c.AugmentSpec, i, p, ch, want, have)
+					}
+				}
+			}
+		}
+	}
+}

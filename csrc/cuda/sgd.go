@@ -1,0 +1,24 @@
+package cuda
+
+// SGDSpec is a step of stochastic gradient descent over n parameters. With Copy of a 16-bit type the weights are also stored so.
+//
+//	sgd(step, scaler, w, v, g, copy, n)
+type SGDSpec struct {
+	Momentum, WeightDecay float64
+	Nesterov              bool
+	Copy                  Type // F32: none
+}
+
+// Kernel specialises sgd.cu; its launches are for n parameters.
+func (s SGDSpec) Kernel() (*Kernel, error) {
+	b := newBuilder("sgd")
+	b.storage("Copy", s.Copy)
+	b.want(s.Momentum >= 0 && s.Momentum <= 1, "Momentum", "0 to 1", s.Momentum)
+	b.want(s.WeightDecay >= 0 && s.WeightDecay <= 1, "WeightDecay", "0 to 1", s.WeightDecay)
+	b.ints("TYPE", int(s.Copy))
+	b.line("constexpr float MOMENTUM = %s, DECAY = %s;", float(s.Momentum), float(s.WeightDecay))
+	b.bool("NESTEROV", s.Nesterov)
+	b.include("types", "sgd")
+	b.add("step", "scaler", "w", "v", "g", "copy", "n:l")
+	return b.done(flat(4))
+}

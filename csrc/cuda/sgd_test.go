@@ -1,0 +1,57 @@
+package cuda
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestSGD(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	scaler := func(scale float64, bad int) *memory {
+		m := floats(scale, 1/scale, 0, 0)
+		binary.LittleEndian.PutUint32(m.data[12:], uint32(bad))
+		return m
+	}
+	for _, c := range []struct {
+		name     string
+		n        int
+		nesterov bool
+		copy     Type
+		scaler   *memory
+		scale    float64
+	}{
+		{"plain", 1, false, F32, nil, 1},
+		{"nesterov, 16-bit copy", 1031, true, BF16, nil, 1},
+		{"scaled", 5000, true, F16, scaler(1024, 0), 1024},
+		{"bad step", 5000, true, F16, scaler(1024, 1), 1024},
+	} {
+		const decay, momentum, lr = 1e-2, 0.9, 0.3
+		w, v, g := randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, c.scale)
+		cp := newMemory(c.copy, make([]float64, c.n))
+		w0, v0, cp0 := w.clone(), v.clone(), cp.clone()
+		run(t, SGDSpec{Momentum: momentum, WeightDecay: decay, Nesterov: c.nesterov, Copy: c.copy}, c.n,
+			map[string]any{"step": Step{LR: lr}.memory(), "scaler": c.scaler, "w": w, "v": v, "g": g, "copy": cp, "n": c.n})
+		if c.name == "bad step" {
+			if string(w.data) != string(w0.data) || string(v.data) != string(v0.data) || string(cp.data) != string(cp0.data) {
+				t.Errorf("%s: something changed", c.name)
+			}
+			continue
+		}
+		for i := range c.n {
+			d := g.at(i)/c.scale + float64(float32(decay))*w0.at(i)
+			m := float64(float32(momentum))*v0.at(i) + d
+			step := m
+			if c.nesterov {
+				step = d + float64(float32(momentum))*m
+			}
+			want := w0.at(i) - float64(float32(lr))*step
+			if !near(F32, v.at(i), m, 2e-6) || !near(F32, w.at(i), want, 2e-6) {
+				t.Fatalf("%s: element %d: want %v and %v, have %v and %v", c.name, i, want, m, w.at(i), v.at(i))
+			}
+			if c.copy != F32 && cp.at(i) != rounded(c.copy, w.at(i)) {
+				t.Fatalf("%s: copy %d: want %v, have %v", c.name, i, rounded(c.copy, w.at(i)), cp.at(i))
+			}
+		}
+	}
+}
