@@ -10,7 +10,10 @@ ARM64CC  ?= aarch64-linux-gnu-gcc
 DATA     ?= data/cifar-10-batches-bin
 NVIDIA   ?= build/nvidia
 
-COMMIT := $(shell git describe --always --dirty=+ --abbrev=12 2>/dev/null)
+# The commit of this folder's own repository, or nothing: none of a repository around it, and none of a checkout that belongs to somebody else, which git does not
+# open. Go's own look at the repository, which fails there and ends the build, is turned off.
+COMMIT := $(shell up=$$(git rev-parse --show-cdup 2>/dev/null) && [ -z "$$up" ] && git describe --always --dirty=+ --abbrev=12 2>/dev/null)
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 # The packages whose tests run on a card. The bundle is laid out as the repository is, so that they find their files.
 GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
@@ -19,22 +22,30 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check check-list race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
+.PHONY: help needs build run test check check-list race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-build: ## build bin/shake
+needs:
+	@command -v "$(GO)" >/dev/null 2>&1 || { echo "make: no Go here (looked for '$(GO)'): install Go 1.26 or newer, or say where it is with GO=..." >&2; exit 1; }
+	@v=$$(GOTOOLCHAIN=local $(GO) version 2>/dev/null); minor=$$(echo "$$v" | sed -n 's/.* go1\.\([0-9]*\).*/\1/p'); if [ "$${minor:-99}" -lt 21 ]; then \
+		echo "make: $$v is too old: install Go 1.26 or newer (from 1.21 on Go fetches what it lacks by itself)" >&2; exit 1; fi
+	@cc=$$(cd / && $(GO) env CC); if ! command -v $${cc%% *} >/dev/null 2>&1; then \
+		echo "make: no C compiler here (looked for '$$cc'): install gcc or clang, or say where it is with CC=..." >&2; exit 1; fi
+	@if [ "$$(cd / && $(GO) env CGO_ENABLED)" = 0 ]; then echo "make: CGO_ENABLED=0, but the kernels are C: unset it" >&2; exit 1; fi
+
+build: needs ## build bin/shake
 	$(GO) build $(LINK) -o bin/shake ./cmd/shake
 
 run: build ## build, then train the small net on the built-in data (about two minutes); NET=... trains another
 	bin/shake run $(NET)
 
-test: ## vet and the tests: a few minutes; make check has the exhaustive ones too
+test: needs ## vet and the tests: a few minutes; make check has the exhaustive ones too
 	$(GO) vet ./...
 	$(GO) test -timeout 20m ./...
 
-check: ## everything: make test, the exhaustive tests, and the C tests under sanitizers where there is cmake
+check: needs ## everything: make test, the exhaustive tests, and the C tests under sanitizers where there is cmake
 	$(GO) vet ./...
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
 	else echo "make check: no cmake here, so csrc's own tests under sanitizers DID NOT RUN"; fi
@@ -45,7 +56,7 @@ check-list: ## the tests, or parts of tests, that only make check runs
 		'/func [A-Za-z]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
 	@echo "and the C tests under sanitizers: make native"
 
-race: ## the tests of the packages in pure Go under the race detector
+race: needs ## the tests of the packages in pure Go under the race detector
 	$(GO) test -race -short -timeout 30m $(PURE)
 
 lint: build ## gofmt, vet, staticcheck, and a look for undefined symbols in the binary
@@ -57,10 +68,10 @@ lint: build ## gofmt, vet, staticcheck, and a look for undefined symbols in the 
 	else echo "make lint: no ldd here, so undefined symbols were not looked for"; fi
 	@echo "make lint: clean"
 
-bench: ## benchmarks; BENCH=regexp picks some
+bench: needs ## benchmarks; BENCH=regexp picks some
 	$(GO) test -run '^$$' -bench '$(BENCH)' ./bench/...
 
-fuzz: ## every fuzz target for FUZZTIME (10s)
+fuzz: needs ## every fuzz target for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
@@ -71,7 +82,7 @@ native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan
 	cmake --build build/native --parallel 2
 	ctest --test-dir build/native --output-on-failure
 
-emu: ## build the emulated card and print its folder: SHAKE_LIBRARY_PATH=$$(make -s emu) bin/shake devices
+emu: needs ## build the emulated card and print its folder: SHAKE_LIBRARY_PATH=$$(make -s emu) bin/shake devices
 	@$(GO) run ./csrc/emu/folder
 
 arm64: ## build csrc/cpu for arm64, for NEON, and run its tests under qemu-user (gcc-aarch64-linux-gnu, qemu-user)
@@ -109,7 +120,7 @@ compare: .venv build ## speed and memory of training steps against PyTorch; PEER
 replay: .venv build ## ten steps on CIFAR-10 beside PyTorch with the same random numbers; DATA=folder of the .bin files
 	.venv/bin/python bench/peers/replay.py $(PEERNET) --data $(DATA)
 
-bundle: ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a machine with a card and without Go
+bundle: needs ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a machine with a card and without Go
 	rm -rf build/bundle && mkdir -p build/bundle/bench build/bundle/nets
 	$(GO) build -trimpath $(SMALL) -o build/bundle/shake ./cmd/shake
 	build/bundle/shake version > build/bundle/VERSION

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -11,29 +11,12 @@ import (
 // version is the newest heading of CHANGELOG.md.
 const version = "0.1.0"
 
-// commit is the revision that was built, set by the linker (see Makefile); without it the Go tool's own record is used.
+// commit is the revision that was built, set by the linker (see Makefile). The Go tool's own record is not used: it names the repository around this one where
+// the sources lie inside another.
 var commit string
 
 // revision returns the commit of this binary, with "+" after it if the tree was modified, or "unknown".
-func revision() string {
-	if commit != "" {
-		return commit
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	rev, dirty := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			rev = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+"
-		}
-	}
-	return rev + dirty
-}
+func revision() string { return cmp.Or(commit, "unknown") }
 
 func (a *app) versionCmd() *cobra.Command {
 	var asJSON bool

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"shake/internal/engine"
@@ -78,13 +77,8 @@ func (d *rundir) writeRecord(r *Record) error {
 // platform fills in what the running binary knows of itself.
 func (r *Record) platform(version string) {
 	r.Version, r.Go, r.Platform = version, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
-	r.Commit = ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				r.Commit = s.Value
-			}
-		}
+	if r.Commit = version; version == "unknown" {
+		r.Commit = ""
 	}
 }
 
