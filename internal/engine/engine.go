@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,16 @@ type Program interface {
 	Info() Info
 	Close() error
 }
+
+// Abandoner is a Program that can leave a step off before its end.
+type Abandoner interface {
+	// Abandon has Step, Eval and Logits ask stop between operations; nil ends that. Once stop says true they return ErrAbandoned, and state and metrics are
+	// what they were before the call.
+	Abandon(stop func() bool)
+}
+
+// ErrAbandoned is the error of a call that was left off because it was asked to.
+var ErrAbandoned = errors.New("abandoned before its end")
 
 // Own begins the names of tensors of a state that not every program of a network has: whoever carries a state from one to another leaves out what it does not know.
 const Own = "engine/"

@@ -32,6 +32,7 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 		return nil, err
 	}
 	defer p.Close()
+	abandon(ctx, p)
 	left, err := loadWeights(p, weights)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -52,7 +53,11 @@ func (r *run) train(ctx context.Context) error {
 		lo := r.k.Step % r.perEpoch * t.Batch
 		batch := order[lo:min(lo+t.Batch, len(order))]
 		r.lr = engine.LR(t, r.k.Step, r.perEpoch)
-		if err := r.prog.Step(engine.Step{Iteration: uint32(r.k.Step), Index: batch, LR: r.lr}); err != nil {
+		err := r.prog.Step(engine.Step{Iteration: uint32(r.k.Step), Index: batch, LR: r.lr})
+		if errors.Is(err, engine.ErrAbandoned) {
+			return r.interrupt()
+		}
+		if err != nil {
 			return fmt.Errorf("training step %d: %w", r.k.Step+1, err)
 		}
 		r.k.Step++
@@ -206,6 +211,9 @@ func evaluate(ctx context.Context, p engine.Program, n, batch int, tick func() e
 			return s, err
 		}
 		m, err := p.Eval(lo, min(lo+batch, n))
+		if errors.Is(err, engine.ErrAbandoned) {
+			return s, ctx.Err()
+		}
 		if err != nil {
 			return s, fmt.Errorf("evaluating test images from %d on: %w", lo, err)
 		}

@@ -92,6 +92,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	var div *Diverged
 	if err == nil && !done {
+		abandon(ctx, r.prog)
 		if err = r.loop(ctx); err == nil {
 			err = r.finish()
 		}
@@ -202,6 +203,14 @@ func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*gra
 		return nil, nil, fmt.Errorf("loading the data set: %w", err)
 	}
 	return g, p, nil
+}
+
+// abandon has a program that can do so leave its step off when ctx ends, since one of a large network on a processor takes longer than a system that shuts
+// down waits.
+func abandon(ctx context.Context, p engine.Program) {
+	if a, ok := p.(engine.Abandoner); ok {
+		a.Abandon(func() bool { return ctx.Err() != nil })
+	}
 }
 
 // create begins a new run.

@@ -33,6 +33,8 @@ type program struct {
 
 	train, eval []call
 	trace       func(s engine.PlanStep, run func()) // nil: none
+	stop        func() bool                         // asked between operations; nil: not
+	before      []float32                           // running statistics before the step at hand, if it may be abandoned
 
 	sets   [2]*dataSet // training, test
 	labels []uint16    // of the batch at hand
@@ -145,7 +147,14 @@ func (p *program) Step(s engine.Step) error {
 	}
 	p.draw(s.Iteration, n)
 	p.pack()
+	if p.stop != nil {
+		p.before = p.statistics(p.before[:0])
+	}
 	for _, c := range p.train {
+		if p.abandoned() {
+			p.restoreStatistics()
+			return engine.ErrAbandoned
+		}
 		if p.trace != nil {
 			p.trace(c.step, c.run)
 		} else {
@@ -250,6 +259,9 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 			return err
 		}
 		for _, c := range p.eval {
+			if p.abandoned() {
+				return engine.ErrAbandoned
+			}
 			c.run()
 		}
 		if p.err != nil {

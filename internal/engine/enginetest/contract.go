@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ var contract = []check{
 	{"MetricsAddUp", metricsAddUp},
 	{"BadStep", badStep},
 	{"EvalInParts", evalInParts},
+	{"Abandon", abandon},
 }
 
 // freshState: momentum and means start at 0, variances at 1.
@@ -303,5 +305,66 @@ func evalInParts(t *testing.T, b engine.Backend) {
 		if math.Abs(float64(all[i]-parts[i])) > 1e-6*math.Abs(float64(all[i]))+1e-7 {
 			t.Errorf("logit %d: %v at once, %v in parts", i, all[i], parts[i])
 		}
+	}
+}
+
+// abandon: a step or an evaluation left off after any of its operations leaves state and metrics as they were, and what follows has the bits of a program that was
+// never asked. It holds for programs that are engine.Abandoner.
+func abandon(t *testing.T, b engine.Backend) {
+	e := load(t, "shake-s-s")
+	straight, p := e.program(t, b), e.program(t, b)
+	a, ok := p.(engine.Abandoner)
+	if !ok {
+		return
+	}
+	snapshot := func(p engine.Program) (map[string][]float64, engine.Metrics) {
+		_, values := state(t, p)
+		m, err := p.Metrics(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return values, m
+	}
+	for _, q := range []engine.Program{straight, p} {
+		if err := q.Step(e.step(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, metrics := snapshot(p)
+	for name, call := range map[string]func() error{
+		"Step": func() error { return p.Step(e.step(1)) },
+		"Eval": func() error { _, err := p.Eval(0, 2); return err },
+	} {
+		for after := 0; ; after++ {
+			asked := 0
+			a.Abandon(func() bool { asked++; return asked > after })
+			err := call()
+			if err == nil && after > 3 {
+				break
+			}
+			if !errors.Is(err, engine.ErrAbandoned) {
+				t.Fatalf("%s asked to stop after %d operations: %v", name, after, err)
+			}
+			have, m := snapshot(p)
+			if d := differ(have, before); d != "" || m != metrics {
+				t.Fatalf("%s abandoned after %d operations: %s, metrics %+v, want %+v", name, after, d, m, metrics)
+			}
+			if asked != after+1 {
+				t.Fatalf("%s goes on after it was stopped", name)
+			}
+		}
+		if name == "Eval" {
+			continue
+		}
+		a.Abandon(nil)
+		if err := straight.Step(e.step(1)); err != nil {
+			t.Fatal(err)
+		}
+		want, m := snapshot(straight)
+		have, n := snapshot(p)
+		if d := differ(have, want); d != "" || m != n {
+			t.Errorf("a step after abandoned ones: %s, metrics %+v, want %+v", d, n, m)
+		}
+		before, metrics = have, n
 	}
 }
