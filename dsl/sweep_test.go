@@ -76,6 +76,26 @@ func TestSweepOverrideOnce(t *testing.T) {
 	}
 }
 
+// TestSweepWrite: a written sweep reads back the same, but for the overrides, which are in its networks.
+func TestSweepWrite(t *testing.T) {
+	s, err := sweeping.ParseSweep("two.toml", []byte(twoRows+"\n[[cited]]\nmodel = \"\\\"\\u0007\\\\ x\"\ndata = \"cifar100\"\nerror = 18.3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := sweeping.ParseSweep("other.toml", s.TOML(func(*Row) string { return "quick" }))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.TOML(func(*Row) string { return "quick" }))
+	}
+	for i := range s.Rows {
+		s.Rows[i].Net, s.Rows[i].Set, s.Rows[i].Overrides, s.Rows[i].Spec = "quick", []string{}, nil, nil
+		again.Rows[i].Overrides, again.Rows[i].Spec, again.Rows[i].Set = nil, nil, []string{}
+	}
+	s.Net, s.Set, s.Seeds = "", nil, nil
+	if s.Cited[0].Model != "\"\a\\ x" || !reflect.DeepEqual(s, again) {
+		t.Errorf("want %+v\nhave %+v", s, again)
+	}
+}
+
 func TestSweepNotFound(t *testing.T) {
 	_, err := sweeping.LoadSweep("table11")
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "built-in sweep (") || !strings.Contains(err.Error(), `did you mean "table1"?`) {

@@ -42,6 +42,7 @@ var rooms = []rule{
 	{"internal/report", []string{"dsl", "nets"}},
 	{"internal/gpustat", []string{"internal/files", "csrc/nvml"}},
 	{"internal/train", []string{"dsl", "nets", "internal/files", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
+	{"internal/experiment", []string{"dsl", "nets", "internal/files", "internal/graph", "internal/train"}},
 	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu", "csrc/load", "cudnn/cuda"}},
 	{"bench", []string{"dsl", "nets", "internal", "csrc"}},
 }

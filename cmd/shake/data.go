@@ -90,7 +90,7 @@ func transfer(scr *screen, now func() time.Time) func(done, total int64) {
 			first = done
 		}
 		pause := 10 * time.Second
-		if scr.width != nil {
+		if scr.size != nil {
 			pause = 100 * time.Millisecond
 		}
 		if t.Sub(last) < pause && done != total {
@@ -104,11 +104,11 @@ func transfer(scr *screen, now func() time.Time) func(done, total int64) {
 		if s := t.Sub(start).Seconds(); s > 0 {
 			line += fmt.Sprintf("  %s/s", report.Bytes(int64(float64(done-first)/s)))
 		}
-		if scr.width == nil {
+		if scr.size == nil {
 			scr.print(line)
 			return
 		}
-		scr.show(func(width int) string { return line[:min(len(line), width)] })
+		scr.show(func(width int) []string { return []string{line[:min(len(line), width)]} })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/data"
+	"shake/internal/experiment"
 	"shake/internal/files"
 	"shake/internal/graph"
 	"shake/internal/train"
@@ -75,10 +76,12 @@ func classify(err error) int {
 		return exitInterrupted
 	case as[*train.Diverged](err):
 		return exitDiverged
-	case as[*train.Locked](err), is(data.ErrBusy):
+	case as[*train.Locked](err), as[*experiment.Busy](err), is(data.ErrBusy):
 		return exitLocked
 	case as[*train.Corrupt](err), as[*train.WeightsError](err):
 		return exitCorrupt
+	case as[*experiment.Other](err), as[*experiment.Changed](err), as[*experiment.NoSweep](err):
+		return exitUsage
 	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err), as[*files.NotRegular](err):
 		return exitUsage
 	case as[dsl.Errors](err), as[*dsl.NotFoundError](err), as[*graph.Error](err):

@@ -58,7 +58,7 @@ that its TOML language can say. Start with:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit(exitUsage, fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
 	})
-	root.AddCommand(a.runCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
+	root.AddCommand(a.runCmd(), a.sweepCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: "shake exits with one of:\n\n" + exitCodes})
 	return root
 }
@@ -102,6 +102,16 @@ func exclusive(c *cobra.Command, flags ...string) error {
 		return nil
 	}
 	return exit(exitUsage, fmt.Errorf("%s: only one of %s at a time", c.Name(), strings.Join(given, ", ")))
+}
+
+// given is an error if one of the flags was given with nothing in it, as an unset variable does.
+func given(c *cobra.Command, flags ...string) error {
+	for _, f := range flags {
+		if c.Flags().Changed(f) && c.Flag(f).Value.String() == "" {
+			return exit(exitUsage, fmt.Errorf("--%s is empty: give it a value or leave it out", f))
+		}
+	}
+	return nil
 }
 
 // printJSON writes v, indented, as the command's data.

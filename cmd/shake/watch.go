@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,13 +17,13 @@ import (
 // quiet is how long a log file waits for a line within an epoch.
 const quiet = time.Minute
 
-// screen is where progress goes: a terminal, whose last line is rewritten, or anything else, which gets whole lines and never
+// screen is where progress goes: a terminal, whose last lines are rewritten, or anything else, which gets whole lines and never
 // a carriage return.
 type screen struct {
-	mu    sync.Mutex
-	w     io.Writer
-	width func() int // nil: not a terminal
-	live  bool       // the last line is a live one
+	mu   sync.Mutex
+	w    io.Writer
+	size func() (width, height int) // nil: not a terminal
+	live int                        // the last so many lines are live
 }
 
 // newScreen finds out what w is. A terminal that calls itself dumb is taken for a file. No colour is used, with NO_COLOR or without.
@@ -32,11 +33,11 @@ func newScreen(w io.Writer) *screen {
 	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
 		return s
 	}
-	s.width = func() int {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
+	s.size = func() (int, int) {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			return w, h
 		}
-		return 80
+		return 80, 24
 	}
 	return s
 }
@@ -49,31 +50,35 @@ func (s *screen) print(line string) {
 	fmt.Fprintln(s.w, line)
 }
 
-// show replaces the live line; without a terminal it does nothing.
-func (s *screen) show(line func(width int) string) {
-	if s.width == nil {
+// show replaces the live lines; without a terminal it does nothing. Lines that the terminal has no room for are left out.
+func (s *screen) show(lines func(width int) []string) {
+	if s.size == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
+	width, height := s.size()
 	// The last column stays free: some terminals wrap as soon as it is written.
-	fmt.Fprint(s.w, line(s.width()-1))
-	s.live = true
+	live := lines(width - 1)
+	live = live[:min(len(live), max(height-1, 1))]
+	fmt.Fprint(s.w, strings.Join(live, "\n"))
+	s.live = len(live)
 }
 
-// close ends the live line.
+// close ends the live lines.
 func (s *screen) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
 }
 
+// wipe removes the live lines, from the last one up.
 func (s *screen) wipe() {
-	if s.live {
-		fmt.Fprint(s.w, "\r\x1b[K")
+	if s.live > 0 {
+		fmt.Fprint(s.w, "\r\x1b[K"+strings.Repeat("\x1b[A\x1b[K", s.live-1))
 	}
-	s.live = false
+	s.live = 0
 }
 
 // watcher shows a run to a person. It is a train.Observer.
@@ -100,8 +105,8 @@ func (w *watcher) Start(d train.Decisions) {
 }
 
 func (w *watcher) Progress(p train.Progress) {
-	w.show(func(width int) string { return liveLine(p, width) })
-	if w.width == nil && !p.Evaluating && w.now().Sub(w.last) >= quiet {
+	w.show(func(width int) []string { return []string{liveLine(p, width)} })
+	if w.size == nil && !p.Evaluating && w.now().Sub(w.last) >= quiet {
 		w.line(progressLine(p))
 	}
 }

@@ -48,7 +48,7 @@ func watch(width int) string {
 	var b bytes.Buffer
 	s := &screen{w: &b}
 	if width > 0 {
-		s.width = func() int { return width }
+		s.size = func() (int, int) { return width, 24 }
 	}
 	now := time.Unix(0, 0)
 	w := &watcher{screen: s, now: func() time.Time { return now }}
@@ -74,6 +74,18 @@ func TestWatcherOnATerminal(t *testing.T) {
 		if live := part[strings.LastIndex(part, "\n")+1:]; len(live) > 59 {
 			t.Errorf("a live line of %d columns on a terminal of 60: %q", len(live), live)
 		}
+	}
+}
+
+// TestScreenOfSeveralLines: live lines are wiped from the last one up, and no more are shown than the terminal has.
+func TestScreenOfSeveralLines(t *testing.T) {
+	var b bytes.Buffer
+	s := &screen{w: &b, size: func() (int, int) { return 10, 3 }}
+	s.show(func(width int) []string { return []string{"a", "b", "c", "d"} })
+	s.print("x")
+	s.close()
+	if want := "a\nb\r\x1b[K\x1b[A\x1b[Kx\n"; b.String() != want {
+		t.Errorf("have %q, want %q", b.String(), want)
 	}
 }
 

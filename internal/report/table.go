@@ -22,6 +22,12 @@ type Column struct {
 
 // Text writes the table with aligned columns, two spaces apart, under its headings. A row shorter than the columns leaves the rest empty.
 func (t *Table) Text(w io.Writer) error {
+	_, err := io.WriteString(w, strings.Join(t.Lines(), "\n")+"\n")
+	return err
+}
+
+// Lines are the lines of Text.
+func (t *Table) Lines() []string {
 	cells := make([][]string, 0, len(t.Rows)+1)
 	var head []string
 	for _, c := range t.Columns {
@@ -41,7 +47,7 @@ func (t *Table) Text(w io.Writer) error {
 			width[i] = max(width[i], utf8.RuneCountInString(s))
 		}
 	}
-	var b strings.Builder
+	var lines []string
 	for _, row := range cells {
 		var l strings.Builder
 		for i, s := range row {
@@ -55,10 +61,9 @@ func (t *Table) Text(w io.Writer) error {
 				l.WriteString(s + pad)
 			}
 		}
-		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+		lines = append(lines, strings.TrimRight(l.String(), " "))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return lines
 }
 
 func (c Column) text(v any) string {

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package experiment
+
+import "syscall"
+
+// attributes make a child a process group of its own, so that Ctrl-C reaches it through its parent only.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,0 +1,196 @@
+package experiment
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"shake/dsl"
+	"shake/internal/files"
+	"shake/internal/train"
+	"shake/nets"
+)
+
+// The files of a sweep's directory.
+const (
+	SweepFile = "sweep.toml" // the sweep; its rows name the networks beside it
+	NetFile   = "net.toml"   // of a row: its network, resolved
+	lockFile  = ".lock"
+)
+
+// maxSweep is the largest sweep.toml and net.toml that is read, in bytes.
+const maxSweep = 1 << 20
+
+// Directory is a sweep's directory that this process works in.
+type Directory struct {
+	Path   string
+	Sweep  *dsl.Sweep
+	Shard  Shard
+	Notice string // what the user should know of the lock; "" for nothing
+	lock   *flock.Flock
+}
+
+// Open makes or opens the directory of a sweep for a shard of its runs, and writes what a report needs. It refuses a directory of another sweep (*Other), rows that
+// are not what they were (*Changed), and a directory in which the same shard is at work (*Busy).
+func Open(path string, s *dsl.Sweep, shard Shard) (*Directory, error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, fmt.Errorf("making the sweep's directory: %w", err)
+	}
+	d := &Directory{Path: path, Sweep: s, Shard: shard}
+	name := lockFile
+	if shard != Whole {
+		name = fmt.Sprintf("%s-%d-of-%d", lockFile, shard.I, shard.N)
+	}
+	d.lock = flock.New(filepath.Join(path, name))
+	switch ok, err := d.lock.TryLock(); {
+	case err != nil:
+		d.Notice = fmt.Sprintf("%s cannot be locked (%v): see that no other sweep works there", path, err)
+	case !ok:
+		return nil, &Busy{Dir: path, Shard: shard}
+	}
+	if err := d.prepare(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close gives the lock back.
+func (d *Directory) Close() { d.lock.Close() }
+
+// prepare checks what is there and writes sweep.toml and the rows' networks.
+func (d *Directory) prepare() error {
+	if err := d.same(); err != nil {
+		return err
+	}
+	for i := range d.Sweep.Rows {
+		r := &d.Sweep.Rows[i]
+		if err := os.MkdirAll(filepath.Join(d.Path, r.Name), 0o777); err != nil {
+			return fmt.Errorf("making a row's directory: %w", err)
+		}
+		if err := put(d.netFile(r), named(r).TOML()); err != nil {
+			return err
+		}
+	}
+	return put(filepath.Join(d.Path, SweepFile), d.Sweep.TOML(func(r *dsl.Row) string { return r.Name + "/" + NetFile }))
+}
+
+// named is the row's network under the row's name.
+func named(r *dsl.Row) *dsl.Spec {
+	s := *r.Spec
+	s.Name = r.Name
+	return &s
+}
+
+func (d *Directory) netFile(r *dsl.Row) string { return filepath.Join(d.Path, r.Name, NetFile) }
+
+// put writes a file unless it is there with the same content.
+func put(file string, text []byte) error {
+	if old, err := files.Read(file, maxSweep); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return files.ReplaceBytes(file, text)
+}
+
+// same holds the directory against the sweep.
+func (d *Directory) same() error {
+	old, err := files.Read(filepath.Join(d.Path, SweepFile), maxSweep)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.vacant()
+	}
+	if err != nil {
+		return fmt.Errorf("reading the sweep's directory: %w", err)
+	}
+	before, err := nets.ParseSweep(filepath.Join(d.Path, SweepFile), old)
+	if err != nil {
+		return fmt.Errorf("reading the sweep of the directory: %w", err)
+	}
+	if before.Name != d.Sweep.Name {
+		return &Other{Dir: d.Path, Have: before.Name, Want: d.Sweep.Name}
+	}
+	changed := &Changed{Dir: d.Path}
+	for i := range d.Sweep.Rows {
+		r := &d.Sweep.Rows[i]
+		config, err := files.Read(d.netFile(r), maxSweep)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading a row's network: %w", err)
+		}
+		diff, err := train.Differences(config, named(r))
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.netFile(r), err)
+		}
+		if len(diff) > 0 {
+			changed.Rows = append(changed.Rows, r.Name+": "+strings.Join(diff, "; "))
+		}
+	}
+	if len(changed.Rows) > 0 {
+		return changed
+	}
+	return nil
+}
+
+// vacant refuses a directory that holds other things than locks and what an interrupted prepare left.
+func (d *Directory) vacant() error {
+	entries, err := os.ReadDir(d.Path)
+	if err != nil {
+		return fmt.Errorf("reading the sweep's directory: %w", err)
+	}
+	for _, e := range entries {
+		known := strings.HasPrefix(e.Name(), lockFile) || files.IsTemp(e.Name())
+		for _, r := range d.Sweep.Rows {
+			known = known || e.Name() == r.Name && e.IsDir()
+		}
+		if !known {
+			return &Other{Dir: d.Path, Want: d.Sweep.Name}
+		}
+	}
+	return nil
+}
+
+// Runs lists the shard's runs: see Plan.
+func (d *Directory) Runs(keep func(row string) bool) []Run {
+	return Plan(d.Path, d.Sweep, d.Shard, keep)
+}
+
+// Plan lists the runs that a sweep in the directory path has for a shard, seed by seed within each row. Rows for which keep is false are left out after the shards
+// are dealt, so that a choice of rows does not move a run from one shard to another.
+func Plan(path string, s *dsl.Sweep, shard Shard, keep func(row string) bool) []Run {
+	var runs []Run
+	index := 0
+	for i := range s.Rows {
+		r := &s.Rows[i]
+		for _, seed := range r.Seeds {
+			if shard.has(index) && keep(r.Name) {
+				runs = append(runs, Run{Row: r, Seed: seed, Dir: runDir(path, r, seed)})
+			}
+			index++
+		}
+	}
+	return runs
+}
+
+func runDir(path string, r *dsl.Row, seed uint64) string {
+	return filepath.Join(path, r.Name, fmt.Sprintf("seed-%d", seed))
+}
+
+// Read reads the sweep of a directory that Open made. The error is *NoSweep where there is none.
+func Read(path string) (*dsl.Sweep, error) {
+	file := filepath.Join(path, SweepFile)
+	text, err := files.Read(file, maxSweep)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoSweep{path}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the sweep: %w", err)
+	}
+	return nets.ParseSweep(file, text)
+}

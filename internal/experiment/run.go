@@ -1,0 +1,114 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"shake/dsl"
+	"shake/internal/graph"
+	"shake/internal/train"
+)
+
+// Run is one training of a sweep: a row with a seed.
+type Run struct {
+	Row  *dsl.Row
+	Seed uint64
+	Dir  string // its run directory
+}
+
+func (r Run) String() string { return fmt.Sprintf("%s, seed %d", r.Row.Name, r.Seed) }
+
+// State says how far a run is.
+type State string
+
+// The states of a run. Part means that a checkpoint of it can be resumed, whether or not some process works on it.
+const (
+	Waiting  State = "waiting"
+	Part     State = "part"
+	Finished State = "finished"
+	Diverged State = "diverged"
+	Damaged  State = "damaged" // its directory cannot be read
+)
+
+// Over tells whether there is nothing left to train.
+func (s State) Over() bool { return s == Finished || s == Diverged }
+
+// Status is what the directory of a run says. Errors are in per cent, of the last epoch that was evaluated; NaN before the first.
+type Status struct {
+	State      State
+	Epochs     int // whole epochs done
+	Steps      int
+	TrainError float64
+	TestError  float64
+	Seconds    float64 // of training and evaluation, over all processes
+	Note       string  // of a damaged or diverged run
+}
+
+// Look reads the directory of a run.
+func Look(r Run) Status {
+	s := Status{State: Waiting, TrainError: math.NaN(), TestError: math.NaN()}
+	if _, err := os.Stat(filepath.Join(r.Dir, train.ConfigFile)); os.IsNotExist(err) {
+		return s
+	}
+	rec, err := train.ReadRecord(r.Dir)
+	if err != nil {
+		s.State, s.Note = Damaged, err.Error()
+		return s
+	}
+	s.Epochs, s.Steps, s.Seconds = rec.Epochs, rec.Steps, rec.Seconds
+	epochs, err := train.ReadEpochs(filepath.Join(r.Dir, train.MetricsFile))
+	if err != nil {
+		s.State, s.Note = Damaged, err.Error()
+		return s
+	}
+	if n := len(epochs); n > 0 {
+		last := epochs[n-1]
+		s.TrainError = last.TrainError
+		if last.TestImages > 0 {
+			s.TestError = last.TestError
+		}
+	}
+	switch {
+	case rec.Status == train.DivergedRun:
+		s.State = Diverged
+		if d := rec.Diverged; d != nil {
+			s.Note = fmt.Sprintf("in epoch %d, iteration %d", d.Epoch, d.Iteration)
+		}
+	case rec.Status == train.Finished && rec.Steps >= Steps(r.Row.Spec):
+		s.State = Finished
+	default:
+		s.State = Part
+	}
+	return s
+}
+
+// setImages is the number of training images of every data set.
+const setImages = 50000
+
+// Images is the number of training images of an epoch.
+func Images(s *dsl.Spec) int {
+	if n := s.Data.TrainImages; n > 0 {
+		return n
+	}
+	return setImages
+}
+
+// Steps is the number of steps of a whole run.
+func Steps(s *dsl.Spec) int {
+	n := s.Train.Epochs * ((Images(s) + s.Train.Batch - 1) / s.Train.Batch)
+	if s.Train.MaxSteps > 0 {
+		n = min(n, s.Train.MaxSteps)
+	}
+	return n
+}
+
+// Work is what a step of a network costs, in multiply-adds of the forward pass: for comparing networks, not for timing one.
+func Work(s *dsl.Spec) float64 {
+	g, err := graph.Build(s)
+	if err != nil { // it was built before
+		return 0
+	}
+	return float64(graph.Summarize(g).ForwardMACs) * float64(s.Train.Batch)
+}
