@@ -127,7 +127,10 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 		}
 	}
 	l := k.Launch(n)
-	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block}, list...)
+	if err := f.SetMaxDynamicShared(int(l.Shared)); err != nil {
+		return err
+	}
+	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, list...)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type Kernel struct {
 	threads int
 	scratch func(n int) int
 	blocks  int // counters used
+	shared  int // bytes of dynamic shared memory
 }
 
 // Arg is one argument of a kernel. A pointer that the spec does not call for (an absent mask, a norm) is passed as 0.
@@ -36,8 +37,11 @@ const (
 	Float32                // float
 )
 
-// Launch is the shape of one launch. No kernel asks for dynamic shared memory.
-type Launch struct{ Grid, Block [3]uint32 }
+// Launch is the shape of one launch. Shared is bytes of dynamic shared memory; above 48 KiB the loaded function has to be told before.
+type Launch struct {
+	Grid, Block [3]uint32
+	Shared      uint32
+}
 
 // Source returns the text, the compiler's options and the name of the entry point.
 func (k *Kernel) Source() (text string, options []string, entry string) {
@@ -46,7 +50,7 @@ func (k *Kernel) Source() (text string, options []string, entry string) {
 
 // Launch returns the launch for n: images for kernels over activations, elements for flat ones (see each spec).
 func (k *Kernel) Launch(n int) Launch {
-	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}}
+	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}, Shared: uint32(k.shared)}
 }
 
 // Scratch returns how many floats the argument "partial" must have room for at n; 0 if the kernel has none. It grows with n.
