@@ -17,6 +17,7 @@ import (
 // TestMain gives the tests the emulator where there is no card; a process that asks the real library without a card must not see it.
 func TestMain(m *testing.M) {
 	if os.Getenv("SHAKE_NVIDIA") != "" {
+		emu.WithoutExamples("SHAKE_NVIDIA: this process asks the real library, without a card")
 		os.Exit(m.Run())
 	}
 	emu.Main(m)

@@ -1,6 +1,7 @@
 package emu
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -14,16 +15,30 @@ const (
 
 var missing error // why there is no emulator, if Main could not build it
 
-// Main is a TestMain for packages that need a card. Where SHAKE_REQUIRE_GPU is 1 or SHAKE_LIBRARY_PATH is set it changes nothing; elsewhere it builds the
-// emulator and names its folder in SHAKE_LIBRARY_PATH. If there is no compiler, tests that call Require skip, and say so.
-func Main(m *testing.M) {
+// Main is a TestMain for packages that need a card: Run, then the end of the process.
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs a package's tests and examples. Where SHAKE_REQUIRE_GPU is 1 or SHAKE_LIBRARY_PATH is set it changes nothing; elsewhere it builds the emulator and
+// names its folder in SHAKE_LIBRARY_PATH. If there is no compiler, tests that call Require skip, and say so, and examples do not run.
+func Run(m *testing.M) int {
 	if os.Getenv(RequireVariable) != "1" && os.Getenv(PathVariable) == "" {
 		folder, err := Build()
 		if missing = err; err == nil {
 			os.Setenv(PathVariable, folder)
+		} else {
+			WithoutExamples("there is no emulator")
 		}
 	}
-	os.Exit(m.Run())
+	return m.Run()
+}
+
+// WithoutExamples leaves the examples out of this process, unless -run asks for some: they open a card, and cannot skip.
+func WithoutExamples(why string) {
+	flag.Parse()
+	if run := flag.Lookup("test.run"); run.Value.String() == "" {
+		run.Value.Set("^(Test|Fuzz)")
+		fmt.Fprintln(os.Stderr, "the examples do not run: "+why)
+	}
 }
 
 // Require skips the test if it has neither a card nor the emulator. An emulator that does not compile is a failure.

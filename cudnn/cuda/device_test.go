@@ -420,15 +420,3 @@ func TestIllegalAddress(t *testing.T) {
 	mem.Close() // it cannot succeed, and must not crash
 	s.Close()
 }
-
-// RunExample is the package's Example, which stands outside of the package as a user's code does.
-var RunExample func(*testing.T) string
-
-func TestExample(t *testing.T) {
-	if !onDevice(t) {
-		return
-	}
-	if have := RunExample(t); have != "0.5 1.5 999.5\n" {
-		t.Errorf("have %q", have)
-	}
-}

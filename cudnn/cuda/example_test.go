@@ -39,6 +39,40 @@ func Example() {
 	for _, c := range []interface{ Close() error }{call, dx, dy, stream, module, ctx} {
 		check(c.Close())
 	}
+	// Output: 0.5 1.5 999.5
+}
+
+// A graph does the work of many launches in one: here a million is added up in ten steps, captured once.
+func ExampleGraph() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	device := must(cuda.Devices())[0]
+	ctx := must(device.Primary())
+	check(ctx.SetCurrent())
+	binary := must(cuda.Compile(`extern "C" __global__ void add(int *sum, int n) { *sum += n; }`, "add.cu",
+		[]string{"--gpu-architecture=" + device.Arch()}))
+	module := must(ctx.LoadModule(binary.Image))
+	add := must(module.Function("add"))
+	stream, sum := must(ctx.NewStream()), must(ctx.Alloc(4))
+	call := must(add.NewCall(cuda.Launch{Grid: [3]uint32{1}, Block: [3]uint32{1}}, sum.Ptr(), int32(10000)))
+
+	check(stream.BeginCapture(cuda.CaptureThreadLocal)) // from here on launches are recorded, not made
+	for range 10 {
+		check(call.Run(stream))
+	}
+	graph := must(stream.EndCapture())
+	exec := must(graph.Instantiate())
+	check(stream.Memset32(sum.Ptr(), 0, 1))
+	for range 10 {
+		check(exec.Launch(stream))
+	}
+	total := make([]int32, 1)
+	check(stream.CopyToHost(cuda.Bytes(total), sum.Ptr()))
+	fmt.Println(total[0])
+	for _, c := range []interface{ Close() error }{exec, graph, call, sum, stream, module, ctx} {
+		check(c.Close())
+	}
+	// Output: 1000000
 }
 
 func must[T any](v T, err error) T {
