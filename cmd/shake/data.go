@@ -70,7 +70,7 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 			if got.Already {
 				how = "was already there, checked again"
 			}
-			_, err = fmt.Fprintf(a.out, "%s: %s, %s\n", got.Path, report.Bytes(got.Bytes), how)
+			_, err = fmt.Fprintf(report.PlainWriter(a.out), "%s: %s, %s\n", got.Path, report.Bytes(got.Bytes), how)
 			return err
 		},
 	}
@@ -132,7 +132,11 @@ func (a *app) dataCheckCmd() *cobra.Command {
 					TestImages  int `json:"test_images"`
 				}{prov, train.N, test.N})
 			}
-			_, err = fmt.Fprintf(a.out, "%s: %s, %s training and %s test images, %s\n", prov.Set, prov.Source, report.Count(int64(train.N)), report.Count(int64(test.N)), prov.Note)
+			note := prov.Note
+			if !prov.Official {
+				note += "; errors measured on them are not comparable to the last digit"
+			}
+			_, err = fmt.Fprintf(report.PlainWriter(a.out), "%s: %s, %s training and %s test images, %s\n", prov.Set, prov.Source, report.Count(int64(train.N)), report.Count(int64(test.N)), note)
 			return err
 		},
 	}

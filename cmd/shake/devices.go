@@ -169,7 +169,7 @@ func printDevices(w io.Writer, r deviceReport) error {
 		return err
 	}
 	printMissing(&b, r)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, report.Plain(b.String()))
 	return err
 }
 

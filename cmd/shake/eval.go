@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shake/internal/report"
 	"shake/internal/train"
 )
 
@@ -43,7 +44,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.err, "%s on %d test images of %s, %s\n", weights, test.N, prov.Source, prov.Note)
+			fmt.Fprintf(report.PlainWriter(a.err), "%s on %d test images of %s, %s\n", weights, test.N, prov.Source, prov.Note)
 			sig := interruptible(func() {})
 			defer sig.stop()
 			ev, err := train.Evaluate(sig, spec, b, weights, test)

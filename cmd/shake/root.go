@@ -35,7 +35,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		f = &fault{classify(err), err}
 	}
 	if f.err != nil {
-		fmt.Fprintf(stderr, "shake: %s\n", strings.TrimRight(f.err.Error(), "\n"))
+		// All of err: what is wrapped around a fault may say what to do.
+		fmt.Fprintf(stderr, "shake: %s\n", report.Plain(strings.TrimRight(err.Error(), "\n")))
 	}
 	return f.code
 }

@@ -14,6 +14,7 @@ import (
 
 // printSummary writes the block at the end of a run: how it ended, the result beside the paper's figure, where things are, and what to type next.
 func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary) error {
+	w = report.PlainWriter(w)
 	r := report.Result{
 		Name: s.Name, Epochs: s.Epochs, Steps: s.Steps, Seconds: s.Seconds, ImagesPerSec: s.ImagesPerSec,
 		Dir: s.Dir, Weights: s.Weights, Curves: s.Curves,

@@ -47,7 +47,7 @@ func (s *screen) print(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
-	fmt.Fprintln(s.w, line)
+	fmt.Fprintln(s.w, report.Plain(line))
 }
 
 // show replaces the live lines; without a terminal it does nothing. Lines that the terminal has no room for are left out.
@@ -62,7 +62,7 @@ func (s *screen) show(lines func(width int) []string) {
 	// The last column stays free: some terminals wrap as soon as it is written.
 	live := lines(width - 1)
 	live = live[:min(len(live), max(height-1, 1))]
-	fmt.Fprint(s.w, strings.Join(live, "\n"))
+	fmt.Fprint(s.w, report.Plain(strings.Join(live, "\n")))
 	s.live = len(live)
 }
 

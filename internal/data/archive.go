@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
+	"strconv"
+	"strings"
 
 	"shake/internal/engine"
+	"shake/internal/files"
 )
 
 // slack is how much besides the set's own files an archive may hold, uncompressed: headers, texts, padding.
@@ -21,7 +23,7 @@ var errTooLarge = errors.New("unpacks to more than the set's files")
 
 // readArchive fills train and test from a .tar.gz and returns the checksum of each member. See readTar.
 func (c *cifar) readArchive(file string, train, test *engine.Images) (map[string]string, error) {
-	f, err := os.Open(file)
+	f, _, err := files.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
@@ -53,6 +55,7 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 		plain.left += c.bytes(m)
 	}
 	sums := map[string]string{}
+	var others []string // the first entries that are none of the set's
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()
@@ -65,6 +68,9 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 		name := path.Clean(h.Name)
 		m, ours := where[path.Base(name)]
 		if dir := path.Dir(name); !ours || dir != "." && dir != c.folder {
+			if others = append(others, name); len(others) > maxOthers {
+				others = others[:maxOthers]
+			}
 			continue
 		}
 		if err := c.checkEntry(h, m, file+": "+name, sums); err != nil {
@@ -81,10 +87,36 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 	}
 	for m := range c.slots(train, test) {
 		if _, ok := sums[m.name]; !ok {
-			return nil, &FormatError{Set: c.set, File: file, Offset: packed.n, Detail: "the archive ends without " + path.Join(c.folder, m.name)}
+			return nil, &FormatError{Set: c.set, File: file, Offset: packed.n, Detail: "the archive ends without " + path.Join(c.folder, m.name) + c.holds(others)}
 		}
 	}
 	return sums, nil
+}
+
+// maxOthers is how many entries are remembered to say what an archive is.
+const maxOthers = 16
+
+// holds says what an archive has in place of the set: what it is, or its first names.
+func (c *cifar) holds(names []string) string {
+	var bases, quoted []string
+	for _, n := range names {
+		bases = append(bases, path.Base(n))
+		for part := range strings.SplitSeq(n, "/") {
+			if what := c.recognize(part); what != "" {
+				return "; it is " + what
+			}
+		}
+		if len(quoted) < 3 {
+			quoted = append(quoted, strconv.QuoteToASCII(n[:min(len(n), 60)]))
+		}
+	}
+	switch what := c.recognizeAll(bases); {
+	case what != "":
+		return "; it holds " + what
+	case len(quoted) == 0:
+		return "; it holds nothing"
+	}
+	return "; it holds " + strings.Join(quoted, ", ") + " and so on"
 }
 
 // checkEntry refuses an entry that has the name of a member but is not it.

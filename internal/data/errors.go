@@ -48,6 +48,7 @@ type NotFoundError struct {
 	Set     string
 	Looked  []string // places, in order
 	Missing []string // if a place has some of the files: those that it lacks
+	Found   []string // what is there instead, "PATH: what it is"
 }
 
 func (e *NotFoundError) Error() string {
@@ -58,6 +59,9 @@ func (e *NotFoundError) Error() string {
 	}
 	if len(e.Missing) > 0 {
 		fmt.Fprintf(&b, "\nmissing: %s", strings.Join(e.Missing, ", "))
+	}
+	for _, f := range e.Found {
+		b.WriteString("\nfound " + f)
 	}
 	fmt.Fprintf(&b, "\n`shake data fetch %s` gets the official archive", e.Set)
 	return b.String()
