@@ -44,7 +44,7 @@ type Cited struct {
 var sweepKeys = []key{
 	{name: "name", kind: text, absent: "the file's name without `.toml`", field: in(func(s *Sweep) *string { return &s.Name }),
 		doc: "Name of the sweep and of its directory: letters, digits, `.`, `_` and `-`."},
-	{name: "title", kind: text, def: `""`, field: in(func(s *Sweep) *string { return &s.Title }),
+	{name: "title", kind: text, absent: "the name", field: in(func(s *Sweep) *string { return &s.Title }),
 		doc: "What the sweep is, in one line."},
 	{name: "table", kind: integer, min: 0, max: 5, def: "0", field: in(func(s *Sweep) *int { return &s.Table }),
 		doc: "Table of the paper that the rows belong to; 0: none."},
@@ -118,6 +118,9 @@ func (l *Loader) ParseSweep(file string, text []byte, extra ...string) (*Sweep, 
 	c.table(sweepKeys, root, "", s)
 	if c.ok("name") && !nameForm.MatchString(s.Name) {
 		c.fail("name", "letters, digits, '.', '_' and '-'", c.nodes["name"].have(), "")
+	}
+	if s.Title == "" {
+		s.Title = s.Name
 	}
 	c.seeds("seeds", s.Seeds)
 	rows := map[string]int{}

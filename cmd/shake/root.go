@@ -59,7 +59,7 @@ that its TOML language can say. Start with:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit(exitUsage, fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
 	})
-	root.AddCommand(a.runCmd(), a.sweepCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
+	root.AddCommand(a.runCmd(), a.sweepCmd(), a.reportCmd(), a.runsCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: "shake exits with one of:\n\n" + exitCodes})
 	return root
 }

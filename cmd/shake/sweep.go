@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,10 @@ func (a *app) sweep(f sweepFlags, name string) error {
 	if err != nil {
 		return err
 	}
+	chosen, err := f.chosen(s)
+	if err != nil {
+		return err
+	}
 	if f.jobs < 1 || f.jobs > 1024 {
 		return exit(exitUsage, fmt.Errorf("--jobs %d: want 1 to 1024", f.jobs))
 	}
@@ -93,8 +98,9 @@ func (a *app) sweep(f sweepFlags, name string) error {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name)
 	}
+	runs := experiment.Plan(dir, chosen, shard, keep)
 	if f.dryRun {
-		return a.dryRun(f, experiment.Plan(dir, s, shard, keep))
+		return a.dryRun(f, runs)
 	}
 	slot, err := a.slots(f)
 	if err != nil {
@@ -116,7 +122,7 @@ func (a *app) sweep(f sweepFlags, name string) error {
 			fmt.Fprintln(a.err, notice)
 		}
 	}
-	return a.trainSweep(f, d, d.Runs(keep), slot)
+	return a.trainSweep(f, d, runs, slot)
 }
 
 // load reads the sweep with what the command line says over it.
@@ -137,6 +143,11 @@ func (f *sweepFlags) load(name string) (*dsl.Sweep, error) {
 	if err != nil {
 		return nil, exit(exitSpec, err)
 	}
+	return s, nil
+}
+
+// chosen is the sweep with the seeds of --seeds, for the choice of runs: the directory keeps the sweep's own.
+func (f *sweepFlags) chosen(s *dsl.Sweep) (*dsl.Sweep, error) {
 	if f.seeds == "" {
 		return s, nil
 	}
@@ -144,10 +155,12 @@ func (f *sweepFlags) load(name string) (*dsl.Sweep, error) {
 	if err != nil {
 		return nil, exit(exitUsage, fmt.Errorf("--seeds %w", err))
 	}
-	for i := range s.Rows {
-		s.Rows[i].Seeds = seeds
+	c := *s
+	c.Rows = slices.Clone(s.Rows)
+	for i := range c.Rows {
+		c.Rows[i].Seeds = seeds
 	}
-	return s, nil
+	return &c, nil
 }
 
 // parseSeeds reads "1,2,3".

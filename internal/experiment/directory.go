@@ -156,11 +156,6 @@ func (d *Directory) vacant() error {
 	return nil
 }
 
-// Runs lists the shard's runs: see Plan.
-func (d *Directory) Runs(keep func(row string) bool) []Run {
-	return Plan(d.Path, d.Sweep, d.Shard, keep)
-}
-
 // Plan lists the runs that a sweep in the directory path has for a shard, seed by seed within each row. Rows for which keep is false are left out after the shards
 // are dealt, so that a choice of rows does not move a run from one shard to another.
 func Plan(path string, s *dsl.Sweep, shard Shard, keep func(row string) bool) []Run {

@@ -50,7 +50,7 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("row %d: have %+v, want %+v", i, r, want)
 		}
 	}
-	if n := len(d.Runs(all)); n != 13 {
+	if n := len(Plan(dir, s, Whole, all)); n != 13 {
 		t.Errorf("%d runs, want 13", n)
 	}
 

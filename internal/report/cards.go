@@ -160,7 +160,12 @@ func grid() *plotter.Grid {
 
 // encodeRow draws plots beside each other.
 func encodeRow(format string, plots ...*plot.Plot) ([]byte, error) {
-	canvas, err := draw.NewFormattedCanvas(curvesWidth, curvesHeight, format)
+	return encode(format, curvesWidth, curvesHeight, plots...)
+}
+
+// encode draws plots beside each other on a canvas of the given size.
+func encode(format string, width, height vg.Length, plots ...*plot.Plot) ([]byte, error) {
+	canvas, err := draw.NewFormattedCanvas(width, height, format)
 	if err != nil {
 		return nil, fmt.Errorf("report: drawing curves: %w", err)
 	}

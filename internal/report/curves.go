@@ -37,7 +37,8 @@ const (
 	curvesWidth  = 10 * vg.Inch
 	curvesHeight = 4 * vg.Inch
 	// logFrom is the ratio of largest to smallest value from which an axis is logarithmic: the end of a long run is not flattened by its start.
-	logFrom = 10
+	logFrom    = 10
+	errorLabel = "error, %" // an axis that ends at 100
 	// glyphsUpTo is the number of points up to which each is marked.
 	glyphsUpTo = 30
 )
@@ -47,7 +48,7 @@ func (c Curves) Encode(format string) ([]byte, error) {
 	if len(c.Points) == 0 {
 		return nil, fmt.Errorf("report: no points to draw")
 	}
-	left, err := c.panel(c.Title, "error, %", "%.2f%%", func(p Point) (float64, float64) { return p.TrainError, p.TestError })
+	left, err := c.panel(c.Title, errorLabel, "%.2f%%", func(p Point) (float64, float64) { return p.TrainError, p.TestError })
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,9 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 		train, test = appendFinite(train, q.Epoch, a), appendFinite(test, q.Epoch, b)
 	}
 	scaleY(p, train, test)
+	if label == errorLabel {
+		p.Y.Max = min(p.Y.Max, 100)
+	}
 	p.Add(grid())
 	for _, s := range []struct {
 		name  string

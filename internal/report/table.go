@@ -26,8 +26,8 @@ func (t *Table) Text(w io.Writer) error {
 	return err
 }
 
-// Lines are the lines of Text.
-func (t *Table) Lines() []string {
+// cells are the headings and the rows as texts.
+func (t *Table) cells() [][]string {
 	cells := make([][]string, 0, len(t.Rows)+1)
 	var head []string
 	for _, c := range t.Columns {
@@ -41,6 +41,12 @@ func (t *Table) Lines() []string {
 		}
 		cells = append(cells, row)
 	}
+	return cells
+}
+
+// Lines are the lines of Text.
+func (t *Table) Lines() []string {
+	cells := t.cells()
 	width := make([]int, len(t.Columns))
 	for _, row := range cells {
 		for i, s := range row {

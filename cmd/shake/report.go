@@ -1,0 +1,326 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"shake/dsl"
+	"shake/internal/experiment"
+	"shake/internal/files"
+	"shake/internal/report"
+)
+
+// reportFlags are the flags of "shake report".
+type reportFlags struct {
+	format, against string
+	figures         []string
+	lr              bool
+}
+
+func (a *app) reportCmd() *cobra.Command {
+	var f reportFlags
+	formats := append(slices.Clone(report.Formats), "json")
+	c := &cobra.Command{
+		Use:   "report SWEEP | report RUN...",
+		Short: "Set results beside the paper's, as tables and curves",
+		Long: `report prints the table of a sweep's directory: the mean of each row's finished runs, the
+paper's figure, their difference, and whether it is within the spread of the runs (Student's
+t of our runs against the paper's mean, 5 %). Rows that are not trained to their end, that
+diverged, or whose recipe is not the paper's are marked and never mixed with the others.
+
+With run directories it lists those. --figure draws training curves (dark) and test curves
+(light), one panel a model, with the mean and the spread of the runs.`,
+		Example: `  shake report runs/table1
+  shake report runs/table1 --format latex > table1.tex
+  shake report runs/figure2 --figure figure2.svg --lr
+  shake report runs/quick runs/quick-2 --figure both.png
+  shake report runs/small --against runs/small-pytorch`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return takes("SWEEP or RUN...")(c, args)
+			}
+			return given(c, "format", "against", "figure")
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(formats, f.format) {
+				return exit(exitUsage, fmt.Errorf("--format %s: want %s", f.format, strings.Join(formats, ", ")))
+			}
+			for _, file := range f.figures {
+				if e := filepath.Ext(file); e != ".svg" && e != ".png" {
+					return exit(exitUsage, fmt.Errorf("--figure %s: want a name that ends in .svg or .png", file))
+				}
+			}
+			return a.report(f, args)
+		},
+	}
+	c.Flags().StringVar(&f.format, "format", "text", "`form` of the table: "+strings.Join(formats, ", "))
+	c.Flags().StringArrayVar(&f.figures, "figure", nil, "draw the curves into this `file`, .svg or .png; may be repeated")
+	c.Flags().BoolVar(&f.lr, "lr", false, "with --figure: a thin line of the learning rate")
+	c.Flags().StringVar(&f.against, "against", "", "compare with the rows of the same names in this sweep's `directory`, by Welch's t, instead of the paper")
+	return c
+}
+
+func (a *app) report(f reportFlags, args []string) error {
+	s, err := experiment.Read(args[0])
+	if err != nil && (!as[*experiment.NoSweep](err) || f.against != "") {
+		return err
+	}
+	if s == nil {
+		return a.reportRuns(f, args)
+	}
+	if len(args) > 1 {
+		return exit(exitUsage, fmt.Errorf("report: %s is a sweep's directory: want it alone, or run directories", args[0]))
+	}
+	outcomes, err := experiment.Outcomes(args[0], s)
+	if err != nil {
+		return err
+	}
+	var others []experiment.Outcome
+	if f.against != "" {
+		o, err := experiment.Read(f.against)
+		if err != nil {
+			return err
+		}
+		if others, err = experiment.Outcomes(f.against, o); err != nil {
+			return err
+		}
+	}
+	if err := drawOutcomes(f, outcomes); err != nil {
+		return err
+	}
+	rows := reportRows(outcomes, others)
+	if f.format == "json" {
+		return a.printJSON(struct {
+			Title string      `json:"title"`
+			Table int         `json:"table,omitempty"`
+			Rows  []reportRow `json:"rows"`
+			Cited []citedRow  `json:"cited,omitempty"`
+		}{s.Title, s.Table, rows, citedRows(s)})
+	}
+	return a.printReport(f, s, rows)
+}
+
+// reportRow is a row of a report. Errors are in per cent; what is not known is null in JSON.
+type reportRow struct {
+	Row        string    `json:"row"`
+	Model      string    `json:"model"`
+	Forward    string    `json:"forward"`
+	Backward   string    `json:"backward"`
+	Level      string    `json:"level"`
+	Range      []float64 `json:"range,omitempty"` // of the draws, where it is not [0, 1)
+	Runs       int       `json:"runs"`            // all
+	Finished   int       `json:"finished"`
+	Errors     []float64 `json:"errors"` // of the finished runs
+	Mean       *float64  `json:"mean"`
+	Deviation  *float64  `json:"deviation"`
+	Paper      *float64  `json:"paper"` // or the mean of the other sweep
+	PaperRuns  int       `json:"paper_runs,omitempty"`
+	Difference *float64  `json:"difference"`
+	P          *float64  `json:"p"`
+	Verdict    string    `json:"verdict"`
+	Recipe     []string  `json:"recipe,omitempty"` // in what it is not the paper's
+}
+
+// significance is the chance below which a difference is called one.
+const significance = 0.05
+
+func reportRows(outcomes, others []experiment.Outcome) []reportRow {
+	rows := []reportRow{}
+	for i := range outcomes {
+		o := &outcomes[i]
+		sh := o.Row.Spec.Shake
+		forward, backward, level := passes(sh)
+		r := reportRow{
+			Row: o.Row.Name, Model: o.Row.Model, Forward: forward, Backward: backward, Level: level, Runs: len(o.Runs), Finished: o.Count(experiment.Finished),
+			Errors: o.Errors, Recipe: o.Recipe,
+		}
+		if sh.Range != [2]float64{0, 1} && level != "n/a" {
+			r.Range = sh.Range[:]
+		}
+		mean, dev := report.MeanDeviation(o.Errors)
+		r.Mean, r.Deviation = finite(mean), finite(dev)
+		r.compare(o, mean, others)
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// passes are the three words of the paper's Table 1.
+func passes(s dsl.Shake) (forward, backward, level string) {
+	words := map[dsl.Mode]string{dsl.Even: "Even", dsl.Shaken: "Shake", dsl.Keep: "Keep", dsl.M1: "M1", dsl.M2: "M2", dsl.M3: "M3", dsl.M4: "M4", dsl.M5: "M5"}
+	forward, backward, level = words[s.Forward], words[s.Backward], "Image"
+	switch {
+	case s.Label() == "E-E-B":
+		level = "n/a"
+	case s.Level == dsl.Batch:
+		level = "Batch"
+	}
+	return forward, backward, level
+}
+
+// compare sets the row beside the paper's figure, or beside another sweep.
+func (r *reportRow) compare(o *experiment.Outcome, mean float64, others []experiment.Outcome) {
+	diverged := o.Count(experiment.Diverged)
+	var p float64
+	switch {
+	case others != nil:
+		i := slices.IndexFunc(others, func(x experiment.Outcome) bool { return x.Row.Name == o.Row.Name })
+		if i < 0 || len(others[i].Errors) == 0 {
+			r.Verdict = "nothing to compare with"
+			return
+		}
+		theirs, _ := report.MeanDeviation(others[i].Errors)
+		r.Paper, r.PaperRuns = &theirs, len(others[i].Errors)
+		_, _, p = report.Welch(o.Errors, others[i].Errors)
+	case o.Row.Paper > 0:
+		r.Paper, r.PaperRuns = &o.Row.Paper, o.Row.Runs
+		_, p = report.AgainstMean(o.Errors, o.Row.Paper, o.Row.Runs)
+	}
+	switch {
+	case o.Count(experiment.Damaged) > 0:
+		r.Verdict = fmt.Sprintf("%d damaged", o.Count(experiment.Damaged))
+		return
+	case diverged > 0:
+		r.Verdict = fmt.Sprintf("%d of %d diverged", diverged, len(o.Runs))
+		if o.Row.Diverges && diverged == len(o.Runs) {
+			r.Verdict = "diverged, as published"
+		}
+		return
+	case len(o.Errors) == 0:
+		r.Verdict = "not run"
+		if o.Count(experiment.Part) > 0 {
+			r.Verdict = "begun"
+		}
+		return
+	case o.Row.Diverges && others == nil:
+		r.Verdict = "trained; published as diverging"
+		return
+	}
+	if r.Paper != nil {
+		r.Difference = finite(mean - *r.Paper)
+		r.P = finite(p)
+	}
+	switch {
+	case others == nil && len(o.Recipe) > 0:
+		r.Verdict = "another recipe"
+		r.Difference, r.P = nil, nil
+	case r.Paper == nil:
+		r.Verdict = "nothing published"
+	case r.P == nil:
+		r.Verdict = "too few runs to tell"
+	case *r.P >= significance:
+		r.Verdict = "within the spread"
+	case *r.Difference < 0:
+		r.Verdict = "lower"
+	default:
+		r.Verdict = "higher"
+	}
+	if r.Finished < r.Runs {
+		r.Verdict += fmt.Sprintf(", %d of %d runs", r.Finished, r.Runs)
+	}
+}
+
+// citedRow is a figure of another method.
+type citedRow struct {
+	Model string  `json:"model"`
+	Error float64 `json:"error"`
+	Data  string  `json:"data"`
+}
+
+func citedRows(s *dsl.Sweep) (rows []citedRow) {
+	for _, c := range s.Cited {
+		rows = append(rows, citedRow(c))
+	}
+	return rows
+}
+
+// printReport prints the table, and below a text in what the recipes are others.
+func (a *app) printReport(f reportFlags, s *dsl.Sweep, rows []reportRow) error {
+	other := "paper"
+	if f.against != "" {
+		other = filepath.Base(f.against)
+	}
+	t := report.Table{Columns: []report.Column{
+		{Title: "model"}, {Title: "forward"}, {Title: "backward"}, {Title: "level"}, right("runs"), right("error, %"), right("deviation"),
+		right(other), right("of runs"), right("difference"), right("p"), {Title: "verdict"},
+	}}
+	for _, r := range rows {
+		model := r.Model
+		if r.Range != nil {
+			model += fmt.Sprintf(", a in [%g, %g)", r.Range[0], r.Range[1])
+		}
+		t.Rows = append(t.Rows, []any{model, r.Forward, r.Backward, r.Level, fmt.Sprintf("%d/%d", r.Finished, r.Runs), shown(r.Mean, "%.2f"), shown(r.Deviation, "%.2f"),
+			shown(r.Paper, "%.2f"), blank(r.PaperRuns), shown(r.Difference, "%+.2f"), shown(r.P, "%.3f"), r.Verdict})
+	}
+	for _, c := range s.Cited {
+		t.Rows = append(t.Rows, []any{c.Model + ", " + c.Data, "", "", "", "", "", "", fmt.Sprintf("%.2f", c.Error), "", "", "", "cited"})
+	}
+	text := f.format == "text"
+	if text {
+		fmt.Fprintf(a.out, "%s\n\n", s.Title)
+	}
+	if err := t.Write(a.out, f.format); err != nil || !text {
+		return err
+	}
+	return printRecipes(a.out, rows)
+}
+
+// printRecipes says once for each set of differences which rows have it.
+func printRecipes(w io.Writer, rows []reportRow) error {
+	by := map[string][]string{}
+	var order []string
+	for _, r := range rows {
+		if len(r.Recipe) == 0 {
+			continue
+		}
+		key := strings.Join(r.Recipe, "\n  ")
+		if by[key] == nil {
+			order = append(order, key)
+		}
+		by[key] = append(by[key], r.Row)
+	}
+	for _, key := range order {
+		who := strings.Join(by[key], ", ")
+		if len(by[key]) == len(rows) {
+			who = "all rows"
+		}
+		if _, err := fmt.Fprintf(w, "\nNot the paper's recipe, %s:\n  %s\n", who, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func shown(x *float64, verb string) any {
+	if x == nil || math.IsNaN(*x) {
+		return nil
+	}
+	return fmt.Sprintf(verb, *x)
+}
+
+func blank(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// writeFigures encodes the picture into each file.
+func writeFigures(names []string, o report.Overlay) error {
+	for _, name := range names {
+		b, err := o.Encode(strings.TrimPrefix(filepath.Ext(name), "."))
+		if err != nil {
+			return err
+		}
+		if err := files.Write(name, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+			return fmt.Errorf("writing the figure: %w", err)
+		}
+	}
+	return nil
+}

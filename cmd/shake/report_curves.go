@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"shake/internal/experiment"
+	"shake/internal/report"
+	"shake/internal/train"
+)
+
+// drawOutcomes draws the rows of a sweep: a panel for each model, in it a course for each row that has begun.
+func drawOutcomes(f reportFlags, outcomes []experiment.Outcome) error {
+	if len(f.figures) == 0 {
+		return nil
+	}
+	o := report.Overlay{LR: f.lr}
+	panels := map[string]int{}
+	for _, out := range outcomes {
+		c := report.Course{Name: out.Row.Spec.Shake.Label()}
+		if r := out.Row.Spec.Shake.Range; r != [2]float64{0, 1} && c.Name != "E-E-B" {
+			c.Name += fmt.Sprintf(" [%g, %g)", r[0], r[1])
+		}
+		if n := out.Count(experiment.Diverged); n > 0 {
+			c.Name += ", diverged"
+		}
+		for _, run := range out.Runs {
+			points, lr, err := curve(run.Dir)
+			if err != nil {
+				return err
+			}
+			if len(points) > 0 {
+				c.Runs = append(c.Runs, points)
+			}
+			if len(lr) > len(c.LR) {
+				c.LR = lr
+			}
+		}
+		if len(c.Runs) == 0 {
+			continue
+		}
+		i, ok := panels[out.Row.Model]
+		if !ok {
+			i = len(o.Panels)
+			panels[out.Row.Model] = i
+			o.Panels = append(o.Panels, report.Panel{Title: out.Row.Model})
+		}
+		o.Panels[i].Courses = append(o.Panels[i].Courses, c)
+	}
+	if len(o.Panels) == 0 {
+		return exit(exitUsage, fmt.Errorf("--figure: no run of the sweep has an epoch to draw"))
+	}
+	return writeFigures(f.figures, o)
+}
+
+// curve reads a run's errors and learning rates, epoch by epoch.
+func curve(dir string) (points []report.Point, lr []float64, err error) {
+	epochs, err := train.ReadEpochs(filepath.Join(dir, train.MetricsFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the metrics of %s: %w", dir, err)
+	}
+	for _, e := range epochs {
+		p := report.Point{Epoch: float64(e.Epoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
+		if e.TestImages == 0 {
+			p.TestError, p.TestLoss = unknown, unknown
+		}
+		points, lr = append(points, p), append(lr, e.LR)
+	}
+	return points, lr, nil
+}
