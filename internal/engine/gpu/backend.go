@@ -15,8 +15,8 @@ import (
 type Backend struct {
 	Precision string       // what "auto" is; "": the card's best
 	Eager     bool         // launch everything by itself, instead of one graph a step
-	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics, and its statistics and norms against ours
-	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormBackward) taken wherever cuDNN has them, instead of those measured to be faster; may be empty
+	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics, its statistics and norms against ours, and its weight gradients too
+	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter) taken wherever there are any, instead of those measured to be faster; may be empty
 	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
 }
 
@@ -118,10 +118,10 @@ func (p *program) build() error {
 		plans.Report = func(file, why string) { p.say(fmt.Sprintf("plan cache: %s: %s", file, why)) }
 		p.dnn.UseCache(plans)
 	}
-	if err := p.fits(); err != nil {
+	if err := p.findRivals(); err != nil {
 		return err
 	}
-	if err := p.findRivals(); err != nil {
+	if err := p.fits(); err != nil {
 		return err
 	}
 	if err := p.loadKernels(); err != nil {
@@ -181,7 +181,7 @@ func (p *program) fits() error {
 
 // tooLarge is the error of a network that needs more than was free, data sets of so many bytes included.
 func (p *program) tooLarge(need, data int64) error {
-	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need)
+	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need+4*int64(p.list.beside))
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type List struct {
 	Params   Params
 	Ops      []Op // one step, in order; those of Evaluation are its forward pass alone
 	Arena    int  // bytes of all buffers
+	beside   int  // floats of scratch that launches of rivals ask for
 }
 
 // BufID indexes List.Plan.Buffers.

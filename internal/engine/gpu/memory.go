@@ -85,7 +85,7 @@ func (l *List) sizes() ([whats]int64, error) {
 
 // scratch is the most that any launch of a full batch needs: counters and floats.
 func (l *List) scratch() (counters, partial int, err error) {
-	counters, partial = 1, 1
+	counters, partial = 1, max(1, l.beside)
 	for _, o := range l.Ops {
 		k, err := l.launch(o, training, engine.Config{})
 		if err != nil {

@@ -119,6 +119,11 @@ func (p *program) load(all []*bound, images map[string][]byte) error {
 			if f, err = m.Function(b.Kernel.Entry); err != nil {
 				return err
 			}
+			if n := b.Kernel.Launch(1).Shared; n > 0 {
+				if err := f.SetMaxDynamicShared(int(n)); err != nil {
+					return err
+				}
+			}
 			functions[b.Kernel.Text] = f
 		}
 		b.function = f

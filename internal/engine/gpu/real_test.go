@@ -123,7 +123,7 @@ func realRivals(t *testing.T, h *cudnn.Handle, name string, p precision, seen ma
 		t.Fatal(err)
 	}
 	l := list(t, spec, p.storage, spec.Train.Batch, spec.Train.Replicas)
-	rs, err := l.rivals(p)
+	rs, err := l.rivals(p, 132)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"shake/internal/graph"
 )
 
-// The kinds of rival: what cuDNN can do at one go that a list does by an op after the other.
+// The kinds of rival: what cuDNN can do at one go that a list does by an op after the other; and OwnFilter.
 const (
 	ConvStats         = "conv+statistics"     // convolutions, with the sums of y beside them; then the norms' coefficients from these
 	BatchNorm         = "batch norm"          // statistics, affine map and ReLU
@@ -39,8 +39,8 @@ type place struct {
 	image, replica, off int64
 }
 
-// rivals finds them all. Those of one op may overlap.
-func (l *List) rivals(p precision) ([]*rival, error) {
+// rivals finds them all, for a card of so many multiprocessors. Those of one op may overlap.
+func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 	var out []*rival
 	var problems []error
 	add := func(r *rival, err error) {
@@ -56,6 +56,8 @@ func (l *List) rivals(p precision) ([]*rival, error) {
 			next = l.Ops[i+1]
 		}
 		switch o := o.(type) {
+		case *ConvFilter:
+			add(l.ownFilter(i, o, sms))
 		case *Stats:
 			add(l.convStats(i, o, p))
 			if a, ok := next.(*Apply); ok {

@@ -131,7 +131,7 @@ func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
 		size = k.N
 	}
 	l := k.Kernel.Launch(size)
-	return k.function.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block}, args...)
+	return k.function.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, args...)
 }
 
 // launchOnce queues a launch that belongs to no batch.

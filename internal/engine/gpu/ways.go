@@ -3,6 +3,7 @@ package gpu
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -60,13 +61,21 @@ func graphKey(g *cudnn.Graph) string {
 func (p *program) findRivals() error {
 	kinds := p.backend.Rivals
 	if kinds == nil && p.backend.Tune {
-		kinds = []string{ConvStats, BatchNorm, BatchNormBackward}
+		kinds = []string{ConvStats, BatchNorm, BatchNormBackward, OwnFilter}
 	}
 	if len(kinds) == 0 {
 		return nil
 	}
-	all, err := p.list.rivals(p.precision)
-	p.rivals = slices.DeleteFunc(all, func(r *rival) bool { return !slices.Contains(kinds, r.kind) })
+	all, err := p.list.rivals(p.precision, p.card.SMs())
+	major, _ := p.card.ComputeCapability()
+	p.rivals = slices.DeleteFunc(all, func(r *rival) bool {
+		return !slices.Contains(kinds, r.kind) || r.kind == OwnFilter && major < ownFilterMajor
+	})
+	for _, r := range p.rivals {
+		for _, k := range r.after {
+			p.list.beside = max(p.list.beside, k.Kernel.Scratch(p.cfg.Batch))
+		}
+	}
 	return err
 }
 
@@ -96,15 +105,16 @@ func (p *program) decide() error {
 			}
 			c.store()
 		}
-		n := 0
+		taken, all := map[string]int{}, map[string]int{}
 		for _, r := range p.rivals {
+			all[r.kind]++
 			if c.takes(r) {
 				p.taken[r.at] = r
-				n++
+				taken[r.kind]++
 			}
 		}
-		if n > 0 {
-			p.say(fmt.Sprintf("cuDNN's own statistics and norms are faster on this card in %d places of %d, and taken there", n, len(p.rivals)))
+		for _, kind := range slices.Sorted(maps.Keys(taken)) {
+			p.say(fmt.Sprintf("%s is faster on this card in %d places of %d, and taken there", kind, taken[kind], all[kind]))
 		}
 	}
 	return nil

@@ -1,0 +1,52 @@
+package gpu
+
+import (
+	"errors"
+
+	kernels "shake/csrc/cuda"
+)
+
+// OwnFilter is the kind of rival that computes a weight gradient by kernels of ours on tensor cores (csrc/cuda/wgrad.cu), in place of cuDNN's engine: 3x3 and 1x1 filters in 16
+// bits, the same bits each time.
+const OwnFilter = "own weight gradient"
+
+// ownFilterMajor is the first generation of cards that has what the kernel needs.
+const ownFilterMajor = 8
+
+// ownFilter is the rival of the weight gradient at i for a card of so many multiprocessors; nil where the kernel does not take the convolution.
+func (l *List) ownFilter(i int, o *ConvFilter, sms int) (*rival, error) {
+	c, x, dy := o.Call, l.Plan.Buffers[o.X.Buf], l.Plan.Buffers[o.DY.Buf]
+	out := func(size, pad int) int { return (size+2*pad-c.R)/c.Stride + 1 }
+	if l.Type == kernels.F32 || c.R != c.S || out(x.H, c.PadH) != dy.H || out(x.W, c.PadW) != dy.W {
+		return nil, nil
+	}
+	slice := func(p Part) kernels.Slice {
+		return kernels.Slice{Buf: int(p.Buf), Off: p.Off, C: p.C, Pitch: round(l.Plan.Buffers[p.Buf].C)}
+	}
+	spec := kernels.WGradSpec{Type: l.Type, H: x.H, W: x.W, X: slice(o.X), DY: slice(o.DY), R: c.R, Stride: c.Stride, PadH: c.PadH, PadW: c.PadW, Groups: c.Groups}
+	var refused *kernels.SpecError
+	var err error
+	if spec.Splits, err = spec.Split(l.Batch, sms); errors.As(err, &refused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	dw, off := Arg{What: Gradients}, Arg{Number, c.Filter.Offset}
+	if c.Filter.Packed {
+		dw.What = PackedGrads
+	}
+	r := &rival{kind: OwnFilter, at: i, count: 1}
+	k, err := launch(spec, map[string]Arg{"x": buffer(o.X.Buf), "dy": buffer(o.DY.Buf), "dw": dw, "off": off})
+	if err != nil {
+		return nil, err
+	}
+	r.after = append(r.after, k)
+	if spec.Splits > 1 {
+		if k, err = launch(kernels.WGradSumSpec{WGradSpec: spec}, map[string]Arg{"dw": dw, "off": off}); err != nil {
+			return nil, err
+		}
+		r.after = append(r.after, k)
+	}
+	return r, nil
+}
