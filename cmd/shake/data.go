@@ -161,6 +161,9 @@ FILE may be - for standard output.`,
 		Example: "  shake data show synthetic sheet.png\n  shake data show quick sheet.png -o data.crop=8 --first 20",
 		Args:    takes("SET|NET", "FILE.png"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := ends(args[1], ".png"); err != nil {
+				return err
+			}
 			name := args[0]
 			if n, ok := exemplar[name]; ok {
 				name = n

@@ -22,6 +22,9 @@ is written into, any other file replaced once all of the new one is written.`,
 		Example: "  shake export runs/quick quick.safetensors\n  shake export 26-2x32d init.safetensors --init 7\n  shake export runs/quick - | ssh host 'cat >quick.safetensors'",
 		Args:    takes("RUN|NET", "FILE.safetensors"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := ends(args[1], ".safetensors"); err != nil {
+				return err
+			}
 			spec, dir, err := net.loadRun(args[0])
 			if err != nil {
 				return err

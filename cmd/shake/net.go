@@ -52,6 +52,16 @@ func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) 
 	return spec, "", err
 }
 
+// loadGraph is load for what may be a run directory as well.
+func (f *netFlags) loadGraph(name string) (*dsl.Spec, *graph.Graph, error) {
+	spec, _, err := f.loadRun(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := graph.Build(spec)
+	return spec, g, exit(exitSpec, err)
+}
+
 // readConfig reads the network of a run directory.
 func (f *netFlags) readConfig(dir string) (*dsl.Spec, error) {
 	file := filepath.Join(dir, train.ConfigFile)

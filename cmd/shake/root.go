@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,9 +61,39 @@ that its TOML language can say. Start with:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit(exitUsage, fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
 	})
+	root.Version = version
+	root.SetVersionTemplate("shake {{.Version}}\n")
+	root.SetHelpCommand(helpCmd())
 	root.AddCommand(a.runCmd(), a.sweepCmd(), a.reportCmd(), a.runsCmd(), a.showCmd(), a.evalCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: "shake exits with one of:\n\n" + exitCodes})
 	return root
+}
+
+// helpCmd is cobra's help, but a topic that does not exist is an error.
+func helpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Help about a verb",
+		ValidArgsFunction: func(c *cobra.Command, _ []string, _ string) (names []string, d cobra.ShellCompDirective) {
+			for _, sub := range c.Root().Commands() {
+				if sub.IsAvailableCommand() {
+					names = append(names, sub.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			topic, rest, err := c.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = verb(topic, rest)
+			}
+			if err != nil {
+				return err
+			}
+			topic.InitDefaultHelpFlag()
+			return topic.Help()
+		},
+	}
 }
 
 // verb is the argument check of a command that only has verbs below it.
@@ -113,6 +145,17 @@ func given(c *cobra.Command, flags ...string) error {
 		}
 	}
 	return nil
+}
+
+// ends refuses a file's name with another ending than that of what is written into it. Standard output, devices, pipes and links have none.
+func ends(file, ending string) error {
+	if file == "-" || filepath.Ext(file) == ending {
+		return nil
+	}
+	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
+		return nil // files.Write says what it thinks of a folder
+	}
+	return exit(exitUsage, fmt.Errorf("%s: want a name that ends in %s", file, ending))
 }
 
 // printJSON writes v, indented, as the command's data.

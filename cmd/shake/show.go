@@ -24,15 +24,15 @@ func (a *app) showCmd() *cobra.Command {
 	var device string
 	var ask predictionFlags
 	c := &cobra.Command{
-		Use:   "show NET",
+		Use:   "show NET|RUN",
 		Short: "Print a network: blocks, sizes, recipe",
 		Long: `show prints a network as a table of blocks with its totals and its resolved recipe.
-NET is a built-in name or a TOML file. Memory is of the stored activations of one image
+NET is a built-in name or a TOML file, RUN a run directory. Memory is of the stored activations of one image
 as float32, before any fusion; MACs are of one image's forward pass.`,
 		Example: `  shake show 26-2x32d
   shake show my.toml -o net.branches=3 --json
   shake show quick --dot | dot -Tsvg > quick.svg`,
-		Args:              takes("NET"),
+		Args:              takes("NET or RUN"),
 		ValidArgsFunction: completeNets,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := ask.check(plan, device); err != nil {
@@ -45,7 +45,7 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 			if err := exclusive(c, forms...); err != nil {
 				return err
 			}
-			spec, g, err := net.load(args[0])
+			spec, g, err := net.loadGraph(args[0])
 			if err != nil {
 				return err
 			}
