@@ -22,7 +22,7 @@ const (
 	exitData        = 4   // the data set is missing, foreign or damaged
 	exitDiverged    = 5   // the loss became infinite or not a number: a result, recorded in the run directory
 	exitLocked      = 6   // another process works in the run directory
-	exitCorrupt     = 7   // weights or checkpoints are damaged, or belong to another network
+	exitCorrupt     = 7   // weights or checkpoints are damaged, of another network, or of a later version
 	exitInterrupted = 130 // stopped by Ctrl-C, SIGTERM, SIGHUP or SIGXCPU after a checkpoint, or by a second Ctrl-C at once
 )
 
@@ -34,7 +34,7 @@ const exitCodes = `  0  ok
   4  data         the data set is missing, foreign or damaged
   5  diverged     the loss became infinite or not a number; the run directory records it
   6  locked       another process works in the run directory
-  7  corrupt      weights or checkpoints are damaged, or belong to another network
+  7  corrupt      weights or checkpoints are damaged, of another network, or of a later version
 130  interrupted  stopped by Ctrl-C, SIGTERM or SIGHUP after a checkpoint; at once by a second Ctrl-C
 `
 
@@ -78,7 +78,7 @@ func classify(err error) int {
 		return exitDiverged
 	case as[*train.Locked](err), as[*experiment.Busy](err), is(data.ErrBusy):
 		return exitLocked
-	case as[*train.Corrupt](err), as[*train.WeightsError](err):
+	case as[*train.Corrupt](err), as[*train.Later](err), as[*train.WeightsError](err):
 		return exitCorrupt
 	case as[*experiment.Other](err), as[*experiment.Changed](err), as[*experiment.NoSweep](err):
 		return exitUsage

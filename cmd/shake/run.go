@@ -79,10 +79,10 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 		return err
 	}
 	rec, err := train.ReadRecord(f.resume)
-	if err != nil {
-		return err
+	if err != nil { // a checkpoint may be enough; the run will say
+		rec = &train.Record{Data: "data that its damaged record does not name"}
 	}
-	if !c.Flags().Changed("device") {
+	if !c.Flags().Changed("device") && rec.Device != "" {
 		f.device = rec.Device
 	}
 	err = a.train(f, train.Options{Spec: spec, Dir: f.resume, Resume: true})

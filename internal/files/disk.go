@@ -81,6 +81,12 @@ func refused(err error) bool {
 	return isAny(err, syscall.ENOSYS, syscall.EINVAL, syscall.EOPNOTSUPP, syscall.ENOTTY)
 }
 
+// Failed tells whether err is that of a call, and not of what was read.
+func Failed(err error) bool {
+	var p *fs.PathError
+	return errors.As(err, &p)
+}
+
 // Full tells whether err is for want of space: of the disk, a quota, or a limit on the size of files.
 func Full(err error) bool { return isAny(err, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG) }
 

@@ -9,44 +9,34 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"shake/internal/engine"
 )
 
-// counters are what a checkpoint holds besides tensors.
-type counters struct {
-	Step         int   `json:"step"`          // steps done
-	Epochs       int   `json:"epochs"`        // epochs closed: trained, evaluated, their line written
-	Epoch        sums  `json:"epoch"`         // of the epoch at hand
-	Window       sums  `json:"window"`        // of the steps since the last line of train.log_steps
-	MetricsBytes int64 `json:"metrics_bytes"` // length of metrics.jsonl
-	EventsBytes  int64 `json:"events_bytes"`  // length of the TensorBoard file
+// The metadata entries of a checkpoint file.
+const (
+	formatKey     = "shake.checkpoint" // the format's number; format 1 had no such entry
+	countersKey   = "shake.counters"   // JSON
+	experimentKey = "shake.experiment" // JSON; since format 2
+)
+
+// format is the number of the newest format of checkpoints, the one that is written. Every one before it is read.
+const format = 2
+
+// checkpoint is what a file of a checkpoint holds.
+type checkpoint struct {
+	counters
+	experiment
+	state []engine.Tensor
 }
-
-// sums are metrics added step by step. Loss is in float64 and survives JSON exactly.
-type sums struct {
-	Images int     `json:"images"`
-	Loss   float64 `json:"loss"`
-	Errors int     `json:"errors"`
-}
-
-func (s *sums) add(m engine.Metrics) {
-	s.Images += m.Images
-	s.Loss += m.Loss
-	s.Errors += m.Errors
-}
-
-func (s sums) meanLoss() float64 { return s.Loss / float64(s.Images) }
-func (s sums) percent() float64  { return 100 * float64(s.Errors) / float64(s.Images) }
-
-// countersKey is the metadata entry of a checkpoint file with its counters as JSON.
-const countersKey = "shake.counters"
 
 // checkpoints keeps the two newest generations of a run in a folder, one self-checking file each.
 type checkpoints struct {
 	store store
 	dir   string
 	last  string // path of the newest whole one, as far as this process knows
+	of    length // of the run, which a checkpoint is held against
 }
 
 func (c *checkpoints) path(step int) string {
@@ -54,14 +44,18 @@ func (c *checkpoints) path(step int) string {
 }
 
 // save writes a generation and then deletes all but it and the one before.
-func (c *checkpoints) save(k counters, state []engine.Tensor) (string, error) {
-	j, err := json.Marshal(k)
+func (c *checkpoints) save(p checkpoint) (string, error) {
+	k, err := json.Marshal(p.counters)
 	if err != nil {
 		return "", err
 	}
-	path := c.path(k.Step)
-	err = c.store.write(path, func(w io.Writer) error { return encodeTensors(w, state, map[string]string{countersKey: string(j)}) })
+	e, err := p.experiment.encode()
 	if err != nil {
+		return "", err
+	}
+	meta := map[string]string{formatKey: strconv.Itoa(format), countersKey: string(k), experimentKey: e}
+	path := c.path(p.Step)
+	if err := c.store.write(path, func(w io.Writer) error { return encodeTensors(w, p.state, meta) }); err != nil {
 		return "", err
 	}
 	if path == c.last { // written again: the generation before it stays
@@ -104,58 +98,97 @@ type passed struct {
 }
 
 // load returns the newest generation that is whole, and those passed over that were newer: damaged ones, and ones that cannot be read. If none is left the
-// error is *Corrupt, or that of reading the newest; errNoCheckpoint if there was none.
-func (c *checkpoints) load() (k counters, state []engine.Tensor, over []passed, err error) {
+// error is *Corrupt, or that of reading the newest; errNoCheckpoint if there was none; *Later if one is of a later version.
+func (c *checkpoints) load() (p checkpoint, over []passed, err error) {
 	paths, err := c.list()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return counters{}, nil, nil, fmt.Errorf("reading the checkpoints: %w", err)
+		return checkpoint{}, nil, fmt.Errorf("reading the checkpoints: %w", err)
 	}
 	for _, path := range paths {
-		k, state, err = c.read(path)
+		p, err = c.read(path)
+		var later *Later
 		if err == nil {
 			c.last = path
-			return k, state, over, nil
+			return p, over, nil
+		}
+		if errors.As(err, &later) {
+			return checkpoint{}, nil, err
 		}
 		over = append(over, passed{path, err})
 	}
 	if len(over) == 0 {
-		return counters{}, nil, nil, errNoCheckpoint
+		return checkpoint{}, nil, errNoCheckpoint
 	}
 	var bad *Corrupt
 	if !errors.As(over[0].err, &bad) {
-		return counters{}, nil, nil, fmt.Errorf("reading the checkpoints, of which none can be used: %w", over[0].err)
+		return checkpoint{}, nil, fmt.Errorf("reading the checkpoints, of which none can be used: %w", over[0].err)
 	}
-	return counters{}, nil, nil, &Corrupt{
+	return checkpoint{}, nil, &Corrupt{
 		File:   c.dir,
 		Detail: fmt.Sprintf("no checkpoint is whole (%s: %s)", filepath.Base(bad.File), bad.Detail),
 		Remedy: "start again with --out, from last.safetensors with --weights if that file is whole",
 	}
 }
 
-func (c *checkpoints) read(path string) (counters, []engine.Tensor, error) {
+// read reads one generation. What it says is *Corrupt if it is damaged.
+func (c *checkpoints) read(path string) (checkpoint, error) {
 	f, err := c.store.OpenFile(path, os.O_RDONLY)
 	if err != nil {
-		return counters{}, nil, err
+		return checkpoint{}, err
 	}
 	defer f.Close()
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return counters{}, nil, err
+		return checkpoint{}, err
 	}
 	ts, meta, err := decodeTensors(f, size)
 	var failed *fs.PathError
 	if errors.As(err, &failed) { // reading it, not what it says
-		return counters{}, nil, failed
+		return checkpoint{}, failed
 	}
-	var k counters
-	if err == nil && meta[checksumKey] == "" {
-		err = errors.New("it has no checksum")
+	p := checkpoint{state: ts}
+	if err == nil {
+		err = p.parse(meta)
+	}
+	var later *Later
+	if errors.As(err, &later) {
+		later.File = path
+		return checkpoint{}, later
 	}
 	if err == nil {
-		err = json.Unmarshal([]byte(meta[countersKey]), &k)
+		step, _ := stepOf(filepath.Base(path))
+		err = p.counters.check(step, c.of)
 	}
 	if err != nil {
-		return counters{}, nil, &Corrupt{File: path, Detail: err.Error(), Remedy: "it is no checkpoint: remove it"}
+		return checkpoint{}, &Corrupt{File: path, Detail: err.Error(), Remedy: "it is no checkpoint: remove it"}
 	}
-	return k, ts, nil
+	return p, nil
+}
+
+// parse reads the metadata of a checkpoint.
+func (p *checkpoint) parse(meta map[string]string) error {
+	if meta[checksumKey] == "" {
+		return errors.New("it has no checksum")
+	}
+	n := 1
+	if s, ok := meta[formatKey]; ok {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil || n < 2 {
+			return fmt.Errorf("its format is %q", s)
+		}
+	}
+	if n > format {
+		return &Later{Format: n}
+	}
+	var err error
+	if p.counters, err = parseCounters(meta[countersKey]); err != nil {
+		return err
+	}
+	if n == 1 {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(meta[experimentKey]), &p.experiment); err != nil || p.Config == "" {
+		return errors.New("it does not say of what experiment it is")
+	}
+	return nil
 }

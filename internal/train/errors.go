@@ -61,11 +61,15 @@ func (e *NoRun) Error() string {
 
 // Mismatch means that a resumed run was given another experiment than the one it began with.
 type Mismatch struct {
-	Dir  string
-	Keys []string // "train.lr: 0.2, now 0.1"
+	Dir        string
+	Keys       []string // "train.lr: 0.2, now 0.1"
+	Checkpoint bool     // the one of the checkpoint, from which config.toml differs by now
 }
 
 func (m *Mismatch) Error() string {
+	if m.Checkpoint {
+		return fmt.Sprintf("%s: cannot resume: the checkpoint is of another experiment than %s: %s; undo the edit, or start a new run with --out", m.Dir, ConfigFile, strings.Join(m.Keys, "; "))
+	}
 	return fmt.Sprintf("%s: cannot resume with another experiment: %s; start a new run with --out instead", m.Dir, strings.Join(m.Keys, "; "))
 }
 
@@ -77,6 +81,16 @@ type Corrupt struct {
 }
 
 func (c *Corrupt) Error() string { return fmt.Sprintf("%s: %s; %s", c.File, c.Detail, c.Remedy) }
+
+// Later means that a checkpoint was written by a later version of this program, in a format that this one does not know.
+type Later struct {
+	File   string
+	Format int
+}
+
+func (l *Later) Error() string {
+	return fmt.Sprintf("%s: written by a later version of shake (checkpoint format %d, this version reads 1 to %d): resume with that version", l.File, l.Format, format)
+}
 
 // WeightsError says why a weights file does not fit a network: every name that is wrong, at once.
 type WeightsError struct {

@@ -76,6 +76,18 @@ func record(msg []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, maskedCRC(msg))
 }
 
+// recordLength reads the first twelve bytes of a record: the length of its message, which is not more than a run ever writes.
+func recordLength(head []byte) (n int, ok bool) {
+	long := binary.LittleEndian.Uint64(head)
+	return int(long), long <= 1<<20 && binary.LittleEndian.Uint32(head[8:]) == maskedCRC(head[:8])
+}
+
+// recordSound checks the message of a whole record.
+func recordSound(b []byte) bool {
+	end := len(b) - 4
+	return binary.LittleEndian.Uint32(b[end:]) == maskedCRC(b[12:end])
+}
+
 // epochScalars are the curves of an epoch.
 func epochScalars(r EpochRecord) []scalar {
 	s := []scalar{{"train/loss", r.TrainLoss}, {"train/error", r.TrainError}, {"train/lr", r.LR}}

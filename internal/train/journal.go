@@ -1,40 +1,87 @@
 package train
 
 import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
 	"io"
 	"os"
+	"path/filepath"
 
 	"shake/internal/files"
 )
 
 // journal is a file that only grows while a run goes on and that a resume cuts back to the length its checkpoint recorded.
 type journal struct {
-	file *files.File
-	size int64
+	file   *files.File
+	size   int64
+	sum    hash.Hash // of all that is in it
+	notice string    // what is wrong with what was in it; "" if nothing is
 }
 
-// openJournal opens or makes path and cuts it to size. If the file is shorter than that it is left as it is, and short is true.
-func openJournal(s store, path string, size int64) (j *journal, short bool, err error) {
+// entries is a way to divide a journal: into lines, or into records.
+type entries interface {
+	// next reads an entry and returns its bytes. io.EOF is the end after a whole entry, anything else an entry that is not whole.
+	next(r *bufio.Reader) ([]byte, error)
+}
+
+// openJournal opens or makes path and cuts it to size, or to its last whole entry if that is earlier. What of the file is missing or damaged is in notice.
+func openJournal(s store, path string, size int64, by entries) (*journal, error) {
 	f, err := s.OpenFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, false, writing(path, err)
+		return nil, writing(path, err)
 	}
-	end, err := f.Seek(0, io.SeekEnd)
-	if err == nil && end > size {
-		if err = f.Truncate(size); err == nil {
-			end, err = f.Seek(size, io.SeekStart)
+	j := &journal{file: f, sum: sha256.New()}
+	if err := j.open(size, by); err != nil {
+		f.Close()
+		return nil, writing(path, err)
+	}
+	return j, nil
+}
+
+func (j *journal) open(size int64, by entries) error {
+	end, err := j.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err := j.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	r := bufio.NewReader(io.LimitReader(j.file, size))
+	for err == nil {
+		var b []byte
+		if b, err = by.next(r); err == nil {
+			j.sum.Write(b)
+			j.size += int64(len(b))
 		}
 	}
-	if err != nil {
-		f.Close()
-		return nil, false, writing(path, err)
+	name := filepath.Base(j.file.Name())
+	switch {
+	case files.Failed(err):
+		return err
+	case end < size:
+		j.notice = fmt.Sprintf("%s has %d bytes, the checkpoint knows of %d: what is missing cannot be had again", name, end, size)
+	case j.size < size:
+		j.notice = fmt.Sprintf("%s is damaged at offset %d: it is cut there, what followed up to the checkpoint cannot be had again", name, j.size)
 	}
-	return &journal{file: f, size: end}, end < size, nil
+	if end > j.size {
+		if err := j.file.Truncate(j.size); err != nil {
+			return err
+		}
+	}
+	_, err = j.file.Seek(j.size, io.SeekStart)
+	return err
 }
+
+// digest is the SHA-256 of what the file holds, in hexadecimal digits.
+func (j *journal) digest() string { return hex.EncodeToString(j.sum.Sum(nil)) }
 
 // append writes b in one call, so that a reader or a kill sees at most its last line cut.
 func (j *journal) append(b []byte) error {
 	n, err := j.file.Write(b)
+	j.sum.Write(b[:n])
 	j.size += int64(n)
 	if err != nil {
 		return writing(j.file.Name(), err)
@@ -51,3 +98,36 @@ func (j *journal) sync() error {
 }
 
 func (j *journal) Close() error { return j.file.Close() }
+
+// lines divides a journal at line ends.
+type lines struct{}
+
+func (*lines) next(r *bufio.Reader) ([]byte, error) {
+	b, err := r.ReadBytes('\n')
+	if err == io.EOF && len(b) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// records divides a TensorBoard file into TFRecords (see record). One whose checksums are wrong is not whole: TensorBoard reads nothing behind it.
+type records struct{}
+
+func (*records) next(r *bufio.Reader) ([]byte, error) {
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	n, ok := recordLength(head)
+	if !ok {
+		return nil, io.ErrUnexpectedEOF
+	}
+	b := append(head, make([]byte, n+4)...)
+	if _, err := io.ReadFull(r, b[12:]); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if !recordSound(b) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return b, nil
+}

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"shake/internal/engine"
@@ -59,10 +61,29 @@ func ReadRecord(dir string) (*Record, error) {
 		return nil, fmt.Errorf("reading the run's record: %w", err)
 	}
 	r := new(Record)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it from a copy"}
+	err = json.Unmarshal(b, r)
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		return nil, &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it from a copy, or resume the run"}
 	}
 	return r, nil
+}
+
+// check is nil if the record can be one that was written.
+func (r *Record) check() error {
+	switch {
+	case !slices.Contains([]Status{Starting, Running, Interrupted, Finished, DivergedRun}, r.Status):
+		return fmt.Errorf("status is %q", r.Status)
+	case r.Name == "" || r.Device == "" || r.TrainData == "":
+		return errors.New("name, device or train_data is missing")
+	case r.Steps < 0 || r.Epochs < 0 || r.Epochs > r.Steps || r.Seconds < 0:
+		return fmt.Errorf("steps is %d, epochs %d, seconds %g", r.Steps, r.Epochs, r.Seconds)
+	case (r.Status == DivergedRun) != (r.Diverged != nil):
+		return fmt.Errorf("status is %q, diverged %v", r.Status, r.Diverged)
+	}
+	return nil
 }
 
 func (d *rundir) writeRecord(r *Record) error {

@@ -4,54 +4,110 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-
-	"shake/internal/engine"
+	"time"
 )
 
 // resume goes on from the newest whole checkpoint. done means that there is nothing to do.
 func (r *run) resume() (done bool, err error) {
-	if r.rec, err = ReadRecord(r.dir.dir); err != nil {
-		return false, err
-	}
+	known := r.findRecord() // nil, or why it is made anew
 	if err := r.dir.sameConfig(r.spec); err != nil {
 		return false, err
 	}
-	if r.rec.Name != r.spec.Name { // it is read from a file called config.toml
-		named := *r.spec
-		named.Name = r.rec.Name
-		r.spec = &named
-	}
-	if err := r.sameData(); err != nil {
-		return false, err
+	if known == nil {
+		if err := r.sameData(); err != nil {
+			return false, err
+		}
 	}
 	r.plan()
 	r.before = r.rec.Seconds
-	if r.rec.Status == DivergedRun || r.rec.Status == Finished && r.rec.Steps >= r.steps {
+	if known == nil && r.complete() {
 		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")
 		r.k.Step, r.k.Epochs = r.rec.Steps, r.rec.Epochs
 		r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
 		return true, err
 	}
-	device, detail := r.rec.Device, r.rec.Detail
-	g, err := r.compile()
-	if err != nil {
-		return false, err
-	}
-	if r.rec.Device != device || r.rec.Detail != detail {
-		r.obs.Notice(fmt.Sprintf("the run began on %s (%s): on %s (%s) it goes on the same but for rounding", device, detail, r.rec.Device, r.rec.Detail))
-	}
-	k, state, over, err := r.ck.load()
-	if errors.Is(err, errNoCheckpoint) && r.rec.Status == Starting {
-		if err := r.initialize(g); err != nil {
-			return false, err
-		}
-		return false, r.begin()
-	}
+	p, over, err := r.ck.load()
 	if errors.Is(err, errNoCheckpoint) {
+		if known != nil {
+			return false, known
+		}
+		if r.rec.Status == Starting {
+			return false, r.beginAgain()
+		}
 		err = &Corrupt{File: r.ck.dir, Detail: "the checkpoints are gone", Remedy: "restore them, or start a new run with --weights " + r.dir.path(WeightsFile)}
 	}
 	if err != nil {
 		return false, err
+	}
+	r.tell(known, over)
+	if err := p.same(r.dir.dir, r.spec, r.rec.TrainData, r.rec.TestData); err != nil {
+		return false, err
+	}
+	device, detail := r.rec.Device, r.rec.Detail
+	if _, err := r.compile(); err != nil {
+		return false, err
+	}
+	if device != "" && (r.rec.Device != device || r.rec.Detail != detail) {
+		r.obs.Notice(fmt.Sprintf("the run began on %s (%s): on %s (%s) it goes on the same but for rounding", device, detail, r.rec.Device, r.rec.Detail))
+	}
+	if err := r.restore(p); err != nil {
+		return false, err
+	}
+	r.start(true)
+	return false, nil
+}
+
+// findRecord reads run.json. Where that cannot be done it makes a record of what is known otherwise, and returns why.
+func (r *run) findRecord() error {
+	rec, err := ReadRecord(r.dir.dir)
+	if err != nil {
+		r.rec = &Record{
+			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote,
+			TrainData: fingerprint(r.o.Train), TestData: fingerprint(r.o.Test), Started: r.began.Truncate(time.Second),
+		}
+		return err
+	}
+	r.rec = rec
+	if r.rec.Name != r.spec.Name { // it is read from a file called config.toml
+		named := *r.spec
+		named.Name = r.rec.Name
+		r.spec = &named
+	}
+	return nil
+}
+
+// complete tells whether the record says that nothing is left to do, and the newest checkpoint, if there is one, does not say otherwise.
+func (r *run) complete() bool {
+	if r.rec.Status == DivergedRun {
+		return true
+	}
+	if r.rec.Status != Finished || r.rec.Steps < r.steps {
+		return false
+	}
+	paths, err := r.ck.list()
+	if err != nil || len(paths) == 0 {
+		return true
+	}
+	step, _ := stepOf(filepath.Base(paths[0]))
+	return step == r.rec.Steps
+}
+
+// beginAgain begins a run that was killed before its first checkpoint.
+func (r *run) beginAgain() error {
+	g, err := r.compile()
+	if err != nil {
+		return err
+	}
+	if err := r.initialize(g); err != nil {
+		return err
+	}
+	return r.begin()
+}
+
+// tell says what was found damaged.
+func (r *run) tell(known error, over []passed) {
+	if known != nil {
+		r.obs.Notice(fmt.Sprintf("%v: it is made anew from the checkpoint; what it said of the time before is lost", known))
 	}
 	for _, p := range over {
 		what := fmt.Sprintf("cannot be read (%v)", p.err)
@@ -61,27 +117,22 @@ func (r *run) resume() (done bool, err error) {
 		}
 		r.obs.Notice(fmt.Sprintf("checkpoint %s %s: going on from the one before it, %s", filepath.Base(p.file), what, filepath.Base(r.ck.last)))
 	}
-	if err := r.restore(k, state); err != nil {
-		return false, err
-	}
-	r.start(true)
-	return false, nil
 }
 
 // restore puts the run where a checkpoint left it.
-func (r *run) restore(k counters, state []engine.Tensor) error {
+func (r *run) restore(p checkpoint) error {
 	have, err := r.prog.State()
 	if err != nil {
 		return fmt.Errorf("reading the program's state: %w", err)
 	}
-	set, _, err := fit(r.ck.last, state, have, true)
+	set, _, err := fit(r.ck.last, p.state, have, true)
 	if err != nil {
 		return err
 	}
 	if err := r.prog.SetState(set); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.ck.last, err)
 	}
-	r.k = k
+	r.k = p.counters
 	r.rec.Status = Running
 	if err := r.openJournals(); err != nil {
 		return err

@@ -163,6 +163,7 @@ func (r *run) plan() {
 	if t.MaxSteps > 0 {
 		r.steps = min(r.steps, t.MaxSteps)
 	}
+	r.ck.of = length{t.Epochs, r.perEpoch, t.Batch, r.o.Train.N}
 }
 
 // compile makes the program, gives it the data, and fills in the record.
@@ -176,6 +177,10 @@ func (r *run) compile() (*graph.Graph, error) {
 	info := p.Info()
 	r.rec.Device, r.rec.Detail, r.rec.Workers = info.Device, info.Detail, info.Workers
 	r.rec.platform(r.o.Version)
+	r.rec.Parameters = 0
+	for _, p := range g.Params {
+		r.rec.Parameters += p.Elements()
+	}
 	return g, nil
 }
 
@@ -223,9 +228,6 @@ func (r *run) create() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range g.Params {
-		r.rec.Parameters += p.Elements()
-	}
 	if err := r.initialize(g); err != nil {
 		return err
 	}
@@ -265,13 +267,12 @@ func (r *run) begin() error {
 
 // openJournals opens metrics.jsonl and the event file at the lengths the counters say.
 func (r *run) openJournals() error {
-	var short bool
 	var err error
-	if r.metrics, short, err = openJournal(r.dir.store, r.dir.path(MetricsFile), r.k.MetricsBytes); err != nil {
+	if r.metrics, err = openJournal(r.dir.store, r.dir.path(MetricsFile), r.k.MetricsBytes, &lines{}); err != nil {
 		return err
 	}
-	if short {
-		r.obs.Notice(MetricsFile + " is shorter than the checkpoint says: lines are missing from it")
+	if r.metrics.notice == "" && r.k.MetricsSHA256 != "" && r.metrics.digest() != r.k.MetricsSHA256 {
+		r.metrics.notice = MetricsFile + ": its lines are not those that the checkpoint vouches for: something changed them since"
 	}
 	name := fmt.Sprintf("%s%d%s", eventsPrefix, r.rec.Started.Unix(), eventsSuffix)
 	names, err := r.dir.store.Names(r.dir.dir)
@@ -281,8 +282,13 @@ func (r *run) openJournals() error {
 	if i := slices.IndexFunc(names, isEvents); i >= 0 {
 		name = names[i]
 	}
-	if r.events, _, err = openJournal(r.dir.store, r.dir.path(name), r.k.EventsBytes); err != nil {
+	if r.events, err = openJournal(r.dir.store, r.dir.path(name), r.k.EventsBytes, &records{}); err != nil {
 		return err
+	}
+	for _, j := range []*journal{r.metrics, r.events} {
+		if j.notice != "" {
+			r.obs.Notice(j.notice)
+		}
 	}
 	if r.events.size == 0 {
 		return r.events.append(eventHeader(r.began))

@@ -132,7 +132,7 @@ func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	if err != nil {
 		return fmt.Errorf("reading the run's configuration: %w", err)
 	}
-	diff, err := Differences(old, spec)
+	diff, err := Differences(resolved(old), spec)
 	if err != nil {
 		return &Corrupt{File: file, Detail: err.Error(), Remedy: "restore it: it is the network the run was started with, resolved"}
 	}

@@ -16,9 +16,12 @@ const (
 )
 
 // mark is a place in the journals.
-type mark struct{ metrics, events int64 }
+type mark struct {
+	metrics, events int64
+	sum             string // SHA-256 of metrics.jsonl up to there
+}
 
-func (r *run) mark() mark { return mark{r.metrics.size, r.events.size} }
+func (r *run) mark() mark { return mark{r.metrics.size, r.events.size, r.metrics.digest()} }
 
 // save writes a checkpoint of the counters' place, to which the journals belong up to m: first what the checkpoint refers to, then
 // the checkpoint, then the record, so that a kill in between leaves a run that resumes from the checkpoint before.
@@ -40,8 +43,8 @@ func (r *run) save(m mark) error {
 	if err := writeWeights(r.dir.store, r.dir.path(WeightsFile), state, meta); err != nil {
 		return err
 	}
-	r.k.MetricsBytes, r.k.EventsBytes = m.metrics, m.events
-	path, err := r.ck.save(r.k, state)
+	r.k.MetricsBytes, r.k.EventsBytes, r.k.MetricsSHA256 = m.metrics, m.events, m.sum
+	path, err := r.ck.save(checkpoint{r.k, experiment{fixed(r.spec), r.rec.TrainData, r.rec.TestData}, state})
 	if err != nil {
 		return err
 	}
