@@ -17,12 +17,14 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 # The packages whose tests run on a card. The bundle is laid out as the repository is, so that they find their files.
 GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
+# Folders whose C, C++ and CUDA have the layout of .clang-format. Others follow, one by one, in commits that do nothing else.
+FORMATTED = csrc/load csrc/nvml csrc/emu/nvml csrc/emu/nvrtc
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages without C code of their own below them: the race detector sees all of what they do.
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,14 +61,26 @@ check-list: ## the tests, or parts of tests, that only make check runs
 race: needs ## the tests of the packages in pure Go under the race detector
 	$(GO) test -race -short -timeout 30m $(PURE)
 
-lint: build ## gofmt, vet, staticcheck, and a look for undefined symbols in the binary
+lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, and a look for undefined symbols in the binary
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
+	@if [ -x build/format/bin/clang-format ]; then \
+		build/format/bin/clang-format --dry-run -Werror $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$') || { echo "make format lays them out"; exit 1; }; \
+	else echo "make lint: clang-format could not be installed, so the layout of C was NOT CHECKED"; fi
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@if command -v ldd >/dev/null 2>&1; then \
 		if ldd -r bin/shake 2>&1 | grep -i undefined; then echo "bin/shake has undefined symbols"; exit 1; fi; \
 	else echo "make lint: no ldd here, so undefined symbols were not looked for"; fi
 	@echo "make lint: clean"
+
+format: build/format/.installed ## lay out Go, and the C of the folders that make lint looks at
+	gofmt -w $$(git ls-files '*.go')
+	build/format/bin/clang-format -i $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$')
+
+build/format/.installed: tools/clang-format.txt
+	@rm -rf build/format && mkdir -p build/format
+	@if ! { $(PYTHON) -m venv build/format && build/format/bin/pip install --quiet -r tools/clang-format.txt; }; then rm -f build/format/bin/clang-format; fi
+	@touch $@
 
 bench: needs ## benchmarks; BENCH=regexp picks some
 	$(GO) test -run '^$$' -bench '$(BENCH)' ./bench/...

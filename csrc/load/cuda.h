@@ -7,6 +7,8 @@
 
 #include "table.h"
 
+/* The lists below are laid out by hand. */
+/* clang-format off */
 /* Constants, as C(name, value). */
 #define SK_CUDA_CONSTANTS(C)                                                                                                         \
   C(CUDA_SUCCESS, 0) C(CUDA_ERROR_INVALID_VALUE, 1) C(CUDA_ERROR_OUT_OF_MEMORY, 2) C(CUDA_ERROR_NOT_INITIALIZED, 3)                  \

@@ -39,7 +39,8 @@ int sk_fill(uintptr_t handle, const sk_library *lib, char *missing, size_t len) 
     const sk_symbol *s = &lib->symbols[i];
     if (s->required && !dlsym((void *)handle, s->name)) {
       n++;
-      if (used < len) used += (size_t)snprintf(missing + used, len - used, "%s%s", used ? " " : "", s->name);
+      if (used < len)
+        used += (size_t)snprintf(missing + used, len - used, "%s%s", used ? " " : "", s->name);
     }
   }
   if (n) return n;

@@ -6,6 +6,8 @@
 
 #include "table.h"
 
+/* The lists below are laid out by hand. */
+/* clang-format off */
 #define SK_NVRTC_CONSTANTS(C)                                                                                                        \
   C(NVRTC_SUCCESS, 0) C(NVRTC_ERROR_OUT_OF_MEMORY, 1) C(NVRTC_ERROR_PROGRAM_CREATION_FAILURE, 2) C(NVRTC_ERROR_INVALID_INPUT, 3)     \
   C(NVRTC_ERROR_INVALID_PROGRAM, 4) C(NVRTC_ERROR_INVALID_OPTION, 5) C(NVRTC_ERROR_COMPILATION, 6)                                   \

@@ -25,12 +25,14 @@ typedef struct {
 
 #define SK_REQUIRED(ret, name, args) {#name, 1},
 #define SK_OPTIONAL(ret, name, args) {#name, 0},
-#define SK_LIBRARY(prefix, functions)                                                                          \
-  static const sk_symbol prefix##_symbols[] = {functions(SK_REQUIRED, SK_OPTIONAL)};                           \
-  static prefix##_table prefix##_loaded;                                                                       \
-  const sk_library prefix##_library = {prefix##_symbols, sizeof prefix##_symbols / sizeof *prefix##_symbols,   \
-                                       (void **)&prefix##_loaded};                                             \
-  _Static_assert(sizeof(prefix##_table) == sizeof prefix##_symbols / sizeof *prefix##_symbols * sizeof(void *), \
+#define SK_LIBRARY(prefix, functions)                                                      \
+  static const sk_symbol prefix##_symbols[] = {functions(SK_REQUIRED, SK_OPTIONAL)};       \
+  static prefix##_table prefix##_loaded;                                                   \
+  const sk_library prefix##_library = {prefix##_symbols,                                   \
+                                       sizeof prefix##_symbols / sizeof *prefix##_symbols, \
+                                       (void **)&prefix##_loaded};                         \
+  _Static_assert(sizeof(prefix##_table) ==                                                 \
+                     sizeof prefix##_symbols / sizeof *prefix##_symbols * sizeof(void *),  \
                  "a table holds its functions and nothing else")
 
 #endif

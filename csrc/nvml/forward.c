@@ -15,11 +15,15 @@ static struct {
   const char *(*nvmlErrorString)(nvmlReturn_t);
 } table;
 
-#define SK_FORWARD(name, parameters, arguments) \
-  nvmlReturn_t name parameters { return table.name ? table.name arguments : NVML_ERROR_FUNCTION_NOT_FOUND; }
+#define SK_FORWARD(name, parameters, arguments)                               \
+  nvmlReturn_t name parameters {                                              \
+    return table.name ? table.name arguments : NVML_ERROR_FUNCTION_NOT_FOUND; \
+  }
 SK_NVML_FUNCTIONS(SK_FORWARD)
 
-const char *nvmlErrorString(nvmlReturn_t code) { return table.nvmlErrorString ? table.nvmlErrorString(code) : "NVML is not loaded"; }
+const char *nvmlErrorString(nvmlReturn_t code) {
+  return table.nvmlErrorString ? table.nvmlErrorString(code) : "NVML is not loaded";
+}
 
 int sk_nvml_open(const char *path, char *why, int size) {
   void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);

@@ -29,7 +29,13 @@ typedef enum {
   NVML_ERROR_UNKNOWN = 999
 } nvmlReturn_t;
 
-typedef enum { NVML_CLOCK_GRAPHICS = 0, NVML_CLOCK_SM = 1, NVML_CLOCK_MEM = 2, NVML_CLOCK_VIDEO = 3, NVML_CLOCK_COUNT } nvmlClockType_t;
+typedef enum {
+  NVML_CLOCK_GRAPHICS = 0,
+  NVML_CLOCK_SM = 1,
+  NVML_CLOCK_MEM = 2,
+  NVML_CLOCK_VIDEO = 3,
+  NVML_CLOCK_COUNT
+} nvmlClockType_t;
 typedef enum { NVML_TEMPERATURE_GPU = 0, NVML_TEMPERATURE_COUNT } nvmlTemperatureSensors_t;
 
 typedef struct nvmlDevice_st *nvmlDevice_t;
@@ -44,7 +50,8 @@ typedef struct {
 } nvmlMemory_v2_t;
 
 typedef struct {
-  unsigned gpu, memory;  // per cent of the last sample period in which a kernel ran, in which memory was read or written
+  unsigned gpu,
+      memory;  // per cent of the last sample period in which a kernel ran, in which memory was read or written
 } nvmlUtilization_t;
 
 typedef struct {
@@ -65,30 +72,40 @@ typedef struct {
 #endif  // SK_NVML_HEADER
 
 // SK_NVML_FUNCTIONS calls X(name, parameters, arguments) for every function that is used; nvmlErrorString alone returns something else.
-#define SK_NVML_FUNCTIONS(X)                                                                                                        \
-  X(nvmlInit_v2, (void), ())                                                                                                        \
-  X(nvmlShutdown, (void), ())                                                                                                       \
-  X(nvmlSystemGetDriverVersion, (char *version, unsigned length), (version, length))                                                \
-  X(nvmlSystemGetNVMLVersion, (char *version, unsigned length), (version, length))                                                  \
-  X(nvmlSystemGetCudaDriverVersion_v2, (int *version), (version))                                                                   \
-  X(nvmlSystemGetProcessName, (unsigned pid, char *name, unsigned length), (pid, name, length))                                     \
-  X(nvmlDeviceGetCount_v2, (unsigned *count), (count))                                                                              \
-  X(nvmlDeviceGetHandleByIndex_v2, (unsigned index, nvmlDevice_t *device), (index, device))                                         \
-  X(nvmlDeviceGetName, (nvmlDevice_t device, char *name, unsigned length), (device, name, length))                                  \
-  X(nvmlDeviceGetUUID, (nvmlDevice_t device, char *uuid, unsigned length), (device, uuid, length))                                  \
-  X(nvmlDeviceGetPciInfo_v3, (nvmlDevice_t device, nvmlPciInfo_t *pci), (device, pci))                                              \
-  X(nvmlDeviceGetCudaComputeCapability, (nvmlDevice_t device, int *major, int *minor), (device, major, minor))                      \
-  X(nvmlDeviceGetMemoryInfo, (nvmlDevice_t device, nvmlMemory_t *memory), (device, memory))                                         \
-  X(nvmlDeviceGetMemoryInfo_v2, (nvmlDevice_t device, nvmlMemory_v2_t *memory), (device, memory))                                   \
-  X(nvmlDeviceGetUtilizationRates, (nvmlDevice_t device, nvmlUtilization_t *rates), (device, rates))                                \
-  X(nvmlDeviceGetPowerUsage, (nvmlDevice_t device, unsigned *milliwatts), (device, milliwatts))                                     \
-  X(nvmlDeviceGetEnforcedPowerLimit, (nvmlDevice_t device, unsigned *milliwatts), (device, milliwatts))                             \
-  X(nvmlDeviceGetTotalEnergyConsumption, (nvmlDevice_t device, unsigned long long *millijoules), (device, millijoules))             \
-  X(nvmlDeviceGetTemperature, (nvmlDevice_t device, nvmlTemperatureSensors_t sensor, unsigned *celsius), (device, sensor, celsius)) \
-  X(nvmlDeviceGetClockInfo, (nvmlDevice_t device, nvmlClockType_t type, unsigned *mhz), (device, type, mhz))                        \
-  X(nvmlDeviceGetComputeRunningProcesses_v3, (nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *list), (device, count, list)) \
-  X(nvmlDeviceGetMigMode, (nvmlDevice_t device, unsigned *current, unsigned *pending), (device, current, pending))                  \
-  X(nvmlDeviceGetMaxMigDeviceCount, (nvmlDevice_t device, unsigned *count), (device, count))                                        \
-  X(nvmlDeviceGetMigDeviceHandleByIndex, (nvmlDevice_t device, unsigned index, nvmlDevice_t *instance), (device, index, instance))
+#define SK_NVML_FUNCTIONS(X)                                                                       \
+  X(nvmlInit_v2, (void), ())                                                                       \
+  X(nvmlShutdown, (void), ())                                                                      \
+  X(nvmlSystemGetDriverVersion, (char *version, unsigned length), (version, length))               \
+  X(nvmlSystemGetNVMLVersion, (char *version, unsigned length), (version, length))                 \
+  X(nvmlSystemGetCudaDriverVersion_v2, (int *version), (version))                                  \
+  X(nvmlSystemGetProcessName, (unsigned pid, char *name, unsigned length), (pid, name, length))    \
+  X(nvmlDeviceGetCount_v2, (unsigned *count), (count))                                             \
+  X(nvmlDeviceGetHandleByIndex_v2, (unsigned index, nvmlDevice_t *device), (index, device))        \
+  X(nvmlDeviceGetName, (nvmlDevice_t device, char *name, unsigned length), (device, name, length)) \
+  X(nvmlDeviceGetUUID, (nvmlDevice_t device, char *uuid, unsigned length), (device, uuid, length)) \
+  X(nvmlDeviceGetPciInfo_v3, (nvmlDevice_t device, nvmlPciInfo_t * pci), (device, pci))            \
+  X(nvmlDeviceGetCudaComputeCapability, (nvmlDevice_t device, int *major, int *minor),             \
+    (device, major, minor))                                                                        \
+  X(nvmlDeviceGetMemoryInfo, (nvmlDevice_t device, nvmlMemory_t * memory), (device, memory))       \
+  X(nvmlDeviceGetMemoryInfo_v2, (nvmlDevice_t device, nvmlMemory_v2_t * memory), (device, memory)) \
+  X(nvmlDeviceGetUtilizationRates, (nvmlDevice_t device, nvmlUtilization_t * rates),               \
+    (device, rates))                                                                               \
+  X(nvmlDeviceGetPowerUsage, (nvmlDevice_t device, unsigned *milliwatts), (device, milliwatts))    \
+  X(nvmlDeviceGetEnforcedPowerLimit, (nvmlDevice_t device, unsigned *milliwatts),                  \
+    (device, milliwatts))                                                                          \
+  X(nvmlDeviceGetTotalEnergyConsumption, (nvmlDevice_t device, unsigned long long *millijoules),   \
+    (device, millijoules))                                                                         \
+  X(nvmlDeviceGetTemperature,                                                                      \
+    (nvmlDevice_t device, nvmlTemperatureSensors_t sensor, unsigned *celsius),                     \
+    (device, sensor, celsius))                                                                     \
+  X(nvmlDeviceGetClockInfo, (nvmlDevice_t device, nvmlClockType_t type, unsigned *mhz),            \
+    (device, type, mhz))                                                                           \
+  X(nvmlDeviceGetComputeRunningProcesses_v3,                                                       \
+    (nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *list), (device, count, list))        \
+  X(nvmlDeviceGetMigMode, (nvmlDevice_t device, unsigned *current, unsigned *pending),             \
+    (device, current, pending))                                                                    \
+  X(nvmlDeviceGetMaxMigDeviceCount, (nvmlDevice_t device, unsigned *count), (device, count))       \
+  X(nvmlDeviceGetMigDeviceHandleByIndex,                                                           \
+    (nvmlDevice_t device, unsigned index, nvmlDevice_t *instance), (device, index, instance))
 
 #endif

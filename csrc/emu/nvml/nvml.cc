@@ -93,10 +93,12 @@ std::string numbered(const char *format, int a, int b) {
 double watts(int card) { return settings::number(card, "power", 300); }
 
 // memory reads total, reserved and used bytes, and counts the reading.
-nvmlReturn_t memory(nvmlDevice_t device, const void *out, double *total, double *reserved, double *used) {
+nvmlReturn_t memory(nvmlDevice_t device, const void *out, double *total, double *reserved,
+                    double *used) {
   if (nvmlReturn_t r = check(device, out, "memory")) return r;
   int card = device->card;
-  if (int ms = int(settings::number(card, "delay", 0))) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  if (int ms = int(settings::number(card, "delay", 0)))
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
   *total = settings::number(card, "memory", 80 * GiB);
   *reserved = settings::number(card, "reserved", GiB / 2);
   *used = settings::number(card, "used", 10 * GiB);
@@ -128,13 +130,13 @@ EXPORT nvmlReturn_t nvmlShutdown(void) {
 
 EXPORT const char *nvmlErrorString(nvmlReturn_t result) {
   switch (int(result)) {
-    case NVML_SUCCESS: return "The operation was successful";
-    case NVML_ERROR_UNINITIALIZED: return "Uninitialized";
-    case NVML_ERROR_NOT_SUPPORTED: return "Not Supported";
-    case NVML_ERROR_NO_PERMISSION: return "Insufficient Permissions";
-    case NVML_ERROR_DRIVER_NOT_LOADED: return "Driver Not Loaded";
-    case NVML_ERROR_GPU_IS_LOST: return "GPU is lost";
-    case NVML_ERROR_LIB_RM_VERSION_MISMATCH: return "Driver/library version mismatch";
+  case NVML_SUCCESS: return "The operation was successful";
+  case NVML_ERROR_UNINITIALIZED: return "Uninitialized";
+  case NVML_ERROR_NOT_SUPPORTED: return "Not Supported";
+  case NVML_ERROR_NO_PERMISSION: return "Insufficient Permissions";
+  case NVML_ERROR_DRIVER_NOT_LOADED: return "Driver Not Loaded";
+  case NVML_ERROR_GPU_IS_LOST: return "GPU is lost";
+  case NVML_ERROR_LIB_RM_VERSION_MISMATCH: return "Driver/library version mismatch";
   }
   return "Unknown Error";
 }
@@ -186,8 +188,12 @@ EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned 
 EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned length) {
   if (nvmlReturn_t r = check(device, uuid, "uuid")) return r;
   // The emulated libcuda.so.1 has the same: "shake emulator 0".
-  if (device->instance < 0) return copy(numbered("GPU-7368616b-6520-656d-756c-61746f7220%02x", '0' + device->card, 0), uuid, length);
-  return copy(numbered("MIG-7368616b-6520-656d-756c-61746f72%02x%02x", '0' + device->card, '0' + device->instance), uuid, length);
+  if (device->instance < 0)
+    return copy(numbered("GPU-7368616b-6520-656d-756c-61746f7220%02x", '0' + device->card, 0), uuid,
+                length);
+  return copy(numbered("MIG-7368616b-6520-656d-756c-61746f72%02x%02x", '0' + device->card,
+                       '0' + device->instance),
+              uuid, length);
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
@@ -199,7 +205,8 @@ EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *
   return NVML_SUCCESS;
 }
 
-EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor) {
+EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
+                                                       int *minor) {
   if (nvmlReturn_t r = check(device, major, "capability")) return r;
   *major = 9, *minor = 0;
   return NVML_SUCCESS;
@@ -208,7 +215,8 @@ EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int 
 EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *m) {
   double total, reserved, used;
   if (nvmlReturn_t r = memory(device, m, &total, &reserved, &used)) return r;
-  m->total = (unsigned long long)total, m->used = (unsigned long long)(used + reserved), m->free = m->total - m->used;
+  m->total = (unsigned long long)total, m->used = (unsigned long long)(used + reserved),
+  m->free = m->total - m->used;
   return NVML_SUCCESS;
 }
 
@@ -216,12 +224,14 @@ NEWER nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2
   if (m && m->version != (sizeof *m | 2u << 24)) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
   double total, reserved, used;
   if (nvmlReturn_t r = memory(device, m, &total, &reserved, &used)) return r;
-  m->total = (unsigned long long)total, m->reserved = (unsigned long long)reserved, m->used = (unsigned long long)used;
+  m->total = (unsigned long long)total, m->reserved = (unsigned long long)reserved,
+  m->used = (unsigned long long)used;
   m->free = m->total - m->reserved - m->used;
   return NVML_SUCCESS;
 }
 
-NEWER nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules) {
+NEWER nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device,
+                                                       unsigned long long *millijoules) {
   if (nvmlReturn_t r = check(device, millijoules, "energy")) return r;
   double fixed = settings::number(device->card, "energy", -1);
   if (fixed >= 0) return *millijoules = (unsigned long long)(1e3 * fixed), NVML_SUCCESS;
@@ -246,7 +256,8 @@ NEWER nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned 
   return NVML_SUCCESS;
 }
 
-NEWER nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index, nvmlDevice_t *instance) {
+NEWER nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index,
+                                                       nvmlDevice_t *instance) {
   if (nvmlReturn_t r = check(device, instance, "mig")) return r;
   if (index >= unsigned(maxInstances)) return NVML_ERROR_INVALID_ARGUMENT;
   if (int(index) >= migs(device->card)) return NVML_ERROR_NOT_FOUND;
@@ -254,7 +265,8 @@ NEWER nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsi
   return NVML_SUCCESS;
 }
 
-NEWER nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned *n, nvmlProcessInfo_t *list) {
+NEWER nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned *n,
+                                                           nvmlProcessInfo_t *list) {
   if (nvmlReturn_t r = check(device, n, "processes")) return r;
   unsigned room = *n, have = 0;
   std::istringstream in(settings::text(device->card, "processes", ""));
@@ -263,9 +275,13 @@ NEWER nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, 
     if (colon == std::string::npos) continue;
     std::string pid = entry.substr(0, colon), bytes = entry.substr(colon + 1);
     if (have < room && list) {
-      list[have].pid = pid == "self" ? unsigned(getpid()) : pid == "parent" ? unsigned(getppid()) : unsigned(std::strtoul(pid.c_str(), nullptr, 10));
+      list[have].pid = pid == "self"     ? unsigned(getpid())
+                       : pid == "parent" ? unsigned(getppid())
+                                         : unsigned(std::strtoul(pid.c_str(), nullptr, 10));
       char *end;
-      double size = std::strtod(bytes.c_str(), &end) * (*end == 'G' ? GiB : *end == 'M' ? GiB / 1024 : 1);
+      double size = std::strtod(bytes.c_str(), &end) * (*end == 'G'   ? GiB
+                                                        : *end == 'M' ? GiB / 1024
+                                                                      : 1);
       list[have].usedGpuMemory = bytes == "?" ? ~0ull : (unsigned long long)size;
       list[have].gpuInstanceId = list[have].computeInstanceId = ~0u;
     }
@@ -296,16 +312,19 @@ EXPORT nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigne
   return NVML_SUCCESS;
 }
 
-EXPORT nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensor, unsigned *celsius) {
+EXPORT nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensor,
+                                             unsigned *celsius) {
   if (nvmlReturn_t r = check(device, celsius, "temperature")) return r;
   if (sensor != NVML_TEMPERATURE_GPU) return NVML_ERROR_INVALID_ARGUMENT;
   *celsius = unsigned(settings::number(device->card, "temperature", 55));
   return NVML_SUCCESS;
 }
 
-EXPORT nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type, unsigned *mhz) {
+EXPORT nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type,
+                                           unsigned *mhz) {
   if (nvmlReturn_t r = check(device, mhz, "clocks")) return r;
   if (type != NVML_CLOCK_SM && type != NVML_CLOCK_MEM) return NVML_ERROR_INVALID_ARGUMENT;
-  *mhz = unsigned(type == NVML_CLOCK_SM ? settings::number(device->card, "sm", 1980) : settings::number(device->card, "mem", 2619));
+  *mhz = unsigned(type == NVML_CLOCK_SM ? settings::number(device->card, "sm", 1980)
+                                        : settings::number(device->card, "mem", 2619));
   return NVML_SUCCESS;
 }

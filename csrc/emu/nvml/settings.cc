@@ -66,12 +66,14 @@ std::string text(int card, const std::string &key, const std::string &otherwise)
   return found ? own : general;
 }
 
-double number(int card, const std::string &key, double otherwise) { return parse(text(card, key, ""), otherwise); }
+double number(int card, const std::string &key, double otherwise) {
+  return parse(text(card, key, ""), otherwise);
+}
 
 int failure(int card, const std::string &key) {
   static const std::pair<const char *, int> words[] = {
-      {"ok", 0},        {"not-supported", 3}, {"no-permission", 4}, {"no-driver", 9}, {"timeout", 10},
-      {"absent", 13},   {"lost", 15},         {"mismatch", 18},     {"unknown", 999},
+      {"ok", 0},      {"not-supported", 3}, {"no-permission", 4}, {"no-driver", 9}, {"timeout", 10},
+      {"absent", 13}, {"lost", 15},         {"mismatch", 18},     {"unknown", 999},
   };
   std::string word = text(card, key, "ok");
   for (auto &w : words)

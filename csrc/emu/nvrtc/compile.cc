@@ -81,8 +81,7 @@ int command(const std::vector<std::string> &args, const std::string &log) {
   posix_spawn_file_actions_destroy(&files);
   if (e) return -1;
   int status;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -102,7 +101,8 @@ std::string messages(const std::string &raw, const std::string &name) {
     }
   }
   if (!errors) return out + rest;
-  return out + "\n" + std::to_string(errors) + (errors == 1 ? " error" : " errors") + " detected in the compilation of \"" + name + "\".\n";
+  return out + "\n" + std::to_string(errors) + (errors == 1 ? " error" : " errors") +
+         " detected in the compilation of \"" + name + "\".\n";
 }
 
 bool checked() { return settings::number(-1, "check", 1) != 0; }
@@ -126,17 +126,32 @@ std::string version_of(std::vector<std::string> cxx) {
 }
 
 std::vector<std::string> flags(bool clang, bool check) {
-  std::vector<std::string> f = {"-x", "c++", "-std=c++17", "-O1", "-fPIC", "-w", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing", "-ffp-contract=off",
-                                "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-nostdinc", "-nostdinc++"};
+  std::vector<std::string> f = {"-x",
+                                "c++",
+                                "-std=c++17",
+                                "-O1",
+                                "-fPIC",
+                                "-w",
+                                "-fno-exceptions",
+                                "-fno-rtti",
+                                "-fno-strict-aliasing",
+                                "-ffp-contract=off",
+                                "-fno-math-errno",
+                                "-fno-asynchronous-unwind-tables",
+                                "-nostdinc",
+                                "-nostdinc++"};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2")) f.insert(f.end(), {"-mavx2", "-mfma"});
+  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2"))
+    f.insert(f.end(), {"-mavx2", "-mfma"});
 #endif
   if (clang)
     f.insert(f.end(), {"-fno-semantic-interposition", "-ferror-limit=50"});
   else
-    f.insert(f.end(), {"-fno-gnu-unique", "-fno-semantic-interposition", "-fmax-errors=50", "-fno-diagnostics-show-caret", "-fdiagnostics-color=never"});
+    f.insert(f.end(), {"-fno-gnu-unique", "-fno-semantic-interposition", "-fmax-errors=50",
+                       "-fno-diagnostics-show-caret", "-fdiagnostics-color=never"});
   if (!check) return f;
-  f.insert(f.end(), {"-DSK_EMU_CHECK", "-fsanitize=thread", "-fsanitize=alignment", "-fsanitize-recover=alignment"});
+  f.insert(f.end(), {"-DSK_EMU_CHECK", "-fsanitize=thread", "-fsanitize=alignment",
+                     "-fsanitize-recover=alignment"});
   if (clang)
     f.insert(f.end(), {"-mllvm", "-tsan-instrument-func-entry-exit=0"});
   else
@@ -148,8 +163,10 @@ std::string wrap(const std::string &object, const Options &o) {
   image::Header h = {};
   memcpy(h.magic, image::kMagic, sizeof h.magic);
   h.abi = SK_EMU_ABI, h.arch = uint32_t(o.arch), h.machine = image::kMachine;
-  for (const char *waits : {"sk_emu_barrier", "sk_emu_warp", "sk_emu_yield", "sk_emu_mma", "sk_emu_ldmatrix", "sk_emu_cp_async"})
-    if (object.find(std::string(1, '\0') + waits + std::string(1, '\0')) != std::string::npos) h.flags |= image::kWaits;
+  for (const char *waits : {"sk_emu_barrier", "sk_emu_warp", "sk_emu_yield", "sk_emu_mma",
+                            "sk_emu_ldmatrix", "sk_emu_cp_async"})
+    if (object.find(std::string(1, '\0') + waits + std::string(1, '\0')) != std::string::npos)
+      h.flags |= image::kWaits;
   if (o.portable) h.flags |= image::kPortable;
   h.bytes = object.size(), h.sum = image::sum(object.data(), object.size());
   return std::string(reinterpret_cast<char *>(&h), sizeof h) + object;
@@ -169,11 +186,14 @@ Options options(int n, const char *const *given) {
     const size_t under = v.find('_');
     o.portable = v.compare(0, 8, "compute_") == 0;
     o.arch = under == std::string::npos ? 0 : std::atoi(v.c_str() + under + 1);
-    if (o.arch < 75 || o.arch > 121) o.error = "nvrtc: error: invalid value for --gpu-architecture (-arch)\n";
+    if (o.arch < 75 || o.arch > 121)
+      o.error = "nvrtc: error: invalid value for --gpu-architecture (-arch)\n";
   };
   auto define = [&](std::string s) {
     const size_t eq = s.find('=');
-    o.macros += "#define " + (eq == std::string::npos ? s + " 1" : s.substr(0, eq) + " " + s.substr(eq + 1)) + "\n";
+    o.macros += "#define " +
+                (eq == std::string::npos ? s + " 1" : s.substr(0, eq) + " " + s.substr(eq + 1)) +
+                "\n";
   };
   for (int i = 0; i < n && o.error.empty(); i++) {
     const std::string s = given[i];
@@ -193,15 +213,49 @@ Options options(int n, const char *const *given) {
     } else if (key == "--include-path") {
       o.flags.push_back("-I" + value);
     } else if (key == "--std" || key == "-std") {
-      if (value != "c++14" && value != "c++17" && value != "c++20") o.error = "nvrtc: error: invalid value for --std (-std)\n";
+      if (value != "c++14" && value != "c++17" && value != "c++20")
+        o.error = "nvrtc: error: invalid value for --std (-std)\n";
       if (value == "c++20") o.flags.push_back("-std=c++20");
     } else {
-      static const char *const known[] = {"--fmad", "-fmad", "--use_fast_math", "-use_fast_math", "--ftz", "-ftz", "--prec-div", "--prec-sqrt", "-prec-div", "-prec-sqrt",
-                                          "-lineinfo", "--generate-line-info", "-G", "--device-debug", "--maxrregcount", "-maxrregcount", "-default-device", "--device-as-default-execution-space",
-                                          "--extra-device-vectorization", "--restrict", "-restrict", "-w", "--disable-warnings", "--split-compile", "-split-compile",
-                                          "--dopt", "-dopt", "--minimal", "-minimal", "--no-display-error-number", "-no-display-error-number", "--diag-suppress",
-                                          "-diag-suppress", "--relocatable-device-code", "-rdc", "--ptxas-options", "-Xptxas"};
-      if (std::find(std::begin(known), std::end(known), key) == std::end(known)) o.error = "nvrtc: error: unrecognized option " + s + " found\n";
+      static const char *const known[] = {"--fmad",
+                                          "-fmad",
+                                          "--use_fast_math",
+                                          "-use_fast_math",
+                                          "--ftz",
+                                          "-ftz",
+                                          "--prec-div",
+                                          "--prec-sqrt",
+                                          "-prec-div",
+                                          "-prec-sqrt",
+                                          "-lineinfo",
+                                          "--generate-line-info",
+                                          "-G",
+                                          "--device-debug",
+                                          "--maxrregcount",
+                                          "-maxrregcount",
+                                          "-default-device",
+                                          "--device-as-default-execution-space",
+                                          "--extra-device-vectorization",
+                                          "--restrict",
+                                          "-restrict",
+                                          "-w",
+                                          "--disable-warnings",
+                                          "--split-compile",
+                                          "-split-compile",
+                                          "--dopt",
+                                          "-dopt",
+                                          "--minimal",
+                                          "-minimal",
+                                          "--no-display-error-number",
+                                          "-no-display-error-number",
+                                          "--diag-suppress",
+                                          "-diag-suppress",
+                                          "--relocatable-device-code",
+                                          "-rdc",
+                                          "--ptxas-options",
+                                          "-Xptxas"};
+      if (std::find(std::begin(known), std::end(known), key) == std::end(known))
+        o.error = "nvrtc: error: unrecognized option " + s + " found\n";
       if (key == "-Xptxas" && eq == std::string::npos) next();
     }
   }
@@ -221,22 +275,33 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   std::string key = source + '\0' + name + '\0' + o.macros + '\0' + version;
   for (auto &a : cxx) key += '\0' + a;
   for (auto &a : args) key += '\0' + a;
-  for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h", "tensor.h", "prelude.h", "entry.h"}) key += read(here + "/prelude/" + f);
+  for (const char *f : {"block.h", "hooks.h", "types.h", "thread.h", "atomic.h", "math.h",
+                        "tensor.h", "prelude.h", "entry.h"})
+    key += read(here + "/prelude/" + f);
   char number[40];
-  snprintf(number, sizeof number, "%016llx%016llx", (unsigned long long)image::sum(key.data(), key.size()), (unsigned long long)std::hash<std::string>()(key));
+  snprintf(number, sizeof number, "%016llx%016llx",
+           (unsigned long long)image::sum(key.data(), key.size()),
+           (unsigned long long)std::hash<std::string>()(key));
   const std::string folder = here + "/kernels", kept = folder + "/" + number;
-  if (std::string object = read(kept); object.size() > 64 && object.compare(0, 4, "\177ELF") == 0) return utimensat(AT_FDCWD, kept.c_str(), nullptr, 0), r.ok = true, r.image = wrap(object, o), r;
+  if (std::string object = read(kept); object.size() > 64 && object.compare(0, 4, "\177ELF") == 0)
+    return utimensat(AT_FDCWD, kept.c_str(), nullptr, 0), r.ok = true, r.image = wrap(object, o), r;
 
   scan::Text text = scan::read(source, name);
-  if (!text.error.empty()) return r.log = text.error + "\n\n1 error detected in the compilation of \"" + name + "\".\n", r;
-  std::string all = "#include \"" + here + "/prelude/prelude.h\"\n" + o.macros + "#line 1 \"" + name + "\"\n" + text.text + "\n#line 1 \"entry points\"\nstatic const sk_emu_kernel sk_table[] = {";
+  if (!text.error.empty())
+    return r.log = text.error + "\n\n1 error detected in the compilation of \"" + name + "\".\n", r;
+  std::string all = "#include \"" + here + "/prelude/prelude.h\"\n" + o.macros + "#line 1 \"" +
+                    name + "\"\n" + text.text +
+                    "\n#line 1 \"entry points\"\nstatic const sk_emu_kernel sk_table[] = {";
   for (auto &k : text.kernels) all += " SK_ENTRY(" + k.name + ", (" + k.bounds + "))";
-  all += " {0, 0, 0, 0, 0}};\nextern \"C\" __attribute__((visibility(\"default\"), used)) const sk_emu_image sk_emu_kernels;\nconst sk_emu_image sk_emu_kernels = {SK_EMU_ABI, " +
-         std::to_string(text.kernels.size()) + ", sk_table};\n";
+  all +=
+      " {0, 0, 0, 0, 0}};\nextern \"C\" __attribute__((visibility(\"default\"), used)) const "
+      "sk_emu_image sk_emu_kernels;\nconst sk_emu_image sk_emu_kernels = {SK_EMU_ABI, " +
+      std::to_string(text.kernels.size()) + ", sk_table};\n";
 
   const char *tmp = std::getenv("TMPDIR");
   std::string dir = std::string(tmp && *tmp ? tmp : "/tmp") + "/sk-emu-XXXXXX";
-  if (!mkdtemp(dir.data())) return r.log = "nvrtc: error: no folder for temporary files: " + dir + "\n", r;
+  if (!mkdtemp(dir.data()))
+    return r.log = "nvrtc: error: no folder for temporary files: " + dir + "\n", r;
   const std::vector<std::string> files = {"k.cc", "k.o", "k.so", "log"};
   write(dir + "/k.cc", all);
   std::vector<std::string> compile = cxx, link = cxx;
@@ -245,16 +310,19 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   int status = command(compile, dir + "/log");
   if (status == 0) {
     // Linked against the driver, so that a kernel finds it whichever way that was opened.
-    link.insert(link.end(), {"-shared", "-nostdlib", "-Wl,-Bsymbolic", "-o", dir + "/k.so", dir + "/k.o", "-L" + here, "-l:libcuda.so.1", "-lm", "-lc", "-lgcc"});
+    link.insert(link.end(), {"-shared", "-nostdlib", "-Wl,-Bsymbolic", "-o", dir + "/k.so",
+                             dir + "/k.o", "-L" + here, "-l:libcuda.so.1", "-lm", "-lc", "-lgcc"});
     status = command(link, dir + "/log");
   }
   const std::string raw = read(dir + "/log"), object = read(dir + "/k.so");
   clear(dir, files);
-  if (status < 0) return r.log = "nvrtc: error: the host's compiler (" + cxx[0] + ") does not start\n", r;
+  if (status < 0)
+    return r.log = "nvrtc: error: the host's compiler (" + cxx[0] + ") does not start\n", r;
   r.log = messages(raw, name);
   if (status) return r;
   mkdir(folder.c_str(), 0755);
-  const std::string part = kept + "." + std::to_string(getpid()) + "." + std::to_string(uintptr_t(&r));
+  const std::string part =
+      kept + "." + std::to_string(getpid()) + "." + std::to_string(uintptr_t(&r));
   if (write(part, object)) rename(part.c_str(), kept.c_str());
   r.ok = true, r.image = wrap(object, o);
   return r;

@@ -50,15 +50,15 @@ constexpr int kArchs[] = {75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121};
 
 SK_API const char *nvrtcGetErrorString(nvrtcResult r) {
   switch (r) {
-    case NVRTC_SUCCESS: return "NVRTC_SUCCESS";
-    case NVRTC_ERROR_OUT_OF_MEMORY: return "NVRTC_ERROR_OUT_OF_MEMORY";
-    case NVRTC_ERROR_PROGRAM_CREATION_FAILURE: return "NVRTC_ERROR_PROGRAM_CREATION_FAILURE";
-    case NVRTC_ERROR_INVALID_INPUT: return "NVRTC_ERROR_INVALID_INPUT";
-    case NVRTC_ERROR_INVALID_PROGRAM: return "NVRTC_ERROR_INVALID_PROGRAM";
-    case NVRTC_ERROR_INVALID_OPTION: return "NVRTC_ERROR_INVALID_OPTION";
-    case NVRTC_ERROR_COMPILATION: return "NVRTC_ERROR_COMPILATION";
-    case NVRTC_ERROR_BUILTIN_OPERATION_FAILURE: return "NVRTC_ERROR_BUILTIN_OPERATION_FAILURE";
-    case NVRTC_ERROR_INTERNAL_ERROR: return "NVRTC_ERROR_INTERNAL_ERROR";
+  case NVRTC_SUCCESS: return "NVRTC_SUCCESS";
+  case NVRTC_ERROR_OUT_OF_MEMORY: return "NVRTC_ERROR_OUT_OF_MEMORY";
+  case NVRTC_ERROR_PROGRAM_CREATION_FAILURE: return "NVRTC_ERROR_PROGRAM_CREATION_FAILURE";
+  case NVRTC_ERROR_INVALID_INPUT: return "NVRTC_ERROR_INVALID_INPUT";
+  case NVRTC_ERROR_INVALID_PROGRAM: return "NVRTC_ERROR_INVALID_PROGRAM";
+  case NVRTC_ERROR_INVALID_OPTION: return "NVRTC_ERROR_INVALID_OPTION";
+  case NVRTC_ERROR_COMPILATION: return "NVRTC_ERROR_COMPILATION";
+  case NVRTC_ERROR_BUILTIN_OPERATION_FAILURE: return "NVRTC_ERROR_BUILTIN_OPERATION_FAILURE";
+  case NVRTC_ERROR_INTERNAL_ERROR: return "NVRTC_ERROR_INTERNAL_ERROR";
   }
   return "NVRTC_ERROR unknown";
 }
@@ -81,11 +81,13 @@ SK_API nvrtcResult nvrtcGetSupportedArchs(int *archs) {
   return NVRTC_SUCCESS;
 }
 
-SK_API nvrtcResult nvrtcCreateProgram(nvrtcProgram *program, const char *source, const char *name, int headers, const char *const *texts,
+SK_API nvrtcResult nvrtcCreateProgram(nvrtcProgram *program, const char *source, const char *name,
+                                      int headers, const char *const *texts,
                                       const char *const *names) {
   if (!program || !source || headers < 0) return NVRTC_ERROR_INVALID_INPUT;
   (void)texts, (void)names;
-  if (headers) return NVRTC_ERROR_PROGRAM_CREATION_FAILURE;  // texts without headers are all that is emulated
+  if (headers)
+    return NVRTC_ERROR_PROGRAM_CREATION_FAILURE;  // texts without headers are all that is emulated
   auto p = std::make_shared<Program>();
   p->source = source;
   p->name = name && *name ? name : "default_program";
@@ -146,7 +148,8 @@ SK_API nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram program, size_t *bytes) {
 }
 SK_API nvrtcResult nvrtcGetProgramLog(nvrtcProgram program, char *log) {
   auto p = find(program);
-  return !p ? NVRTC_ERROR_INVALID_PROGRAM : give(std::string(p->log.c_str(), p->log.size() + 1), log);
+  return !p ? NVRTC_ERROR_INVALID_PROGRAM
+            : give(std::string(p->log.c_str(), p->log.size() + 1), log);
 }
 
 // How many compilations were asked for.

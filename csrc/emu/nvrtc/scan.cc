@@ -44,7 +44,9 @@ std::vector<Token> tokens(const std::string &s) {
     } else {
       size_t j = i + 1;
       if (word(c))
-        while (j < s.size() && (word(s[j]) || (s[j] == '\'' && std::isdigit(static_cast<unsigned char>(c))))) j++;
+        while (j < s.size() &&
+               (word(s[j]) || (s[j] == '\'' && std::isdigit(static_cast<unsigned char>(c)))))
+          j++;
       out.push_back({s.substr(i, j - i), i, j, line});
       i = j, fresh = false;
     }
@@ -68,7 +70,8 @@ std::string first_argument(const std::string &s, const std::vector<Token> &t, si
   for (size_t i = open; i < t.size(); i++) {
     if (t[i].text == "(") depth++;
     if (t[i].text == ")") depth--;
-    if (depth == 0 || (depth == 1 && t[i].text == ",")) return s.substr(t[open].end, t[i].at - t[open].end);
+    if (depth == 0 || (depth == 1 && t[i].text == ","))
+      return s.substr(t[open].end, t[i].at - t[open].end);
   }
   return "0";
 }
@@ -89,7 +92,8 @@ Text read(const std::string &source, const std::string &name) {
   for (size_t i = 0; i < t.size(); i++) {
     const std::string &w = t[i].text;
     if (w == "{") {
-      if (i >= 2 && t[i - 1].text == "\"C\"" && t[i - 2].text == "extern") linkage.push_back(depth), depth--;
+      if (i >= 2 && t[i - 1].text == "\"C\"" && t[i - 2].text == "extern")
+        linkage.push_back(depth), depth--;
       depth++, declaration = i + 1;
     } else if (w == "}") {
       if (!linkage.empty() && depth == linkage.back())
@@ -132,18 +136,22 @@ Text read(const std::string &source, const std::string &name) {
         end = t[end].text == "(" ? behind(t, end) : end + 1;
       }
       if (!external && assigned && out.error.empty())
-        out.error = name + "(" + std::to_string(t[i].line) + "): error: initializer not allowed for __shared__ variable";
+        out.error = name + "(" + std::to_string(t[i].line) +
+                    "): error: initializer not allowed for __shared__ variable";
       if (!external || !open || open + 1 >= t.size() || t[open + 1].text != "]") continue;
       size_t from = i + 1;
-      while (from < open && (t[from].text == "__align__" || t[from].text == "alignas")) from = behind(t, from + 1);
+      while (from < open && (t[from].text == "__align__" || t[from].text == "alignas"))
+        from = behind(t, from + 1);
       const std::string array = t[open - 1].text;
       std::string type = source.substr(t[from].at, t[open - 1].at - t[from].at);
       std::replace(type.begin(), type.end(), '\n', ' ');
       std::string lines;
       for (size_t k = t[i - 1].at; k < t[end].at; k++)
         if (source[k] == '\n') lines += '\n';
-      changes.push_back({t[i - 1].at, t[end].at,
-                         depth > 0 ? type + "*const " + array + " = (" + type + "*)sk_dynamic()" + lines : "static const sk_dynamic_array<" + type + "> " + array + " = {}" + lines});
+      changes.push_back(
+          {t[i - 1].at, t[end].at,
+           depth > 0 ? type + "*const " + array + " = (" + type + "*)sk_dynamic()" + lines
+                     : "static const sk_dynamic_array<" + type + "> " + array + " = {}" + lines});
     }
   }
   size_t at = 0;
