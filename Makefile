@@ -24,7 +24,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia compare replay emu bundle clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -120,6 +120,10 @@ $(NVIDIA)/.wheels: tools/nvidia.txt
 	@rm -rf $(NVIDIA) build/pip && mkdir -p $(NVIDIA)
 	@if $(PYTHON) -m venv build/pip && build/pip/bin/pip install --quiet --no-deps --target $(NVIDIA) -r tools/nvidia.txt; then touch $@; \
 	else echo "make test-nvidia: NVIDIA's wheels could not be fetched, so the tests against the real libraries DID NOT RUN"; exit 1; fi
+
+test-launch: ## hold the manifests of tools/launch against the schedulers' schemas, fetched by pip
+	$(PYTHON) -m venv build/launch && build/launch/bin/pip install --quiet -r tools/launch/requirements.txt
+	build/launch/bin/python tools/launch/check.py
 
 compare: .venv build ## speed and memory of training steps against PyTorch; PEERNET=26-2x96d and so on
 	.venv/bin/python bench/peers/compare.py $(PEERNET)

@@ -15,19 +15,10 @@ import (
 // TestSweepKilled kills a sweep of six runs, with all that it started, at twenty random instants and lets it end: no run is trained twice, and each has the same bits
 // as in a sweep that was never stopped.
 func TestSweepKilled(t *testing.T) {
-	root := t.TempDir()
-	net, err := os.ReadFile("testdata/tiny.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sweep := []byte("net = \"tiny.toml\"\nset = [\"train.epochs=6\"]\nseeds = [1, 2, 3]\n[[row]]\nname = \"a\"\n[[row]]\nname = \"b\"\nset = [\"shake.backward=even\"]\n")
-	for name, text := range map[string][]byte{"tiny.toml": net, "six.toml": sweep} {
-		if err := os.WriteFile(filepath.Join(root, name), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	sweep := sixRuns(t)
+	root := filepath.Dir(sweep)
 	start := func(out string) (*exec.Cmd, *bytes.Buffer) {
-		c := exec.Command("shake", "sweep", filepath.Join(root, "six.toml"), "--out", filepath.Join(root, out), "--device", "cpu", "--jobs", "2")
+		c := exec.Command("shake", "sweep", sweep, "--out", filepath.Join(root, out), "--device", "cpu", "--jobs", "2")
 		said := new(bytes.Buffer)
 		c.Stderr = said
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -90,6 +81,23 @@ func TestSweepKilled(t *testing.T) {
 			}
 		}
 	}
+}
+
+// sixRuns writes a sweep of six short runs into a folder of its own and returns its file.
+func sixRuns(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	net, err := os.ReadFile("testdata/tiny.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep := []byte("net = \"tiny.toml\"\nset = [\"train.epochs=6\"]\nseeds = [1, 2, 3]\n[[row]]\nname = \"a\"\n[[row]]\nname = \"b\"\nset = [\"shake.backward=even\"]\n")
+	for name, text := range map[string][]byte{"tiny.toml": net, "six.toml": sweep} {
+		if err := os.WriteFile(filepath.Join(root, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(root, "six.toml")
 }
 
 // finishedRuns are the run directories of a sweep whose record says that they are finished.
