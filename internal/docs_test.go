@@ -33,6 +33,53 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestLinks: every relative link of a document leads to a file or folder of the repository.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
+	for _, name := range files(t) {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		for i, line := range strings.Split(read(t, name), "\n") {
+			for _, m := range link.FindAllStringSubmatch(line, -1) {
+				if _, err := fs.Stat(tree(), path.Join(path.Dir(name), m[1])); err != nil {
+					t.Errorf("%s:%d: no %s: %v", name, i+1, m[1], err)
+				}
+			}
+		}
+	}
+}
+
+// TestStatus: every test that docs/status.md names exists.
+func TestStatus(t *testing.T) {
+	declared := map[string]bool{}
+	for _, name := range files(t) {
+		if strings.HasSuffix(name, "_test.go") {
+			for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example|Benchmark)\w+)\(`).FindAllStringSubmatch(read(t, name), -1) {
+				declared[m[1]] = true
+			}
+		}
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz|Example|Benchmark)\\w+)(?:/(\\w+))?`")
+	n := 0
+	for i, line := range strings.Split(read(t, "docs/status.md"), "\n") {
+		for _, m := range named.FindAllStringSubmatch(line, -1) {
+			n++
+			if !declared[m[1]] {
+				t.Errorf("docs/status.md:%d: no test %s; if it was renamed, write its new name there", i+1, m[1])
+			}
+			if m[1] == "TestScripts" {
+				if _, err := fs.Stat(tree(), "cmd/shake/testdata/script/"+m[2]+".txtar"); err != nil {
+					t.Errorf("docs/status.md:%d: no script %s: %v", i+1, m[2], err)
+				}
+			}
+		}
+	}
+	if n < 80 {
+		t.Errorf("docs/status.md names only %d tests", n)
+	}
+}
+
 // place is a `file:name` or a `folder/file.ext` in a document.
 var place = regexp.MustCompile("`((?:[A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\\.[a-z]+)(?::([A-Za-z0-9_]+))?`")
 

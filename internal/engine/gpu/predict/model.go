@@ -61,7 +61,7 @@ type Step struct {
 	Slow, Fast float64
 }
 
-// Predict runs the launches, one after the other, through the model (docs/performance.md has its formulas).
+// Predict runs the launches, one after the other, through the model (docs/notes/gpu-model.md has its formulas).
 func Predict(card Card, ls []Launch) *Step {
 	s := &Step{Card: card}
 	l2 := newCache(card.Kept)
