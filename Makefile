@@ -19,12 +19,14 @@ SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
 # Folders whose C, C++ and CUDA have the layout of .clang-format. Others follow, one by one, in commits that do nothing else.
 FORMATTED = csrc/load csrc/nvml csrc/emu/nvml csrc/emu/nvrtc
+# make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this machine's folders.
+TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages without C code of their own below them: the race detector sees all of what they do.
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice rehearse clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -131,20 +133,29 @@ compare: .venv build ## speed and memory of training steps against PyTorch; PEER
 replay: .venv build ## ten steps on CIFAR-10 beside PyTorch with the same random numbers; DATA=folder of the .bin files
 	.venv/bin/python bench/peers/replay.py $(PEERNET) --data $(DATA)
 
-bundle: needs ## build/bundle: binaries, GPU tests and benchmarks and gpu-check, for a machine with a card and without Go
+bundle: needs ## build/bundle and build/bundle.tar.xz: binaries, GPU tests, benchmarks and gpu-check, for a machine with a card and without Go
 	rm -rf build/bundle && mkdir -p build/bundle/bench build/bundle/nets
-	$(GO) build -trimpath $(SMALL) -o build/bundle/shake ./cmd/shake
+	$(GO) build $(TRIM) $(SMALL) -o build/bundle/shake ./cmd/shake
 	build/bundle/shake version > build/bundle/VERSION
 	@for pkg in $(GPU_TESTS); do \
 		mkdir -p build/bundle/$$pkg; \
-		$(GO) test -c -trimpath $(SMALL) -o build/bundle/$$pkg/gpu.test ./$$pkg || exit 1; \
+		$(GO) test -c $(TRIM) $(SMALL) -o build/bundle/$$pkg/gpu.test ./$$pkg || exit 1; \
 		if [ -d $$pkg/testdata ]; then cp -r $$pkg/testdata build/bundle/$$pkg/; fi; \
 	done
 	mkdir -p build/bundle/csrc/load && cp csrc/load/*.h build/bundle/csrc/load/
-	$(GO) test -c -trimpath $(SMALL) -o build/bundle/bench/bench.test ./bench
+	$(GO) test -c $(TRIM) $(SMALL) -o build/bundle/bench/bench.test ./bench
 	cp -r bench/peers build/bundle/bench/ && rm -rf build/bundle/bench/peers/__pycache__
-	cp nets/*.toml build/bundle/nets/ && cp tools/bundle/gpu-check build/bundle/
-	@size=$$(du -sm build/bundle | cut -f1); echo "build/bundle: $$size MB"; [ $$size -le 60 ] || { echo "make bundle: more than 60 MB"; exit 1; }
+	cp nets/*.toml build/bundle/nets/ && cp -r tools/bundle/gpu-check tools/bundle/checks build/bundle/ && rm -rf build/bundle/checks/__pycache__
+	@tools/bundle/pack
+
+slice: ## build/slice.tar.xz: a part of CIFAR-10 for a short training elsewhere, 10,000 images and 2,000 to test; DATA=folder of the .bin files
+	@for f in data_batch_1.bin test_batch.bin; do [ -f $(DATA)/$$f ] || { echo "make slice: $(DATA)/$$f is not there: unpack the archive of shake data fetch cifar10, and give DATA=folder"; exit 1; }; done
+	@rm -rf build/slice && mkdir -p build/slice
+	@cp $(DATA)/data_batch_1.bin build/slice/ && head -c $$((2000 * 3073)) $(DATA)/test_batch.bin > build/slice/test_batch.bin
+	@tar -C build/slice -c data_batch_1.bin test_batch.bin | xz -T0 -6 > build/slice.tar.xz && rm -rf build/slice && ls -l build/slice.tar.xz
+
+rehearse: ## both calls of gpu-check --lease on the emulated card, after make bundle: two minutes
+	@tools/bundle/rehearse
 
 .venv:
 	$(PYTHON) -m venv .venv

@@ -19,7 +19,7 @@ func BenchmarkCardStep(b *testing.B) {
 }
 
 func benchCardStep(b *testing.B, net, precision string) {
-	prog, batch, step := stepper(b, net, 0, gpu.Backend{Tune: true}, precision)
+	prog, batch, step := stepper(b, net, 0, gpu.Backend{Tune: tune()}, precision)
 	settle := func() {
 		if _, err := prog.Metrics(true); err != nil {
 			b.Fatal(err)

@@ -40,7 +40,7 @@ func BenchmarkStep(b *testing.B) {
 
 // stepper compiles a net for a backend, with images to train and to test on, and returns what trains on one batch; it has done so once. The batch is that of
 // SHAKE_BENCH_BATCH, if set, else the one given, or with 0 the net's own.
-func stepper(b *testing.B, net string, images int, backend engine.Backend, precision string) (prog engine.Program, batch int, step func()) {
+func stepper(b testing.TB, net string, images int, backend engine.Backend, precision string) (prog engine.Program, batch int, step func()) {
 	spec, err := nets.Load(net)
 	if err != nil {
 		b.Fatal(err)

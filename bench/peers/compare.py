@@ -2,11 +2,16 @@
 
     python bench/peers/compare.py NET [--batch N] [--modes eager,channels_last,compile,max-autotune] [--rounds 5] [--steps 3]
     python bench/peers/compare.py NET --modes channels_last-bf16,compile-bf16,max-autotune-bf16
-    python bench/peers/compare.py NET --device cuda --modes eager-bf16,compile-bf16,max-autotune-bf16,graph-bf16 --steps 200
+    python bench/peers/compare.py NET --device cuda --modes channels_last-bf16,compile-bf16,reduce-overhead-bf16,graph-bf16 --steps 200
 
-Round by round our benchmark and each mode of the peer take turns on all cores. Prints, as min/median/max, img/s and the ratio ours/peer of each
-round, then the same of images a core-second (by the CPU time that the process used, waiting in a spin included), which neighbours on the machine
-disturb less. As text or with --json. That both sides compute the same net is what replay.py beside this file shows.
+The modes are started at once, each a process of its own, and wait once they are warm; with --apart one after the other, so that none tunes itself while another uses the
+card. Ours follows. Then, round by round, they take turns on all cores. A mode that is not warm in time (--ready), that stops or that hangs (--patience) is left out,
+with the reason, and the exit code says so. --hold waits for a line on stdin before ours is started and leaves out what is not warm by then: another program may
+want the machine while the modes warm up.
+
+After each round prints what there is so far: as min/median/max, img/s and the ratio ours/peer of each round, then the same of images a core-second (by the CPU time
+that the process used, waiting in a spin included), which neighbours on the machine disturb less. As text, or with --json a line of JSON a round. That both sides compute
+the same net is what replay.py beside this file shows.
 """
 
 import argparse
@@ -14,47 +19,139 @@ import json
 import os
 import pathlib
 import re
+import select
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
 
-class Peer:
-    def __init__(self, net, mode, batch, device, phase):
-        self.p = subprocess.Popen([sys.executable, "-W", "ignore", str(HERE / "worker.py"), net, mode, str(batch), device, phase], cwd=HERE,
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.step(1)
+class Lost(Exception):
+    """A side that does not answer."""
 
-    def step(self, n):
-        self.p.stdin.write(f"{n}\n")
-        self.p.stdin.flush()
-        line = self.p.stdout.readline()
-        if not line:
-            sys.exit(f"compare: the peer stopped; run worker.py by hand to see why: {self.p.args}")
-        return json.loads(line)
+
+class Side:
+    """A process that times steps: a number of them a line on its stdin, rates as JSON on its stdout."""
+
+    def __init__(self, name, command, cwd, env=None):
+        self.name, self.errors, self.rest = name, tempfile.TemporaryFile(), b""
+        self.p = subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.ask(1)  # answered when it is warm
+
+    def ask(self, steps):
+        try:
+            self.p.stdin.write(f"{steps}\n".encode())
+            self.p.stdin.flush()
+        except BrokenPipeError:
+            pass  # answer says why
+
+    def answer(self, until):
+        """The rates, or Lost if there are none by then."""
+        while b"\n" not in self.rest:
+            ready, _, _ = select.select([self.p.stdout], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                self.p.kill()
+                raise Lost("did not answer in time")
+            more = os.read(self.p.stdout.fileno(), 1 << 16)
+            if not more:
+                raise Lost(f"stopped ({self.p.wait()}): {self.last()}")
+            self.rest += more
+        line, _, self.rest = self.rest.partition(b"\n")
+        try:
+            return json.loads(line)
+        except ValueError:
+            self.p.kill()
+            raise Lost(f"said {line.decode(errors='replace')[:200]!r}; {self.last()}") from None
+
+    def last(self):
+        """The last lines that it wrote to stderr."""
+        self.errors.seek(0)
+        return " | ".join(self.errors.read().decode(errors="replace").strip().splitlines()[-3:]) or "it wrote nothing to stderr"
 
     def memory(self):
+        """Peak resident memory in MB."""
         text = pathlib.Path(f"/proc/{self.p.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) / 1024
 
 
-def ours(binary, net, batch, device, phase, steps):
-    """(img/s, images a core-second) of our steps, and the process's peak memory in MB."""
-    bench = {"cpu": f"^BenchmarkStep$/^{net}$", "cuda": f"^BenchmarkCardStep$/^{net}$/^bf16$"}[device]
-    p = subprocess.Popen([binary, "-test.run=NONE", f"-test.bench={bench}/^{phase}$", f"-test.benchtime={steps}x"],
-                         stdout=subprocess.PIPE, text=True, cwd=pathlib.Path(binary).parent, env={**os.environ, "SHAKE_BENCH_BATCH": str(batch)})
-    out = p.stdout.read()
-    _, status, usage = os.wait4(p.pid, 0)
-    if status:
-        sys.exit(f"compare: our benchmark failed:\n{out}")
-    return [float(re.search(rf"([\d.]+) {unit}", out)[1]) for unit in ("img/s", "img/core-s")], usage.ru_maxrss / 1024
+def ours(a, binary):
+    command = [binary, "-test.run=^TestServe$", "-test.timeout=0", f"-serve={a.net},{a.device},{a.phase}"]
+    return Side("shake", command, pathlib.Path(binary).parent, {"SHAKE_BENCH_BATCH": str(a.batch)})
+
+
+def peer(a, mode):
+    return Side(mode, [sys.executable, "-W", "ignore", str(HERE / "worker.py"), a.net, mode, str(a.batch), a.device, a.phase], HERE)
+
+
+def warm(a, binary, lost):
+    """All sides that are ready to be timed, ours first."""
+    sides, until = [], time.monotonic() + a.ready
+
+    def ready(side):
+        try:
+            side.answer(until)
+        except Lost as why:
+            drop(sides, lost, side, why)
+
+    for mode in a.modes.split(","):
+        sides.append(peer(a, mode))
+        if a.apart:
+            ready(sides[-1])
+    if a.hold:
+        sys.stdin.readline()
+        until = min(until, time.monotonic() + 5)  # whatever is about to answer
+    if not a.apart:
+        for side in list(sides):
+            ready(side)
+    until = time.monotonic() + a.ready
+    sides.insert(0, ours(a, binary))
+    ready(sides[0])
+    return sides
 
 
 def spread(values):
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def result(a, sides, rates, lost):
+    """What is known so far."""
+    r = {"net": a.net, "batch": a.batch, "rounds": len(rates["shake"]), "memory_mb": {s.name: s.memory() for s in sides}, "warmed": "apart" if a.apart else "together", "lost": lost}
+    peers = [s.name for s in sides if s.name != "shake"]
+    for i, unit in enumerate(("img_per_s", "img_per_core_s")):
+        values = {name: [x[i] for x in rates[name]] for name in ["shake", *peers]}
+        r[unit] = {name: spread(v) for name, v in values.items()}
+        r["ratio_" + unit] = {m: spread([o / p for o, p in zip(values["shake"], values[m])]) for m in peers}
+    return r
+
+
+def show(r):
+    for unit, title in (("img_per_s", "img/s"), ("img_per_core_s", "img/core-s")):
+        print(f"{title:20} {'min':>7} {'median':>7} {'max':>7}")
+        for name, v in r[unit].items():
+            ratio = r["ratio_" + unit].get(name)
+            tail = f"   shake is {ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
+            print(f"{name:20} {v['min']:7.1f} {v['median']:7.1f} {v['max']:7.1f}{tail}")
+    print("memory, MB:          " + "  ".join(f"{name} {mb:.0f}" for name, mb in r["memory_mb"].items()))
+    print(f"rounds:              {r['rounds']}", flush=True)
+
+
+def drop(sides, lost, side, why):
+    """Goes on without a side; without ours there is nothing to compare."""
+    print(f"compare: {side.name} {why}", file=sys.stderr, flush=True)
+    lost[side.name] = str(why)
+    sides.remove(side)
+    if side.name == "shake":
+        finish(sides)
+        sys.exit("compare: our side is lost")
+
+
+def finish(sides):
+    for s in sides:
+        s.p.kill()
 
 
 def main():
@@ -67,34 +164,33 @@ def main():
     ap.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     ap.add_argument("--phase", default="train", choices=["train", "eval"])
     ap.add_argument("--binary", help="our benchmarks, built by go test -c ./bench; built afresh if not given")
+    ap.add_argument("--ready", type=float, default=3600, help="seconds that the sides may take to warm up")
+    ap.add_argument("--patience", type=float, default=600, help="seconds that a side may take for a round")
+    ap.add_argument("--apart", action="store_true", help="start a side when the one before is warm")
+    ap.add_argument("--hold", action="store_true", help="wait for a line on stdin before ours is started, and leave out what is not warm by then")
     ap.add_argument("--json", action="store_true")
     a = ap.parse_args()
     binary = a.binary and str(pathlib.Path(a.binary).resolve())
     if not binary:
         binary = str(ROOT / "build" / "bench.test")
         subprocess.run(["go", "test", "-c", "-o", binary, "./bench"], cwd=ROOT, check=True)
-    peers = {m: Peer(a.net, m, a.batch, a.device, a.phase) for m in a.modes.split(",")}
-    rates = {name: [] for name in ["shake", *peers]}
+    lost = {}
+    sides = warm(a, binary, lost)
+    rates = {s.name: [] for s in sides}
     for _ in range(a.rounds):
-        rate, memory = ours(binary, a.net, a.batch, a.device, a.phase, a.steps)
-        rates["shake"].append(rate)
-        for mode, peer in peers.items():
-            rates[mode].append([statistics.median(v) for v in zip(*peer.step(a.steps))])
-    result = {"net": a.net, "batch": a.batch, "rounds": a.rounds, "memory_mb": {"shake": memory, **{m: p.memory() for m, p in peers.items()}}}
-    for i, unit in enumerate(("img_per_s", "img_per_core_s")):
-        values = {name: [r[i] for r in rs] for name, rs in rates.items()}
-        result[unit] = {name: spread(v) for name, v in values.items()}
-        result["ratio_" + unit] = {m: spread([o / p for o, p in zip(values["shake"], values[m])]) for m in peers}
-    if a.json:
-        print(json.dumps(result))
-        return
-    for unit, title in (("img_per_s", "img/s"), ("img_per_core_s", "img/core-s")):
-        print(f"{title:16} {'min':>7} {'median':>7} {'max':>7}")
-        for name, v in result[unit].items():
-            ratio = result["ratio_" + unit].get(name)
-            tail = f"   shake is {ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
-            print(f"{name:16} {v['min']:7.1f} {v['median']:7.1f} {v['max']:7.1f}{tail}")
-    print("memory, MB:      " + "  ".join(f"{name} {mb:.0f}" for name, mb in result["memory_mb"].items()))
+        for s in list(sides):
+            s.ask(a.steps)
+            try:
+                rates[s.name].append([statistics.median(v) for v in zip(*s.answer(time.monotonic() + a.patience))])
+            except Lost as why:
+                drop(sides, lost, s, why)
+        r = result(a, sides, rates, lost)
+        if a.json:
+            print(json.dumps(r), flush=True)
+        else:
+            show(r)
+    finish(sides)
+    sys.exit(1 if lost else 0)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python worker.py NET MODE BATCH [DEVICE [train|eval]]
 
-MODE: eager, channels_last, compile, max-autotune or, on a card, graph (channels_last, the whole step captured); with "-bf16": under autocast.
+MODE: eager, channels_last, compile, max-autotune or, on a card, reduce-overhead (compile, with what it can captured) and graph (channels_last, the whole step
+captured); with "-bf16": under autocast.
 DEVICE: cpu (a rate a step, by the clock) or cuda (one rate for all of a line's steps, by the card's events).
 
 The peer is given every advantage: the images are on hand, normalised and augmented; the draws come from torch.rand; one BN over the whole batch;
@@ -39,8 +40,8 @@ class Twin:
         self.forward = self.net
         if self.mode == "compile":
             self.forward = torch.compile(self.net)
-        elif self.mode == "max-autotune":
-            self.forward = torch.compile(self.net, mode="max-autotune")
+        elif self.mode in ("max-autotune", "reduce-overhead"):
+            self.forward = torch.compile(self.net, mode=self.mode)
 
     def draws(self):
         u = torch.rand(self.blocks, self.batch, device=self.device)
@@ -52,6 +53,8 @@ class Twin:
             return self.forward(self.x).float().sum()
 
     def step(self):
+        if self.mode in ("max-autotune", "reduce-overhead") and self.device == "cuda":
+            torch.compiler.cudagraph_mark_step_begin()
         with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
             loss = F.cross_entropy(self.forward(self.x, self.draws(), self.draws()).float(), self.labels)
         self.sgd.zero_grad(set_to_none=True)
