@@ -18,6 +18,7 @@ import (
 type runFlags struct {
 	net                                netFlags
 	out, resume, weights, device, data string
+	seeds                              string // of several runs
 	asJSON                             bool
 }
 
@@ -33,18 +34,22 @@ Ctrl-C once writes a checkpoint and stops, twice stops now; --resume continues t
 same bits as a run never stopped. The figures are those of the last epoch.`,
 		Example: `  shake run quick
   shake run 26-2x32d -o train.epochs=20 --data path/to/cifar
+  shake run 26-2x32d --seeds 1,2,3
   shake run --resume runs/26-2x32d
   shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
 		Args: func(c *cobra.Command, args []string) error {
 			if f.resume != "" {
-				return cmp.Or(exclusive(c, "resume", "out"), exclusive(c, "resume", "weights"), takes()(c, args))
+				return cmp.Or(exclusive(c, "resume", "out"), exclusive(c, "resume", "weights"), exclusive(c, "resume", "seeds"), takes()(c, args))
 			}
-			return takes("NET")(c, args)
+			return cmp.Or(given(c, "seeds"), exclusive(c, "seeds", "weights"), takes("NET")(c, args))
 		},
 		ValidArgsFunction: completeNets,
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.resume != "" {
 				return a.resume(c, f)
+			}
+			if f.seeds != "" {
+				return a.seeds(f, args[0])
 			}
 			return a.begin(f, args[0])
 		},
@@ -55,7 +60,8 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 	c.Flags().StringVar(&f.out, "out", "", "run `directory` (default runs/NAME, or the first free runs/NAME-N)")
 	c.Flags().StringVar(&f.resume, "resume", "", "continue the run in this `directory`")
 	c.Flags().StringVar(&f.weights, "weights", "", "start from the weights of this safetensors `file` instead of drawing them")
-	c.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON, one a line")
+	c.Flags().StringVar(&f.seeds, "seeds", "", "train once for each of these `seeds`, such as 1,2,3, into runs/NAME-seeds, and print mean and deviation")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON, one a line; with --seeds the runs")
 	return c
 }
 

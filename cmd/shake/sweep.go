@@ -102,11 +102,15 @@ func (a *app) sweep(f sweepFlags, name string) error {
 	if f.dryRun {
 		return a.dryRun(f, runs)
 	}
+	return a.trainIn(f, dir, s, shard, from, runs)
+}
+
+// trainIn trains runs of a sweep in its directory, after a look at what every run would fail for.
+func (a *app) trainIn(f sweepFlags, dir string, s *dsl.Sweep, shard experiment.Shard, from string, runs []experiment.Run) error {
 	slot, err := a.slots(f)
 	if err != nil {
 		return err
 	}
-	// What every run would fail for is found before the first.
 	for _, set := range sets(s) {
 		if _, _, _, err := loadData(set, f.data); err != nil {
 			return err
@@ -123,6 +127,28 @@ func (a *app) sweep(f sweepFlags, name string) error {
 		}
 	}
 	return a.trainSweep(f, d, runs, slot)
+}
+
+// seeds trains one network with several seeds: a sweep of one row.
+func (a *app) seeds(r runFlags, name string) error {
+	seeds, err := parseSeeds(r.seeds)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--seeds %w", err))
+	}
+	spec, _, err := r.net.load(name)
+	if err != nil {
+		return err
+	}
+	s := &dsl.Sweep{Name: spec.Name, Title: spec.Name, Rows: []dsl.Row{{Name: spec.Name, Model: spec.Name, Net: name, Seeds: seeds, Spec: spec}}}
+	if row, ok := nets.Published(spec); ok {
+		s.Rows[0].Paper, s.Rows[0].Runs, s.Rows[0].Diverges = row.Error, row.Runs, row.Diverges
+	}
+	dir := r.out
+	if dir == "" {
+		dir = filepath.Join("runs", spec.Name+"-seeds")
+	}
+	f := sweepFlags{device: r.device, data: r.data, jobs: 1, asJSON: r.asJSON}
+	return a.trainIn(f, dir, s, experiment.Whole, "", experiment.Plan(dir, s, experiment.Whole, func(string) bool { return true }))
 }
 
 // load reads the sweep with what the command line says over it.
