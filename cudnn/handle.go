@@ -15,6 +15,7 @@ type Handle struct {
 	ctx    *cuda.Context // nil: offline
 	stream *cuda.Stream
 	card   string
+	sms    int
 	device descriptor // the described card, offline only
 	cache  *Cache
 	plans  int // open ones
@@ -39,7 +40,7 @@ func New(ctx *cuda.Context) (*Handle, error) {
 		return nil, err
 	}
 	d := ctx.Device()
-	return &Handle{b: b, ctx: ctx, card: d.Name() + " " + d.Arch()}, nil
+	return &Handle{b: b, ctx: ctx, card: d.Name() + " " + d.Arch(), sms: d.SMs()}, nil
 }
 
 // Offline returns a handle that plans for a described card and cannot run anything: plans can be checked, listed and cached on a machine without
@@ -51,6 +52,7 @@ func Offline(properties []byte) (*Handle, error) {
 	var p struct {
 		Name    string `json:"deviceName"`
 		Version int    `json:"deviceVer"`
+		SMs     int    `json:"multiProcessorCount"`
 	}
 	if err := json.Unmarshal(properties, &p); err != nil || p.Name == "" || p.Version < 100 {
 		return nil, invalid("Offline", "the description of the card: want JSON with deviceName and deviceVer (%v)", err)
@@ -62,7 +64,7 @@ func Offline(properties []byte) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handle{b: b, card: fmt.Sprintf("%s sm_%d%d", p.Name, p.Version/100, p.Version/10%10)}
+	h := &Handle{b: b, card: fmt.Sprintf("%s sm_%d%d", p.Name, p.Version/100, p.Version/10%10), sms: p.SMs}
 	made, s := b.build([]spec{{descDevice, []attr{{attrDeviceJSON, typeChar, string(properties)}}}})
 	if s != 0 {
 		err := b.failure("Offline", "the description of "+p.Name, s)
@@ -96,6 +98,9 @@ func (h *Handle) Version() string { return versionString(h.b.version()) }
 
 // Card names the card: "NVIDIA H100 80GB HBM3 sm_90".
 func (h *Handle) Card() string { return h.card }
+
+// Multiprocessors is how many of them the card has: what a plan's thread blocks should be enough for.
+func (h *Handle) Multiprocessors() int { return h.sms }
 
 // SetStream sends what is run from now on to s, which must be of the handle's context. (cudnnSetStream.)
 func (h *Handle) SetStream(s *cuda.Stream) error {

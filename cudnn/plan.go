@@ -3,6 +3,7 @@ package cudnn
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"shake/cudnn/cuda"
@@ -30,6 +31,14 @@ func (p *Plan) Workspace() int64 { return p.workspace }
 
 // Engine says which of the library's engines computes it, and what the library notes of it: "e25 (tensor cores)".
 func (p *Plan) Engine() string { return p.engine }
+
+// TensorCores says whether the library notes that its engine multiplies on tensor cores; of two plans that run one after the other, the first's.
+func (p *Plan) TensorCores() bool {
+	if p.pair != nil {
+		return p.pair.first.TensorCores()
+	}
+	return strings.Contains(p.engine, tensorCoreNote)
+}
 
 // Config is the engine and what its knobs are set to, as chosen by UseEngine or by the library's heuristics. Of two plans that run one after the other, the first's.
 func (p *Plan) Config() EngineConfig {

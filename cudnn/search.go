@@ -239,6 +239,9 @@ func (e engine) has(notes ...int32) bool {
 	return slices.ContainsFunc(notes, func(n int32) bool { return slices.Contains(e.notes, n) })
 }
 
+// tensorCoreNote is how an engine's text says so.
+const tensorCoreNote = "tensor cores"
+
 func (e engine) String() string {
 	name := e.id
 	if e.asked {
@@ -249,7 +252,7 @@ func (e engine) String() string {
 		note int32
 		name string
 	}{
-		{noteTensorCore, "tensor cores"}, {noteDownConvert, "converts down"}, {noteReducedReduction, "reduced sums"}, {noteFFT, "FFT"},
+		{noteTensorCore, tensorCoreNote}, {noteDownConvert, "converts down"}, {noteReducedReduction, "reduced sums"}, {noteFFT, "FFT"},
 		{noteNondeterministic, "not deterministic"}, {noteWinograd, "Winograd"},
 	} {
 		if e.has(n.note) {

@@ -127,6 +127,7 @@ enum Attr : int {
 enum ConvMode : int { kConvolutionMode = 0, kCrossCorrelation = 1 };
 enum HeurMode : int { kHeurInstant = 0, kHeurB = 1, kHeurFallback = 2, kHeurA = 3, kHeurModeCount = 4 };
 enum NumericalNote : int { kNoteTensorCore = 0, kNoteDownConvert = 1, kNoteReducedPrecision = 2, kNoteFft = 3, kNoteNondeterministic = 4, kNoteWinograd = 5 };
+enum KnobType : int { kKnobSplitK = 17 };
 enum BehaviorNote : int { kNoteRuntimeCompilation = 0, kNoteCudaGraphNative = 3 };
 enum ReduceOp : int {
   kReduceAdd = 0, kReduceMul = 1, kReduceMin = 2, kReduceMax = 3, kReduceAmax = 4, kReduceAvg = 5, kReduceNorm1 = 6, kReduceNorm2 = 7, kReduceMulNoZeros = 8,

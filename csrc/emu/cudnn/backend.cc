@@ -49,8 +49,19 @@ void results(const Content &c, int type, int64_t room, int64_t *count, void *ele
   if (count) *count = int64_t(n);
 }
 
+void knobAttribute(const Knob &k, int attr, int type, int64_t room, int64_t *count, void *elements) {
+  switch (attr) {
+    case kKnobInfoType: return give<int>({k.type}, type, kTypeKnobType, room, count, elements);
+    case kKnobInfoMin: return give<int64_t>({k.least}, type, kTypeInt64, room, count, elements);
+    case kKnobInfoMax: return give<int64_t>({k.most}, type, kTypeInt64, room, count, elements);
+    case kKnobInfoStride: return give<int64_t>({k.stride}, type, kTypeInt64, room, count, elements);
+  }
+  refuse(kBadParam, "a knob has no attribute %d", attr);
+}
+
 void getAttribute(const Content &c, int attr, int type, int64_t room, int64_t *count, void *elements) {
   if (!c.finalized) refuse(kNotInitialized, "%s of an unfinalized %s", attrName(attr), kindName(c.kind));
+  if (c.kind == kKnobInfo) return knobAttribute(c.of<Knob>(), attr, type, room, count, elements);
   const Field *f = field(c.kind, attr);
   if (!f) refuse(kBadParam, "a %s has no attribute %d (%s)", kindName(c.kind), attr, attrName(attr));
   if (c.kind == kEngineHeuristic && attr == kHeurResults) return results(c, type, room, count, elements);
@@ -69,6 +80,13 @@ void getAttribute(const Content &c, int attr, int type, int64_t room, int64_t *c
     if (attr == kEngineIndex) return give<int64_t>({how.engine}, type, kTypeInt64, room, count, elements);
     if (attr == kEngineNumericalNote) return give<int>(how.notes, type, kTypeNumericalNote, room, count, elements);
     if (attr == kEngineBehaviorNote) return give<int>(how.behaviour, type, kTypeBehaviorNote, room, count, elements);
+    if (attr == kEngineKnobs && !how.knobs.empty()) {
+      if (type != kTypeDescriptor) refuse(kAttributeType, "want attribute type %d, have %d", kTypeDescriptor, type);
+      size_t n = elements ? std::min(size_t(std::max<int64_t>(room, 0)), how.knobs.size()) : 0;
+      for (size_t i = 0; i < n; i++) fill(static_cast<void **>(elements)[i], kKnobInfo, std::make_shared<const Knob>(how.knobs[i]));
+      if (count) *count = int64_t(n ? n : how.knobs.size());
+      return;
+    }
     if (attr == kEngineKnobs || attr == kEngineLayout) return give<void *>({}, type, kTypeDescriptor, room, count, elements);
   }
   if (c.kind == kExecutionPlan && attr == kPlanWorkspace)

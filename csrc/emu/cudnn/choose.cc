@@ -152,7 +152,9 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   if (conv.kind == kOpConvFilter) {
     if (odd) return no(kNotSupportedGraphPattern, "a fused filter gradient of channels that are no whole 4 bytes");
     if (statistics || reductions) return no(kNotSupportedGraphPattern, "a reduction behind a filter gradient");
-    c.a = {compiled(kFusedSplit, 16 * w.count() + 512), compiled(kFused)};
+    Candidate split = compiled(kFusedSplit, 16 * w.count() + 512);
+    split.knobs = {{kKnobSplitK, 1, 128, 1}};
+    c.a = {split, compiled(kFused)};
     c.fallback = {compiled(kFused)};
     return c;
   }
@@ -321,6 +323,20 @@ Candidate candidate(const Graph &g, int engine) {
     for (auto &x : *list)
       if (x.engine == engine) return x;
   refuse(kNotSupported, "engine %d does not run this graph%s%s", engine, c.why.empty() ? "" : ": ", c.why.c_str());
+}
+
+Candidate sliced(const Graph &g, Candidate how, int64_t slices) {
+  for (auto &k : how.knobs) {
+    if (k.type != kKnobSplitK) continue;
+    if (slices < k.least || slices > k.most) refuse(kBadParam, "%ld slices: want %ld to %ld", long(slices), long(k.least), long(k.most));
+    how.slices = slices;
+    how.workspace = 0;
+    if (slices > 1)
+      for (auto &o : g.ops)
+        if (o->kind == kOpConvFilter) how.workspace = 4 * slices * o->w().count();
+    return how;
+  }
+  refuse(kBadParam, "engine %d has no such knob", how.engine);
 }
 
 }  // namespace dnn

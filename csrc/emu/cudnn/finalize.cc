@@ -94,7 +94,17 @@ std::shared_ptr<const void> engine(const Content &c) {
   return shared(Engine{g, candidate(*g, int(c.i64(kEngineIndex))), made<Card>(c, kEngineDeviceProp, kDeviceProp)});
 }
 
-std::shared_ptr<const void> config(const Content &c) { return shared(Config{made<Engine>(c, kConfigEngine, kEngine)}); }
+std::shared_ptr<const void> config(const Content &c) {
+  auto engine = made<Engine>(c, kConfigEngine, kEngine);
+  if (!c.has(kConfigKnobs)) return shared(Config{engine});
+  Engine set = *engine;
+  for (auto &choice : c.at(kConfigKnobs).children) {
+    if (choice->kind != kKnobChoice || !choice->finalized) refuse(kBadParam, "a knob's choice that is none, or not finalized");
+    if (int type = choice->enumeration(kKnobChoiceType); type != kKnobSplitK) refuse(kBadParam, "engine %d has no knob %d", set.how.engine, type);
+    set.how = sliced(*set.graph, set.how, choice->i64(kKnobChoiceValue));
+  }
+  return shared(Config{std::make_shared<const Engine>(set)});
+}
 
 std::shared_ptr<const void> pack(const Content &c) {
   auto uids = c.i64s(kPackUids);
@@ -137,7 +147,7 @@ void finalize(Content &c) {
     case kEngineHeuristic: c.made = heuristic(c); break;
     case kEngine: c.made = engine(c); break;
     case kEngineConfig: c.made = config(c); break;
-    case kKnobChoice: break;
+    case kKnobChoice: break;  // what it says is read by the configuration
     case kExecutionPlan: c.made = makePlan(c); break;
     case kVariantPack: c.made = pack(c); break;
     case kDeviceProp: c.made = device(c); break;

@@ -95,6 +95,12 @@ struct Card {
 };
 using CardPtr = std::shared_ptr<const Card>;
 
+// Knob is a setting that an engine has: its type, and what it may be.
+struct Knob {
+  int type = 0;
+  int64_t least = 0, most = 0, stride = 1;
+};
+
 // Candidate is one way to run a graph. mode says how its sums are formed (see run.h).
 struct Candidate {
   int engine = 0;
@@ -103,6 +109,8 @@ struct Candidate {
   bool tensorCore = false;      // products of floats are rounded to TF32
   bool nondeterministic = false;  // sums change from run to run, noted or not
   bool broken = false;            // asked to fail to compile
+  std::vector<Knob> knobs;
+  int64_t slices = 0;  // of the sums, as set by the knob; 0: the engine's own choice
 };
 
 // Choice is what the heuristics of each mode answer; all of them empty means that nothing runs the graph, for the reason why.
@@ -115,6 +123,8 @@ constexpr int kEngines = 16;
 Choice choose(const Graph &g);
 // candidate is the graph's candidate of that engine; refused if the engine cannot run it.
 Candidate candidate(const Graph &g, int engine);
+// sliced is how with its sums cut into so many slices, which it keeps in the workspace; refused outside of the knob's range.
+Candidate sliced(const Graph &g, Candidate how, int64_t slices);
 
 struct Engine {
   GraphPtr graph;

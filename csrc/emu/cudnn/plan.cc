@@ -84,7 +84,9 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
   finalize(graph);
   auto g = std::static_pointer_cast<const Graph>(graph.made);
   auto p = std::make_shared<Plan>();
-  p->engine = std::make_shared<const Engine>(Engine{g, candidate(*g, int(j.number("engine"))), nullptr});
+  Candidate how = candidate(*g, int(j.number("engine")));
+  if (int64_t n = j.number("slices")) how = sliced(*g, how, n);
+  p->engine = std::make_shared<const Engine>(Engine{g, how, nullptr});
   p->arch = arch;
   return p;
 }
@@ -92,7 +94,8 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
 }  // namespace
 
 std::string planText(const Plan &p) {
-  std::string s = format("{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"graph\":[", version(), p.arch, p.engine->how.engine);
+  std::string s = format("{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"slices\":%ld,\"graph\":[", version(), p.arch,
+                         p.engine->how.engine, long(p.engine->how.slices));
   auto &sources = p.engine->graph->sources;
   for (size_t i = 0; i < sources.size(); i++) s += (i ? "," : "") + write(*sources[i]);
   s += "]";
