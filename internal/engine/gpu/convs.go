@@ -56,7 +56,7 @@ func (l *List) convolution(o Op, n int, p precision) *convolution {
 		part(2, o.DX)
 	case *ConvFilter:
 		c = of(cudnn.BackwardFilter, o.Call)
-		c.plan, c.plans = (*cudnn.Handle).ConvBackwardFilter, (*cudnn.Handle).ConvBackwardFilterPlans
+		c.plan, c.plans = filterPlan, filterPlans
 		part(0, o.X)
 		part(1, o.DY)
 		filter(2, o.Call, cudnn.F32, Gradients, PackedGrads)
