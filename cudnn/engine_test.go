@@ -111,6 +111,12 @@ func TestSlices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !sliced.TensorCores() || sliced.Config().Engine != config.Engine {
+		t.Errorf("%v is of engine %d and on tensor cores: %v", sliced, sliced.Config().Engine, sliced.TensorCores())
+	}
+	if have := c.h.Multiprocessors(); have != c.ctx.Device().SMs() || have < 1 {
+		t.Errorf("the handle counts %d multiprocessors, the device %d", have, c.ctx.Device().SMs())
+	}
 	converted, err := c.h.ConvBackwardFilterConverted(xd, xd, dwd, conv)
 	if err != nil {
 		t.Fatal(err)
