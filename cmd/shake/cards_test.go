@@ -140,7 +140,7 @@ func TestRunOnCards(t *testing.T) {
 			t.Errorf("have %+v", s.Cards)
 		}
 		var b strings.Builder
-		if err := printSummary(&b, spec, s); err != nil {
+		if err := printSummary(&b, spec, s, origin{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := "  card 1      NVIDIA H100 80GB HBM3: peak 9.0 of 80.0 GiB, 70% busy, "; !strings.Contains(b.String(), want) {

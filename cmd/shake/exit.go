@@ -36,6 +36,7 @@ const exitCodes = `  0  ok
   6  locked       another process works in the run directory
   7  corrupt      weights or checkpoints are damaged, of another network, or of a later version
 130  interrupted  stopped by Ctrl-C, SIGTERM or SIGHUP after a checkpoint; at once by a second Ctrl-C
+134  aborted      SIGABRT from Go's runtime, with a dump: out of memory, or a bug
 `
 
 // fault is an error with the code that the process exits with. A fault without an error has already said all there is to say.

@@ -173,3 +173,12 @@ func TestNohup(t *testing.T) {
 		t.Errorf("exit code %d", have)
 	}
 }
+
+// TestAbort has Go's runtime end a process: not with its own exit code, which means usage here.
+func TestAbort(t *testing.T) {
+	c := exec.Command("panics")
+	c.Run()
+	if s, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() || s.Signal() != syscall.SIGABRT {
+		t.Errorf("have %v, want SIGABRT", c.ProcessState)
+	}
+}

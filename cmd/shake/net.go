@@ -84,7 +84,7 @@ func completeNets(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 var deviceNames = []string{"auto", "cpu", "gpu", "ref"}
 
 func addDevice(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "device", "auto", "where to run: `cpu`, gpu, ref (float64, slow), or auto: gpu if there is one, else cpu")
+	c.Flags().StringVar(name, "device", "auto", "`device` to run on: cpu, gpu, ref (float64, slow), or auto, which is gpu if there is one and else cpu")
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -2,9 +2,8 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,10 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
   shake run --resume runs/26-2x32d
   shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
 		Args: func(c *cobra.Command, args []string) error {
-			if f.resume != "" {
+			if c.Flags().Changed("resume") {
+				if f.resume == "" {
+					return exit(exitUsage, errors.New("--resume is empty: an unset variable?"))
+				}
 				return cmp.Or(exclusive(c, "resume", "out"), exclusive(c, "resume", "weights"), exclusive(c, "resume", "seeds"), takes()(c, args))
 			}
 			return cmp.Or(given(c, "seeds"), exclusive(c, "seeds", "weights"), takes("NET")(c, args))
@@ -51,7 +53,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 			if f.seeds != "" {
 				return a.seeds(f, args[0])
 			}
-			return a.begin(f, args[0])
+			return a.begin(c, f, args[0])
 		},
 	}
 	f.net.add(c)
@@ -66,16 +68,27 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 }
 
 // begin starts a new run.
-func (a *app) begin(f runFlags, name string) error {
+func (a *app) begin(c *cobra.Command, f runFlags, name string) error {
+	for flag, value := range map[string]string{"out": f.out, "weights": f.weights, "data": f.data} {
+		if value == "" && c.Flags().Changed(flag) {
+			return exit(exitUsage, fmt.Errorf("--%s is empty: an unset variable?", flag))
+		}
+	}
 	spec, _, err := f.net.load(name)
 	if err != nil {
 		return err
 	}
-	dir := f.out
+	dir, undo := f.out, func() {}
 	if dir == "" {
-		dir = freeDir(spec.Name)
+		if dir, undo, err = claim(spec.Name); err != nil {
+			return err
+		}
 	}
-	return a.train(f, train.Options{Spec: spec, Dir: dir, Weights: f.weights})
+	err = a.train(f, train.Options{Spec: spec, Dir: dir, Weights: f.weights})
+	if err != nil {
+		undo() // a mistake before the run began leaves nothing behind
+	}
+	return err
 }
 
 // resume continues the run in f.resume, on the device that it began on unless --device names another.
@@ -91,22 +104,12 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 	if !c.Flags().Changed("device") && rec.Device != "" {
 		f.device = rec.Device
 	}
+	f.weights = rec.Weights
 	err = a.train(f, train.Options{Spec: spec, Dir: f.resume, Resume: true})
 	if as[*data.NotFoundError](err) {
 		err = fmt.Errorf("%w\nthe run began with %s; --data says where it is now", err, rec.Data)
 	}
 	return err
-}
-
-// freeDir returns runs/NAME if there is none yet, else the first free runs/NAME-2, -3 and so on.
-func freeDir(name string) string {
-	dir := filepath.Join("runs", name)
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(dir); err != nil {
-			return dir
-		}
-		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", name, n))
-	}
 }
 
 // train fills in what every run needs, runs, and says how it ended.
@@ -130,15 +133,21 @@ func (a *app) train(f runFlags, o train.Options) error {
 	o.Observer = newWatcher(scr)
 	o.Meter = newMeter()
 	o.Save = sig.save
+	stopped := watchPauses()
+	defer close(stopped.stop)
+	o.Paused = stopped.sum
 	var ev events
 	if f.asJSON {
 		ev.w = a.out
 		o.Observer = both{o.Observer, &ev}
 	}
+	if sig.Err() != nil { // while the data was read
+		return exit(exitInterrupted, errors.New("interrupted before the run began"))
+	}
 	sum, err := train.Run(sig, o)
 	said := ev.err
 	if sum != nil && !f.asJSON {
-		said = printSummary(a.out, o.Spec, sum)
+		said = printSummary(a.out, o.Spec, sum, origin{f.data, f.device, f.weights})
 	}
 	if err == nil && said != nil {
 		err = fmt.Errorf("writing to standard output: %w", said)

@@ -17,7 +17,7 @@ import (
 
 // TestMain lets tests run "shake" as a process of its own, which is this test binary.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shake": main})
+	testscript.Main(m, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }})
 }
 
 // TestScripts runs testdata/script: a file a verb, and one for what goes wrong. "exits CODE shake ..." holds the exit code.

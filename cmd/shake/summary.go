@@ -13,7 +13,7 @@ import (
 )
 
 // printSummary writes the block at the end of a run: how it ended, the result beside the paper's figure, where things are, and what to type next.
-func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary) error {
+func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error {
 	w = report.PlainWriter(w)
 	r := report.Result{
 		Name: s.Name, Epochs: s.Epochs, Steps: s.Steps, Seconds: s.Seconds, ImagesPerSec: s.ImagesPerSec,
@@ -41,7 +41,7 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary) error {
 			return err
 		}
 	}
-	for _, l := range next(spec, s) {
+	for _, l := range next(spec, s, g) {
 		if err := row("next", l); err != nil {
 			return err
 		}
@@ -54,29 +54,45 @@ func figure(r nets.Row) *report.Figure {
 	if r.Error == 0 {
 		return nil
 	}
+	runs := report.Plural(r.Runs, "run")
+	if r.Runs > 1 {
+		runs = "mean of " + runs
+	}
 	return &report.Figure{
-		Label: fmt.Sprintf("%s %s, 1800 epochs, mean of %s", r.Model, r.Label, report.Plural(r.Runs, "run")),
+		Label: fmt.Sprintf("%s %s, 1800 epochs, %s", r.Model, r.Label, runs),
 		Table: fmt.Sprintf("Table %d", r.Table),
 		Error: r.Error,
 	}
 }
 
-// next are commands that make sense after this run.
-func next(spec *dsl.Spec, s *train.Summary) []string {
-	shake := program(os.Args[0])
-	switch {
-	case s.Diverged != nil:
-		return []string{fmt.Sprintf("%s run %s -o train.lr=%g", shake, spec.Name, spec.Train.LR/2)}
-	case !s.Finished:
-		return []string{fmt.Sprintf("%s run --resume %s", shake, s.Dir)}
-	case spec.Data.Set == "synthetic":
-		return []string{
-			fmt.Sprintf("%s eval %s", shake, s.Dir),
-			shake + " data fetch cifar10",
-			shake + " run 26-2x32d -o train.epochs=2   (CIFAR-10, a short schedule)",
+// origin is what a run was given besides its network; "" is nothing.
+type origin struct{ data, device, weights string }
+
+// flags are the flags that give it again.
+func (g origin) flags(names ...string) (text string) {
+	for _, n := range names {
+		value := map[string]string{"data": g.data, "device": g.device, "weights": g.weights}[n]
+		if value != "" && value != "auto" {
+			text += " --" + n + " " + shellWord(value)
 		}
 	}
-	return []string{fmt.Sprintf("%s eval %s", shake, s.Dir), fmt.Sprintf("%s export %s weights.safetensors", shake, s.Dir)}
+	return text
+}
+
+// next are commands that make sense after this run, for a shell.
+func next(spec *dsl.Spec, s *train.Summary, g origin) []string {
+	shake, dir := shellWord(program(os.Args[0])), shellWord(s.Dir)
+	eval := fmt.Sprintf("%s eval %s%s", shake, dir, g.flags("data", "device"))
+	switch {
+	case s.Diverged != nil:
+		config := shellWord(filepath.Join(s.Dir, train.ConfigFile))
+		return []string{fmt.Sprintf("%s run %s -o train.lr=%g%s", shake, config, spec.Train.LR/2, g.flags("data", "device", "weights"))}
+	case !s.Finished:
+		return []string{fmt.Sprintf("%s run --resume %s%s", shake, dir, g.flags("data", "device"))}
+	case spec.Data.Set == "synthetic":
+		return []string{eval, shake + " data fetch cifar10", shake + " run 26-2x32d -o train.epochs=2"}
+	}
+	return []string{eval, fmt.Sprintf("%s export %s weights.safetensors", shake, dir)}
 }
 
 // program is how the user called this program, for commands to copy: "bin/shake", or "shake" if it is found on the path.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +16,20 @@ import (
 
 // Evaluation is the result of Evaluate. TestError is in per cent.
 type Evaluation struct {
-	TestError float64 `json:"test_error"`
-	TestLoss  float64 `json:"test_loss"`
-	Errors    int     `json:"errors"`
-	Images    int     `json:"images"`
+	TestError float64
+	TestLoss  float64 // not finite if a logit is not
+	Errors    int
+	Images    int
+}
+
+// MarshalJSON writes figures that are not finite as null.
+func (e Evaluation) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		TestError *float64 `json:"test_error"`
+		TestLoss  *float64 `json:"test_loss"`
+		Errors    int      `json:"errors"`
+		Images    int      `json:"images"`
+	}{finite(e.TestError), finite(e.TestLoss), e.Errors, e.Images})
 }
 
 // Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and runs every image of test with

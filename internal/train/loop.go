@@ -14,7 +14,7 @@ import (
 func (r *run) loop(ctx context.Context) error {
 	// A run that stopped within an epoch still owes the evaluation of it.
 	for r.k.Epochs < r.spec.Train.Epochs && (r.k.Step < r.steps || r.k.Epoch.Images > 0) {
-		r.epochFrom = time.Now()
+		r.epochFrom = r.now()
 		if err := r.train(ctx); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (r *run) train(ctx context.Context) error {
 		return fmt.Errorf("reading metrics: %w", err)
 	}
 	order := r.order()
-	from, images := time.Now(), r.trained
+	from, images := r.now(), r.trained
 	training := r.training
 	for r.k.Step < end {
 		if ctx.Err() != nil {
@@ -73,14 +73,14 @@ func (r *run) train(ctx context.Context) error {
 				return err
 			}
 		}
-		r.training = training + time.Since(from)
+		r.training = training + r.now().Sub(from)
 		if err := r.progress(false); err != nil {
 			return err
 		}
 	}
 	err := r.collect()
 	if r.trained > images {
-		r.training = training + time.Since(from)
+		r.training = training + r.now().Sub(from)
 	}
 	return err
 }
@@ -185,7 +185,7 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	rec := EpochRecord{Epoch: r.k.Epochs + 1, Step: r.k.Step, TrainLoss: r.k.Epoch.meanLoss(), TrainError: r.k.Epoch.percent()}
 	rec.LR = engine.LR(r.spec.Train, r.k.Step-1, r.perEpoch)
 	if r.o.Test != nil {
-		from := time.Now()
+		from := r.now()
 		s, err := evaluate(ctx, r.prog, r.o.Test.N, r.spec.Train.Batch, func() error { return r.progress(true) })
 		if ctx.Err() != nil {
 			return rec, r.interrupt()
@@ -193,10 +193,10 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 		if err != nil {
 			return rec, err
 		}
-		r.evalTime = time.Since(from)
+		r.evalTime = r.now().Sub(from)
 		rec.TestLoss, rec.TestError, rec.TestImages = s.meanLoss(), s.percent(), s.Images
 	}
-	rec.Took = time.Since(r.epochFrom)
+	rec.Took = r.now().Sub(r.epochFrom)
 	return rec, nil
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	Meter     Meter    // of the cards, if the backend has any; nil: none
 	// Save gives a value whenever a checkpoint is wanted before one is due; nil: never.
 	Save <-chan struct{}
+	// Paused is how long the process was stopped so far, which counts for no speed; nil: never.
+	Paused func() time.Duration
 
 	disk  *files.Disk // nil: the system's. Its notices become the run's.
 	plain bool        // no curves: tests make hundreds of runs
@@ -153,6 +155,14 @@ func (r *run) close() {
 			j.Close()
 		}
 	}
+}
+
+// now is the time without that in which the process was stopped.
+func (r *run) now() time.Time {
+	if r.o.Paused == nil {
+		return time.Now()
+	}
+	return time.Now().Add(-r.o.Paused())
 }
 
 // plan computes how long the run is.

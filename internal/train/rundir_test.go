@@ -2,14 +2,17 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"shake/internal/engine"
 	"shake/internal/files"
@@ -241,4 +244,30 @@ func readable(dir string) error {
 		err = errors.Join(err, failed)
 	}
 	return err
+}
+
+// TestEvaluationJSON writes figures that are not finite as null, in an evaluation as in every line of a run.
+func TestEvaluationJSON(t *testing.T) {
+	b, err := json.Marshal(&Evaluation{TestError: 90, TestLoss: math.NaN(), Errors: 9, Images: 10})
+	if want := `{"test_error":90,"test_loss":null,"errors":9,"images":10}`; err != nil || string(b) != want {
+		t.Errorf("have %s, %v, want %s", b, err, want)
+	}
+}
+
+// TestPaused counts no pause: one of an hour less than none makes the run an hour longer.
+func TestPaused(t *testing.T) {
+	dir := tempDir(t)
+	var paused time.Duration
+	o := options(t, dir)
+	o.Paused = func() time.Duration { return paused }
+	o.Backend = toy{bad: -1, onStep: func(s engine.Step) {
+		if s.Iteration == 6 {
+			paused = -time.Hour
+		}
+	}}
+	var l listener
+	o.Observer = &l
+	if s := mustRun(t, o); s.Seconds < 3600 || s.ImagesPerSec > 29*4./3600 || l.epochs[1].Took < time.Hour || l.epochs[2].Took > time.Hour/2 {
+		t.Errorf("summary %+v, epochs %+v", s, l.epochs)
+	}
 }

@@ -61,7 +61,7 @@ func (r *run) save(m mark) error {
 
 // record brings run.json up to date.
 func (r *run) record() error {
-	r.rec.Seconds = math.Round(1e3*(r.before+time.Since(r.began).Seconds())) / 1e3
+	r.rec.Seconds = math.Round(1e3*(r.before+r.now().Sub(r.began).Seconds())) / 1e3
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
 	if r.meter != nil {
 		r.rec.Cards = r.meter.Use()
