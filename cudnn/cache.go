@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"shake/internal/files"
 )
 
 // Cache keeps plans in a folder, one file each: the choice of an engine and what was compiled for it, so that it need not be looked for, compiled
@@ -20,7 +22,7 @@ type Cache struct {
 	Report func(file, why string)
 }
 
-// OpenCache makes the folder if need be. An empty dir is the user's own cache folder, in shake/cudnn.
+// OpenCache makes the folder if need be; one into which others may put files is an error. An empty dir is the user's own cache folder, in shake/cudnn.
 func OpenCache(dir string) (*Cache, error) {
 	if dir == "" {
 		base, err := os.UserCacheDir()
@@ -29,7 +31,7 @@ func OpenCache(dir string) (*Cache, error) {
 		}
 		dir = filepath.Join(base, "shake", "cudnn")
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := files.Private(dir); err != nil {
 		return nil, fmt.Errorf("cudnn: the folder of cached plans: %w", err)
 	}
 	return &Cache{dir: dir}, nil
@@ -51,6 +53,8 @@ type entry struct {
 
 const magic = "shake cudnn plan 2 "
 
+const maxEntry = 256 << 20 // bytes; a plan with what was compiled for it has up to some megabytes
+
 // key is the name of a plan's file. The values of scalars are no part of it: a run brings them.
 func key(version, card string, g *Graph, opt options, strict bool) string {
 	h := sha256.New()
@@ -71,7 +75,7 @@ func (c *Cache) file(key string) string { return filepath.Join(c.dir, key+".plan
 
 // load returns the entry of a key, or nil. A damaged file is removed.
 func (c *Cache) load(key string) *entry {
-	b, err := os.ReadFile(c.file(key))
+	b, err := files.Read(c.file(key), maxEntry)
 	if err != nil {
 		if !os.IsNotExist(err) {
 			c.report(key, err.Error())
@@ -97,28 +101,11 @@ func (c *Cache) store(key string, e *entry) {
 	body, err := json.Marshal(e)
 	if err == nil {
 		sum := sha256.Sum256(body)
-		err = write(c.file(key), append([]byte(magic+hex.EncodeToString(sum[:])+"\n"), body...))
+		err = files.ReplaceBytes(c.file(key), append([]byte(magic+hex.EncodeToString(sum[:])+"\n"), body...))
 	}
 	if err != nil {
 		c.report(key, err.Error())
 	}
-}
-
-// write puts b in a file of its own and gives it the name.
-func write(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 func (c *Cache) discard(key, why string) {

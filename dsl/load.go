@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 )
 
 // builtinPrefix marks the file of a built-in network in errors.
@@ -119,7 +120,7 @@ func (l *Loader) read(file string) ([]byte, error) {
 	if name, is := strings.CutPrefix(file, builtinPrefix); is {
 		f, err = l.Builtin.Open(name)
 	} else {
-		f, err = os.Open(file)
+		f, err = os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may be a network, but one that nobody writes to is not waited for
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a network: %w", err)

@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"shake/csrc/load"
+	"shake/internal/files"
 )
 
 // KernelCacheVariable names the folder of the kernel cache; "off" means none.
@@ -99,11 +101,16 @@ func key(by, src, name string, opts []string) string {
 // An entry is the magic line, the SHA-256 of what follows it, the log's length as a little-endian uint64, the log, the image.
 const entryMagic = "shake kernel 1\n"
 
+const maxEntry = 256 << 20 // bytes; a kernel has some hundred thousand
+
 // readEntry returns an entry, or nil; the note says why one that is there cannot be used.
 func readEntry(path string) (b *Binary, note string) {
-	raw, err := os.ReadFile(path)
+	raw, err := files.Read(path, maxEntry)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ""
+	}
+	if err == nil {
+		err = files.Private(filepath.Dir(path)) // what others could put there is not run
 	}
 	if err != nil {
 		return nil, fmt.Sprintf("kernel cache: %v", err)
@@ -124,27 +131,20 @@ func readEntry(path string) (b *Binary, note string) {
 	return &Binary{Image: body[n:], Log: string(body[:n]), Cached: true}, ""
 }
 
-// writeEntry writes to a file of its own beside the entry's and renames it. The folder is the user's alone: what it holds will run.
+// writeEntry writes an entry whole, into a folder that is the user's alone: what it holds will run.
 func writeEntry(path string, b *Binary) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := files.Private(filepath.Dir(path)); err != nil {
 		return err
 	}
 	body := binary.LittleEndian.AppendUint64(nil, uint64(len(b.Log)))
 	body = append(append(body, b.Log...), b.Image...)
 	sum := sha256.Sum256(body)
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	for _, part := range [][]byte{[]byte(entryMagic), sum[:], body} {
-		if _, err := f.Write(part); err != nil {
-			f.Close()
-			return err
+	return files.Replace(path, func(w io.Writer) error {
+		for _, part := range [][]byte{[]byte(entryMagic), sum[:], body} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
 		}
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+		return nil
+	})
 }

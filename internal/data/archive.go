@@ -68,7 +68,7 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 		name := path.Clean(h.Name)
 		m, ours := where[path.Base(name)]
 		if dir := path.Dir(name); !ours || dir != "." && dir != c.folder {
-			if others = append(others, name); len(others) > maxOthers {
+			if others = append(others, name[:min(len(name), 200)]); len(others) > maxOthers {
 				others = others[:maxOthers]
 			}
 			continue

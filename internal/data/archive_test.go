@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +44,12 @@ func TestArchiveRefusesBadContent(t *testing.T) {
 		{"member missing", good()[:7], "x.tar.gz", "ends without cifar-10-batches-bin/test_batch.bin"},
 		{"in a foreign folder", change("data_batch_1.bin", func(e *entry) { e.header.Name = "other/data_batch_1.bin" }), "x.tar.gz", "ends without"},
 		{"escaping", change("data_batch_1.bin", func(e *entry) { e.header.Name = "../data_batch_1.bin" }), "x.tar.gz", "ends without"},
+		{"from the root", change("data_batch_1.bin", func(e *entry) { e.header.Name = "/" + c.folder + "/data_batch_1.bin" }), "x.tar.gz", "ends without"},
+		{"device", change("data_batch_1.bin", func(e *entry) { e.body, e.header.Typeflag = nil, tar.TypeChar }), member, "regular file"},
+		{"pipe", change("data_batch_1.bin", func(e *entry) { e.body, e.header.Typeflag = nil, tar.TypeFifo }), member, "regular file"},
+		{"hard link", change("data_batch_1.bin", func(e *entry) {
+			e.body, e.header.Typeflag, e.header.Linkname = nil, tar.TypeLink, "/etc/passwd"
+		}), member, "regular file"},
 		{"the other set", []entry{{tar.Header{Name: "cifar-100-binary/train.bin"}, []byte{1}}}, "x.tar.gz", "ends without"},
 		{"bomb", append(good(), entry{tar.Header{Name: "zeros"}, make([]byte, slack+1<<20)}), "x.tar.gz", errTooLarge.Error()},
 	} {
@@ -138,4 +146,24 @@ func (f *failing) Read(p []byte) (int, error) {
 		return 0, f.err
 	}
 	return f.r.Read(p)
+}
+
+// TestArchiveEndlessMembers: an archive that never ends, of entries without content or of empty gzip members, is given up after the set's bytes and some.
+func TestArchiveEndlessMembers(t *testing.T) {
+	c, _ := tiny(cifar10)
+	r, w := io.Pipe()
+	defer r.Close()
+	go func() {
+		zw, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		tw := tar.NewWriter(zw)
+		for i := 0; ; i++ {
+			if tw.WriteHeader(&tar.Header{Name: fmt.Sprintf("%d/%s", i, strings.Repeat("long", 500)), Typeflag: tar.TypeReg}) != nil {
+				return
+			}
+		}
+	}()
+	train, tst := c.blank()
+	if _, err := c.readTar(r, "x.tar.gz", train, tst); !errors.Is(err, errTooLarge) {
+		t.Errorf("have %v", err)
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"shake/internal/files"
 )
 
 // Journal is a gpu.jsonl: one event a line, in the order of time, over all processes of a run.
@@ -57,9 +59,12 @@ func (j *Journal) Add(e Event) error {
 // Close closes the file.
 func (j *Journal) Close() error { return j.file.Close() }
 
-// ReadJournal gives hear every event of a journal. A file that does not exist has none; lines that are no events are passed over.
+// maxLine is more bytes than an event can have, with every process of a card.
+const maxLine = 1 << 20
+
+// ReadJournal gives hear every event of a journal. A file that does not exist has none; lines that are no events, or longer than any, are passed over.
 func ReadJournal(path string, hear func(Event)) error {
-	f, err := os.Open(path)
+	f, _, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -67,12 +72,19 @@ func ReadJournal(path string, hear func(Event)) error {
 		return err
 	}
 	defer f.Close()
-	r := bufio.NewReader(f)
-	for {
-		line, err := r.ReadBytes('\n')
-		if e := decode(line); e != nil && err == nil {
-			hear(e)
+	r := bufio.NewReaderSize(f, maxLine)
+	for long := false; ; {
+		line, err := r.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			long = true
+			continue
 		}
+		if err == nil && !long {
+			if e := decode(line); e != nil {
+				hear(e)
+			}
+		}
+		long = false
 		if err == io.EOF {
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -88,6 +89,25 @@ func TestUnknownFiguresInAJournal(t *testing.T) {
 			t.Errorf("have %+v", s)
 		}
 	})
+}
+
+// TestJournalLongLine: a line longer than any event, and a pipe, are passed over or refused, in little memory.
+func TestJournalLongLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gpu.jsonl")
+	good := `{"event":"sample","time":"2026-01-02T03:04:05Z","card":0,"memory_used":null}` + "\n"
+	if err := os.WriteFile(file, []byte(good+strings.Repeat("x", 3*maxLine)+"\n"+good+`{"event":"sam`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := ReadJournal(file, func(Event) { n++ }); err != nil || n != 2 {
+		t.Errorf("%d events, %v", n, err)
+	}
+	if err := os.Remove(file); err != nil || syscall.Mkfifo(file, 0o600) != nil {
+		t.Skip(err)
+	}
+	if err := ReadJournal(file, func(Event) {}); err == nil {
+		t.Error("a pipe was read")
+	}
 }
 
 func FuzzJournal(f *testing.F) {

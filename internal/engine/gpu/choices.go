@@ -120,7 +120,7 @@ func (c *choices) store() {
 	}
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(c.file), 0o700)
+		err = files.Private(filepath.Dir(c.file))
 	}
 	if err == nil {
 		err = files.ReplaceBytes(c.file, append(b, '\n'))

@@ -1,0 +1,46 @@
+package cudnn
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"shake/internal/files/filestest"
+)
+
+// TestMutants: a spoilt entry of the cache is none, and is said with its file.
+func TestMutants(t *testing.T) {
+	c, err := OpenCache(filepath.Join(t.TempDir(), "plans"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	c.Report = func(file, why string) { said = file + ": " + why }
+	c.store("k", &entry{Card: "card", Version: "9.1.2", Operation: "op", Engine: "e1 STAGES=3", Config: EngineConfig{1, []Setting{{KnobStages, 3}}}, Plan: "plan\x01text"})
+	whole, err := os.ReadFile(c.file("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	filestest.Mutants(t, [][]byte{whole}, 1<<20, func(b []byte) error {
+		if err := os.WriteFile(c.file("k"), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if said = ""; c.load("k") == nil {
+			return errors.New(said)
+		}
+		return nil
+	}, func(err error) bool { return strings.Contains(err.Error(), c.file("k")) })
+}
+
+// TestCacheOfOthers: a folder into which others may put files is not used.
+func TestCacheOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenCache(dir); err == nil || !strings.Contains(err.Error(), "others may write to it") {
+		t.Errorf("have %v", err)
+	}
+}
