@@ -57,7 +57,7 @@ func (x *stage) tensor() *kernel.Tensor {
 
 func (x *stage) norm() *kernel.Norm {
 	index := make([]int32, x.c)
-	m, err := kernel.NewNorm(x.p, kernel.NormSpec{C: x.c, Replicas: 2, MaxN: benchImages, HW: x.hw * x.hw, Gamma: index, Beta: index})
+	m, err := kernel.NewNorm(x.p, kernel.NormSpec{C: x.c, Replicas: 2, MaxN: benchImages, HW: x.hw * x.hw, GammaAt: index, BetaAt: index})
 	if err != nil {
 		panic(err)
 	}
@@ -97,7 +97,7 @@ func BenchmarkJoin(b *testing.B) {
 		s := kernel.JoinSpec{Skip: &skip, Y: x.tensor()}
 		for range 2 {
 			s.Branches = append(s.Branches, kernel.View{T: x.tensor(), C: x.c, Norm: x.norm()})
-			s.Coefs = append(s.Coefs, x.coefs())
+			s.Alpha = append(s.Alpha, x.coefs())
 		}
 		op, err := kernel.NewJoin(x.p, s)
 		x.run(b, 4, op, err)
@@ -111,7 +111,7 @@ func BenchmarkSums(b *testing.B) {
 		g := x.tensor()
 		for range 2 {
 			m := x.norm()
-			sums = append(sums, kernel.Sums{Norm: m, Of: kernel.Grad{G: g, C: x.c, Coef: x.coefs(), Norm: m, Y: x.tensor()}})
+			sums = append(sums, kernel.Sums{Norm: m, Of: kernel.Grad{G: g, C: x.c, Beta: x.coefs(), Norm: m, Y: x.tensor()}})
 		}
 		op, err := kernel.NewSums(x.p, sums)
 		x.run(b, 3, op, err)
@@ -133,10 +133,10 @@ func BenchmarkApply(b *testing.B) {
 }
 
 // A norm's gradient, ReLU behind it, added to what is there: two tensors read, one read and written.
-func BenchmarkGradApply(b *testing.B) {
+func BenchmarkGradSum(b *testing.B) {
 	everyStage(b, func(b *testing.B, x *stage) {
 		g := kernel.Grad{G: x.tensor(), C: x.c, Norm: x.norm(), Y: x.tensor(), ReLU: true}
-		op, err := kernel.NewGradApply(x.p, kernel.GradApplySpec{Dst: x.tensor(), Accumulate: true, Terms: []kernel.Grad{g}})
+		op, err := kernel.NewGradSum(x.p, kernel.GradSumSpec{Dst: x.tensor(), Accumulate: true, Terms: []kernel.Grad{g}})
 		x.run(b, 4, op, err)
 	})
 }

@@ -1,42 +1,55 @@
-// augment.c: a batch from the bytes of a data set. 4*16 bytes written a pixel, against 3 read: bound by the stores.
+// augment.c: a batch from the bytes of a data set. A pixel is 3 bytes read and 4*16 written, so the
+// stores bound it.
 #include "augment.h"
 #include <string.h>
 
 typedef struct {
-  const sk_augment *a;
+  const sk_augment *set;
   const int32_t *index;
   const uint8_t *flip;
   const int8_t *dy, *dx;
   const sk_tensor *x;
-} args;
+} job;
 
-// One row of one block: columns x0 .. x1-1 of it lie within the image, as its columns from `from` on in direction `step`.
-static void row(const sk_augment *a, const uint8_t *pix, int c0, int lanes, float *out, int x0, int x1, int from, int step) {
+// Columns first .. end-1 of an output row lie within the image: column `first` is the image's
+// column `from`, the next ones follow it in `direction` 1 or -1.
+typedef struct {
+  int first, end, from, direction;
+} columns;
+
+// One row of one block. pixels: the image at the row's first column, channel 0.
+static void put_row(const sk_augment *a, const uint8_t *pixels, int c0, columns k, float *out) {
   const int64_t plane = (int64_t)a->h * a->w;
-  memset(out, 0, (size_t)a->w * SK_B * sizeof *out);
-  for (int x = x0; x < x1; x++, from += step)
-    for (int l = 0; l < lanes; l++) out[x * SK_B + l] = a->table[(c0 + l) * 256 + pix[(c0 + l) * plane + from]];
+  const int lanes = sk_min(a->c - c0, SK_LANES);
+  memset(out, 0, (size_t)a->w * SK_LANES * sizeof *out);
+  for (int x = k.first; x < k.end; x++, k.from += k.direction)
+    for (int l = 0; l < lanes; l++)
+      out[x * SK_LANES + l] = a->table[(c0 + l) * 256 + pixels[(c0 + l) * plane + k.from]];
 }
 
 static void task(void *arg, int n, int worker) {
   (void)worker;
-  const args *r = arg;
-  const sk_augment *a = r->a;
-  const uint8_t *pix = a->pix + (int64_t)r->index[n] * a->c * a->h * a->w;
-  const int down = (r->dy ? r->dy[n] : a->pad) - a->pad, right = (r->dx ? r->dx[n] : a->pad) - a->pad, flip = r->flip && r->flip[n];
-  // column x of the output is column x+right of the (mirrored) image
-  int x0 = right < 0 ? -right : 0, x1 = right > 0 ? a->w - right : a->w;
-  if (x0 > a->w) x0 = a->w;
-  const int from = flip ? a->w - 1 - (x0 + right) : x0 + right;
-  for (int cb = 0; cb < r->x->cb; cb++)
+  const job *j = arg;
+  const sk_augment *a = j->set;
+  const uint8_t *pixels = a->pixels + (int64_t)j->index[n] * a->c * a->h * a->w;
+  const int down = (j->dy ? j->dy[n] : a->pad) - a->pad;
+  const int right = (j->dx ? j->dx[n] : a->pad) - a->pad;
+  const int flip = j->flip && j->flip[n];
+  // Column x of the output is column x+right of the (mirrored) image.
+  const int first = sk_min(right < 0 ? -right : 0, a->w), end = right > 0 ? a->w - right : a->w;
+  const columns inside = {first, end, flip ? a->w - 1 - (first + right) : first + right,
+                          flip ? -1 : 1};
+  for (int b = 0; b < j->x->blocks; b++)
     for (int y = 0; y < a->h; y++) {
-      float *out = r->x->p + n * r->x->image + ((int64_t)cb * a->h + y) * a->w * SK_B;
-      const int lanes = a->c - cb * SK_B < SK_B ? a->c - cb * SK_B : SK_B, inside = y + down >= 0 && y + down < a->h;
-      row(a, inside ? pix + (int64_t)(y + down) * a->w : pix, cb * SK_B, lanes, out, inside ? x0 : 0, inside ? x1 : 0, from, flip ? -1 : 1);
+      float *out = j->x->data + n * j->x->image_pitch + ((int64_t)b * a->h + y) * a->w * SK_LANES;
+      if (y + down >= 0 && y + down < a->h)
+        put_row(a, pixels + (int64_t)(y + down) * a->w, b * SK_LANES, inside, out);
+      else
+        put_row(a, pixels, b * SK_LANES, (columns){0}, out);
     }
 }
 
-void sk_augment_run(sk_pool *p, const sk_augment *a, const sk_batch *b, const int32_t *index, const uint8_t *flip, const int8_t *dy, const int8_t *dx,
-                    const sk_tensor *x) {
-  sk_parallel(p, b->n, task, &(args){a, index, flip, dy, dx, x});
+void sk_augment_run(sk_pool *p, const sk_augment *set, const sk_batch *b, const int32_t *index,
+                    const uint8_t *flip, const int8_t *dy, const int8_t *dx, const sk_tensor *x) {
+  sk_parallel(p, b->n, task, &(job){set, index, flip, dy, dx, x});
 }

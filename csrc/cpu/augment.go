@@ -47,7 +47,7 @@ func NewAugment(p *Pool, s AugmentSpec) (*Augment, error) {
 	pix := calloc[byte](p, len(s.Pix))
 	copy(pix, s.Pix)
 	a.spec.Pix = nil
-	*a.c = C.sk_augment{pix: (*C.uint8_t)(&pix[0]), c: C.int(s.C), h: C.int(s.H), w: C.int(s.W), pad: C.int(s.Pad), table: cfloats(table)}
+	*a.c = C.sk_augment{pixels: (*C.uint8_t)(&pix[0]), c: C.int(s.C), h: C.int(s.H), w: C.int(s.W), pad: C.int(s.Pad), table: cfloats(table)}
 	return a, nil
 }
 

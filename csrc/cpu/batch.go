@@ -1,6 +1,6 @@
 package cpu
 
-// #include "sk.h"
+// #include "tensor.h"
 import "C"
 
 import (

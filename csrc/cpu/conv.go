@@ -3,10 +3,7 @@ package cpu
 // #include "conv.h"
 import "C"
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "fmt"
 
 // Conv is a convolution laid out for this machine: its packed weights and its scratch.
 type Conv struct {
@@ -21,18 +18,20 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	parts := make([]C.sk_part, len(s.Parts))
+	parts := make([]C.sk_conv_part, len(s.Parts))
 	for i, t := range s.Parts {
-		parts[i] = C.sk_part{woff: C.int64_t(t.WOff), xoff: C.int(t.XOff), c: C.int(t.C), yoff: C.int(t.YOff), k: C.int(t.K),
-			groups: C.int(t.Groups), r: C.int(t.R), s: C.int(t.S), padh: C.int(t.PadH), padw: C.int(t.PadW)}
+		parts[i] = C.sk_conv_part{weight_at: C.int64_t(t.WOff), x_channel0: C.int(t.XOff), c: C.int(t.C),
+			y_channel0: C.int(t.YOff), k: C.int(t.K), groups: C.int(t.Groups), r: C.int(t.R), s: C.int(t.S),
+			pad_h: C.int(t.PadH), pad_w: C.int(t.PadW)}
 	}
-	shape := C.sk_conv_shape{n: C.int(s.N), xc: C.int(s.XC), h: C.int(s.H), w: C.int(s.W), yc: C.int(s.YC), p: C.int(s.P), q: C.int(s.Q),
-		stride: C.int(s.Stride), parts: C.int(len(parts)), method: C.SK_CHOOSE}
+	shape := C.sk_conv_shape{n: C.int(s.N), xc: C.int(s.XC), h: C.int(s.H), w: C.int(s.W),
+		yc: C.int(s.YC), p: C.int(s.P), q: C.int(s.Q), stride: C.int(s.Stride),
+		parts: C.int(len(parts)), method: C.SK_CONV_CHOOSE}
 	switch {
 	case s.Direct:
-		shape.method = C.SK_DIRECT
-	case s.fast:
-		shape.method = C.SK_FAST
+		shape.method = C.SK_CONV_DIRECT
+	case s.transform:
+		shape.method = C.SK_CONV_TRANSFORM
 	}
 	c := &Conv{p: p, spec: s, c: C.sk_conv_new(p.c, &shape, &parts[0])}
 	for _, t := range s.Parts {
@@ -42,8 +41,8 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	return c, nil
 }
 
-// transformed says whether some of it goes through an algorithm with fewer products.
-func (c *Conv) transformed() bool { return c.c.fast.on != 0 }
+// transformed tells whether some of it goes through a transform.
+func (c *Conv) transformed() bool { return C.sk_conv_transformed(c.c) != 0 }
 
 // Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters: after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {
@@ -61,28 +60,26 @@ func (c *Conv) flat(call string, f []float32) {
 // ConvForward is a convolution bound to its input and output: y = conv(v(x), w), then the statistics asked for.
 type ConvForward struct {
 	fit
-	conv  *Conv
-	x     *C.sk_view
-	y     *C.sk_tensor
-	stats []C.sk_stats
+	conv *Conv
+	c    *C.sk_conv_operands
 }
 
 // ForwardOp binds the convolution to a view of XC channels and an output of YC channels. It panics on shapes that do not fit the spec: those
 // are mistakes of whoever laid the network out.
 func (c *Conv) ForwardOp(x View, y *Tensor, stats []Stats) *ConvForward {
-	op := &ConvForward{fit: fitOf(y), conv: c, x: &calloc[C.sk_view](c.p, 1)[0], stats: cstats(c.p, stats)}
+	op := &ConvForward{fit: fitOf(y), conv: c, c: &calloc[C.sk_conv_operands](c.p, 1)[0]}
 	op.readX(&c.spec, x)
 	op.channels("output", y, 0, c.spec.YC, c.spec.P, c.spec.Q)
 	op.fit.stats(stats, y)
 	op.must("forward")
-	*op.x, op.y = x.c(), y.c
+	*op.c = C.sk_conv_operands{x: cview(c.p, &x), y: y.c, stats: cstats(c.p, stats)}
 	return op
 }
 
 // Run computes the batch.
 func (o *ConvForward) Run(b *Batch) {
 	o.run(b)
-	C.sk_conv_forward(o.conv.c, o.x, o.y, C.int(len(o.stats)), unsafe.SliceData(o.stats), b.c)
+	C.sk_conv_forward(o.conv.c, o.c, b.c)
 }
 
 // readX wants a view of the input.
@@ -118,16 +115,13 @@ type ConvDX struct {
 type ConvBackward struct {
 	fit
 	conv *Conv
-	x    *C.sk_view
-	dy   []C.sk_grad
-	dx   *C.sk_conv_dx
-	sums []C.sk_sums
+	c    *C.sk_conv_operands
 }
 
 // BackwardOp binds both gradients. dy are consecutive channel ranges that cover y; every range but the last is a multiple of 16 channels. A nil dx
 // leaves the data gradient out. sums are taken of dx.G. It panics on shapes that do not fit the spec.
 func (c *Conv) BackwardOp(x View, dy []Grad, dx *ConvDX, sums []Sums) *ConvBackward {
-	op := &ConvBackward{fit: fitOf(x.T), conv: c, x: &calloc[C.sk_view](c.p, 1)[0], dy: calloc[C.sk_grad](c.p, len(dy)), sums: csums(c.p, sums)}
+	op := &ConvBackward{fit: fitOf(x.T), conv: c, c: &calloc[C.sk_conv_operands](c.p, 1)[0]}
 	op.readX(&c.spec, x)
 	left := c.spec.YC
 	for i, g := range dy {
@@ -151,19 +145,16 @@ func (c *Conv) BackwardOp(x View, dy []Grad, dx *ConvDX, sums []Sums) *ConvBackw
 		}
 	}
 	op.must("backward")
-	*op.x = x.c()
-	for i, g := range dy {
-		op.dy[i] = g.c()
-	}
+	*op.c = C.sk_conv_operands{x: cview(c.p, &x), dy_count: C.int(len(dy)), dy: cgrads(c.p, dy), sums: csums(c.p, sums)}
 	if dx != nil {
-		op.dx = dx.c(c.p)
+		op.c.dx = dx.c(c.p)
 	}
 	return op
 }
 
 func (d *ConvDX) c(p *Pool) *C.sk_conv_dx {
 	dx := &calloc[C.sk_conv_dx](p, 1)[0]
-	*dx = C.sk_conv_dx{g: d.G.c, cb0: C.int(d.Off / lanes), relu: cbool(d.ReLU), accumulate: cbool(d.Accumulate)}
+	*dx = C.sk_conv_dx{g: d.G.c, block0: C.int(d.Off / lanes), relu: cbool(d.ReLU), accumulate: cbool(d.Accumulate)}
 	if d.Residual != nil {
 		r := &calloc[C.sk_grad](p, 1)[0]
 		*r = d.Residual.c()
@@ -176,6 +167,5 @@ func (d *ConvDX) c(p *Pool) *C.sk_conv_dx {
 func (o *ConvBackward) Run(b *Batch, grads []float32) {
 	o.run(b)
 	o.conv.flat("backward", grads)
-	C.sk_conv_backward(o.conv.c, o.x, C.int(len(o.dy)), unsafe.SliceData(o.dy), o.dx, C.int(len(o.sums)), unsafe.SliceData(o.sums), b.c,
-		cfloats(grads))
+	C.sk_conv_backward(o.conv.c, o.c, b.c, cfloats(grads))
 }

@@ -1,28 +1,19 @@
 // conv_plan.c: turns the parts of a convolution into lists of block products.
 //
-// A tap is a pair of offsets (dr, ds), whichever part it comes from: flow B of a two-flow skip is tap (-1, -1) as the corner of a padded 3x3 is.
-// Output block kb and input block ib are multiplied at tap t if some part connects a channel of one with a channel of the other there;
-// channels of the two blocks that no part connects get zero weights. The data gradient has the transposed lists, one for each
-// phase (i mod stride, j mod stride) of the input position, since a tap reaches one phase only.
-#include "arena.h"
+// A tap is a pair of offsets (dr, ds), whichever part it comes from: flow B of a two-flow skip is
+// tap (-1, -1), as the corner of a padded 3x3 kernel is. Output block kb and input block ib are
+// multiplied at tap t if some part connects a channel of one with a channel of the other there;
+// channels of the two blocks that no part connects get zero weights. The data gradient has the
+// transposed lists, one for each phase (i mod stride, j mod stride) of the input position, since a
+// tap reaches one phase only.
 #include "conv_plan.h"
 #include <stdlib.h>
 #include <string.h>
 
-static int blocks(int c) { return (c + SK_B - 1) / SK_B; }
-static int max(int a, int b) { return a > b ? a : b; }
-static int min(int a, int b) { return a < b ? a : b; }
 static int mod(int a, int b) { return ((a % b) + b) % b; }
 static int floor_div(int a, int b) { return (a - mod(a, b)) / b; }
 
-// The channels of x, first .. last, that output channel k (within the part) reads.
-static void inputs(const sk_part *p, int k, int *first, int *last) {
-  int cg = p->c / p->groups;
-  *first = p->xoff + k / (p->k / p->groups) * cg;
-  *last = *first + cg - 1;
-}
-
-int sk_plan_tap(const sk_conv *c, int dr, int ds) {
+int sk_conv_plan_tap(const sk_conv *c, int dr, int ds) {
   for (int t = 0; t < c->taps; t++)
     if (c->tap[t].dr == dr && c->tap[t].ds == ds) return t;
   return -1;
@@ -30,179 +21,250 @@ int sk_plan_tap(const sk_conv *c, int dr, int ds) {
 
 static void collect_taps(sk_conv *c) {
   int n = 0;
-  for (int i = 0; i < c->s.parts; i++) n += c->part[i].r * c->part[i].s;
+  for (int i = 0; i < c->shape.parts; i++) n += c->part[i].r * c->part[i].s;
   c->tap = sk_aligned(n * sizeof *c->tap);
-  for (int i = 0; i < c->s.parts; i++)
-    for (int r = 0; r < c->part[i].r; r++)
-      for (int s = 0; s < c->part[i].s; s++)
-        if (sk_plan_tap(c, r - c->part[i].padh, s - c->part[i].padw) < 0)
-          c->tap[c->taps++] = (sk_tap){r - c->part[i].padh, s - c->part[i].padw};
+  for (const sk_conv_part *p = c->part; p < c->part + c->shape.parts; p++)
+    for (int r = 0; r < p->r; r++)
+      for (int s = 0; s < p->s; s++)
+        if (sk_conv_plan_tap(c, r - p->pad_h, s - p->pad_w) < 0)
+          c->tap[c->taps++] = (sk_conv_tap){r - p->pad_h, s - p->pad_w};
+}
+
+// Along one axis: the input positions of a tap's phase start at `phase`, and the k-th of them reads
+// dy at position k + shift.
+typedef struct {
+  int phase, shift;
+} reach;
+
+static reach reach_of(int offset, int stride) {
+  const int phase = mod(offset, stride);
+  return (reach){phase, floor_div(phase - offset, stride)};
+}
+
+// One axis of the staged images: zeros in front, and the whole length.
+typedef struct {
+  int before, length;
+} extent;
+
+// x for `out` positions of y.
+static void widen_x(extent *e, int offset, int out, int stride) {
+  e->before = sk_max(e->before, -offset);
+  e->length = sk_max(e->length, (out - 1) * stride + offset + 1); // without the zeros in front
+}
+
+// dy for `in` positions of x.
+static void widen_dy(extent *e, int offset, int in, int stride) {
+  const reach r = reach_of(offset, stride);
+  e->before = sk_max(e->before, -r.shift);
+  e->length = sk_max(e->length, (int)sk_ceil_div(in - r.phase, stride) + r.shift);
+}
+
+static void set_pitches(sk_conv_staged *s, int64_t row_pitch, int blocks) {
+  s->row_pitch = row_pitch;
+  s->block_pitch = s->rows * s->row_pitch;
+  s->image_pitch = blocks * s->block_pitch;
 }
 
 // Borders that make every read of every tap land inside the staged images.
 static void measure(sk_conv *c) {
-  const sk_conv_shape *s = &c->s;
-  int st = s->stride, xc = 0;
-  c->drows = s->p;
-  c->dcols = s->q;
-  int dbottom = s->p - 1, dright = s->q - 1;
-  for (int t = 0; t < c->taps; t++) {
-    int dr = c->tap[t].dr, ds = c->tap[t].ds;
-    c->top = max(c->top, -dr);
-    c->left = max(c->left, -ds);
-    int fi = mod(dr, st), fj = mod(ds, st); // the phase that this tap reaches
-    c->dtop = max(c->dtop, -floor_div(fi - dr, st));
-    c->dleft = max(c->dleft, -floor_div(fj - ds, st));
-    dbottom = max(dbottom, (s->h - fi + st - 1) / st - 1 + floor_div(fi - dr, st));
-    dright = max(dright, (s->w - fj + st - 1) / st - 1 + floor_div(fj - ds, st));
+  const sk_conv_shape *s = &c->shape;
+  extent xr = {0}, xs = {0}, dr = {0, s->p}, ds = {0, s->q};
+  for (const sk_conv_tap *t = c->tap; t < c->tap + c->taps; t++) {
+    widen_x(&xr, t->dr, s->p, s->stride);
+    widen_x(&xs, t->ds, s->q, s->stride);
+    widen_dy(&dr, t->dr, s->h, s->stride);
+    widen_dy(&ds, t->ds, s->w, s->stride);
   }
-  for (int t = 0; t < c->taps; t++) {
-    c->xrows = max(c->xrows, (s->p - 1) * st + c->tap[t].dr + c->top + 1);
-    xc = max(xc, (s->q - 1) * st + c->tap[t].ds + c->left + 1);
-  }
-  c->drows = dbottom + 1 + c->dtop;
-  c->dcols = dright + 1 + c->dleft;
-  c->xcols = (xc + st - 1) / st;
-  c->xrow = (int64_t)st * c->xcols * SK_B;
-  c->xblock = c->xrows * c->xrow;
-  c->ximage = c->xb * c->xblock;
-  c->drow = (int64_t)c->dcols * SK_B;
-  c->dblock = c->drows * c->drow;
-  c->dimage = c->yb * c->dblock;
-  c->rawrow = (int64_t)s->w * SK_B;
-  c->rawblock = s->h * c->rawrow;
-  c->rawimage = SK_WIDE * c->rawblock;
+  const int x_cols = sk_ceil_div(xs.length + xs.before, s->stride);
+  c->x = (sk_conv_staged){.top = xr.before, .left = xs.before, .rows = xr.length + xr.before,
+                          .cols = x_cols};
+  c->dy = (sk_conv_staged){.top = dr.before, .left = ds.before, .rows = dr.length + dr.before,
+                           .cols = ds.length + ds.before};
+  c->dx = (sk_conv_staged){.rows = s->h, .cols = s->w};
+  set_pitches(&c->x, (int64_t)s->stride * c->x.cols * SK_LANES, c->x_blocks);
+  set_pitches(&c->dy, (int64_t)c->dy.cols * SK_LANES, c->y_blocks);
+  set_pitches(&c->dx, (int64_t)c->dx.cols * SK_LANES, SK_PANEL_BLOCKS);
 }
 
-static sk_span *connect(const sk_conv *c) {
-  sk_span *used = sk_aligned((int64_t)c->yb * c->xb * sk_span_pitch(c) * sizeof *used);
-  for (int i = 0; i < c->s.parts; i++) {
-    const sk_part *p = &c->part[i];
+static sk_conv_connection *connect(const sk_conv *c) {
+  sk_conv_connection *all = sk_aligned((int64_t)c->y_blocks * c->x_blocks * (c->taps + 1) * sizeof *all);
+  for (const sk_conv_part *p = c->part; p < c->part + c->shape.parts; p++)
     for (int k = 0; k < p->k; k++) {
-      int first, last, kb = (p->yoff + k) / SK_B, kl = (p->yoff + k) % SK_B;
-      inputs(p, k, &first, &last);
-      for (int ib = first / SK_B; ib <= last / SK_B; ib++)
-        for (int r = 0; r < p->r; r++)
-          for (int s = 0; s < p->s; s++) {
-            sk_span *u = &used[((int64_t)kb * c->xb + ib) * sk_span_pitch(c) + sk_plan_tap(c, r - p->padh, s - p->padw)];
-            u->c = max(u->c, min(SK_B, last + 1 - ib * SK_B));
-            u->k = max(u->k, kl + 1);
-          }
+      const int channels = p->c / p->groups, first = p->x_channel0 + k / (p->k / p->groups) * channels;
+      const int end = first + channels, kb = (p->y_channel0 + k) / SK_LANES;
+      for (int ib = first / SK_LANES; ib * SK_LANES < end; ib++)
+        for (int i = 0; i < p->r * p->s; i++) {
+          const int t = sk_conv_plan_tap(c, i / p->s - p->pad_h, i % p->s - p->pad_w);
+          sk_conv_connection *at = sk_conv_connections(c, all, kb, ib) + t;
+          at->inputs = sk_max(at->inputs, sk_min(SK_LANES, end - ib * SK_LANES));
+          at->outputs = sk_max(at->outputs, (p->y_channel0 + k) % SK_LANES + 1);
+        }
     }
-  }
-  return used;
+  return all;
 }
 
-// A direction: nout output blocks over nin input blocks.
+// A direction of the plan: which blocks it reads, and where. `out` and `in` are blocks, t is a tap.
 typedef struct {
-  sk_conv *c;
-  sk_plan *p;
-  const sk_span *used;
-  int back, nout, nin;
-  int tap, taps; // the ones listed
+  // Channels of `in` that `out` reads at t.
+  int (*channels)(const sk_conv *, sk_conv_connection *all, int out, int in, int t);
+  int (*phase)(const sk_conv *, int t);
+  // Float of the staged or transformed input at which position (0, 0) of the phase reads t.
+  int64_t (*input_at)(const sk_conv *, int in, int t);
 } direction;
 
-static sk_span used_at(const direction *d, int out, int in, int t) {
-  return d->used[((int64_t)(d->back ? in : out) * d->c->xb + (d->back ? out : in)) * sk_span_pitch(d->c) + t];
+static int forward_channels(const sk_conv *c, sk_conv_connection *all, int out, int in, int t) {
+  return sk_conv_connections(c, all, out, in)[t].inputs;
 }
 
-static int same(const direction *d, int a, int b) {
-  for (int in = 0; in < d->nin; in++)
-    for (int t = 0; t < sk_span_pitch(d->c); t++)
-      if (!used_at(d, a, in, t).c != !used_at(d, b, in, t).c) return 0;
+static int backward_channels(const sk_conv *c, sk_conv_connection *all, int out, int in, int t) {
+  return sk_conv_connections(c, all, in, out)[t].outputs;
+}
+
+static int no_phase(const sk_conv *c, int t) {
+  (void)c, (void)t;
+  return 0;
+}
+
+static int backward_phase(const sk_conv *c, int t) {
+  const int stride = c->shape.stride;
+  return mod(c->tap[t].dr, stride) * stride + mod(c->tap[t].ds, stride);
+}
+
+static int64_t forward_input(const sk_conv *c, int in, int t) {
+  const int stride = c->shape.stride, row = c->x.top + c->tap[t].dr, col = c->x.left + c->tap[t].ds;
+  const int staged = col % stride * c->x.cols + col / stride;
+  return in * c->x.block_pitch + row * c->x.row_pitch + (int64_t)staged * SK_LANES;
+}
+
+static int64_t backward_input(const sk_conv *c, int in, int t) {
+  const int stride = c->shape.stride;
+  const int row = c->dy.top + reach_of(c->tap[t].dr, stride).shift;
+  const int col = c->dy.left + reach_of(c->tap[t].ds, stride).shift;
+  return in * c->dy.block_pitch + row * c->dy.row_pitch + col * SK_LANES;
+}
+
+static int64_t transformed_x(const sk_conv *c, int in, int t) {
+  (void)t;
+  return c->transform.x_place[in] * c->transform.block_pitch;
+}
+
+static int64_t transformed_dy(const sk_conv *c, int in, int t) {
+  (void)t;
+  return c->transform.y_place[in] * c->transform.block_pitch;
+}
+
+static const direction FORWARD = {forward_channels, no_phase, forward_input};
+static const direction BACKWARD = {backward_channels, backward_phase, backward_input};
+static const direction TRANSFORM_FORWARD = {forward_channels, no_phase, transformed_x};
+static const direction TRANSFORM_BACKWARD = {backward_channels, no_phase, transformed_dy};
+
+// A plan in the making: out_blocks over in_blocks, at taps tap0 .. tap0+taps-1.
+typedef struct {
+  sk_conv *conv;
+  const direction *is;
+  sk_conv_connection *all;
+  int out_blocks, in_blocks;
+  int tap0, taps;
+} listing;
+
+static int channels_at(const listing *l, int out, int in, int t) {
+  return l->is->channels(l->conv, l->all, out, in, t);
+}
+
+// Whether output blocks a and b are connected with the same blocks by the same taps, transformed
+// ones included.
+static int alike(const listing *l, int a, int b) {
+  for (int in = 0; in < l->in_blocks; in++)
+    for (int t = 0; t <= l->conv->taps; t++)
+      if (!channels_at(l, a, in, t) != !channels_at(l, b, in, t)) return 0;
   return 1;
 }
 
-static int phase_of(const direction *d, int t) {
-  if (t == d->c->taps) return 0;
-  int st = d->c->s.stride;
-  return d->back ? mod(d->c->tap[t].dr, st) * st + mod(d->c->tap[t].ds, st) : 0;
-}
-
-// Where the staged input of tap t starts for position (0, 0) of its phase.
-static int64_t origin(const direction *d, int in, int t) {
-  const sk_conv *c = d->c;
-  if (t == c->taps) return (d->back ? c->fast.yat : c->fast.xat)[in] * c->fast.block;
-  int st = c->s.stride, dr = c->tap[t].dr, ds = c->tap[t].ds;
-  if (d->back)
-    return in * c->dblock + (c->dtop + floor_div(mod(dr, st) - dr, st)) * c->drow + (c->dleft + floor_div(mod(ds, st) - ds, st)) * SK_B;
-  return in * c->xblock + (c->top + dr) * c->xrow + (int64_t)((c->left + ds) % st * c->xcols + (c->left + ds) / st) * SK_B;
-}
-
-static int list_steps(direction *d, sk_run *run, int phase, int steps) {
-  for (int in = 0; in < d->nin; in++)
-    for (int t = d->tap; t < d->tap + d->taps; t++) {
-      int nc = 0;
-      for (int b = run->b0; b < run->b0 + run->nb; b++) {
-        sk_span u = used_at(d, b, in, t);
-        nc = max(nc, d->back ? u.k : u.c);
+// Appends the terms of a panel at a phase.
+static void list_terms(const listing *l, sk_conv_plan *p, sk_conv_panel *panel, int phase) {
+  for (int in = 0; in < l->in_blocks; in++)
+    for (int t = l->tap0; t < l->tap0 + l->taps; t++) {
+      int channels = 0;
+      for (int b = 0; b < panel->blocks; b++)
+        channels = sk_max(channels, channels_at(l, panel->block0 + b, in, t));
+      if (!channels || l->is->phase(l->conv, t) != phase) continue;
+      p->term[panel->term0 + panel->terms++] =
+          (sk_conv_term){p->floats, l->is->input_at(l->conv, in, t), channels, in};
+      for (int b = 0; b < panel->blocks; b++) {
+        const int64_t pair = (int64_t)(panel->block0 + b) * l->in_blocks + in;
+        p->weight_at[pair * l->taps + t - l->tap0] = p->floats + b * SK_LANES;
       }
-      if (!nc || phase_of(d, t) != phase) continue;
-      d->p->step[steps++] = (sk_step){.w = d->p->floats, .x = origin(d, in, t), .nc = nc, .in = in};
-      for (int b = 0; b < run->nb; b++)
-        d->p->at[((int64_t)(run->b0 + b) * d->nin + in) * d->taps + t - d->tap] = d->p->floats + b * SK_B;
-      d->p->floats += (int64_t)nc * run->nb * SK_B;
+      p->floats += (int64_t)channels * panel->blocks * SK_LANES;
     }
-  return steps;
 }
 
-static void plan(direction *d) {
-  sk_plan *p = d->p;
-  int64_t pairs = (int64_t)d->nout * d->nin * d->taps;
-  p->phases = d->back && !d->tap ? d->c->s.stride * d->c->s.stride : 1; // transformed, there are none
-  p->run = sk_aligned((int64_t)d->nout * p->phases * sizeof *p->run);
-  p->step = sk_aligned(pairs * sizeof *p->step);
-  p->at = sk_aligned(pairs * sizeof *p->at);
-  p->wide = sk_aligned(d->nout * sizeof *p->wide);
-  memset(p->at, -1, pairs * sizeof *p->at);
-  for (int b = 0, nb, steps = 0; b < d->nout; b += nb) {
-    for (nb = 1; nb < SK_WIDE && b + nb < d->nout && same(d, b, b + nb); nb++) {}
-    for (int i = 0; i < nb; i++) p->wide[b + i] = nb;
-    for (int phase = 0; phase < p->phases; phase++) {
-      sk_run *run = &p->run[p->runs * p->phases + phase];
-      *run = (sk_run){.b0 = b, .nb = nb, .step0 = steps};
-      steps = list_steps(d, run, phase, steps);
-      run->steps = steps - run->step0;
+static sk_conv_plan list(const listing *l, int phases, int elements) {
+  const int64_t pairs = (int64_t)l->out_blocks * l->in_blocks * l->taps;
+  sk_conv_plan p = {.phases = phases};
+  p.panel = sk_aligned((int64_t)l->out_blocks * phases * sizeof *p.panel);
+  p.term = sk_aligned(pairs * sizeof *p.term);
+  p.weight_at = sk_aligned(pairs * sizeof *p.weight_at);
+  p.panel_blocks = sk_aligned(l->out_blocks * sizeof *p.panel_blocks);
+  memset(p.weight_at, -1, pairs * sizeof *p.weight_at);
+  for (int b = 0, blocks, terms = 0; b < l->out_blocks; b += blocks, p.panels++) {
+    blocks = 1;
+    while (blocks < SK_PANEL_BLOCKS && b + blocks < l->out_blocks && alike(l, b, b + blocks)) blocks++;
+    for (int i = 0; i < blocks; i++) p.panel_blocks[b + i] = blocks;
+    for (int phase = 0; phase < phases; phase++) {
+      sk_conv_panel *panel = &p.panel[p.panels * phases + phase];
+      *panel = (sk_conv_panel){.block0 = b, .blocks = blocks, .term0 = terms};
+      list_terms(l, &p, panel, phase);
+      terms += panel->terms;
     }
-    p->runs++;
   }
-  p->wfloats = p->floats * (d->tap ? d->c->fast.freqs : 1);
-  if (p->wfloats) p->w = sk_map(p->wfloats * sizeof *p->w);
+  p.all_floats = p.floats * elements;
+  if (p.all_floats) p.weights = sk_map(p.all_floats * sizeof *p.weights);
+  return p;
 }
 
-// The runs of a plan whose blocks are b0 .. b1-1.
-static void runs_between(const sk_plan *p, int b0, int b1, int *lo, int *hi) {
-  for (*hi = 0; *hi < p->runs && p->run[*hi].b0 < b1; ++*hi)
-    if (p->run[*hi].b0 < b0) *lo = *hi + 1;
+// The panels of a plan whose blocks are begin .. end-1.
+static sk_conv_panels panels_between(const sk_conv_plan *p, int begin, int end) {
+  sk_conv_panels r = {0, 0};
+  for (; r.end < p->panels && p->panel[r.end].block0 < end; r.end++)
+    if (p->panel[r.end].block0 < begin) r.begin = r.end + 1;
+  return r;
 }
 
-void sk_conv_plan(sk_conv *c) {
-  c->xb = blocks(c->s.xc);
-  c->yb = blocks(c->s.yc);
+static void list_transform(sk_conv *c, sk_conv_connection *all) {
+  sk_conv_transform *w = &c->transform;
+  const int transformed = c->taps; // the place of transformed products behind the taps
+  const listing forward = {c, &TRANSFORM_FORWARD, all, c->y_blocks, c->x_blocks, transformed, 1};
+  const listing backward = {c, &TRANSFORM_BACKWARD, all, c->x_blocks, c->y_blocks, transformed, 1};
+  w->forward = list(&forward, 1, w->elements);
+  w->backward = list(&backward, 1, w->elements);
+  for (sk_conv_island *i = w->island; i < w->island + w->islands; i++) {
+    i->forward = panels_between(&w->forward, i->y0, i->y0 + i->y_blocks);
+    i->backward = panels_between(&w->backward, i->x0, i->x0 + i->x_blocks);
+  }
+}
+
+void sk_conv_plan_make(sk_conv *c) {
+  c->x_blocks = sk_blocks(c->shape.xc);
+  c->y_blocks = sk_blocks(c->shape.yc);
   collect_taps(c);
-  sk_span *used = connect(c);
-  sk_plan_divert(c, used);
-  sk_fast_measure(c);
+  sk_conv_connection *all = connect(c);
+  sk_conv_transform_choose(c, all);
+  sk_conv_transform_measure(c);
   measure(c);
-  plan(&(direction){c, &c->f, used, 0, c->yb, c->xb, 0, c->taps});
-  plan(&(direction){c, &c->d, used, 1, c->xb, c->yb, 0, c->taps});
-  if (c->fast.on) {
-    plan(&(direction){c, &c->fast.f, used, 0, c->yb, c->xb, c->taps, 1});
-    plan(&(direction){c, &c->fast.d, used, 1, c->xb, c->yb, c->taps, 1});
-    for (sk_island *i = c->fast.island; i < c->fast.island + c->fast.islands; i++) {
-      runs_between(&c->fast.f, i->y0, i->y0 + i->yn, &i->f0, &i->f1);
-      runs_between(&c->fast.d, i->x0, i->x0 + i->xn, &i->d0, &i->d1);
-    }
-  }
-  for (int kb = 0; kb < c->yb; kb++) c->direct |= c->fast.yat[kb] < 0;
-  for (int ib = 0; ib < c->xb; ib++) c->direct |= c->fast.xat[ib] < 0;
-  free(used);
+  const listing forward = {c, &FORWARD, all, c->y_blocks, c->x_blocks, 0, c->taps};
+  const listing backward = {c, &BACKWARD, all, c->x_blocks, c->y_blocks, 0, c->taps};
+  c->forward = list(&forward, 1, 1);
+  c->backward = list(&backward, c->shape.stride * c->shape.stride, 1);
+  if (c->transform.on) list_transform(c, all);
+  for (int kb = 0; kb < c->y_blocks; kb++) c->direct |= c->transform.y_place[kb] < 0;
+  for (int ib = 0; ib < c->x_blocks; ib++) c->direct |= c->transform.x_place[ib] < 0;
+  free(all);
 }
 
-void sk_plan_free(sk_plan *p) {
-  free(p->run);
-  free(p->step);
-  free(p->at);
-  free(p->wide);
-  sk_unmap(p->w, p->wfloats * sizeof *p->w);
+void sk_conv_plan_free(sk_conv_plan *p) {
+  free(p->panel);
+  free(p->term);
+  free(p->weight_at);
+  free(p->panel_blocks);
+  sk_unmap(p->weights, p->all_floats * sizeof *p->weights);
 }

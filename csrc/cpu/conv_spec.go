@@ -12,10 +12,11 @@ type ConvSpec struct {
 	YC, P, Q    int
 	Stride      int
 	Parts       []ConvPart
-	// Direct leaves out the algorithms with fewer products: Winograd's, for 3x3 kernels with stride 1 or 2 and pad 1, and Strassen's, for 1x1 kernels.
+	// Direct leaves out the transforms: Winograd's, for 3x3 kernels with stride 1 or 2 and pad 1, and
+	// Strassen's, for 1x1 kernels.
 	Direct bool
-	// fast takes them wherever they can be used.
-	fast bool
+	// transform takes them wherever they can be used.
+	transform bool
 }
 
 // ConvPart is one convolution: K outputs from C inputs in Groups groups. Its weights [K][C/Groups][R][S] stand at float WOff of the flat parameters.

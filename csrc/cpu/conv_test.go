@@ -181,9 +181,9 @@ func (c *convCase) checkUntouched() {
 	arena := c.a.Floats(0, c.off)
 	may := make([]bool, len(arena))
 	allow := func(x *Tensor, off, ch int) {
-		base := int((uintptr(unsafe.Pointer(x.c.p)) - uintptr(c.a.base)) / 4)
+		base := int((uintptr(unsafe.Pointer(x.c.data)) - uintptr(c.a.base)) / 4)
 		for n := range c.n {
-			lo := base + n*int(x.c.image) + off*x.H*x.W
+			lo := base + n*int(x.c.image_pitch) + off*x.H*x.W
 			for i := range blocks(ch) * x.H * x.W * lanes {
 				may[lo+i] = true
 			}
@@ -203,7 +203,7 @@ func (c *convCase) checkUntouched() {
 // checkFused: statistics and sums are those of the standalone operations, bit by bit.
 func (c *convCase) checkFused() {
 	for _, s := range c.stats {
-		part := s.Norm.arrays().part
+		part := s.Norm.arrays().partial
 		fused := slices.Clone(part)
 		op, err := NewStats(c.p, c.y, c.stats)
 		if err != nil {
@@ -215,7 +215,7 @@ func (c *convCase) checkFused() {
 		}
 	}
 	for _, s := range c.sumsOf {
-		part := s.Norm.arrays().part
+		part := s.Norm.arrays().partial
 		fused := slices.Clone(part)
 		op, err := NewSums(c.p, c.sumsOf)
 		if err != nil {
@@ -319,7 +319,7 @@ func TestConv(t *testing.T) {
 		for name, spec := range namedSpecs {
 			t.Run(name, func(t *testing.T) {
 				for seed := range uint64(3) {
-					spec.fast = seed > 0 // and what is chosen
+					spec.transform = seed > 0 // and what is chosen
 					testConv(t, spec, spec.N-int(seed)%spec.N, seed)
 				}
 			})

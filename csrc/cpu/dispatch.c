@@ -1,41 +1,53 @@
-// dispatch.c: which instruction set runs.
+// dispatch.c: the choice of the instruction set.
 #include "dispatch.h"
 #include <stddef.h>
 #include <string.h>
 
-static int have(const sk_kernels *k) {
 #if defined(__x86_64__)
-  if (k == &sk_isa_avx512)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  if (k == &sk_isa_avx2)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-#endif
-  return k == &sk_isa_portable;
+static int have_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi2");
 }
 
-static const char *const names[] = {"avx512", "avx2", "portable"}; // best first
-static const sk_kernels *const tables[] = {
-#if defined(__x86_64__)
-    &sk_isa_avx512, &sk_isa_avx2,
+static int have_avx512(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
 #else
-    NULL, NULL,
+static int never(void) { return 0; }
 #endif
-    &sk_isa_portable};
+static int always(void) { return 1; }
+
+// Best first.
+static const struct {
+  const char *name;
+  const sk_kernels *kernels; // NULL: not built for this processor
+  int (*have)(void);
+} sets[] = {
+#if defined(__x86_64__)
+    {"avx512", &sk_isa_avx512, have_avx512},
+    {"avx2", &sk_isa_avx2, have_avx2},
+#else
+    {"avx512", NULL, never},
+    {"avx2", NULL, never},
+#endif
+    {"portable", &sk_isa_portable, always},
+};
 
 const sk_kernels *sk_isa = &sk_isa_portable;
 
 __attribute__((constructor)) static void choose(void) { sk_isa_select(NULL); }
 
 int sk_isa_select(const char *name) {
-  for (int i = 0; i < 3; i++) {
-    int wanted = !name || !*name;
-    int ok = tables[i] && have(tables[i]);
-    if (!wanted && strcmp(name, names[i])) continue;
-    if (!ok && wanted) continue;
-    if (!ok) return -2;
-    sk_isa = tables[i];
-    return 0;
+  const int best = !name || !*name;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    if (!best && strcmp(name, sets[i].name)) continue;
+    if (sets[i].have()) {
+      sk_isa = sets[i].kernels;
+      return 0;
+    }
+    if (!best) return -2;
   }
   return -1;
 }

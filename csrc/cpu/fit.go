@@ -91,8 +91,8 @@ func (f *fit) grad(what string, g Grad, c, h, w int) {
 	if g.Y != nil || g.Norm != nil || g.ReLU {
 		f.channels(what+": y", g.Y, g.YOff, g.C, h, w)
 	}
-	if g.Coef != nil && len(g.Coef) < f.n {
-		f.fail("%s: %d coefficients for %d images", what, len(g.Coef), f.n)
+	if g.Beta != nil && len(g.Beta) < f.n {
+		f.fail("%s: %d coefficients for %d images", what, len(g.Beta), f.n)
 	}
 }
 

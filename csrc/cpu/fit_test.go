@@ -16,10 +16,10 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 	good := View{T: x, C: 32}
 	coef := f.coefs()
 	join := func(v View) error {
-		_, err := NewJoin(f.p, JoinSpec{Branches: []View{v}, Coefs: [][]float32{coef}, Y: y})
+		_, err := NewJoin(f.p, JoinSpec{Branches: []View{v}, Alpha: [][]float32{coef}, Y: y})
 		return err
 	}
-	apply := func(s GradApplySpec) error { _, err := NewGradApply(f.p, s); return err }
+	apply := func(s GradSumSpec) error { _, err := NewGradSum(f.p, s); return err }
 	head := func(s HeadSpec) error { _, err := NewHead(f.p, s); return err }
 	sums := func(s ...Sums) error { _, err := NewSums(f.p, s); return err }
 	stats := func(t *Tensor, s Stats) error { _, err := NewStats(f.p, t, []Stats{s}); return err }
@@ -27,12 +27,12 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 	full := Grad{G: x, C: 32, Norm: m, Y: y}
 	for name, err := range map[string]error{
 		"a good join":          join(good),
-		"a good gradient":      apply(GradApplySpec{Dst: y, Terms: []Grad{grad, full}}),
+		"a good gradient":      apply(GradSumSpec{Dst: y, Terms: []Grad{grad, full}}),
 		"a good head":          head(HeadSpec{X: good, Classes: 10, BOff: 320, MaxN: f.maxN}),
 		"good sums":            sums(Sums{Norm: m, Of: full}),
 		"good statistics":      stats(y, Stats{Norm: m}),
-		"the end of a tensor":  apply(GradApplySpec{Dst: narrow, Off: 16, Terms: []Grad{{G: narrow, GOff: 16, C: 4}}}),
-		"a block of a tensor":  apply(GradApplySpec{Dst: x, Terms: []Grad{{G: y, GOff: 16, C: 16}}}),
+		"the end of a tensor":  apply(GradSumSpec{Dst: narrow, Off: 16, Terms: []Grad{{G: narrow, GOff: 16, C: 4}}}),
+		"a block of a tensor":  apply(GradSumSpec{Dst: x, Terms: []Grad{{G: y, GOff: 16, C: 16}}}),
 		"a skip without coefs": func() error { _, err := NewApply(f.p, good, y, nil); return err }(),
 	} {
 		if err != nil {
@@ -45,16 +45,16 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 		"other maps":             join(View{T: other, C: 32}),
 		"a norm of other maps":   join(View{T: x, C: 32, Norm: otherNorm}),
 		"beyond the norm":        join(View{T: x, C: 32, Norm: m, NormOff: 16}),
-		"half a block":           apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, GOff: 8, C: 16}}}),
-		"part of a block":        apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, C: 20}}}),
-		"beyond the destination": apply(GradApplySpec{Dst: narrow, Off: 16, Terms: []Grad{{G: x, C: 16}}}),
-		"no terms":               apply(GradApplySpec{Dst: y}),
-		"no destination":         apply(GradApplySpec{Terms: []Grad{grad}}),
-		"a norm without y":       apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, C: 32, Norm: m}}}),
-		"a ReLU without y":       apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, C: 32, ReLU: true}}}),
-		"few coefficients":       apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, C: 32, Coef: coef[:1]}}}),
-		"a narrow mask":          apply(GradApplySpec{Dst: y, Terms: []Grad{{G: x, C: 32, Mask: narrow}}}),
-		"terms of two widths":    apply(GradApplySpec{Dst: y, Terms: []Grad{grad, {G: x, C: 16}}}),
+		"half a block":           apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, GOff: 8, C: 16}}}),
+		"part of a block":        apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 20}}}),
+		"beyond the destination": apply(GradSumSpec{Dst: narrow, Off: 16, Terms: []Grad{{G: x, C: 16}}}),
+		"no terms":               apply(GradSumSpec{Dst: y}),
+		"no destination":         apply(GradSumSpec{Terms: []Grad{grad}}),
+		"a norm without y":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Norm: m}}}),
+		"a ReLU without y":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, ReLU: true}}}),
+		"few coefficients":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Beta: coef[:1]}}}),
+		"a narrow mask":          apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Mask: narrow}}}),
+		"terms of two widths":    apply(GradSumSpec{Dst: y, Terms: []Grad{grad, {G: x, C: 16}}}),
 		"no classes":             head(HeadSpec{X: good, MaxN: 1}),
 		"a negative place":       head(HeadSpec{X: good, Classes: 10, WOff: -1, MaxN: 1}),
 		"a narrow head gradient": head(HeadSpec{X: good, Classes: 10, BOff: 320, MaxN: 1, DX: &HeadDX{G: narrow}}),

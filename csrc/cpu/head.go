@@ -3,10 +3,7 @@ package cpu
 // #include "head.h"
 import "C"
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "fmt"
 
 // HeadSpec is the end of a network, for at most MaxN images:
 //
@@ -65,12 +62,13 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 	h := &Head{fit: f, p: p, classes: s.Classes, flat: max(s.WOff+s.Classes*s.X.C, s.BOff+s.Classes), c: &calloc[C.sk_head](p, 1)[0],
 		loss: p.Floats(s.MaxN), logits: p.Floats(s.MaxN * s.Classes), wrong: calloc[uint8](p, s.MaxN)}
 	wide := s.MaxN * blocks(s.X.C) * lanes
-	sums := csums(p, s.Sums)
-	*h.c = C.sk_head{x: cview(p, &s.X), c: C.int(s.X.C), classes: C.int(s.Classes), woff: C.int64_t(s.WOff), boff: C.int64_t(s.BOff),
-		nsums: C.int(len(sums)), sums: unsafe.SliceData(sums), mean: cfloats(p.Floats(wide)), dmean: cfloats(p.Floats(wide)),
-		logits: cfloats(h.logits), dlogits: cfloats(p.Floats(s.MaxN * s.Classes)), loss: cfloats(h.loss), wrong: (*C.uint8_t)(&h.wrong[0])}
+	*h.c = C.sk_head{x: cview(p, &s.X), channels: C.int(s.X.C), classes: C.int(s.Classes),
+		weight_at: C.int64_t(s.WOff), bias_at: C.int64_t(s.BOff), sums: csums(p, s.Sums),
+		mean: cfloats(p.Floats(wide)), dmean: cfloats(p.Floats(wide)),
+		logits: cfloats(h.logits), dlogits: cfloats(p.Floats(s.MaxN * s.Classes)),
+		loss: cfloats(h.loss), wrong: (*C.uint8_t)(&h.wrong[0])}
 	if s.DX != nil {
-		h.c.dx, h.c.dxcb0, h.c.relu, h.c.accumulate = s.DX.G.c, C.int(s.DX.Off/lanes), cbool(s.DX.ReLU), cbool(s.DX.Accumulate)
+		h.c.dx = C.sk_head_dx{g: s.DX.G.c, block0: C.int(s.DX.Off / lanes), relu: cbool(s.DX.ReLU), accumulate: cbool(s.DX.Accumulate)}
 	}
 	return h, nil
 }

@@ -4,5 +4,5 @@
 #define SK_ISA avx2
 #define SK_ISA_NAME "avx2"
 #define SK_AVX2 1
-#include "isa.inc.h"
+#include "isa_kernel.h"
 #endif

@@ -4,5 +4,5 @@
 #define SK_ISA avx512
 #define SK_ISA_NAME "avx512"
 #define SK_AVX512 1
-#include "isa.inc.h"
+#include "isa_kernel.h"
 #endif

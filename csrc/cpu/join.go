@@ -1,6 +1,6 @@
 package cpu
 
-// #include "elementwise.h"
+// #include "join.h"
 import "C"
 
 import (
@@ -10,13 +10,14 @@ import (
 
 // JoinSpec is the shaken sum of a block:
 //
-//	y[n] = relu?(skip[n] + sum over k of Coefs[k][n] * Branches[k][n])
+//	y[n] = relu?(skip[n] + sum over k of Alpha[k][n] * Branches[k][n])
 //
-// Branches, the skip (nil: none) and Y have the same channels and size. Coefs are C memory (Pool.Floats), one factor an image. Y is written whole, image by
-// image, each followed by the statistics asked for.
+// Branches, the skip (nil: none) and Y have the same channels and size. Alpha is C memory
+// (Pool.Floats), one factor an image of each branch. Y is written whole, image by image, each
+// followed by the statistics asked for.
 type JoinSpec struct {
 	Branches []View
-	Coefs    [][]float32
+	Alpha    [][]float32
 	Skip     *View
 	Y        *Tensor
 	ReLU     bool
@@ -33,13 +34,13 @@ type Join struct {
 // NewJoin lays the operation out in memory of the pool. The error says which shapes do not fit.
 func NewJoin(p *Pool, s JoinSpec) (*Join, error) {
 	f := fitOf(s.Y)
-	if len(s.Coefs) != len(s.Branches) {
-		f.fail("%d branches with %d coefficients", len(s.Branches), len(s.Coefs))
+	if len(s.Alpha) != len(s.Branches) {
+		f.fail("%d branches with %d factors", len(s.Branches), len(s.Alpha))
 	}
 	for k, v := range s.Branches {
 		f.view(fmt.Sprintf("branch %d", k), v, s.Y)
-		if k < len(s.Coefs) && len(s.Coefs[k]) < s.Y.N {
-			f.fail("branch %d: %d coefficients for %d images", k, len(s.Coefs[k]), s.Y.N)
+		if k < len(s.Alpha) && len(s.Alpha[k]) < s.Y.N {
+			f.fail("branch %d: %d factors for %d images", k, len(s.Alpha[k]), s.Y.N)
 		}
 	}
 	if s.Skip != nil {
@@ -51,14 +52,13 @@ func NewJoin(p *Pool, s JoinSpec) (*Join, error) {
 	if f.err != nil {
 		return nil, fmt.Errorf("cpu: join: %w", f.err)
 	}
-	branches, coefs := calloc[C.sk_view](p, len(s.Branches)), calloc[*C.float](p, len(s.Branches))
+	branches, alpha := calloc[C.sk_view](p, len(s.Branches)), calloc[*C.float](p, len(s.Branches))
 	for k, v := range s.Branches {
-		branches[k], coefs[k] = v.c(), cfloats(s.Coefs[k])
+		branches[k], alpha[k] = v.c(), cfloats(s.Alpha[k])
 	}
-	stats := cstats(p, s.Stats)
 	op := &Join{fit: f, p: p, c: &calloc[C.sk_join](p, 1)[0]}
-	*op.c = C.sk_join{branches: C.int(len(branches)), branch: unsafe.SliceData(branches), coef: unsafe.SliceData(coefs), skip: cview(p, s.Skip),
-		y: s.Y.c, relu: cbool(s.ReLU), nstats: C.int(len(stats)), stats: unsafe.SliceData(stats)}
+	*op.c = C.sk_join{branches: C.int(len(branches)), branch: unsafe.SliceData(branches), alpha: unsafe.SliceData(alpha), skip: cview(p, s.Skip),
+		y: s.Y.c, relu: cbool(s.ReLU), stats: cstats(p, s.Stats)}
 	return op, nil
 }
 
@@ -82,13 +82,3 @@ func NewApply(p *Pool, x View, y *Tensor, stats []Stats) (*Apply, error) {
 
 // Run computes the batch.
 func (o *Apply) Run(b *Batch) { o.join.Run(b) }
-
-// cview copies a view to memory of the pool; nil stays nil.
-func cview(p *Pool, v *View) *C.sk_view {
-	if v == nil {
-		return nil
-	}
-	c := &calloc[C.sk_view](p, 1)[0]
-	*c = v.c()
-	return c
-}

@@ -15,18 +15,19 @@ const Epsilon = 1e-5
 type NormSpec struct {
 	C, Replicas, MaxN, HW int
 
-	// Gamma and Beta name each channel's scale and shift by their index in the flat parameters; -1 in both makes the
-	// channel a padding lane, whose output and gradient are 0.
-	Gamma, Beta []int32
+	// GammaAt and BetaAt are the indices of each channel's gamma and beta in the flat parameters; -1
+	// in both makes the channel a padding lane, whose output and gradient are 0.
+	GammaAt, BetaAt []int32
 }
 
 // Norm is batch normalisation over the channels of one stored tensor, with statistics per replica:
 //
 //	y = gamma * (x - mean) / sqrt(var + Epsilon) + beta
 //
-// Its own calls turn the partial sums of single images into coefficients per replica and channel (y = scale*x + shift, and
-// dx = ca*g + cb*x + cc); the operations that take a Norm apply them while they read, so no normalised tensor is ever stored.
-// Partial sums are written by whoever is given a Stats or a Sums that names the Norm.
+// Its own calls turn the partial sums of single images into coefficients for each replica and
+// channel (y = scale*x + shift and dx = dx_g*g' + dx_x*x + dx_1). Operations that take a Norm apply
+// them while they read, so no normalised tensor is ever stored. Operations that are given a Stats or
+// a Sums of the Norm write the partial sums.
 type Norm struct {
 	spec        NormSpec
 	c           *C.sk_norm
@@ -39,17 +40,17 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 	if min(s.C, s.Replicas, s.MaxN, s.HW) < 1 {
 		return nil, fmt.Errorf("cpu: norm: want C, Replicas, MaxN and HW of at least 1, have %d, %d, %d, %d", s.C, s.Replicas, s.MaxN, s.HW)
 	}
-	if len(s.Gamma) != s.C || len(s.Beta) != s.C {
-		return nil, fmt.Errorf("cpu: norm: want %d indices in Gamma and Beta, have %d and %d", s.C, len(s.Gamma), len(s.Beta))
+	if len(s.GammaAt) != s.C || len(s.BetaAt) != s.C {
+		return nil, fmt.Errorf("cpu: norm: want %d indices in GammaAt and BetaAt, have %d and %d", s.C, len(s.GammaAt), len(s.BetaAt))
 	}
 	wide := blocks(s.C) * lanes
 	gamma, beta := calloc[int32](p, wide), calloc[int32](p, wide)
 	n := &Norm{spec: s, top: -1, c: &calloc[C.sk_norm](p, 1)[0], rmean: p.Floats(s.Replicas * wide), rvar: p.Floats(s.Replicas * wide)}
-	n.spec.Gamma, n.spec.Beta = gamma[:s.C], beta[:s.C]
+	n.spec.GammaAt, n.spec.BetaAt = gamma[:s.C], beta[:s.C]
 	for i := range wide {
 		gamma[i], beta[i] = -1, -1
 		if i < s.C {
-			gamma[i], beta[i] = s.Gamma[i], s.Beta[i]
+			gamma[i], beta[i] = s.GammaAt[i], s.BetaAt[i]
 		}
 		if min(gamma[i], beta[i]) < -1 || (gamma[i] < 0) != (beta[i] < 0) {
 			return nil, fmt.Errorf("cpu: norm: channel %d: want two parameters, or -1 for both, have %d and %d", i, gamma[i], beta[i])
@@ -62,10 +63,11 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 		}
 	}
 	coef := func() *C.float { return cfloats(p.Floats(s.Replicas * wide)) }
-	*n.c = C.sk_norm{c: C.int(s.C), cb: C.int(blocks(s.C)), replicas: C.int(s.Replicas), maxn: C.int(s.MaxN), hw: C.int(s.HW),
-		gamma: (*C.int32_t)(&gamma[0]), beta: (*C.int32_t)(&beta[0]),
-		mean: coef(), invstd: coef(), scale: coef(), shift: coef(), ca: coef(), cb_: coef(), cc: coef(),
-		rmean: cfloats(n.rmean), rvar: cfloats(n.rvar), part: cfloats(p.Floats(s.MaxN * 2 * wide))}
+	*n.c = C.sk_norm{channels: C.int(s.C), blocks: C.int(blocks(s.C)), replicas: C.int(s.Replicas),
+		most_images: C.int(s.MaxN), positions: C.int(s.HW),
+		gamma_at: (*C.int32_t)(&gamma[0]), beta_at: (*C.int32_t)(&beta[0]),
+		mean: coef(), invstd: coef(), scale: coef(), shift: coef(), dx_g: coef(), dx_x: coef(), dx_1: coef(),
+		running_mean: cfloats(n.rmean), running_var: cfloats(n.rvar), partial: cfloats(p.Floats(s.MaxN * 2 * wide))}
 	return n, nil
 }
 
@@ -100,9 +102,9 @@ func (n *Norm) FinalizeEval(params []float32, replica int) {
 // FinalizeBackward merges S1 = sum g' and S2 = sum g'*xhat of each replica's images in their order and sets, with P the number of values
 // that a channel has in the replica,
 //
-//	dx = ca*(g' - S1/P - xhat*S2/P), kept as ca*g' + cb*x + cc with ca = gamma*invstd
+//	dx = gamma*invstd*(g' - S1/P - xhat*S2/P), kept as dx_g*g' + dx_x*x + dx_1
 //
-// It overwrites grads[Gamma] with the sum of S2 over replicas and grads[Beta] with that of S1.
+// It overwrites grads[GammaAt] with the sum of S2 over replicas and grads[BetaAt] with that of S1.
 func (n *Norm) FinalizeBackward(b *Batch, params, grads []float32) {
 	n.check("FinalizeBackward", b, params)
 	n.check("FinalizeBackward", b, grads)

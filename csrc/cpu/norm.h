@@ -1,12 +1,30 @@
-// norm.h: from the partial sums of single images to the coefficients of a batch normalisation.
+// norm.h: batch normalisation. Partial sums of single images come from norm_sums.h; the functions
+// here turn them into the coefficients that views and gradients apply.
 #ifndef SK_NORM_H
 #define SK_NORM_H
-#include "sk.h"
+#include "tensor.h"
 
-// part (sum, M2 of each image) -> mean, invstd, scale, shift, running statistics, of every replica that has images.
+// A norm over whole blocks of one stored tensor. Arrays are [replica][blocks*16] unless noted;
+// padding lanes hold 0.
+struct sk_norm {
+  int channels, blocks, replicas;
+  int most_images;         // of a batch
+  int positions;           // rows*columns of an image
+  const int32_t *gamma_at; // [blocks*16] index into the flat parameters; -1 in padding lanes
+  const int32_t *beta_at;  // the same
+  float *mean, *invstd;    // of the batch
+  float *scale, *shift;    // y = scale*x + shift; in evaluation from the running statistics
+  float *dx_g, *dx_x, *dx_1; // dx = dx_g*g' + dx_x*x + dx_1
+  float *running_mean, *running_var;
+  // [most_images][2][blocks*16]: forward (sum, M2 about the image's own mean), backward (S1, S2)
+  float *partial;
+};
+
+// Partial sums to mean, invstd, scale, shift and running statistics of every replica with images.
 void sk_norm_train(const sk_norm *, const sk_batch *, const float *params, float momentum);
-// rmean, rvar of one replica -> scale, shift of all.
+// Running statistics of one replica to scale and shift of all.
 void sk_norm_eval(const sk_norm *, const float *params, int replica);
-// part (S1, S2 of each image) -> ca, cb_, cc; overwrites grads at gamma and beta with the sums over replicas of S2 and S1.
+// Partial sums S1 and S2 to dx_g, dx_x and dx_1. Overwrites grads at gamma_at with the sum of S2
+// over replicas and at beta_at with that of S1.
 void sk_norm_backward(const sk_norm *, const sk_batch *, const float *params, float *grads);
 #endif

@@ -21,7 +21,7 @@ func (f *fixture) train(y *Tensor) trained {
 		k.params[i], k.grads[i] = float32(f.NormFloat64()), guardValue
 	}
 	for i := range y.C {
-		s.Gamma, s.Beta = append(s.Gamma, int32(1+i)), append(s.Beta, int32(2+y.C+i))
+		s.GammaAt, s.BetaAt = append(s.GammaAt, int32(1+i)), append(s.BetaAt, int32(2+y.C+i))
 	}
 	var err error
 	if k.m, err = NewNorm(f.p, s); err != nil {
@@ -116,7 +116,7 @@ func TestNormBackward(t *testing.T) {
 		c := f.someC()
 		y, g, dst := f.tensor(c), f.tensor(c), f.tensor(c)
 		k := f.train(y)
-		of := Grad{G: g, C: c, Coef: f.coefs(), Norm: k.m, Y: y, ReLU: f.IntN(2) == 0}
+		of := Grad{G: g, C: c, Beta: f.coefs(), Norm: k.m, Y: y, ReLU: f.IntN(2) == 0}
 		sums, err := NewSums(f.p, []Sums{{Norm: k.m, Of: of}})
 		if err != nil {
 			f.Fatal(err)
@@ -124,7 +124,7 @@ func TestNormBackward(t *testing.T) {
 		sums.Run(f.b)
 		k.m.FinalizeBackward(f.b, k.params, k.grads)
 		f.floats = append(f.floats, k.grads)
-		apply, err := NewGradApply(f.p, GradApplySpec{Dst: dst, Terms: []Grad{of}})
+		apply, err := NewGradSum(f.p, GradSumSpec{Dst: dst, Terms: []Grad{of}})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestNormPaddingLanes(t *testing.T) {
 	defer p.Close()
 	b := NewBatch(p, 1, 1)
 	b.Set(1)
-	m, err := NewNorm(p, NormSpec{C: 3, Replicas: 1, MaxN: 1, HW: 1, Gamma: []int32{0, -1, 1}, Beta: []int32{2, -1, 3}})
+	m, err := NewNorm(p, NormSpec{C: 3, Replicas: 1, MaxN: 1, HW: 1, GammaAt: []int32{0, -1, 1}, BetaAt: []int32{2, -1, 3}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestNormPaddingLanes(t *testing.T) {
 	a := m.arrays()
 	m.FinalizeTrain(b, params, 0.1)
 	m.FinalizeBackward(b, params, grads)
-	for _, v := range [][]float32{a.scale, a.shift, a.ca, a.cb, a.cc} {
+	for _, v := range [][]float32{a.scale, a.shift, a.dxG, a.dxX, a.dx1} {
 		if v[1] != 0 || v[3] != 0 {
 			t.Errorf("padding lanes have coefficients %v", v[:4])
 		}
@@ -199,10 +199,10 @@ func TestNewNormErrors(t *testing.T) {
 	defer p.Close()
 	for name, s := range map[string]NormSpec{
 		"no channels":   {Replicas: 1, MaxN: 1, HW: 1},
-		"no replicas":   {C: 1, MaxN: 1, HW: 1, Gamma: []int32{0}, Beta: []int32{1}},
-		"short indices": {C: 2, Replicas: 1, MaxN: 1, HW: 1, Gamma: []int32{0}, Beta: []int32{1}},
-		"half a lane":   {C: 1, Replicas: 1, MaxN: 1, HW: 1, Gamma: []int32{0}, Beta: []int32{-1}},
-		"below -1":      {C: 1, Replicas: 1, MaxN: 1, HW: 1, Gamma: []int32{-2}, Beta: []int32{-2}},
+		"no replicas":   {C: 1, MaxN: 1, HW: 1, GammaAt: []int32{0}, BetaAt: []int32{1}},
+		"short indices": {C: 2, Replicas: 1, MaxN: 1, HW: 1, GammaAt: []int32{0}, BetaAt: []int32{1}},
+		"half a lane":   {C: 1, Replicas: 1, MaxN: 1, HW: 1, GammaAt: []int32{0}, BetaAt: []int32{-1}},
+		"below -1":      {C: 1, Replicas: 1, MaxN: 1, HW: 1, GammaAt: []int32{-2}, BetaAt: []int32{-2}},
 	} {
 		if m, err := NewNorm(p, s); err == nil {
 			t.Errorf("%s: have %v, want an error", name, m)

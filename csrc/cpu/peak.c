@@ -2,9 +2,11 @@
 #include "peak.h"
 #include "dispatch.h"
 
+enum { MOST_TASKS = 64 };
+
 typedef struct {
   int64_t rounds;
-  double flops[64]; // of each task
+  double flops[MOST_TASKS]; // of each task
 } job;
 
 static void task(void *arg, int t, int worker) {
@@ -15,7 +17,7 @@ static void task(void *arg, int t, int worker) {
 
 double sk_peak(sk_pool *p, int64_t rounds) {
   job j = {.rounds = rounds};
-  int tasks = sk_pool_workers(p) < 64 ? sk_pool_workers(p) : 64;
+  const int tasks = sk_min(sk_pool_workers(p), MOST_TASKS);
   sk_parallel(p, tasks, task, &j);
   double sum = 0;
   for (int i = 0; i < tasks; i++) sum += j.flops[i];

@@ -2,7 +2,7 @@ package cpu
 
 // #cgo noescape sk_sgd_run
 // #cgo nocallback sk_sgd_run
-// #include "elementwise.h"
+// #include "sgd.h"
 import "C"
 
 import "fmt"

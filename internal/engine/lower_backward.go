@@ -169,10 +169,11 @@ func (l *lowering) stored(v graph.ValueID) Grad {
 	for i := range s.spans {
 		l.flush(s, &s.spans[i])
 	}
-	return plainGrad(s.buf, 0, l.g.Values[v].C)
+	return storedGrad(s.buf, 0, l.g.Values[v].C)
 }
 
-func plainGrad(b BufID, off, c int) Grad {
+// storedGrad is channels off .. off+c-1 of a stored gradient, read as they are.
+func storedGrad(b BufID, off, c int) Grad {
 	return Grad{Buf: b, Off: off, C: c, Mask: None, Block: None, Branch: None, Norm: None, Y: None}
 }
 
@@ -188,7 +189,7 @@ func (l *lowering) sources(v graph.ValueID, compose bool) []Grad {
 			continue
 		}
 		l.flush(s, sp)
-		out = append(out, plainGrad(s.buf, sp.off, sp.c))
+		out = append(out, storedGrad(s.buf, sp.off, sp.c))
 	}
 	return out
 }

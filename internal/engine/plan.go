@@ -44,8 +44,13 @@ type Buffer struct {
 	InPlace BufID // shares that buffer's memory on purpose (written where the other is read for the last time), or None
 }
 
-// View is C channels of a buffer from Off on, read through the elementwise operations in front of them:
-// v = relu?(norm?(buffer)), where channel Off of the buffer is channel NormOff of the norm.
+// View is C channels of a buffer from Off on, read through a norm and a ReLU that are recomputed on
+// load:
+//
+//	v = relu?(Norm ? scale*buffer + shift : buffer)
+//
+// scale and shift are the norm's, of the image's replica; channel Off of the buffer is channel
+// NormOff of the norm.
 type View struct {
 	Buf     BufID
 	Off, C  int
@@ -56,8 +61,11 @@ type View struct {
 
 // Grad is the gradient of C channels of a tensor y, recomputed on load from a gradient further up:
 //
-//	g' = Buf[Off..] * (b of Block and Branch, if any) * ([Mask > 0], if any) * ([v(y) > 0], if ReLU)     v(y) = norm?(y)
-//	dy = Norm ? backward of the norm at g' : g'
+//	g' = Buf[Off..] * (Block ? beta of Block and Branch : 1) * (Mask ? [Mask > 0] : 1) * (ReLU ? [v(y) > 0] : 1)
+//	dy = Norm ? gamma*invstd*(g' - S1/P - xhat*S2/P) : g'          v(y) = Norm ? scale*y + shift : y
+//
+// xhat = (y - mean)*invstd, S1 = sum g' and S2 = sum g'*xhat over the P values that a channel has in
+// the image's replica.
 type Grad struct {
 	Buf           BufID
 	Off, C        int

@@ -1,4 +1,5 @@
-// Package cpu runs plans on the C kernels of csrc/cpu: float32, any number of worker threads, nothing to install.
+// Package cpu runs plans on the C kernels of csrc/cpu: float32, any number of worker threads, nothing
+// to install.
 //
 // The same seed gives the same bits for any number of workers; instruction sets differ by rounding.
 package cpu
@@ -18,7 +19,8 @@ const maxCrop = 63
 // block is the channel block of the kernels' layout.
 const block = 16
 
-// Backend is the CPU. Where a configuration leaves the number of workers open it is Workers, or if that is 0 as many as Go runs at once.
+// Backend is the CPU. Workers is the number of workers of a configuration that leaves it open; 0: as
+// many as Go runs at once.
 type Backend struct{ Workers int }
 
 // Name returns "cpu".
@@ -50,7 +52,8 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: workers, pool: kernel.NewPool(workers)}
+	pool := kernel.NewPool(workers)
+	p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: pool.Workers(), pool: pool}
 	if err := p.build(); err != nil {
 		p.Close()
 		return nil, err

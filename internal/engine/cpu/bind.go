@@ -80,7 +80,7 @@ func (b *binder) forward(s engine.PlanStep) {
 }
 
 func (b *binder) join(s *engine.JoinStep) {
-	spec := kernel.JoinSpec{Coefs: b.alpha[s.Block], Y: b.tensors[s.Y], ReLU: s.ReLU}
+	spec := kernel.JoinSpec{Alpha: b.alpha[s.Block], Y: b.tensors[s.Y], ReLU: s.ReLU}
 	for _, br := range s.Branches {
 		spec.Branches = append(spec.Branches, b.view(br))
 	}
@@ -121,7 +121,7 @@ func (b *binder) backward(s engine.PlanStep) {
 		op := try[*kernel.SumsOp](b)(kernel.NewSums(b.pool, b.sumsOf(s.Sums)))
 		b.trainOnly(func() { op.Run(b.batch) })
 	case *engine.GradSumStep:
-		op := try[*kernel.GradApply](b)(kernel.NewGradApply(b.pool, kernel.GradApplySpec{
+		op := try[*kernel.GradSum](b)(kernel.NewGradSum(b.pool, kernel.GradSumSpec{
 			Dst: b.tensors[s.Buf], Off: s.Off, Accumulate: s.Accumulate, Terms: b.grads(s.Terms), Sums: b.sumsOf(s.Sums),
 		}))
 		b.trainOnly(func() { op.Run(b.batch) })
@@ -161,7 +161,7 @@ func (p *program) grad(g engine.Grad) kernel.Grad {
 		k.Mask = p.tensors[g.Mask]
 	}
 	if g.Block != engine.None {
-		k.Coef = p.beta[g.Block][g.Branch]
+		k.Beta = p.beta[g.Block][g.Branch]
 	}
 	if g.Norm != engine.None {
 		k.Norm = p.norms[g.Norm]

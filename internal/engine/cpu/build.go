@@ -37,7 +37,8 @@ func (p *program) build() error {
 	return b.err
 }
 
-// allocateFlat lays out parameters, momentum, gradients and coefficients in one arena. Every array starts on a cache line.
+// allocateFlat lays out parameters, momentum, gradients, alpha and beta in one arena. Every array
+// starts on a cache line.
 func (p *program) allocateFlat() error {
 	g := p.plan.Graph
 	line := func(n int) int { return (n + 15) &^ 15 }
@@ -46,13 +47,13 @@ func (p *program) allocateFlat() error {
 		p.offset = append(p.offset, total)
 		total += line(int(prm.Elements()))
 	}
-	coefs, most := 0, 0
+	draws, most := 0, 0
 	for _, b := range g.Blocks {
-		coefs += 2 * b.Branches * line(p.cfg.Batch)
+		draws += 2 * b.Branches * line(p.cfg.Batch)
 		most = max(most, b.Branches)
 	}
 	var err error
-	if p.flat, err = kernel.NewArena(int64(3*total + coefs)); err != nil {
+	if p.flat, err = kernel.NewArena(int64(3*total + draws)); err != nil {
 		return err
 	}
 	p.w = p.flat.Floats(0, int64(total))
@@ -87,7 +88,7 @@ func (p *program) newNorm(op *graph.Norm) (*kernel.Norm, error) {
 	}
 	x := p.plan.Graph.Values[op.X.Value]
 	return kernel.NewNorm(p.pool, kernel.NormSpec{
-		C: op.X.C, Replicas: p.cfg.Replicas, MaxN: p.cfg.Batch, HW: x.H * x.W, Gamma: gamma, Beta: beta,
+		C: op.X.C, Replicas: p.cfg.Replicas, MaxN: p.cfg.Batch, HW: x.H * x.W, GammaAt: gamma, BetaAt: beta,
 	})
 }
 

@@ -19,7 +19,7 @@ type program struct {
 
 	pool    *kernel.Pool
 	memory  *kernel.Arena // activations and gradients
-	flat    *kernel.Arena // weights, momentum, weight gradients, coefficients
+	flat    *kernel.Arena // weights, momentum, weight gradients, alpha and beta
 	w, v, g []float32     // every parameter, in the order of Graph.Params
 	offset  []int         // of each parameter within w
 	batch   *kernel.Batch
@@ -53,7 +53,8 @@ type call struct {
 	run  func()
 }
 
-// Trace has f run every step of the plan in the training steps to come; augmentation, draws, packing of weights and SGD are not among them. A nil f ends it.
+// Trace has f run every step of the plan from the next training step on; augmentation, draws, packing
+// of weights and SGD are not among them. A nil f ends it.
 func (p *program) Trace(f func(s engine.PlanStep, run func())) { p.trace = f }
 
 // dataSet is a resident data set.
@@ -92,7 +93,8 @@ func (p *program) Load(train, test *engine.Images) error {
 	return nil
 }
 
-// gather makes the images of index the batch: labels, replicas, and the input tensor, augmented if there is a draw for it.
+// gather makes the images of index the batch: labels, replicas and the input tensor, augmented if
+// there is a draw for it.
 func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	n := len(index)
 	if n == 0 || n > p.cfg.Batch {
@@ -111,7 +113,7 @@ func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	return d.augment.Run(p.batch, index, nil, nil, nil, p.tensors[0])
 }
 
-// drawAugmentation fills flips and crops of the batch at hand. It reports whether there are any.
+// drawAugmentation fills flips and crops of the batch at hand and reports whether there are any.
 func (p *program) drawAugmentation(iteration uint32, n int) bool {
 	if !p.cfg.Flip && p.cfg.Crop == 0 {
 		return false
@@ -175,7 +177,7 @@ func (p *program) Step(s engine.Step) error {
 	return nil
 }
 
-// draw fills every block's coefficients.
+// draw fills every block's alpha and beta.
 func (p *program) draw(iteration uint32, n int) {
 	for b, bl := range p.plan.Graph.Blocks {
 		alpha, beta := p.draws[0][:bl.Branches], p.draws[1][:bl.Branches]
@@ -230,7 +232,8 @@ func (p *program) Logits(lo, hi int) ([]float32, error) {
 	return out, err
 }
 
-// evaluate runs test images lo..hi-1, a batch at a time, and calls each with the images of the batch at hand.
+// evaluate runs test images lo .. hi-1 a batch at a time and calls each with the number of images of
+// the batch at hand.
 func (p *program) evaluate(lo, hi int, each func(n int)) error {
 	d := p.sets[1]
 	if d == nil {
@@ -240,9 +243,9 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 		return fmt.Errorf("cpu: test images %d to %d of %d", lo, hi, d.n)
 	}
 	for b := range p.alpha {
-		for _, coef := range p.alpha[b] {
-			for i := range coef {
-				coef[i] = 1 / float32(len(p.alpha[b]))
+		for _, alpha := range p.alpha[b] {
+			for i := range alpha {
+				alpha[i] = 1 / float32(len(p.alpha[b]))
 			}
 		}
 	}
