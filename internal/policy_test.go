@@ -89,6 +89,23 @@ func TestEmulatorIsForTests(t *testing.T) {
 	}
 }
 
+// TestNoListener: nothing listens on the network unless a person asks for it, and nothing can be asked yet.
+func TestNoListener(t *testing.T) {
+	listens := regexp.MustCompile(`net\.Listen|\.ListenAndServe|http\.Serve\(|httptest\.`)
+	for _, f := range goFiles(t) {
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		b, err := fs.ReadFile(tree(), f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := listens.FindString(string(b)); m != "" {
+			t.Errorf("%s: %s opens a port", f.name, m)
+		}
+	}
+}
+
 func TestCgoOnlyWhereTheCIs(t *testing.T) {
 	for _, f := range goFiles(t) {
 		for _, spec := range f.ast.Imports {

@@ -15,10 +15,13 @@ type File struct {
 	path string
 }
 
-// OpenFile opens a file as os.OpenFile does. A new one may be read and written as the umask says.
+// OpenFile opens a file as os.OpenFile does. A new one may be read and written as the umask says; what is there and no regular file is *NotRegular, and not waited for.
 func (d *Disk) OpenFile(path string, flag int) (*File, error) {
 	f := &File{d: d, path: path}
 	err := d.call(OpOpen, path, func() (err error) {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return Regular(path, info)
+		}
 		f.f, err = os.OpenFile(path, flag, 0o666)
 		return err
 	})

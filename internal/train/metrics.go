@@ -6,7 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"math"
-	"os"
+
+	"shake/internal/files"
 )
 
 // The events of metrics.jsonl. Every line is a JSON object with its event first and its keys in the order below.
@@ -88,7 +89,7 @@ func line(v any) ([]byte, error) {
 
 // ReadEpochs returns the epoch lines of a metrics.jsonl. Lines that cannot be read, as a kill may leave the last one, are passed over; a file that does not exist has none.
 func ReadEpochs(file string) ([]EpochRecord, error) {
-	f, err := os.Open(file)
+	f, _, err := files.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"time"
 
 	"shake/internal/engine"
+	"shake/internal/files"
 )
 
 // Status says how far a run is.
@@ -53,10 +53,12 @@ type Record struct {
 	Cards      []CardUse   `json:"cards,omitempty"` // over all processes; nil if it ran on none or they could not be watched
 }
 
+const maxRecord = 16 << 20 // bytes; a record has some thousands
+
 // ReadRecord reads the run.json in dir.
 func ReadRecord(dir string) (*Record, error) {
 	file := (&rundir{dir: dir}).path(RecordFile)
-	b, err := os.ReadFile(file)
+	b, err := files.Read(file, maxRecord)
 	if err != nil {
 		return nil, fmt.Errorf("reading the run's record: %w", err)
 	}

@@ -26,6 +26,8 @@ const (
 	lockFile    = ".lock"
 )
 
+const maxConfig = 1 << 20 // bytes; a resolved network has some thousands
+
 // rundir is a run directory that this process has locked.
 type rundir struct {
 	dir   string
@@ -128,7 +130,7 @@ var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every"
 // sameConfig compares the run's config.toml with spec and returns *Mismatch if anything but the free keys differs.
 func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	file := d.path(ConfigFile)
-	old, err := os.ReadFile(file)
+	old, err := files.Read(file, maxConfig)
 	if err != nil {
 		return fmt.Errorf("reading the run's configuration: %w", err)
 	}
