@@ -26,7 +26,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint format bench fuzz native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice rehearse clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice rehearse clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -92,6 +92,11 @@ fuzz: needs ## every fuzz target for FUZZTIME (10s)
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; done
+
+campaign: needs ## hours: 500 kills, every call of a run answered with every error, 20,000 steps, every fuzz target for 10 minutes
+	SHAKE_CAMPAIGN=1 SHAKE_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKill|TestFaults|TestSoak' ./internal/train
+	SHAKE_CAMPAIGN=1 $(GO) test -count=1 -timeout 1h -run 'TestSweepKilled|TestInterrupt|TestBrokenOutput|TestLostTerminal' ./cmd/shake
+	$(MAKE) --no-print-directory fuzz FUZZTIME=10m
 
 native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan
 	cmake -S . -B build/native
