@@ -49,6 +49,8 @@ type Record struct {
 	Seconds    float64     `json:"seconds"` // of training and evaluation, over all processes
 	Steps      int         `json:"steps"`
 	Epochs     int         `json:"epochs"`
+	TrainError *float64    `json:"train_error,omitempty"` // of a finished run's last epoch, per cent
+	TestError  *float64    `json:"test_error,omitempty"`
 	Diverged   *Divergence `json:"diverged,omitempty"`
 	Cards      []CardUse   `json:"cards,omitempty"` // over all processes; nil if it ran on none or they could not be watched
 }

@@ -133,7 +133,7 @@ func (r *run) restore(p checkpoint) error {
 		return fmt.Errorf("restoring %s: %w", r.ck.last, err)
 	}
 	r.k = p.counters
-	r.rec.Status = Running
+	r.rec.Status, r.rec.TrainError, r.rec.TestError = Running, nil, nil // a finished run may be given more steps
 	if err := r.openJournals(); err != nil {
 		return err
 	}

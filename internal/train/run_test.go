@@ -132,6 +132,9 @@ func TestRun(t *testing.T) {
 	if err != nil || len(epochs) != 4 || epochs[3].TestLoss != s.TestLoss {
 		t.Errorf("epochs %+v, %v", epochs, err)
 	}
+	if rec.TrainError == nil || rec.TestError == nil || *rec.TrainError != epochs[3].TrainError || *rec.TestError != epochs[3].TestError {
+		t.Errorf("errors of the record %v and %v, want those of the last epoch, %+v", rec.TrainError, rec.TestError, epochs[3])
+	}
 
 	// A finished run is reported and left alone.
 	before := result(t, dir)

@@ -77,6 +77,12 @@ func (r *run) finish() error {
 	r.unwatch()
 	r.plot(true)
 	r.rec.Status = Finished
+	if n := len(r.epochs); n > 0 {
+		last := r.epochs[n-1]
+		if r.rec.TrainError = finite(last.TrainError); last.TestImages > 0 {
+			r.rec.TestError = finite(last.TestError)
+		}
+	}
 	return r.record()
 }
 
