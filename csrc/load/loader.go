@@ -193,7 +193,7 @@ func parts(path string) (out []string) {
 	}
 	for _, e := range entries {
 		rest, ours := strings.CutPrefix(e.Name(), stem)
-		if p := filepath.Join(filepath.Dir(path), e.Name()); ours && (rest[0] == '_' || rest[0] == '-') && strings.Contains(rest, ".so") && exists(p) {
+		if p := filepath.Join(filepath.Dir(path), e.Name()); ours && strings.IndexAny(rest, "_-") == 0 && strings.Contains(rest, ".so") && exists(p) {
 			out = append(out, p)
 		}
 	}

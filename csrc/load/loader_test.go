@@ -49,6 +49,9 @@ func TestLoaderPathTruncated(t *testing.T) {
 			case "a part beside it":
 				bad = "libskseen_ops.so.1"
 				library(t, filepath.Join(dir, "libskseen.so.1"), "int sk_seen;")
+				if err := os.WriteFile(filepath.Join(dir, "libskseen"), nil, 0o644); err != nil { // the stem alone is no part
+					t.Fatal(err)
+				}
 			}
 			library(t, filepath.Join(dir, bad), large)
 			truncate(t, filepath.Join(dir, bad))
