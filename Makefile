@@ -120,13 +120,20 @@ vectors: .venv ## make the test vectors again with PyTorch, in a virtual environ
 test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
 
-test-nvidia: $(NVIDIA)/.wheels ## hold declarations, plans and kernels against NVIDIA's real libraries, fetched by pip (no card needed)
-	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -timeout 40m -run Real ./csrc/... ./cudnn/... ./internal/engine/gpu
+# NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one.
+SETS ?= 13.5 13.0 12.4
 
-$(NVIDIA)/.wheels: tools/nvidia.txt
-	@rm -rf $(NVIDIA) build/pip && mkdir -p $(NVIDIA)
-	@if $(PYTHON) -m venv build/pip && build/pip/bin/pip install --quiet --no-deps --target $(NVIDIA) -r tools/nvidia.txt; then touch $@; \
-	else echo "make test-nvidia: NVIDIA's wheels could not be fetched, so the tests against the real libraries DID NOT RUN"; exit 1; fi
+test-nvidia: $(SETS:%=$(NVIDIA)/%/.wheels) ## hold declarations, plans and kernels against NVIDIA's real libraries of three versions, fetched by pip (no card needed)
+	@for set in $(SETS); do \
+		echo "-- NVIDIA's libraries of tools/nvidia-$$set.txt"; \
+		SHAKE_NVIDIA=$(abspath $(NVIDIA))/$$set $(GO) test -count=1 -timeout 40m -run Real ./csrc/... ./cudnn/... ./internal/engine/gpu || exit 1; \
+	done
+
+$(NVIDIA)/%/.wheels: tools/nvidia-%.txt
+	@rm -rf $(NVIDIA)/$* $(NVIDIA)/$*.part && mkdir -p $(NVIDIA)
+	@if { [ -x build/pip/bin/pip ] || $(PYTHON) -m venv build/pip; } && build/pip/bin/pip install --quiet --no-deps --target $(NVIDIA)/$*.part -r $<; \
+	then mv $(NVIDIA)/$*.part $(NVIDIA)/$* && touch $@; \
+	else echo "make test-nvidia: NVIDIA's wheels of $< could not be fetched, so the tests against these libraries DID NOT RUN"; exit 1; fi
 
 test-launch: ## hold the manifests of tools/launch against the schedulers' schemas, fetched by pip
 	$(PYTHON) -m venv build/launch && build/launch/bin/pip install --quiet -r tools/launch/requirements.txt

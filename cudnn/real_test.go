@@ -20,6 +20,11 @@ type operation struct {
 	no   bool // not supported
 }
 
+// refused says whether a version refuses what the newest takes: see faults.
+func (o operation) refused(version string) bool {
+	return o.no || o.name == "dw in f32" && strings.HasPrefix(version, "9.10.")
+}
+
 func operations() []operation {
 	const bf16, f32 = cudnn.BF16, cudnn.F32
 	x, half, one := cudnn.NHWC(128, 64, 32, 32, bf16), cudnn.NHWC(128, 64, 16, 16, bf16), cudnn.NHWC(128, 64, 1, 1, bf16)
@@ -92,7 +97,7 @@ func TestRealOperations(t *testing.T) {
 					continue // a second or two each to compile, and no other answer
 				}
 				p, err := h.Plan(o.g, o.o...)
-				if o.no {
+				if o.refused(h.Version()) {
 					if !errors.Is(err, cudnn.ErrNotSupported) {
 						t.Errorf("%s: have %v, want ErrNotSupported", o.name, err)
 					}

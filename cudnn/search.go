@@ -72,7 +72,7 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
-	if err := h.survives(g); err != nil {
+	if err := h.survives(g, true); err != nil {
 		return nil, err
 	}
 	for _, n := range g.Nodes {
@@ -123,6 +123,9 @@ func (h *Handle) keyOf(g *Graph, opt options) string {
 func (s *search) plans(n int) ([]*Plan, error) {
 	if s.opt.engine != nil {
 		return s.chosen()
+	}
+	if err := s.h.survives(s.g, false); err != nil {
+		return nil, err
 	}
 	var out []*Plan
 	var seen []string
