@@ -121,6 +121,9 @@ func TestSlices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if sliced.Converted() || !converted.Converted() {
+		t.Errorf("%v is converted: %v, %v: %v", sliced, sliced.Converted(), converted, converted.Converted())
+	}
 	if p, err := c.h.ConvBackwardFilterMeasured(xd, xd, dwd, conv); p != nil || err != nil {
 		t.Errorf("nothing was measured: have %v, %v", p, err)
 	}

@@ -40,6 +40,9 @@ func (p *Plan) TensorCores() bool {
 	return strings.Contains(p.engine, tensorCoreNote)
 }
 
+// Converted says whether the plan is two that run one after the other, of which the second converts what the first computed.
+func (p *Plan) Converted() bool { return p.pair != nil }
+
 // Config is the engine and what its knobs are set to, as chosen by UseEngine or by the library's heuristics. Of two plans that run one after the other, the first's.
 func (p *Plan) Config() EngineConfig {
 	if p.pair != nil {

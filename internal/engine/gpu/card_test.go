@@ -182,6 +182,16 @@ func TestTune(t *testing.T) {
 		if m, err := p.Metrics(true); err != nil || m.Images != 2*batch || m.BadStep != -1 {
 			t.Errorf("program %d: %+v, %v", i, m, err)
 		}
+		all, timed := gpu.Plans(p)
+		if err := p.Step(engine.Step{Iteration: 2, LR: 0.01, Index: []int32{0, 1, 2}}); err != nil { // a ragged batch
+			t.Fatal(err)
+		}
+		if m, err := p.Metrics(true); err != nil || m.Images != 3 || m.BadStep != -1 {
+			t.Errorf("program %d: a ragged batch: %+v, %v", i, m, err)
+		}
+		if more, still := gpu.Plans(p); len(more) <= len(all) || still != timed || timed == 0 {
+			t.Errorf("program %d: %d plans, %d of them timed; after a ragged batch %d, %d of them timed", i, len(all), timed, len(more), still)
+		}
 		timing := 0
 		for _, line := range said {
 			if strings.HasPrefix(line, "timing cuDNN's engines") {

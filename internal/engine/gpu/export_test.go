@@ -26,3 +26,14 @@ func LastAt(p engine.Program, kind string) int {
 	}
 	return at
 }
+
+// Plans lists the engines of a program's plans, and counts those that were timed.
+func Plans(p engine.Program) (engines []string, timed int) {
+	for _, plan := range p.(*program).plans {
+		engines = append(engines, plan.Engine())
+		if plan.Time() > 0 {
+			timed++
+		}
+	}
+	return engines, timed
+}

@@ -146,7 +146,7 @@ func (p *program) launchOnce(k *bound) error {
 
 // bindGroups binds a convolution. One with groups is cut into one for each where cuDNN has no engine for it, or where they were measured to be faster together.
 func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
-	whole, err := p.bindConvolution(c)
+	whole, err := p.bindConvolution(o, c, n)
 	pieces := slicesOf(o)
 	if err != nil && (pieces == nil || !errors.Is(err, cudnn.ErrNotSupported)) {
 		return nil, err
@@ -157,7 +157,7 @@ func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
 	var cut []work
 	var took time.Duration
 	for _, piece := range pieces {
-		w, failed := p.bindConvolution(p.list.convolution(piece, n, p.precision))
+		w, failed := p.bindConvolution(piece, p.list.convolution(piece, n, p.precision), n)
 		if failed != nil {
 			if err == nil {
 				return []work{whole}, nil
@@ -173,13 +173,20 @@ func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
 }
 
 // bindConvolution makes the plan of a convolution, or takes one of the same shape, and says where its operands are.
-func (p *program) bindConvolution(c *convolution) (work, error) {
+func (p *program) bindConvolution(o Op, c *convolution, n int) (work, error) {
 	w := work{ptrs: make([]cuda.Ptr, len(c.at))}
 	for i, a := range c.at {
 		w.ptrs[i] = p.dev.address(p.list, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
 	}
 	var err error
-	w.plan, err = p.planOf(c.key(), func() (*cudnn.Plan, error) { return p.choose(c, w.ptrs) })
+	w.plan, err = p.planOf(c.key(), func() (*cudnn.Plan, error) {
+		if n < p.cfg.Batch {
+			if full := p.plans[p.list.convolution(o, p.cfg.Batch, p.precision).key()]; full != nil {
+				return p.ragged(c, full)
+			}
+		}
+		return p.choose(c, w.ptrs)
+	})
 	return w, err
 }
 
