@@ -89,7 +89,8 @@ type libraryInfo struct {
 	What    string   `json:"what"`
 	Version string   `json:"version,omitempty"`
 	Path    string   `json:"path,omitempty"`
-	Others  []string `json:"others,omitempty"` // other files of it that are found, and not used
+	Others  []string `json:"others,omitempty"`  // other files of it that are found, and not used
+	Support string   `json:"support,omitempty"` // whether the version is supported, in words
 	Problem string   `json:"problem,omitempty"`
 	Remedy  string   `json:"remedy,omitempty"` // of the problem
 }
@@ -106,6 +107,10 @@ func libraries() []libraryInfo {
 		if info.Path, info.Version, err = load.Look(l); err != nil {
 			info.Problem, info.Remedy = problem(err, l)
 		} else {
+			supported := true
+			if info.Support, supported = load.Judge(l, info.Version); !supported {
+				info.Problem, info.Remedy = info.Support, l.Remedy
+			}
 			for _, other := range load.Candidates(l) {
 				if !sameFile(other, info.Path) {
 					info.Others = append(info.Others, other)

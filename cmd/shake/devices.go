@@ -103,14 +103,21 @@ func lookAround(isa string) deviceReport {
 
 // unusable says why --device gpu cannot be used; "" if it can.
 func unusable(found []libraryInfo) string {
-	var missing []string
+	var missing, old []string
 	for _, l := range found {
-		if l.Problem != "" && slices.Contains(needed, l.Name) {
+		switch {
+		case l.Problem == "" || !slices.Contains(needed, l.Name):
+		case l.Path == "":
 			missing = append(missing, l.Name)
+		default:
+			old = append(old, fmt.Sprintf("%s %s is %s", l.Name, l.Version, l.Problem))
 		}
 	}
 	if missing != nil {
 		return "it needs " + strings.Join(missing, ", ")
+	}
+	if old != nil {
+		return strings.Join(old, "; ")
 	}
 	if err := gpu.Available(); err != nil {
 		return err.Error()
@@ -153,15 +160,18 @@ func printDevices(w io.Writer, r deviceReport) error {
 	if r.Driver != nil {
 		fmt.Fprintf(&b, "     driver %s, runs CUDA up to %s\n", r.Driver.Version, r.Driver.CUDA)
 	}
-	t := report.Table{Columns: []report.Column{{Title: "library"}, {Title: "version"}, {Title: "found"}}}
+	t := report.Table{Columns: []report.Column{{Title: "library"}, {Title: "version"}, {Title: "supported"}, {Title: "found"}}}
 	for _, l := range r.Libraries {
 		where, version := l.Path, any(l.Version)
-		if l.Problem != "" {
+		switch {
+		case l.Problem != "" && l.Path == "":
 			where, version = l.Problem, nil
+		case l.Problem != "":
+			where = l.Problem + ": " + l.Path
 		}
-		t.Rows = append(t.Rows, []any{l.Name, version, where})
+		t.Rows = append(t.Rows, []any{l.Name, version, verdict(l), where})
 		for _, o := range l.Others {
-			t.Rows = append(t.Rows, []any{"", nil, "also " + o + ", not used"})
+			t.Rows = append(t.Rows, []any{"", nil, nil, "also " + o + ", not used"})
 		}
 	}
 	b.WriteString("\n")
@@ -171,6 +181,17 @@ func printDevices(w io.Writer, r deviceReport) error {
 	printMissing(&b, r)
 	_, err := io.WriteString(w, report.Plain(b.String()))
 	return err
+}
+
+// verdict is whether a library's version is supported, in few words; nil where nothing was found or there is no rule.
+func verdict(l libraryInfo) any {
+	switch {
+	case l.Support == "" || l.Path == "":
+		return nil
+	case l.Support == "supported":
+		return "yes"
+	}
+	return l.Support
 }
 
 // printMissing says how to get what was not found.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	kernels "shake/csrc/cpu"
+	"shake/csrc/load"
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/cpu"
@@ -91,7 +92,7 @@ func addDevice(c *cobra.Command, name *string) {
 // backend returns the backend that --device names, if it can run the network here.
 func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	if name == "auto" {
-		if name = "cpu"; gpu.Available() == nil {
+		if name = "cpu"; gpu.Available() == nil && load.Check() == nil {
 			name = "gpu"
 		}
 	}
@@ -109,6 +110,9 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		return ref.Backend{}, nil
 	case "gpu":
 		if err := gpu.Available(); err != nil {
+			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
+		}
+		if err := load.Check(); err != nil { // an old library fails later, at some layer or other
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
 		return gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}, nil

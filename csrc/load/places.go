@@ -44,9 +44,9 @@ func machine() surroundings {
 	}}
 }
 
-// Places lists where libraries are looked for, in order: the folders of SHAKE_LIBRARY_PATH; the loader's path (LD_LIBRARY_PATH, the system's cache); the CUDA
-// toolkit's folders (CUDA_HOME, CUDA_PATH, those below /usr/local with the newest first) and the system's; then the folders that pip and conda install to:
-// of the active environment, of the python3 on the PATH, of the user, of the system.
+// Places lists where libraries are looked for, in order: the folders of SHAKE_LIBRARY_PATH; the loader's path (LD_LIBRARY_PATH, the system's cache); CUDNN_PATH; the CUDA
+// toolkit's folders (CUDA_HOME, CUDA_PATH, those below /usr/local with the newest first) and the system's; then the folders that pip, uv and conda install to:
+// of the active environment, of the python3 on the PATH (behind pyenv's shims and links too), of the user, of the system.
 func Places() []string {
 	var out []string
 	for _, p := range machine().places() {
@@ -74,6 +74,9 @@ func (s surroundings) places() []place {
 		}
 	}
 	add(false, "")
+	if home := s.getenv("CUDNN_PATH"); home != "" {
+		add(false, existing(filepath.Join(home, "lib"), filepath.Join(home, "lib64"), filepath.Clean(home))...)
+	}
 	for _, name := range []string{"CUDA_HOME", "CUDA_PATH"} {
 		if home := s.getenv(name); home != "" {
 			add(false, existing(filepath.Join(home, "lib64"), filepath.Join(home, "targets", target(), "lib"))...)
@@ -90,10 +93,12 @@ func (s surroundings) places() []place {
 	}
 	if conda := s.getenv("CONDA_PREFIX"); conda != "" {
 		add(false, pythonLibs(conda)...)
-		add(false, existing(filepath.Join(conda, "lib"))...)
+		add(false, existing(filepath.Join(conda, "lib"), filepath.Join(conda, "targets", target(), "lib"))...)
 	}
 	if python := s.python(); python != "" {
-		add(false, pythonLibs(filepath.Dir(filepath.Dir(python)))...)
+		for _, prefix := range s.prefixes(python) {
+			add(false, pythonLibs(prefix)...)
+		}
 	}
 	if home := s.getenv("HOME"); home != "" {
 		add(false, pythonLibs(filepath.Join(home, ".local"))...)

@@ -180,7 +180,7 @@ func (p *program) bindConvolution(o Op, c *convolution, n int) (work, error) {
 	}
 	var err error
 	w.plan, err = p.planOf(c.key(), func() (*cudnn.Plan, error) {
-		if false && n < p.cfg.Batch {
+		if n < p.cfg.Batch {
 			if full := p.plans[p.list.convolution(o, p.cfg.Batch, p.precision).key()]; full != nil {
 				return p.ragged(c, full)
 			}

@@ -1,0 +1,76 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Support says which versions of a library this program is for.
+type Support struct {
+	Library *Library
+	Oldest  string   // what is older is refused
+	Tried   []string // the versions that make test-nvidia asks, oldest first; of drivers only a stand-in
+}
+
+// Supported is the one place where versions stand; the README's table is held to it. A driver's version is that of the newest CUDA that it runs.
+var Supported = []Support{
+	{CUDA, "12.0", []string{"12.4", "13.0", "13.5"}},
+	{NVRTC, "12.4", []string{"12.4", "13.0", "13.5"}},
+	{CUDNN, "9.10", []string{"9.10", "9.19", "9.28"}},
+}
+
+// VersionError says that a library is older than what this program is for.
+type VersionError struct {
+	Library, Path, Version, Oldest, Remedy string
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%s is version %s, and %s is the oldest that is supported. To fix it: %s", e.Path, e.Version, e.Oldest, e.Remedy)
+}
+
+// Judge says in words whether a version of the library is supported; ok is false if it is not. A library without an entry in Supported, and a version that is not known, are "".
+func Judge(l *Library, version string) (words string, ok bool) {
+	i := slices.IndexFunc(Supported, func(s Support) bool { return s.Library.Name == l.Name })
+	if i < 0 || version == "" {
+		return "", true
+	}
+	s := Supported[i]
+	switch newest := s.Tried[len(s.Tried)-1]; {
+	case compareVersions(upTo(version, s.Oldest), s.Oldest) < 0:
+		return "not supported: older than " + s.Oldest, false
+	case compareVersions(upTo(version, s.Tried[0]), s.Tried[0]) < 0:
+		return "supported, but older than any that was tried", true
+	case compareVersions(upTo(version, newest), newest) > 0:
+		return "newer than any that was tried", true
+	}
+	return "supported", true
+}
+
+// Check finds every library of Supported and refuses what is too old. Errors: those of Table, *VersionError.
+func Check() error {
+	driver := 0
+	for _, s := range Supported {
+		l := s.Library
+		if l == NVRTC && driver > 0 {
+			l = l.AtMost(driver) // as it is opened
+		}
+		path, version, err := Look(l)
+		if err != nil {
+			return err
+		}
+		if l == CUDA {
+			fmt.Sscan(version, &driver) // the number before the dot
+		}
+		if _, ok := Judge(s.Library, version); !ok {
+			return &VersionError{Library: s.Library.Name, Path: path, Version: version, Oldest: s.Oldest, Remedy: s.Library.Remedy}
+		}
+	}
+	return nil
+}
+
+// upTo cuts a version to as many numbers as another has: 9.28.1 for 9.19 to 9.28.
+func upTo(version, other string) string {
+	parts := strings.Split(version, ".")
+	return strings.Join(parts[:min(len(parts), strings.Count(other, ".")+1)], ".")
+}
