@@ -26,7 +26,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice rehearse clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice plans rehearse clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -165,6 +165,11 @@ slice: ## build/slice.tar.xz: a part of CIFAR-10 for a short training elsewhere,
 	@rm -rf build/slice && mkdir -p build/slice
 	@cp $(DATA)/data_batch_1.bin build/slice/ && head -c $$((2000 * 3073)) $(DATA)/test_batch.bin > build/slice/test_batch.bin
 	@tar -C build/slice -c data_batch_1.bin test_batch.bin | xz -T0 -6 > build/slice.tar.xz && rm -rf build/slice && ls -l build/slice.tar.xz
+
+plans: $(NVIDIA)/.wheels ## build/plans.tar.xz: the plans that cuDNN makes for an H100, made without one, for gpu-check --caches; NVIDIA=folder of the card's versions
+	@rm -rf build/plans && mkdir -p build/plans/shake/cudnn
+	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -v -timeout 40m -run '^TestRealPlans$$' ./internal/engine/gpu -args -plans $(CURDIR)/build/plans/shake/cudnn
+	@tar -C build/plans -c shake | xz -T0 -6 > build/plans.tar.xz && rm -rf build/plans && ls -l build/plans.tar.xz
 
 rehearse: ## both calls of gpu-check --lease on the emulated card, after make bundle: two minutes
 	@tools/bundle/rehearse
