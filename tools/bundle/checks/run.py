@@ -184,7 +184,7 @@ class Check:
         for line in lines:
             self.say("          " + line)
         if log and status != "passed":
-            for line in text.splitlines()[-8:]:
+            for line in text.partition("SIGQUIT: quit")[0].splitlines()[-8:]:  # what Go says after it is for the log
                 self.say("        | " + line[:200])
         if item.must and status != "passed" and not self.stopped:
             self.stopped = f"{item.name} did not pass"
