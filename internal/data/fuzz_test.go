@@ -1,8 +1,10 @@
 package data
 
 import (
+	"archive/tar"
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -51,6 +53,22 @@ func FuzzTar(f *testing.F) {
 		if (err == nil) != (len(sums) == 2) {
 			t.Fatalf("%d files: %v", len(sums), err)
 		}
+		if err != nil && !errors.Is(err, ErrFormat) {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzTarText feeds the reader what gzip's checksum would keep from it.
+func FuzzTarText(f *testing.F) {
+	c, files := tiny(cifar100)
+	f.Add(plainTar(f, c.entries(files)))
+	f.Add(plainTar(f, c.entries(files)[2:]))
+	f.Add(plainTar(f, nil))
+	f.Add(plainTar(f, []entry{{tar.Header{Name: "long/" + strings.Repeat("name", 60), Typeflag: tar.TypeReg}, []byte("x")}, {tar.Header{Name: "test.bin", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, nil}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		train, test := c.blank()
+		_, err := c.readTar(bytes.NewReader(zip(b)), "x", train, test)
 		if err != nil && !errors.Is(err, ErrFormat) {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func plainTar(t *testing.T, es []entry) []byte {
+func plainTar(t testing.TB, es []entry) []byte {
 	r, err := gzip.NewReader(bytes.NewReader(pack(es)))
 	if err != nil {
 		t.Fatal(err)

@@ -115,6 +115,9 @@ func TestHalfTypes(t *testing.T) {
 func FuzzDecodeTensors(f *testing.F) {
 	f.Add(encoded(f, map[string]string{countersKey: "{}"}))
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Add(header(`{"w":{"dtype":"BF16","shape":[2,2],"data_offsets":[0,8]},"n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}`, 16))
+	f.Add(header(`{"__metadata__":{"shake.sha256":"00"},"w":{"shape":[1],"dtype":"F16","data_offsets":[0,2]}} `, 2))
+	f.Add([]byte("PK\x03\x04........"))
 	f.Add([]byte("\x40\x00\x00\x00\x00\x00\x00\x00" + `{"t":{"dtype":"F32","shape":[9223372036854775807,0],"data_offsets":[0,0]}} `))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ts, _, err := decodeBytes(b)
