@@ -182,3 +182,28 @@ func TestAbort(t *testing.T) {
 		t.Errorf("have %v, want SIGABRT", c.ProcessState)
 	}
 }
+
+// TestEvalInterrupted stops an evaluation.
+func TestEvalInterrupted(t *testing.T) {
+	weights := t.TempDir() + "/w.safetensors"
+	if out, err := exec.Command("shake", "export", "testdata/tiny.toml", weights).CombinedOutput(); err != nil {
+		t.Fatalf("%s", out)
+	}
+	c := exec.Command("shake", "eval", "testdata/tiny.toml", "--weights", weights, "--device", "ref", "-o", "data.test_images=10000", "-o", "data.train_images=16")
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() })
+	r := bufio.NewReader(errs)
+	until(t, r, "test images")
+	time.Sleep(bounce) // the evaluation begins after that line
+	c.Process.Signal(os.Interrupt)
+	said, _ := io.ReadAll(r)
+	if have := code(c); have != exitInterrupted || string(said) != "shake: eval: interrupted\n" {
+		t.Errorf("exit code %d, %q", have, said)
+	}
+}

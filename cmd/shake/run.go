@@ -37,10 +37,11 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
   shake run --resume runs/26-2x32d
   shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
 		Args: func(c *cobra.Command, args []string) error {
-			if c.Flags().Changed("resume") {
-				if f.resume == "" {
-					return exit(exitUsage, errors.New("--resume is empty: an unset variable?"))
-				}
+			// An unset variable is no new run.
+			if err := given(c, "resume", "out", "weights", "data"); err != nil {
+				return err
+			}
+			if f.resume != "" {
 				return cmp.Or(exclusive(c, "resume", "out"), exclusive(c, "resume", "weights"), exclusive(c, "resume", "seeds"), takes()(c, args))
 			}
 			return cmp.Or(given(c, "seeds"), exclusive(c, "seeds", "weights"), takes("NET")(c, args))
@@ -53,7 +54,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 			if f.seeds != "" {
 				return a.seeds(f, args[0])
 			}
-			return a.begin(c, f, args[0])
+			return a.begin(f, args[0])
 		},
 	}
 	f.net.add(c)
@@ -68,12 +69,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 }
 
 // begin starts a new run.
-func (a *app) begin(c *cobra.Command, f runFlags, name string) error {
-	for flag, value := range map[string]string{"out": f.out, "weights": f.weights, "data": f.data} {
-		if value == "" && c.Flags().Changed(flag) {
-			return exit(exitUsage, fmt.Errorf("--%s is empty: an unset variable?", flag))
-		}
-	}
+func (a *app) begin(f runFlags, name string) error {
 	spec, _, err := f.net.load(name)
 	if err != nil {
 		return err

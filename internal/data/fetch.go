@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"shake/internal/files"
 )
 
@@ -112,12 +110,13 @@ func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: making the folder for %s: %w", a.name, err))
 	}
-	lock := flock.New(filepath.Join(o.Dir, "."+a.name+".lock"))
-	switch ok, err := lock.TryLock(); {
-	case err != nil:
-		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: locking %s: %w", lock.Path(), err))
-	case !ok:
+	// On a file system without locks two fetches at once may spoil each other's archive, which its checksums then say.
+	lock, err := (*files.Disk)(nil).Lock(filepath.Join(o.Dir, "."+a.name+".lock"))
+	switch {
+	case errors.Is(err, files.ErrLocked):
 		return Fetched{}, fmt.Errorf("data: %s: %w; wait for it to end", filepath.Join(o.Dir, a.name), ErrBusy)
+	case err != nil:
+		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: locking %s: %w", a.name, err))
 	}
 	defer lock.Close()
 

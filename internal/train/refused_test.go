@@ -162,3 +162,16 @@ func TestHeadless(t *testing.T) {
 		t.Errorf("have %v", err)
 	}
 }
+
+// TestLockMode makes the lock as the umask says, so that colleagues of a group may resume a run.
+func TestLockMode(t *testing.T) {
+	old := syscall.Umask(0o027)
+	defer syscall.Umask(old)
+	dir := tempDir(t)
+	mustRun(t, options(t, dir, "train.max_steps=1"))
+	for file, want := range map[string]os.FileMode{lockFile: 0o640, RecordFile: 0o640, StateDir: 0o750} {
+		if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want %v", file, info.Mode(), err, want)
+		}
+	}
+}
