@@ -1,0 +1,85 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// FuzzJournal opens journals of any bytes at any length: what is kept is whole, no longer than the checkpoint says and a prefix of what was there, and what is appended
+// is read again.
+func FuzzJournal(f *testing.F) {
+	lines1 := []byte("{\"event\":\"step\",\"step\":1}\n{\"event\":\"epoch\",\"epoch\":1}\n")
+	tfrecords := append(eventHeader(time.Unix(1, 0)), eventScalars(time.Unix(2, 0), 3, []scalar{{"step/loss", 1.5}})...)
+	for _, seed := range [][]byte{nil, lines1, tfrecords, lines1[:30], tfrecords[:50], bytes.Repeat([]byte{0xff}, 40)} {
+		f.Add(seed, int64(len(seed)), true)
+		f.Add(seed, int64(len(seed)/2), false)
+	}
+	dir := tempDir(f)
+	f.Fuzz(func(t *testing.T, b []byte, size int64, text bool) {
+		if size < 0 {
+			return // which a checkpoint's check refuses
+		}
+		file := filepath.Join(dir, "journal")
+		if err := os.WriteFile(file, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		by := func() entries {
+			if text {
+				return &lines{}
+			}
+			return &records{}
+		}
+		j, err := openJournal(store{}, file, size, by())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.size > size || j.size > int64(len(b)) || j.notice == "" && j.size != size {
+			t.Fatalf("%d of %d bytes kept, the checkpoint says %d, notice %q", j.size, len(b), size, j.notice)
+		}
+		more := []byte("{}\n")
+		if !text {
+			more = eventScalars(time.Unix(3, 0), 4, nil)
+		}
+		if err := j.append(more); err != nil {
+			t.Fatal(err)
+		}
+		sum, kept := j.digest(), j.size
+		j.Close()
+		if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, append(b[:kept-int64(len(more)):kept-int64(len(more))], more...)) {
+			t.Fatalf("%q, %v", have, err)
+		}
+		if j, err = openJournal(store{}, file, kept, by()); err != nil || j.notice != "" || j.digest() != sum {
+			t.Fatalf("opened again: %v, %+v", err, j)
+		}
+		j.Close()
+	})
+}
+
+// FuzzCounters reads counters of any text: what passes the check can be gone on from, and is written as it was read.
+func FuzzCounters(f *testing.F) {
+	good, _ := json.Marshal(counters{Step: 11, Epochs: 2, Epoch: sums{24, 30, 7}, Window: sums{8, 9, 3}, MetricsBytes: 500, EventsBytes: 900})
+	for _, seed := range []string{string(good), "{}", "null", "[]", `{"step":1e9}`, `{"step":-1,"epochs":0,"epoch":{},"window":{},"metrics_bytes":0,"events_bytes":0}`} {
+		f.Add(seed, 11)
+	}
+	l := length{4, 4, 8, 29}
+	f.Fuzz(func(t *testing.T, text string, step int) {
+		k, err := parseCounters(text)
+		if err != nil || k.check(step, l) != nil {
+			return
+		}
+		if k.Step < 0 || k.Step > 16 || k.Epochs < 0 || k.Epochs > 4 || k.Step-k.Epochs*4 > 4 || k.Epoch.Images > 29 || k.MetricsBytes < 0 {
+			t.Errorf("%s passes: %+v", text, k)
+		}
+		b, err := json.Marshal(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := parseCounters(string(b)); err != nil || again != k {
+			t.Errorf("%+v becomes %+v, %v", k, again, err)
+		}
+	})
+}
