@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"errors"
+	"fmt"
 
 	kernels "shake/csrc/cuda"
 )
@@ -15,6 +16,37 @@ const ownFilterMajor = 8
 
 // ownFilter is the rival of the weight gradient at i for a card of so many multiprocessors; nil where the kernel does not take the convolution.
 func (l *List) ownFilter(i int, o *ConvFilter, sms int) (*rival, error) {
+	ks, err := l.ownFilterLaunches(o, sms)
+	if len(ks) == 0 || err != nil {
+		return nil, err
+	}
+	return &rival{kind: OwnFilter, at: i, count: 1, after: ks}, nil
+}
+
+// OwnFilter returns the kernels of ours that compute o on a card of so many multiprocessors, in order; none where they do not take the convolution.
+func (l *List) OwnFilter(o *ConvFilter, sms int) (ks []*kernels.Kernel, err error) {
+	launches, err := l.ownFilterLaunches(o, sms)
+	for _, k := range launches {
+		ks = append(ks, k.Kernel)
+	}
+	return ks, err
+}
+
+// ownFilterText says in the printed list how many blocks of ours could compute o: tiles of the filter, groups, parts of the pixels.
+func (l *List) ownFilterText(o Op) string {
+	f, ok := o.(*ConvFilter)
+	if !ok {
+		return ""
+	}
+	ks, err := l.OwnFilter(f, 132)
+	if err != nil || len(ks) == 0 {
+		return ""
+	}
+	g := ks[0].Launch(l.Batch).Grid
+	return fmt.Sprintf("; or ours: %dx%dx%d blocks", g[0], g[1], g[2])
+}
+
+func (l *List) ownFilterLaunches(o *ConvFilter, sms int) ([]*Launch, error) {
 	c, x, dy := o.Call, l.Plan.Buffers[o.X.Buf], l.Plan.Buffers[o.DY.Buf]
 	out := func(size, pad int) int { return (size+2*pad-c.R)/c.Stride + 1 }
 	if l.Type == kernels.F32 || c.R != c.S || out(x.H, c.PadH) != dy.H || out(x.W, c.PadW) != dy.W {
@@ -36,17 +68,16 @@ func (l *List) ownFilter(i int, o *ConvFilter, sms int) (*rival, error) {
 	if c.Filter.Packed {
 		dw.What = PackedGrads
 	}
-	r := &rival{kind: OwnFilter, at: i, count: 1}
 	k, err := launch(spec, map[string]Arg{"x": buffer(o.X.Buf), "dy": buffer(o.DY.Buf), "dw": dw, "off": off})
 	if err != nil {
 		return nil, err
 	}
-	r.after = append(r.after, k)
-	if spec.Splits > 1 {
-		if k, err = launch(kernels.WGradSumSpec{WGradSpec: spec}, map[string]Arg{"dw": dw, "off": off}); err != nil {
-			return nil, err
-		}
-		r.after = append(r.after, k)
+	if spec.Splits < 2 {
+		return []*Launch{k}, nil
 	}
-	return r, nil
+	sum, err := launch(kernels.WGradSumSpec{WGradSpec: spec}, map[string]Arg{"dw": dw, "off": off})
+	if err != nil {
+		return nil, err
+	}
+	return []*Launch{k, sum}, nil
 }
