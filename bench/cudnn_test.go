@@ -38,6 +38,17 @@ func f32(d cudnn.TensorDesc) cudnn.TensorDesc {
 	return d
 }
 
+// describe names a convolution by its shape, and says if it reads or writes a slice of wider tensors.
+func describe(l *gpu.List, c gpu.Call, x, y gpu.Part) string {
+	s := fmt.Sprintf("N%dC%dH%dK%dR%ds%dg%d", l.Batch, x.C, l.Plan.Buffers[x.Buf].H, c.K, c.R, c.Stride, c.Groups)
+	for _, p := range []gpu.Part{x, y} {
+		if p.C != (l.Plan.Buffers[p.Buf].C+7)/8*8 {
+			return s + "-slice"
+		}
+	}
+	return s
+}
+
 // cardConvs lists the distinct convolutions of a net's training step on a card, in the layouts that the step has.
 func cardConvs(b *testing.B, net, precision string) []cardConv {
 	b.Helper()
@@ -60,11 +71,7 @@ func cardConvs(b *testing.B, net, precision string) []cardConv {
 		}
 		c.x, c.y, c.w = tensor(x), tensor(y), cudnn.NHWC(call.K, call.C/call.Groups, call.R, call.S, typ)
 		c.desc = cudnn.ConvDesc{Pad: [2]int{call.PadH, call.PadW}, Stride: [2]int{call.Stride, call.Stride}, Groups: call.Groups, Compute: compute}
-		c.name = fmt.Sprintf("N%dC%dH%dK%dR%ds%dg%d", n, c.x.Dims[1], c.x.Dims[2], c.w.Dims[0], c.w.Dims[2], call.Stride, call.Groups)
-		if int64(c.x.Dims[1]) != c.x.Strides[3] || c.y.Dims[1] != c.y.Strides[3] {
-			c.name += "-slice"
-		}
-		c.name += "/" + direction
+		c.name = describe(l, call, x, y) + "/" + direction
 		if !seen[c.name] {
 			seen[c.name] = true
 			out = append(out, c)

@@ -69,6 +69,29 @@ func must[T any](v T, err error) func(b *testing.B) T {
 func (c *card) call(b *testing.B, spec kernels.Spec, n int, sizes map[string]int64, numbers map[string]int) *cuda.Call {
 	b.Helper()
 	k := must(spec.Kernel())(b)
+	ptrs := map[string]cuda.Ptr{}
+	for _, a := range k.Args {
+		size := sizes[a.Name]
+		switch {
+		case a.Kind != kernels.Pointer:
+			continue
+		case a.Name == "partial":
+			size = 4 * int64(k.Scratch(n))
+		case a.Name == "counter":
+			size = 4 * int64(k.Counters())
+		case a.Name == "step":
+			size = kernels.StepSize
+		}
+		if size > 0 {
+			ptrs[a.Name] = c.memory(b, size)
+		}
+	}
+	return c.bind(b, k, n, ptrs, numbers)
+}
+
+// bind is a kernel bound to the memory and the numbers that are named, all else null or 0.
+func (c *card) bind(b *testing.B, k *kernels.Kernel, n int, ptrs map[string]cuda.Ptr, numbers map[string]int) *cuda.Call {
+	b.Helper()
 	text, options, entry := k.Source()
 	binary := must(cuda.DefaultKernelCache().Compile(text, entry+".cu", append(options, "--gpu-architecture="+c.ctx.Device().Arch())))(b)
 	module := must(c.ctx.LoadModule(binary.Image))(b)
@@ -85,29 +108,14 @@ func (c *card) call(b *testing.B, spec kernels.Spec, n int, sizes map[string]int
 		case kernels.Int64:
 			args = append(args, int64(v))
 		case kernels.Pointer:
-			size := sizes[a.Name]
-			switch a.Name {
-			case "partial":
-				size = 4 * int64(k.Scratch(n))
-			case "counter":
-				size = 4 * int64(k.Counters())
-			case "step":
-				size = kernels.StepSize
-			}
-			if size == 0 {
-				args = append(args, cuda.Ptr(0))
-				continue
-			}
-			m := must(c.ctx.Alloc(size))(b)
-			b.Cleanup(func() { m.Close() })
-			if err := c.s.Memset8(m.Ptr(), 0, size); err != nil {
-				b.Fatal(err)
-			}
-			args = append(args, m.Ptr())
+			args = append(args, ptrs[a.Name])
 		}
 	}
 	l := k.Launch(n)
-	call := must(f.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block}, args...))(b)
+	if err := f.SetMaxDynamicShared(int(l.Shared)); err != nil {
+		b.Fatal(err)
+	}
+	call := must(f.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, args...))(b)
 	b.Cleanup(func() { call.Close() })
 	return call
 }
