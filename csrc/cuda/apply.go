@@ -15,7 +15,7 @@ func (s ApplySpec) Kernel() (*Kernel, error) {
 	b.fits("Y", s.Y)
 	b.same("X", s.X.Slice, s.Y.C)
 	b.norm("X", s.X.Norm, s.X.C)
-	t := b.newTile(s.Shape, false, 2, []int{s.Y.C}, s.X.Slice, s.Y)
+	t := b.newTile(s.Shape, elements, 2, []int{s.Y.C}, s.X.Slice, s.Y)
 	b.include("types", "norm", "tile")
 	b.view("X", &s.X)
 	b.slice("Y", s.Y)

@@ -1,4 +1,4 @@
-// column.cu: sums over the threads of a warp and over those of a column, in trees of fixed shape.
+// column.cu: sums over the threads of a warp and over those of a column, in an order that is fixed.
 //
 // The sum of v over a whole warp, in every lane: numbers 16 lanes apart first.
 template <class N> __device__ __forceinline__ N sh_warp_sum(N v) {
@@ -7,21 +7,27 @@ template <class N> __device__ __forceinline__ N sh_warp_sum(N v) {
   return v;
 }
 
-// Adds a[A][V] of all threads of a column; the threads of row 0 have the sums.
-template <int A> __device__ inline void sh_column_sum(float (*a)[V], float *shared) {
-  const int row = threadIdx.x / COLUMNS;
-  float *mine = shared + threadIdx.x; // neighbours' numbers side by side: no two threads of a warp meet in a bank
-  __syncthreads();
+constexpr int WARPS = THREADS / 32, CHANNELS = COLUMNS * V; // of a block
+constexpr int COLUMN_FLOATS = WARPS * CHANNELS;             // shared memory for one sum a channel
+static_assert(32 % COLUMNS == 0 && THREADS % 32 == 0, "a warp has whole rows");
+
+// Adds a[A][V] of the rows of a warp by shuffles and leaves the warps' sums in shared memory, where sh_column_total finds them behind a barrier of the caller's.
+template <int A> __device__ __forceinline__ void sh_column_sum(float (*a)[V], float *shared) {
+  const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int i = 0; i < A * V; i++) mine[i * THREADS] = a[i / V][i % V];
-  constexpr int half = ROWS <= 1 ? 0 : ROWS <= 2 ? 1 : ROWS <= 4 ? 2 : ROWS <= 8 ? 4 : ROWS <= 16 ? 8 : ROWS <= 32 ? 16 : ROWS <= 64 ? 32 : ROWS <= 128 ? 64 : 128;
-  for (int h = half; h > 0; h /= 2) {
-    __syncthreads();
-    if (row < h && row + h < ROWS) {
+  for (int i = 0; i < A * V; i++)
 #pragma unroll
-      for (int i = 0; i < A * V; i++) mine[i * THREADS] += mine[i * THREADS + h * COLUMNS];
-    }
-  }
+    for (int d = COLUMNS; d < 32; d *= 2) a[i / V][i % V] += __shfl_xor_sync(~0u, a[i / V][i % V], d);
+  if (lane < COLUMNS)
 #pragma unroll
-  for (int i = 0; i < A * V; i++) a[i / V][i % V] = mine[i * THREADS];
+    for (int i = 0; i < A * V; i++) shared[i / V * COLUMN_FLOATS + (threadIdx.x / 32 * V + i % V) * COLUMNS + lane] = a[i / V][i % V];
+}
+
+// Sum `which` of a channel of the block over all warps.
+__device__ __forceinline__ float sh_column_total(const float *shared, int which, int channel) {
+  const float *first = shared + which * COLUMN_FLOATS + channel % V * COLUMNS + channel / V;
+  float sum = first[0];
+#pragma unroll
+  for (int w = 1; w < WARPS; w++) sum += first[w * CHANNELS];
+  return sum;
 }

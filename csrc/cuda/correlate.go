@@ -17,7 +17,7 @@ func (s CorrelateSpec) Kernel() (*Kernel, error) {
 	b.norm("A", s.A.Norm, s.A.C)
 	b.same("B", s.B.Slice, s.A.C)
 	b.norm("B", s.B.Norm, s.B.C)
-	t := b.newTile(s.Shape, false, 3, []int{s.A.C}, s.A.Slice, s.B.Slice)
+	t := b.newTile(s.Shape, elements, 3, []int{s.A.C}, s.A.Slice, s.B.Slice)
 	b.want(t.chunks <= 64, "A.C", "at most 64 chunks of channels", fmt.Sprint(t.chunks))
 	b.include("types", "norm", "tile")
 	b.view("A", &s.A)

@@ -50,7 +50,7 @@ func (s GradConcatSpec) Kernel() (*Kernel, error) {
 		sizes = append(sizes, s.Grads[r.first].G.C)
 		operands = max(operands, 2+r.end-r.first)
 	}
-	t := b.newTile(s.Shape, false, operands, sizes, slices...)
+	t := b.newTile(s.Shape, elements, operands, sizes, slices...)
 	if b.err != nil {
 		return nil, b.err
 	}

@@ -97,7 +97,7 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
       }
     }
     if constexpr (sizeof...(B) > 0) {
-      sums.each([&](auto &m) { m.put(partial, (float *)shared, c, S::C); });
+      sums.each([&](auto &m) { m.put(partial, (float *)shared, chunk, S::C); });
       if (sh_last(counter)) (sh_finish<B, S::C>(of, params, grads, partial, chunk, n, shared), ...);
     }
   }

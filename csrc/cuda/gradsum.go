@@ -73,7 +73,11 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 		sizes = append(sizes, cuts[i+1]-cuts[i])
 		all = append(all, s.Dst.sub(cuts[i], sizes[i]))
 	}
-	t := b.newTile(s.Shape, len(s.Sums) > 0, operands, sizes, all...)
+	w := sums // none to add up, by the same text
+	if len(s.Sums) > 0 {
+		w = slots
+	}
+	t := b.newTile(s.Shape, w, operands, sizes, all...)
 	if b.err != nil {
 		return nil, b.err
 	}

@@ -9,13 +9,10 @@
 // head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n): labels u16 of the whole set, index int[n]; mean float[n][C],
 // dlogits and logits float[n][CLASSES], loss float[n], wrong u32[n] are overwritten, dx only with TRAIN and if there is one; without TRAIN mean, dlogits
 // and dx are not touched; logits may be 0. Bytes an element of x: sizeof(T) twice with MASKED, and as much for dx.
-constexpr int WARPS = THREADS / 32; // whole ones: a tile has 225 threads or more
-static_assert(WARPS > 0, "the first warp picks the best class");
-
 extern "C" __global__ void __launch_bounds__(THREADS)
     head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
          float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
-  __shared__ float pooled[X::C], z[CLASSES], shared[THREADS * V];
+  __shared__ float pooled[X::C], z[CLASSES], shared[COLUMN_FLOATS];
   __shared__ double power[CLASSES], total;
   __shared__ int nan;
   const int image = blockIdx.x, replica = sh_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
@@ -38,10 +35,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         }
       }
     }
+    __syncthreads();
     sh_column_sum<1>(sum, shared);
-    if (row == 0 && c < X::C)
-#pragma unroll
-      for (int i = 0; i < V; i++) pooled[c + i] = sum[0][i] / HW;
+    __syncthreads();
+    for (int i = t; i < CHANNELS && chunk * CHANNELS + i < X::C; i += THREADS) pooled[chunk * CHANNELS + i] = sh_column_total(shared, 0, i) / HW;
   }
   __syncthreads();
 

@@ -36,7 +36,7 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 		b.same("DX", dx, s.X.C)
 		slices = append(slices, dx)
 	}
-	t := b.newTile(s.Shape, false, 3, []int{s.X.C}, slices...)
+	t := b.newTile(s.Shape, sums, 3, []int{s.X.C}, slices...)
 	if b.err != nil {
 		return nil, b.err
 	}

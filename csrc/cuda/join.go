@@ -39,7 +39,7 @@ func (s JoinSpec) Kernel() (*Kernel, error) {
 		b.same("Copy", out, s.Y.C)
 		slices = append(slices, out)
 	}
-	t := b.newTile(s.Shape, false, len(slices), []int{s.Y.C}, slices...)
+	t := b.newTile(s.Shape, elements, len(slices), []int{s.Y.C}, slices...)
 	b.include("types", "philox", "norm", "tile")
 	b.draw("D", &s.Draw)
 	b.add("step", "block:u", "skip", "skip_norm")

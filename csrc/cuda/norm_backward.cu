@@ -47,40 +47,56 @@ template <class M> struct sh_sum {
       a[1][i] = fmaf(g[i], f[i] - mean[i], a[1][i]);
     }
   }
-  __device__ __forceinline__ void put(float *partial, float *shared, int c, int C) {
+  __device__ __forceinline__ void put(float *partial, float *shared, int chunk, int C) {
+    __syncthreads(); // shared may still be read for the member before
     sh_column_sum<2>(a, shared);
-    if (threadIdx.x >= COLUMNS || c >= C) return;
+    __syncthreads();
+    const int c = chunk * CHANNELS + threadIdx.x;
+    if (threadIdx.x >= CHANNELS || c >= C) return;
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + M::BASE + c;
-#pragma unroll
-    for (int i = 0; i < V; i++) slot[i] = a[0][i], slot[C + i] = a[1][i];
+    slot[0] = sh_column_total(shared, 0, threadIdx.x);
+    slot[C] = sh_column_total(shared, 1, threadIdx.x);
   }
 };
 
-// Merges a member's slots and turns its sums into coefficients.
-template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads, const volatile float *partial, int chunk, int n,
-                                                           double *shared) {
+// Merges a member's slots, those of all replicas at once, and turns its sums into coefficients.
+template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads, const float *partial, int chunk, int n, double *shared) {
   const sh_sum_pointers &p = pointers[M::INDEX];
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, chunks = sh_chunks(n);
-  const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1;
+  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS, c = chunk * CHANNELS + channel, slots = sh_chunks(n) * gridDim.y;
+  const i64 array = (i64)REPLICAS * M::NORM_C;
+  const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1, beta_at = at < 0 ? -1 : p.beta_at[M::NORM_OFF + c];
   const float gamma = at < 0 ? 0 : params[at];
-  double dgamma = 0, dbeta = 0;
-  for (int r = 0; r < REPLICAS; r++) {
-    const int images = sh_first(r + 1, n) - sh_first(r, n), slots = chunks * gridDim.y;
-    if (images == 0) continue;
-    double a[2] = {0, 0};
-    if (lane < LANES && c < C) sh_each_slot<2, C>(partial + (i64)r * slots * SLOT + M::BASE + c, slots, [&](int, const float *v) { a[0] += v[0], a[1] += v[1]; });
-    sh_lane_sum<2>(a, shared);
-    if (lane > 0 || c >= C) continue;
-    const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c, array = (i64)REPLICAS * M::NORM_C;
-    const double invstd = p.norm[SH_INVSTD * array + i], mean = p.norm[SH_MEAN * array + i], ca = gamma * invstd, count = (double)images * HW;
-    const double s1 = a[0], s2 = a[1] * invstd;
-    dbeta += s1, dgamma += s2;
-    p.norm[SH_CA * array + i] = (float)ca;
-    p.norm[SH_CB * array + i] = (float)(-ca * invstd * s2 / count);
-    p.norm[SH_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) / count);
+  double dgamma = 0, dbeta = 0; // of thread 0 .. CHANNELS-1
+  for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
+    const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
+    const bool mine = which < AT_ONCE && c < C && images > 0;
+    const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c;
+    const double invstd = mine ? p.norm[SH_INVSTD * array + i] : 0, mean = mine ? p.norm[SH_MEAN * array + i] : 0;
+    sh_sum_slots<2, 2, C>(partial + M::BASE, chunk, slots, r0, shared, [](int, int, const float (*v)[WIDE], double (*a)[WIDE]) {
+#pragma unroll
+      for (int w = 0; w < WIDE; w++) a[0][w] += v[0][w], a[1][w] += v[1][w];
+    });
+    double s1 = 0, s2 = 0;
+    if (mine) {
+      const double ca = gamma * invstd, share = 1 / ((double)images * HW);
+      s1 = sh_slot_sum(shared, 0), s2 = sh_slot_sum(shared, 1) * invstd;
+      p.norm[SH_CA * array + i] = (float)ca;
+      p.norm[SH_CB * array + i] = (float)(-ca * invstd * s2 * share);
+      p.norm[SH_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) * share);
+    }
+    if constexpr (REPLICAS > 1) {
+      __syncthreads();
+      shared[threadIdx.x] = s1, shared[THREADS + threadIdx.x] = s2;
+      __syncthreads();
+      if (which == 0)
+        for (int k = 0; k < AT_ONCE; k++) dbeta += shared[k * CHANNELS + channel], dgamma += shared[THREADS + k * CHANNELS + channel];
+      __syncthreads();
+    } else {
+      dbeta = s1, dgamma = s2;
+    }
   }
-  if (lane == 0 && at >= 0) {
+  if (which == 0 && at >= 0) {
     grads[at] = (float)dgamma;
-    grads[p.beta_at[M::NORM_OFF + c]] = (float)dbeta;
+    grads[beta_at] = (float)dbeta;
   }
 }

@@ -1,8 +1,8 @@
 // reduce.cu: sums over the images of a replica, in an order that depends on the shape and on n alone.
 //
-// The images of a replica are cut into chunks of at most 32, about CHUNKS chunks a replica, and the pixels into gridDim.y parts. Block (x, y, z) adds up
-// part y of chunk x of the channels of chunk z: each thread its own pixels, then a tree over the threads of a column. The result goes to slot
-// x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of every replica.
+// The images of a replica are cut into chunks of at most 32, at most CHUNKS chunks a replica if they fit, and the pixels into gridDim.y parts. Block (x, y, z)
+// adds up part y of chunk x of the channels of chunk z: each thread its own pixels, then the threads of a column by shuffles, then the warps. The result goes
+// to slot x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of all replicas.
 struct sh_span {
   int replica, lo, hi; // images lo .. hi-1
   int from, to;        // pixels
@@ -38,48 +38,74 @@ __device__ __forceinline__ int sh_slot_count(int s, int parts, int images, int n
   return i > 0 && p > 0 ? i * p : 0;
 }
 
-// Whether this is the last block of its z to have written its slots. The counter is zero again afterwards.
+// Whether this is the last block of its z to have written its slots. The counter is zero again afterwards. The barrier makes the block's stores precede thread 0's
+// atomic operation, which releases them to the card and acquires those of the blocks before.
 __device__ inline bool sh_last(unsigned int *counter) {
   __shared__ bool last;
-  __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {
     const u32 blocks = gridDim.x * gridDim.y;
-    last = atomicAdd(counter + blockIdx.z, 1u) == blocks - 1;
+    last = sh_arrive(counter + blockIdx.z) == blocks - 1;
     if (last) counter[blockIdx.z] = 0;
   }
   __syncthreads();
-  if (last) __threadfence();
   return last;
 }
 
-// Merging: COLUMNS*V channels by LANES threads each, which take every LANES-th slot, AHEAD of them in flight at a time; then lane 0 adds up the lanes.
-constexpr int LANES = ROWS / V > 0 ? ROWS / V : 1;
-constexpr int SHARED = THREADS * (V > 3 ? V : 3); // doubles: two sums of a column, or three of a lane
+// Merging: all replicas at once, as far as a channel of each has a thread. A thread takes WIDE channels of every LANES-th slot; then each channel of each
+// replica has a thread that adds up the lanes.
+constexpr int WIDE = V % 4 == 0 ? 4 : V, QUADS = CHANNELS / WIDE;
+constexpr int AT_ONCE = REPLICAS < THREADS / CHANNELS ? REPLICAS : THREADS / CHANNELS;
+constexpr int LANES = THREADS / (QUADS * AT_ONCE);
+constexpr int SHARED = THREADS * WIDE * 3; // doubles: three sums of a lane's channels; the column sums' floats are fewer
+static_assert(THREADS >= CHANNELS && SHARED * 2 >= 2 * COLUMN_FLOATS, "room for a column's sums, and a thread a channel");
 
-// Calls f(slot, its A numbers) for the slots of this lane, which begin at first; the numbers of a channel are C apart.
-template <int A, int C, class F> __device__ __forceinline__ void sh_each_slot(const volatile float *first, int slots, F f) {
-  constexpr int AHEAD = 8;
-  for (int s = threadIdx.x / (COLUMNS * V); s < slots; s += AHEAD * LANES) {
-    float v[AHEAD][A];
-#pragma unroll
-    for (int j = 0; j < AHEAD; j++)
-      if (s + j * LANES < slots)
-#pragma unroll
-        for (int a = 0; a < A; a++) v[j][a] = first[(i64)(s + j * LANES) * SLOT + a * C];
-#pragma unroll
-    for (int j = 0; j < AHEAD; j++)
-      if (s + j * LANES < slots) f(s + j * LANES, v[j]);
+// WIDE numbers that another block wrote: not from a cache of this multiprocessor's own.
+__device__ __forceinline__ void sh_read(float *out, const float *p) {
+#ifdef __CUDA_ARCH__
+  if constexpr (WIDE == 4) {
+    asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(out[0]), "=f"(out[1]), "=f"(out[2]), "=f"(out[3]) : "l"(p));
+    return;
   }
+#endif
+#pragma unroll
+  for (int i = 0; i < WIDE; i++) out[i] = *(const volatile float *)(p + i);
 }
 
-template <int A> __device__ inline void sh_lane_sum(double *a, double *shared) {
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V);
+// Adds up the slots of replicas r0 .. r0+AT_ONCE-1 for the block's channels, of C in the segment whose numbers begin at `first` in slot 0: array k of a slot is C
+// floats behind array k-1. f(replica, slot, v, a) adds a slot's v[READ][WIDE] to a[A][WIDE]. Afterwards sh_slot_sum has the sums.
+template <int READ, int A, int C, class F> __device__ __forceinline__ void sh_sum_slots(const float *first, int chunk, int slots, int r0, double *shared, F f) {
+  const int quad = threadIdx.x % QUADS, which = threadIdx.x / QUADS % AT_ONCE, lane = threadIdx.x / (QUADS * AT_ONCE), c = chunk * CHANNELS + quad * WIDE, r = r0 + which;
+  constexpr int AHEAD = READ > 2 ? 3 : 4;
+  double a[A][WIDE];
+#pragma unroll
+  for (int i = 0; i < A * WIDE; i++) a[i / WIDE][i % WIDE] = 0;
+  if (lane < LANES && c < C && r < REPLICAS) {
+    const float *p = first + (i64)r * slots * SLOT + c;
+    for (int s = lane; s < slots; s += AHEAD * LANES) {
+      float v[AHEAD][READ][WIDE];
+#pragma unroll
+      for (int j = 0; j < AHEAD; j++)
+        if (s + j * LANES < slots)
+#pragma unroll
+          for (int k = 0; k < READ; k++) sh_read(v[j][k], p + (i64)(s + j * LANES) * SLOT + k * C);
+#pragma unroll
+      for (int j = 0; j < AHEAD; j++)
+        if (s + j * LANES < slots) f(r, s + j * LANES, v[j], a);
+    }
+  }
   __syncthreads();
   if (lane < LANES)
-    for (int i = 0; i < A; i++) shared[(lane * COLUMNS * V + channel) * A + i] = a[i];
-  __syncthreads();
-  if (lane == 0)
+#pragma unroll
     for (int i = 0; i < A; i++)
-      for (int l = 1; l < LANES; l++) a[i] += shared[(l * COLUMNS * V + channel) * A + i];
+#pragma unroll
+      for (int w = 0; w < WIDE; w++) shared[((i * LANES + lane) * AT_ONCE + which) * CHANNELS + quad * WIDE + w] = a[i][w];
+  __syncthreads();
+}
+
+// Sum i of the channel of the replica that threadIdx.x stands for: channel threadIdx.x % CHANNELS of replica r0 + threadIdx.x / CHANNELS, if there are such.
+__device__ __forceinline__ double sh_slot_sum(const double *shared, int i) {
+  double sum = 0;
+  for (int l = 0; l < LANES; l++) sum += shared[((i * LANES + l) * AT_ONCE) * CHANNELS + threadIdx.x];
+  return sum;
 }

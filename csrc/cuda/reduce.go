@@ -1,16 +1,16 @@
 package cuda
 
 const (
-	chunkImages  = 32  // images a chunk holds at most
-	reduceBlocks = 264 // fill a large card once
-	everyImage   = 1 << 20
+	chunkImages    = 32  // images a chunk holds at most
+	reduceBlocks   = 264 // two for each multiprocessor of an H100: never more, or the last ones have it to themselves
+	wideChannels   = 64  // of a block
+	narrowChannels = 32
+	wideSlots      = 66 // slots of a replica that one block merges gladly
+	everyImage     = 1 << 20
 )
 
-// replicaChunks is how many chunks of images a replica is cut into, where it has as many: no more than fill a card, for the last block has to merge them.
-func (t tile) replicaChunks() int {
-	blocks := t.shape.Replicas * t.chunks
-	return max(16, min(64, (reduceBlocks+blocks-1)/blocks))
-}
+// replicaChunks is into how many chunks of images a replica is cut, where it has as many.
+func (t tile) replicaChunks() int { return max(1, reduceBlocks/(t.shape.Replicas*t.chunks)) }
 
 // reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu. slot is the floats of one block's sums.
 func (t tile) reduction(slot, chunksWanted int) Kernel {
@@ -24,7 +24,7 @@ func (t tile) reduction(slot, chunksWanted int) Kernel {
 			want = wantBlocks
 		}
 		hw := t.shape.H * t.shape.W
-		parts := max(1, min((want+chunks*t.chunks-1)/(chunks*t.chunks), hw/(t.rows*t.unroll)))
+		parts := max(1, min(want/(chunks*t.chunks), hw/(t.rows*t.unroll)))
 		return [3]uint32{uint32(chunks), uint32(parts), uint32(t.chunks)}
 	}
 	k := Kernel{threads: t.columns * t.rows, grid: grid}

@@ -14,38 +14,62 @@ struct sh_norm_pointers {
   float *norm, *running;
 };
 
-template <class S> __device__ inline void sh_finalize(const sh_norm_pointers &p, const float *params, int replica, int c, double count, double mean, double m2) {
+// What the thread of a channel of a replica reads to finish it, on its way while the slots are added up.
+struct sh_norm_before {
+  int at;
+  float gamma, zero, mean, var; // zero is the norm's beta; running mean and variance
+};
+
+template <class S> __device__ __forceinline__ sh_norm_before sh_before(const sh_norm_pointers &p, const float *params, int replica, int c) {
+  sh_norm_before b = {-1, 0, 0, 0, 0};
+  if (c >= S::C || replica >= REPLICAS) return b;
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
-  const int at = p.gamma_at[S::NORM_OFF + c];
-  const double invstd = 1 / sqrt(m2 / count + SH_EPSILON), gamma = at < 0 ? 0 : params[at], zero = at < 0 ? 0 : params[p.beta_at[S::NORM_OFF + c]];
-  p.norm[SH_MEAN * array + i] = (float)mean;
-  p.norm[SH_INVSTD * array + i] = (float)invstd;
-  p.norm[SH_SCALE * array + i] = (float)(gamma * invstd);
-  p.norm[SH_SHIFT * array + i] = (float)(zero - mean * gamma * invstd);
-  if (at < 0) return;
-  p.running[i] = (float)(p.running[i] + SH_NORM_MOMENTUM * (mean - p.running[i]));
-  p.running[array + i] = (float)(p.running[array + i] + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - p.running[array + i]));
+  b.at = p.gamma_at[S::NORM_OFF + c];
+  if (b.at < 0) return b;
+  b.gamma = params[b.at], b.zero = params[p.beta_at[S::NORM_OFF + c]];
+  b.mean = p.running[i], b.var = p.running[array + i];
+  return b;
 }
 
-// Merges replica by replica. BASE is where S's numbers begin in a slot.
-template <class S> __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params, const volatile float *partial, int chunk, int n, double *shared) {
-  const int channel = threadIdx.x % (COLUMNS * V), lane = threadIdx.x / (COLUMNS * V), c = chunk * COLUMNS * V + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
-  for (int r = 0; r < REPLICAS; r++) {
-    const int images = sh_first(r + 1, n) - sh_first(r, n);
-    if (images == 0) continue;
-    const volatile float *first = partial + (i64)r * slots * SLOT + S::BASE + c;
-    const double about = c < S::C ? first[0] : 0.0;
-    double a[3] = {0, 0, 0}; // sum P(mean - about), sum P(mean - about)^2, sum M2
-    if (lane < LANES && c < S::C)
-      sh_each_slot<3, S::C>(first, slots, [&](int s, const float *v) {
-        const double count = sh_slot_count(s, parts, images, n), d = (v[0] - about) + v[1];
-        a[0] += count * d;
-        a[1] += count * d * d;
-        a[2] += v[2];
-      });
-    sh_lane_sum<3>(a, shared);
+template <class S> __device__ __forceinline__ void sh_finalize(const sh_norm_pointers &p, const sh_norm_before &b, int replica, int c, double count, double mean, double m2) {
+  const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
+  const double invstd = 1 / sqrt(m2 / count + SH_EPSILON), scale = b.gamma * invstd;
+  p.norm[SH_MEAN * array + i] = (float)mean;
+  p.norm[SH_INVSTD * array + i] = (float)invstd;
+  p.norm[SH_SCALE * array + i] = (float)scale;
+  p.norm[SH_SHIFT * array + i] = (float)(b.zero - mean * scale);
+  if (b.at < 0) return;
+  p.running[i] = (float)(b.mean + SH_NORM_MOMENTUM * (mean - b.mean));
+  p.running[array + i] = (float)(b.var + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
+}
+
+// Merges all replicas. BASE is where S's numbers begin in a slot.
+template <class S> __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params, const float *partial, int chunk, int n, double *shared) {
+  __shared__ float middle[AT_ONCE * CHANNELS];
+  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS, c = chunk * CHANNELS + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
+  for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
+    const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
+    const bool mine = which < AT_ONCE && c < S::C && images > 0;
+    const sh_norm_before before = sh_before<S>(p, params, mine ? r : REPLICAS, c);
+    if (mine) middle[threadIdx.x] = *(const volatile float *)(partial + (i64)r * slots * SLOT + S::BASE + c);
+    __syncthreads();
+    // sum P(mean - middle), sum P(mean - middle)^2, sum M2
+    sh_sum_slots<3, 3, S::C>(partial + S::BASE, chunk, slots, r0, shared, [&](int replica, int s, const float (*v)[WIDE], double (*a)[WIDE]) {
+      const double count = sh_slot_count(s, parts, sh_first(replica + 1, n) - sh_first(replica, n), n);
+      const float *about = middle + (replica - r0) * CHANNELS + threadIdx.x % QUADS * WIDE;
+#pragma unroll
+      for (int w = 0; w < WIDE; w++) {
+        const double d = ((double)v[0][w] - about[w]) + v[1][w], k = count * d;
+        a[0][w] += count > 0 ? k : 0;
+        a[1][w] += count > 0 ? k * d : 0;
+        a[2][w] += v[2][w];
+      }
+    });
     const double count = (double)images * HW;
-    if (lane == 0 && c < S::C) sh_finalize<S>(p, params, r, c, count, about + a[0] / count, a[2] + (a[1] - a[0] * a[0] / count));
+    if (mine) {
+      const double sum = sh_slot_sum(shared, 0), off = sum / count;
+      sh_finalize<S>(p, before, r, c, count, middle[threadIdx.x] + off, sh_slot_sum(shared, 2) + (sh_slot_sum(shared, 1) - sum * off));
+    }
   }
 }
 
@@ -75,16 +99,19 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
       }
     }
   }
+  __shared__ float middle[CHANNELS];
   sh_column_sum<2>(a, (float *)shared);
-  if (row == 0 && c < S::C) {
-    float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + c;
+  if (row == 0)
 #pragma unroll
-    for (int i = 0; i < V; i++) {
-      const float mean = count > 0 ? a[0][i] / count : 0;
-      slot[i] = about[i];
-      slot[S::C + i] = mean;
-      slot[2 * S::C + i] = sh_relu(fmaf(-mean, a[0][i], a[1][i]));
-    }
+    for (int i = 0; i < V; i++) middle[threadIdx.x * V + i] = about[i];
+  __syncthreads();
+  const int channel = chunk * CHANNELS + threadIdx.x;
+  if (threadIdx.x < CHANNELS && channel < S::C) {
+    const float sum = sh_column_total((float *)shared, 0, threadIdx.x), mean = count > 0 ? sum / count : 0;
+    float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + channel;
+    slot[0] = middle[threadIdx.x];
+    slot[S::C] = mean;
+    slot[2 * S::C] = sh_relu(fmaf(-mean, sum, sh_column_total((float *)shared, 1, threadIdx.x)));
   }
   if (sh_last(counter)) sh_merge<S>(p, params, partial, chunk, n, shared);
 }
@@ -96,7 +123,7 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
     sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);                                                                                \
   }
 
-extern "C" __global__ void __launch_bounds__(THREADS) stats(const void *x, EACH_NORM(PARAMETER) const float *params, float *partial, unsigned int *counter, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) stats(const void *x, EACH_NORM(PARAMETER) const float *params, float *partial, unsigned int *counter, int n) {
   __shared__ double shared[SHARED];
   const int chunk = blockIdx.z;
   SEGMENTS(RUN)

@@ -33,7 +33,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 		b.norm(name, &o.Norm, o.C)
 		slices, sizes = append(slices, s.X.sub(o.Off, o.C)), append(sizes, o.C)
 	}
-	t := b.newTile(s.Shape, true, 2, sizes, slices...)
+	t := b.newTile(s.Shape, slots, 2, sizes, slices...)
 	if b.err != nil {
 		return nil, b.err
 	}

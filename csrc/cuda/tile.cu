@@ -7,9 +7,9 @@ constexpr int THREADS = COLUMNS * ROWS;
 typedef sh_type<TYPE>::store T;
 typedef sh_vector<TYPE, V> raw;
 
-// floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R).
-__device__ __forceinline__ int sh_replica(int image, int n) { return REPLICAS == 1 ? 0 : (int)((i64)image * REPLICAS / n); }
-__device__ __forceinline__ int sh_first(int replica, int n) { return (int)(((i64)replica * n + REPLICAS - 1) / REPLICAS); }
+// floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R). n*R is below 2^31: in 64 bits the division would be a call.
+__device__ __forceinline__ int sh_replica(int image, int n) { return REPLICAS == 1 ? 0 : (int)((u32)image * REPLICAS / (u32)n); }
+__device__ __forceinline__ int sh_first(int replica, int n) { return (int)(((u32)replica * n + REPLICAS - 1) / REPLICAS); }
 
 // V floats of one array of a norm for channel c of slice S.
 template <class S> __device__ __forceinline__ void sh_norm_load(float *out, const float *norm, int which, int replica, int c) {

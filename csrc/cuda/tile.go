@@ -17,10 +17,18 @@ const (
 	wantBlocks = 1056
 )
 
+// walk is what a block does with its pixels.
+type walk int
+
+const (
+	elements walk = iota // each by itself
+	sums                 // all added up: a warp has whole rows
+	slots                // likewise, into slots that a block merges: few channels, so that many threads can merge each
+)
+
 // newTile chooses vectors and columns for slices that are walked together. segments are the channel counts that the chunks are cut from, one after the other;
 // operands is how many tensors a thread has in flight.
-// With reduce a block has few channels, so that many threads can merge each.
-func (b *builder) newTile(s Shape, reduce bool, operands int, segments []int, slices ...Slice) tile {
+func (b *builder) newTile(s Shape, w walk, operands int, segments []int, slices ...Slice) tile {
 	b.want(s.Type >= F32 && s.Type <= BF16, "Type", "F32, F16 or BF16", s.Type)
 	b.want(s.H >= 1 && s.W >= 1 && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "1 to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
 	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
@@ -31,16 +39,20 @@ func (b *builder) newTile(s Shape, reduce bool, operands int, segments []int, sl
 	if b.err != nil {
 		return t
 	}
-	limit := maxColumns
-	if reduce {
-		limit = min(maxColumns, 64/t.v)
+	switch w {
+	case elements:
+		t.columns = columns(segments, t.v, maxColumns)
+	case sums:
+		t.columns = warpColumns(segments, t.v, maxColumns)
+	case slots:
+		t.columns = warpColumns(segments, t.v, min(maxColumns, wideChannels/t.v))
+		// With few chunks of channels there would be many slots for each.
+		if t.columns*t.v > narrowChannels && s.Replicas*t.cut(segments)[len(segments)]*wideSlots < reduceBlocks {
+			t.columns /= 2
+		}
 	}
-	t.columns = columns(segments, t.v, limit)
 	t.rows = max(maxThreads/t.columns, 1)
-	t.chunks = 0
-	for _, c := range segments {
-		t.chunks += (c/t.v + t.columns - 1) / t.columns
-	}
+	t.chunks = t.cut(segments)[len(segments)]
 	t.unroll = max(1, min(4, 8/operands, (s.H*s.W+t.rows-1)/t.rows))
 	b.ints("TYPE", int(s.Type), "V", t.v, "HW", s.H*s.W, "REPLICAS", s.Replicas, "COLUMNS", t.columns, "ROWS", t.rows, "UNROLL", t.unroll)
 	return t
@@ -73,6 +85,24 @@ func columns(segments []int, v, limit int) int {
 		return min(most, limit)
 	}
 	return best
+}
+
+// warpColumns is the largest power of two up to a limit, itself one, that divides all segments, if it is at least 4, or the smallest that holds the longest.
+func warpColumns(segments []int, v, limit int) int {
+	div, most := 0, 0
+	for _, c := range segments {
+		div, most = gcd(div, c/v), max(most, c/v)
+	}
+	for k := limit; k >= 4; k /= 2 {
+		if div%k == 0 {
+			return k
+		}
+	}
+	k := 1
+	for k < most && k < limit {
+		k *= 2
+	}
+	return k
 }
 
 func gcd(a, b int) int {

@@ -172,3 +172,15 @@ template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const 
 #endif
   *(sh_pack<W, N> *)p = v;
 }
+
+// Adds 1 to a counter and returns what it was; what the block did before is released to the card, what others released is acquired.
+__device__ __forceinline__ u32 sh_arrive(unsigned int *counter) {
+#ifdef __CUDA_ARCH__
+  u32 before;
+  asm volatile("atom.global.acq_rel.gpu.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+  return before;
+#else
+  __threadfence();
+  return atomicAdd(counter, 1u);
+#endif
+}
