@@ -31,13 +31,17 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
   sh_list<sh_piece, First, M...> pieces;
   source.image(p, image, c);
   pieces.each([&](auto &m) { m.init(p, dy, image, replica, c); });
-  __syncthreads(); // the coefficients are drawn
-  if (column * V >= C) return;
-  for (int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; from < HW; from += gridDim.y * ROWS * UNROLL) {
+  const auto load = [&](int from) {
     SH_EACH(q, u, from, HW, ROWS) {
       source.load(u, q);
       pieces.each([&](auto &m) { m.load(u, q); });
     }
+  };
+  int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
+  load(from);      // on its way while the coefficients are drawn
+  __syncthreads(); // they are drawn
+  if (column * V >= C) return;
+  for (; from < HW; load(from += gridDim.y * ROWS * UNROLL)) {
     SH_EACH(q, u, from, HW, ROWS) {
       float g[V];
       source.value(g, u);

@@ -28,13 +28,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, 
   EACH_BRANCH(READER)
   EACH_BRANCH(INIT)
   T *out = sh_at<Y>((T *)y, image, c), *also = HAS_COPY ? sh_at<COPY>((T *)copy, image, c) : 0;
-  __syncthreads(); // alpha is drawn
-  if (column * V >= Y::C) return;
-  for (int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; p < HW; p += gridDim.y * ROWS * UNROLL) {
+  const auto load = [&](int p) {
     SH_EACH(q, u, p, HW, ROWS) {
       if (SKIP::PRESENT) vs.load(u, q);
       EACH_BRANCH(LOAD)
     }
+  };
+  int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
+  load(p);         // on its way while alpha is drawn
+  __syncthreads(); // alpha is drawn
+  if (column * V >= Y::C) return;
+  for (; p < HW; load(p += gridDim.y * ROWS * UNROLL)) {
     SH_EACH(q, u, p, HW, ROWS) {
       float sum[V];
       if (SKIP::PRESENT)

@@ -13,6 +13,7 @@ type Kernel struct {
 	Entry   string
 	Args    []Arg
 	grid    func(n int) [3]uint32
+	fit     func(n, room int) [3]uint32 // an elementwise kernel's grid on a card with that much room; nil: grid is all
 	threads int
 	scratch func(n int) int
 	blocks  int // counters used
@@ -51,6 +52,16 @@ func (k *Kernel) Source() (text string, options []string, entry string) {
 // Launch returns the launch for n: images for kernels over activations, elements for flat ones (see each spec).
 func (k *Kernel) Launch(n int) Launch {
 	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}, Shared: uint32(k.shared)}
+}
+
+// Fit returns the launch for n on a card that has room for so many blocks of the kernel at a time: its blocks a multiprocessor times its multiprocessors. Only
+// kernels over elements heed it, so that they fill whole waves; what adds up is cut by shape and n alone, and Fit is Launch.
+func (k *Kernel) Fit(n, room int) Launch {
+	l := k.Launch(n)
+	if k.fit != nil && room > 0 {
+		l.Grid = k.fit(n, room)
+	}
+	return l
 }
 
 // Scratch returns how many floats the argument "partial" must have room for at n; 0 if the kernel has none. It grows with n.

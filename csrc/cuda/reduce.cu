@@ -45,7 +45,7 @@ __device__ inline bool sh_last(unsigned int *counter) {
   __syncthreads();
   if (threadIdx.x == 0) {
     const u32 blocks = gridDim.x * gridDim.y;
-    last = sh_arrive(counter + blockIdx.z) == blocks - 1;
+    last = sh_take_ticket(counter + blockIdx.z) == blocks - 1;
     if (last) counter[blockIdx.z] = 0;
   }
   __syncthreads();

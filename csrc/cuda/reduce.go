@@ -12,32 +12,36 @@ const (
 // replicaChunks is into how many chunks of images a replica is cut, where it has as many.
 func (t tile) replicaChunks() int { return max(1, reduceBlocks/(t.shape.Replicas*t.chunks)) }
 
-// reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu. slot is the floats of one block's sums.
+// reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu. slot is the floats of one block's sums; without, nothing is added
+// up, and each image is a chunk.
 func (t tile) reduction(slot, chunksWanted int) Kernel {
-	grid := func(n int) [3]uint32 {
-		r := t.shape.Replicas
+	hw, r := t.shape.H*t.shape.W, t.shape.Replicas
+	chunks := func(n int) int {
 		most := (n + r - 1) / r
 		m := min(chunkImages, (most+chunksWanted-1)/chunksWanted)
-		chunks := r * ((most + m - 1) / m)
-		want := reduceBlocks
-		if chunksWanted == everyImage {
-			want = wantBlocks
-		}
-		hw := t.shape.H * t.shape.W
-		parts := max(1, min(want/(chunks*t.chunks), hw/(t.rows*t.unroll)))
-		return [3]uint32{uint32(chunks), uint32(parts), uint32(t.chunks)}
+		return r * ((most + m - 1) / m)
 	}
-	k := Kernel{threads: t.columns * t.rows, grid: grid}
-	if slot > 0 {
-		k.blocks = t.chunks
-		k.scratch = func(n int) int {
-			most := 0
-			for i := 1; i <= n; i++ {
-				g := grid(i)
-				most = max(most, int(g[0]*g[1])*slot)
-			}
-			return most
+	k := Kernel{threads: t.columns * t.rows}
+	if slot == 0 {
+		k.fit = func(n, room int) [3]uint32 {
+			c := chunks(n)
+			return [3]uint32{uint32(c), uint32(shares(c*t.chunks, (hw+t.rows*t.unroll-1)/(t.rows*t.unroll), room)), uint32(t.chunks)}
 		}
+		k.grid = func(n int) [3]uint32 { return k.fit(n, usualRoom) }
+		return k
+	}
+	k.grid = func(n int) [3]uint32 {
+		c := chunks(n)
+		return [3]uint32{uint32(c), uint32(max(1, min(reduceBlocks/(c*t.chunks), hw/(t.rows*t.unroll)))), uint32(t.chunks)}
+	}
+	k.blocks = t.chunks
+	k.scratch = func(n int) int {
+		most := 0
+		for i := 1; i <= n; i++ {
+			g := k.grid(i)
+			most = max(most, int(g[0]*g[1])*slot)
+		}
+		return most
 	}
 	return k
 }

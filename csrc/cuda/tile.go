@@ -12,9 +12,10 @@ type tile struct {
 }
 
 const (
-	maxThreads = 256
-	maxColumns = 32 // 512 bytes of a pixel
-	wantBlocks = 1056
+	maxThreads  = 256
+	maxColumns  = 32  // 512 bytes of a pixel
+	usualRoom   = 396 // blocks that a card has room for unless it was asked: three on each multiprocessor of an H100
+	startPasses = 2   // what drawing coefficients and loading a norm's take, in passes over pixels
 )
 
 // walk is what a block does with its pixels.
@@ -112,13 +113,26 @@ func gcd(a, b int) int {
 	return a
 }
 
-// elementwise is the kernel with one image a block and enough blocks to fill a large card.
+// elementwise is the kernel whose blocks each take a share of the pixels of one image and one chunk of channels.
 func (t tile) elementwise() Kernel {
 	passes := (t.shape.H*t.shape.W + t.rows*t.unroll - 1) / (t.rows * t.unroll)
-	return Kernel{threads: t.columns * t.rows, grid: func(n int) [3]uint32 {
-		parts := min(passes, (wantBlocks+n*t.chunks-1)/(n*t.chunks))
-		return [3]uint32{uint32(n), uint32(parts), uint32(t.chunks)}
-	}}
+	fit := func(n, room int) [3]uint32 {
+		return [3]uint32{uint32(n), uint32(shares(n*t.chunks, passes, room)), uint32(t.chunks)}
+	}
+	return Kernel{threads: t.columns * t.rows, fit: fit, grid: func(n int) [3]uint32 { return fit(n, usualRoom) }}
+}
+
+// shares is into how many blocks the passes over an image's pixels are cut, where there are so many images times chunks and the card has room for so many blocks
+// at a time: that which ends first if a block takes a pass's time for each pass and startPasses' for its start. Of equals the fewest.
+func shares(images, passes, room int) int {
+	best, least := 1, 0
+	for p := 1; p <= passes; p++ {
+		waves := (images*p + room - 1) / room
+		if time := waves * ((passes+p-1)/p + startPasses); least == 0 || time < least {
+			best, least = p, time
+		}
+	}
+	return best
 }
 
 // cut returns where the chunks of each segment begin, and where the last one's end.

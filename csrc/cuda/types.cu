@@ -174,10 +174,10 @@ template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const 
 }
 
 // Adds 1 to a counter and returns what it was; what the block did before is released to the card, what others released is acquired.
-__device__ __forceinline__ u32 sh_arrive(unsigned int *counter) {
+__device__ __forceinline__ u32 sh_take_ticket(unsigned int *counter) {
 #ifdef __CUDA_ARCH__
   u32 before;
-  asm volatile("atom.global.acq_rel.gpu.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
   return before;
 #else
   __threadfence();

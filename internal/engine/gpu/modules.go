@@ -14,6 +14,7 @@ import (
 type bound struct {
 	*Launch
 	function *cuda.Function
+	room     int // blocks that the card holds at a time
 }
 
 // loadKernels makes the launches of every op for training and evaluation, compiles their kernels, each different one once, and loads them.
@@ -127,6 +128,12 @@ func (p *program) load(all []*bound, images map[string][]byte) error {
 			functions[b.Kernel.Text] = f
 		}
 		b.function = f
+		l := b.Kernel.Launch(1)
+		each, err := f.Occupancy(int(l.Block[0]), int(l.Shared))
+		if err != nil {
+			return err
+		}
+		b.room = each * p.card.SMs()
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
 	if k.N > 0 {
 		size = k.N
 	}
-	l := k.Kernel.Launch(size)
+	l := k.Kernel.Fit(size, k.room)
 	return k.function.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, args...)
 }
 
