@@ -9,6 +9,7 @@ extern "C" __global__ void __launch_bounds__(256) check_finite(const float *g, s
 #pragma unroll
       for (int j = 0; j < 4; j++) bad |= (sh_float_bits(r.w[j]) & 0x7f800000) == 0x7f800000;
     } else {
+#pragma unroll 1
       for (i64 j = i; j < n; j++) bad |= (sh_float_bits(g[j]) & 0x7f800000) == 0x7f800000;
     }
   }

@@ -15,12 +15,14 @@ extern "C" __global__ void __launch_bounds__(256) gather(const void *x, const in
 #pragma unroll
         for (int j = 0; j < 4; j++) f[j] = sh_element(x, at.w[j]);
       } else {
-        sh_up<FROM, 4>(f, *(const sh_vector<FROM, 4> *)((const sh_type<FROM>::store *)x + i));
+        const sh_vector<FROM, 4> r = *(const sh_vector<FROM, 4> *)((const sh_type<FROM>::store *)x + i);
+        sh_up<FROM, 4>(f, r);
       }
       sh_vector<TO, 4> r;
       sh_down<TO, 4>(r, f);
       sh_put(out + i, r);
     } else {
+#pragma unroll 1
       for (i64 j = i; j < n; j++) out[j] = sh_type<TO>::down(sh_element(x, INDEXED ? (i64)index[j] : j));
     }
   }

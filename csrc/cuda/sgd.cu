@@ -31,6 +31,7 @@ extern "C" __global__ void __launch_bounds__(256) sgd(const sh_step *step, const
         sh_put((T *)copy + i, r);
       }
     } else {
+#pragma unroll 1
       for (i64 j = i; j < n; j++) {
         sh_update(w[j], v[j], g[j], lr, inverse);
         if (TYPE != 0) ((T *)copy)[j] = sh_type<TYPE>::down(w[j]);
