@@ -127,6 +127,7 @@ type Info struct {
 	Memory  int64    // bytes the program holds, data set not included
 	Free    int64    // bytes that its device had free before; 0: unknown, or the machine's own
 	Cards   []string // addresses on the PCI bus of the cards it runs on, such as "0000:18:00.0"; nil: it needs none
+	Piece   int      // images that one Eval may take and still end well within a second; 0: a batch
 }
 
 // ReplicaRange returns the images lo..hi-1 of a batch of n that replica r of replicas trains on: contiguous, first ones larger

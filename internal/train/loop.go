@@ -200,17 +200,19 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	return rec, nil
 }
 
-// evaluate runs n test images in batches and calls tick before each. It stops early, with ctx's error, when ctx ends.
+// evaluate runs n test images in batches, or in the pieces of several that the program's device is fast enough for, and calls tick before each. It stops early, with
+// ctx's error, when ctx ends.
 func evaluate(ctx context.Context, p engine.Program, n, batch int, tick func() error) (sums, error) {
 	var s sums
-	for lo := 0; lo < n; lo += batch {
+	piece := max(batch, p.Info().Piece)
+	for lo := 0; lo < n; lo += piece {
 		if err := ctx.Err(); err != nil {
 			return s, err
 		}
 		if err := tick(); err != nil {
 			return s, err
 		}
-		m, err := p.Eval(lo, min(lo+batch, n))
+		m, err := p.Eval(lo, min(lo+piece, n))
 		if errors.Is(err, engine.ErrAbandoned) {
 			return s, ctx.Err()
 		}

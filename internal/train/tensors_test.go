@@ -246,6 +246,20 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// TestEvaluatePieces holds that the test set is run in the pieces that the program asks for, and in batches without.
+func TestEvaluatePieces(t *testing.T) {
+	o := options(t, tempDir(t))
+	mustRun(t, o)
+	weights, n, batch := filepath.Join(o.Dir, WeightsFile), o.Test.N, o.Spec.Train.Batch
+	for _, c := range []struct{ piece, want int }{{0, (n + batch - 1) / batch}, {n - 1, 2}, {1000, 1}} {
+		calls := 0
+		e, err := Evaluate(t.Context(), o.Spec, toy{bad: -1, piece: c.piece, onEval: func(int) { calls++ }}, weights, o.Test)
+		if err != nil || calls != c.want || e.Images != n {
+			t.Errorf("pieces of %d: want %d calls for %d images, have %d, %+v, %v", c.piece, c.want, n, calls, e, err)
+		}
+	}
+}
+
 // TestSafetensorsTorch has PyTorch read what Export and Run wrote. SHAKE_PYTHON names a Python with torch, numpy and safetensors.
 func TestSafetensorsTorch(t *testing.T) {
 	python := os.Getenv("SHAKE_PYTHON")

@@ -25,6 +25,7 @@ type toy struct {
 	onStep func(engine.Step) // hears of every step
 	onEval func(lo int)      // and of every evaluation
 	cards  []string          // that it claims to run on
+	piece  int               // images that an evaluation may take
 }
 
 func (toy) Name() string { return "toy" }
@@ -163,7 +164,7 @@ func (p *toyProgram) SetState(ts []engine.Tensor) error {
 }
 
 func (p *toyProgram) Info() engine.Info {
-	return engine.Info{Device: "toy", Detail: "no network", Workers: 1, Memory: 1 << 20, Cards: p.cards}
+	return engine.Info{Device: "toy", Detail: "no network", Workers: 1, Memory: 1 << 20, Cards: p.cards, Piece: p.piece}
 }
 
 func (p *toyProgram) Close() error { return nil }

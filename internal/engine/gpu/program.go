@@ -65,8 +65,12 @@ func (p *program) Info() engine.Info {
 		Workers: 1,
 		Memory:  p.dev.held + p.workspaceBytes,
 		Free:    p.free,
+		Piece:   evalBatches * p.cfg.Batch,
 	}
 }
+
+// evalBatches is how many batches one call of Eval may take: a card needs about a millisecond for each. Every call waits for the card twice and sets every norm.
+const evalBatches = 128
 
 // runner returns the runner for a batch of n, made on first use.
 func (p *program) runner(m mode, n int) (*runner, error) {

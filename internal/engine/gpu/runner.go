@@ -298,7 +298,7 @@ func (r *runner) capture(s *cuda.Stream) (err error) {
 	return err
 }
 
-// captured is what f puts on the stream as a graph.
+// captured is what f puts on the stream as a graph, which is sent to the card ahead of its first launch.
 func captured(s *cuda.Stream, f func() error) (*cuda.GraphExec, error) {
 	if err := s.BeginCapture(cuda.CaptureThreadLocal); err != nil {
 		return nil, err
@@ -312,7 +312,15 @@ func captured(s *cuda.Stream, f func() error) (*cuda.GraphExec, error) {
 		return nil, end
 	}
 	defer g.Close()
-	return g.Instantiate()
+	x, err := g.Instantiate()
+	if err != nil {
+		return nil, err
+	}
+	if err := x.Upload(s); err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
 }
 
 func (r *runner) close() {
