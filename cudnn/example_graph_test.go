@@ -60,8 +60,9 @@ func (d *desk) Close() {
 	runtime.UnlockOSThread()
 }
 
-// A graph of one's own: y = relu(conv(x, w) + b). What nodes return is never stored, but for what Store names. Engines that fuse
-// want whole vectors of channels, and tensor cores: F32 tensors that may be rounded to TF32, or 16-bit ones.
+// A graph of one's own: y = relu(conv(x, w) + b). What nodes return is never stored, but for what
+// Store names. Engines that fuse want whole vectors of channels, and tensor cores: F32 tensors that
+// may be rounded to TF32, or 16-bit ones.
 func ExampleGraph() {
 	d := openDesk()
 	defer d.Close()
@@ -85,7 +86,8 @@ func ExampleGraph() {
 	// [0 0 0 1 3 5 7 9]
 }
 
-// A fused graph that comes with the package: the result of a convolution is shifted and rectified before it is stored.
+// A fused graph that comes with the package: the result of a convolution is shifted and rectified
+// before it is stored.
 func ExampleConvEpilogueGraph() {
 	d := openDesk()
 	defer d.Close()
@@ -107,7 +109,8 @@ func ExampleConvEpilogueGraph() {
 	// Output: [1 2 3 4 0 0 1 2]
 }
 
-// A plan costs milliseconds to seconds to find; a cache keeps it in a file for this card, library and graph.
+// A plan costs milliseconds to seconds to find; a cache keeps it in a file for this card, library
+// and graph.
 func ExampleCache() {
 	d := openDesk()
 	defer d.Close()
@@ -126,7 +129,8 @@ func ExampleCache() {
 	// 1 plan in the cache
 }
 
-// The library's proposals are timed on the card, with memory of the caller's. The fastest goes into the cache, where ConvForward finds it.
+// The library's proposals are timed on the card, with memory of the caller's. The fastest goes into
+// the cache, where ConvForward finds it.
 func ExampleHandle_Autotune() {
 	d := openDesk()
 	defer d.Close()
@@ -148,7 +152,8 @@ func ExampleHandle_Autotune() {
 	// Output: true true
 }
 
-// A machine without a card plans for one that it has the description of, and fills a cache that the other will read.
+// A machine without a card plans for one that it has the description of, and fills a cache that the
+// other will read.
 func ExampleOffline() {
 	properties := must(os.ReadFile("cudnntest/devices/h100.json"))
 	runtime.LockOSThread()

@@ -13,7 +13,8 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// outcome runs a plan on random tensors, the same for the same bindings, and returns what all tensors hold behind it. It closes the plan.
+// outcome runs a plan on random tensors, the same for the same bindings, and returns what all
+// tensors hold behind it. It closes the plan.
 func (c *card) outcome(p *cudnn.Plan, bound []cudnn.TensorDesc) [][]float64 {
 	c.t.Helper()
 	r := rand.New(rand.NewPCG(11, 12))
@@ -36,7 +37,8 @@ func (c *card) outcome(p *cudnn.Plan, bound []cudnn.TensorDesc) [][]float64 {
 	return out
 }
 
-// TestMethods: each method that prepares one operation has the bindings and the bits of a graph, made by hand where that takes a line.
+// TestMethods: each method that prepares one operation has the bindings and the bits of a graph,
+// made by hand where that takes a line.
 func TestMethods(t *testing.T) {
 	c := open(t)
 	h := c.h
@@ -115,7 +117,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestPlans: every plan that Plans and ConvBackwardDataPlans list computes the same, but for rounding.
+// TestPlans: every plan that Plans and ConvBackwardDataPlans list computes the same, but for
+// rounding.
 func TestPlans(t *testing.T) {
 	c := open(t)
 	d, wd, conv := cudnn.NHWC(2, 16, 4, 4, f32), cudnn.NHWC(16, 16, 3, 3, f32), cudnn.ConvDesc{Pad: [2]int{1, 1}}
@@ -156,7 +159,8 @@ func TestMulScalar(t *testing.T) {
 	}
 }
 
-// TestSoftmax: Forward makes probabilities, of which Backward says that adding to all x of an image changes nothing.
+// TestSoftmax: Forward makes probabilities, of which Backward says that adding to all x of an image
+// changes nothing.
 func TestSoftmax(t *testing.T) {
 	c := open(t)
 	d := cudnn.NHWC(2, 10, 1, 1, f32)

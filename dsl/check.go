@@ -20,7 +20,7 @@ func newChecker(keys []key) *checker {
 	return &checker{keys: keys, nodes: map[string]*node{}, bad: map[string]bool{}}
 }
 
-// fail reports a mistake in the value at path, which is there.
+// fail reports a mistake in the value at path. The value exists.
 func (c *checker) fail(path, want, have, hint string) {
 	c.failAt(c.nodes[path].at, path, want, have, hint)
 }
@@ -32,7 +32,8 @@ func (c *checker) failAt(p place, path, want, have, hint string) {
 	}
 }
 
-// ok reports whether all of the paths have values, and nothing wrong was found at any of them or below.
+// ok reports whether all of the paths have values, and nothing wrong was found at any of them or
+// below.
 func (c *checker) ok(paths ...string) bool {
 	for _, p := range paths {
 		if c.bad[p] || c.nodes[p] == nil {
@@ -42,7 +43,8 @@ func (c *checker) ok(paths ...string) bool {
 	return true
 }
 
-// parentKey returns what holds path: "net.stage[2].width" -> "net.stage[2]" -> "net.stage" -> "net" -> "".
+// parentKey returns what holds path: "net.stage[2].width" -> "net.stage[2]" -> "net.stage" -> "net"
+// -> "".
 func parentKey(path string) string {
 	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
@@ -281,7 +283,8 @@ func has(keys []key, name string) bool {
 	return false
 }
 
-// guessKey guesses which key of this table was meant by name, those that are missing first, or which other table has a key of that name.
+// guessKey guesses the key that name was meant to be: first among the missing keys of this table,
+// then among its other keys, then in other tables.
 func (c *checker) guessKey(keys []key, t table, path, name string) (guess, hint string) {
 	for _, full := range allKeys(c.keys, "") {
 		if full[strings.LastIndexByte(full, '.')+1:] == name && parentKey(full) != path {

@@ -10,8 +10,8 @@ import (
 
 const manual = "../docs/language.md"
 
-// TestManualKeys holds the tables of docs/language.md against the table of keys. Between <!-- keys of PATH --> and <!-- end --> the manual's text is
-// made by -update.
+// TestManualKeys holds the tables of docs/language.md against the table of keys. Between <!-- keys
+// of PATH --> and <!-- end --> the manual's text is made by -update.
 func TestManualKeys(t *testing.T) {
 	text, err := os.ReadFile(manual)
 	if err != nil {

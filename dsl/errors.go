@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Error is one mistake: where it is, what was wanted there and what is there.
+// Error is one mistake: its place, the value wanted and the value found.
 type Error struct {
 	File      string // path as given, "builtin:NAME.toml", or "-o key=value" for an override
 	Line, Col int    // from 1, Col in characters; both 0 for an override and for a file that cannot be read
@@ -38,7 +38,8 @@ func (e Error) Error() string {
 	return b.String()
 }
 
-// Errors is every mistake of a network: first those of the file itself, then of what it extends, then of the overrides.
+// Errors is every mistake of a network: of the file itself, then of the files it extends, then of
+// the overrides.
 type Errors []Error
 
 // Error returns one line for each mistake.
@@ -64,7 +65,8 @@ func (es Errors) inOrder(files []string) Errors {
 	return slices.Compact(es)
 }
 
-// NotFoundError says that a name is neither a file nor a built-in network or sweep. It matches fs.ErrNotExist.
+// NotFoundError says that a name is neither a file nor a built-in network or sweep. It matches
+// fs.ErrNotExist.
 type NotFoundError struct {
 	Name  string   // as asked for
 	Names []string // the built-in networks, or sweeps
@@ -111,8 +113,8 @@ func nearest(have string, words []string) string {
 	return at
 }
 
-// distance is the number of letters to insert, delete, replace or swap with their neighbour to get from a to b,
-// capital letters counting as small ones.
+// distance is the number of letters to insert, delete, replace or swap with their neighbour to get
+// from a to b, capital letters counting as small ones.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return max(len(a), len(b))

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kind is what a value of the language may be.
+// kind is the type of a value of the language.
 type kind int
 
 const (
@@ -25,7 +25,8 @@ const (
 	subtables             // a list of tables, into a slice
 )
 
-// key declares one key: the parser, the writer, the JSON Schema, docs/language.md and the guesses in errors all read this.
+// key declares one key: the parser, the writer, the JSON Schema, docs/language.md and the guesses
+// in errors all read this.
 type key struct {
 	name     string
 	kind     kind
@@ -35,7 +36,7 @@ type key struct {
 	words    []string // of a word, and the kinds of layer in layers
 	least    int      // items that layers and subtables need
 	def      string   // default as TOML; required if this and absent are empty
-	absent   string   // what it means to leave the key out, where no value says it
+	absent   string   // the meaning of a missing key, if no value has that meaning
 	doc      string
 	keys     []key
 	field    func(any) any // pointer to the field, from a pointer to the struct
@@ -125,7 +126,8 @@ var shakeKeys = []key{
 		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches."},
 }
 
-// maxEpochs keeps the steps of a run on 50000 images below 2^32, in batches of one too: the draws number steps with 32 bits.
+// maxEpochs keeps the steps of a run on 50000 images below 2^32, in batches of one too: the draws
+// number steps with 32 bits.
 const maxEpochs = 50000
 
 var trainKeys = []key{

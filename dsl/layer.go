@@ -13,7 +13,8 @@ const maxKernel = 32
 
 var kernelForm = regexp.MustCompile(`^([1-9][0-9]?)x([1-9][0-9]?)$`)
 
-// noPad marks a conv that does not say its padding, noStride one that does not say its stride, until the list is complete.
+// noPad marks a conv that does not say its padding, noStride one that does not say its stride,
+// until the list is complete.
 const (
 	noPad    = -1
 	noStride = 0
@@ -90,7 +91,8 @@ func (c *checker) layerWord(k key, w string, n *node, at string, l *Layer) {
 	c.fail(at, orList(k.layerForms()), n.have(), didYouMean(w, near))
 }
 
-// takeStride gives the stage's stride to one conv of a branch: the one that says so, else the first that says no number.
+// takeStride gives the stage's stride to one conv of a branch: the one that says so, else the first
+// that says no number.
 func (c *checker) takeStride(path string, ls []Layer) {
 	taker := -1
 	for i, l := range ls {

@@ -24,8 +24,9 @@ type Loader struct {
 	Sweeps  fs.FS // NAME.toml of the built-in sweeps; may be nil
 }
 
-// Load returns the network called nameOrPath with the overrides ("train.lr=0.1") applied, in order. A name with a slash or with the ending
-// ".toml" is a file, or else the built-in network of that name; any other is a built-in network, or else a file.
+// Load returns the network called nameOrPath with the overrides ("train.lr=0.1") applied, in order.
+// A name with a slash or with the ending ".toml" is a file, or else the built-in network of that
+// name; any other is a built-in network, or else a file.
 //
 // The error is Errors with every mistake found, a *NotFoundError, or that of reading the file.
 func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
@@ -40,7 +41,8 @@ func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
 	return l.Parse(file, text, overrides...)
 }
 
-// Parse is Load for a text in memory. file is what errors and the network's name say; what the text extends is looked for beside it.
+// Parse is Load for a text in memory. file is what errors and the network's name say; what the text
+// extends is looked for beside it.
 func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 	r := reading{Loader: l}
 	root, errs := r.resolve(file, string(text), nil)
@@ -139,7 +141,8 @@ type reading struct {
 	files []string
 }
 
-// resolve decodes a text and lays it over what it extends. chain holds the files that led here.
+// resolve decodes a text and lays it over the file it extends. chain holds the files that extend
+// this one.
 func (r *reading) resolve(file, text string, chain []string) (*node, Errors) {
 	r.files = append(r.files, file)
 	root, errs := decode(file, text)

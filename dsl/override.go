@@ -31,7 +31,8 @@ func overrideSource(s string) string { return overridePrefix + short(oneLine(s),
 // overridePrefix marks an override in errors, where a file would stand.
 const overridePrefix = "-o "
 
-// parseOverride reads "train.lr=0.1". The value is TOML; one that is not, but is a single word, is a text: shake.forward=even.
+// parseOverride reads "train.lr=0.1". The value is TOML; one that is not, but is a single word, is
+// a text: shake.forward=even.
 func parseOverride(s string) (override, Errors) {
 	o := override{source: overrideSource(s)}
 	fail := func(key, want, have, hint string) (override, Errors) {

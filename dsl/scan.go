@@ -6,8 +6,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// mark says where a value stands in a text, as byte offsets. The TOML library does not tell, so the scanner walks the text a second time,
-// after the library has found it to be valid.
+// mark says where a value stands in a text, as byte offsets. The TOML library does not tell, so the
+// scanner walks the text a second time, after the library has found it to be valid.
 type mark struct {
 	key        int // of the key, or of the value if it has none
 	start, end int // of the value; a table's end is that of its header or its key
@@ -19,7 +19,8 @@ func newTable(start, end int) *mark {
 	return &mark{key: start, start: start, end: end, table: map[string]*mark{}}
 }
 
-// child returns the table called name in m, made if it is not there; of a list of tables the last one.
+// child returns the table called name in m, made if it is not there; of a list of tables the last
+// one.
 func (m *mark) child(p part) *mark {
 	c := m.table[p.name]
 	if c == nil {
@@ -48,8 +49,9 @@ type scanner struct {
 	deep  int // where more than maxDepth things were first within each other; -1: nowhere
 }
 
-// scan returns the marks of a TOML text, and the offset at which it nests too deeply (-1: nowhere), behind which nothing is marked. What follows the first fault of a text that is not
-// valid gets marks of no meaning, but the scan ends.
+// scan returns the marks of a TOML text, and the offset at which it nests too deeply (-1: nowhere),
+// behind which nothing is marked. What follows the first fault of a text that is not valid gets
+// marks of no meaning, but the scan ends.
 func scan(src string) (root *mark, deep int) {
 	s := &scanner{src: src, deep: -1}
 	root = newTable(0, 0)
@@ -219,7 +221,8 @@ func (s *scanner) quoted(q byte) {
 	s.i = min(s.i+1, len(s.src))
 }
 
-// longQuoted steps over a string in three quotes q. Up to two more quotes may stand before the closing three.
+// longQuoted steps over a string in three quotes q. Up to two more quotes may stand before the
+// closing three.
 func (s *scanner) longQuoted(q byte) {
 	run := 0
 	for s.i += 3; s.i < len(s.src); s.i++ {
@@ -236,7 +239,8 @@ func (s *scanner) longQuoted(q byte) {
 	}
 }
 
-// space steps over spaces and tabs, blank over empty lines and comments too, separators over commas as well.
+// space steps over spaces and tabs, blank over empty lines and comments too, separators over commas
+// as well.
 func (s *scanner) space() {
 	for isSpace(s.peek(0)) {
 		s.i++
@@ -278,7 +282,7 @@ func isBare(c byte) bool {
 	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// unquote returns what a quoted key says.
+// unquote returns the text of a quoted key.
 func unquote(raw string) string {
 	var v struct{ K string }
 	if _, err := toml.Decode("K = "+raw, &v); err != nil {

@@ -77,7 +77,8 @@ func find(n *node, key string) *node {
 	return find(t[name], strings.TrimPrefix(key[len(name):], "."))
 }
 
-// FuzzPlaces holds the scanner against the TOML library: the text that is marked as a value's must be that value's.
+// FuzzPlaces holds the scanner against the TOML library: the text that is marked as a value's must
+// be that value's.
 func FuzzPlaces(f *testing.F) {
 	for _, s := range append(seeds(), "a = [[1], [{b = 'c'}]]\n", "\"\\u0061\" = 1", "a.b.c = {d.e = 1, f = {}}", "a = '''\n'''''", "\ufeffa=1", "a=1\r\nb=2\r\n",
 		"a=1\na.b=2", "[]\n", "\"a", "a=[=", "a={=}", "a=\"\"\"\\\"\"\"\"", "\"\\z\"=1") {

@@ -8,8 +8,9 @@ import (
 // object is a JSON object; encoding/json writes its keys in order.
 type object = map[string]any
 
-// Schema returns the JSON Schema (draft 7) of the language, for editors: taplo finds it by the line "#:schema PATH" at the top of a file. It says what each
-// key may be on its own; what concerns several keys, such as shapes that fit, only the parser knows.
+// Schema returns the JSON Schema (draft 7) of the language, for editors: taplo finds it by the line
+// "#:schema PATH" at the top of a file. It says what each key may be on its own; what concerns
+// several keys, such as shapes that fit, only the parser knows.
 func Schema() []byte {
 	s := tableSchema(language, nil)
 	s["$schema"] = "http://json-schema.org/draft-07/schema#"

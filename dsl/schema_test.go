@@ -56,7 +56,8 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 	}
 }
 
-// TestSchemaAgrees gives every key values of every type, at and beyond its bounds, and expects the parser and the schema to say the same of them.
+// TestSchemaAgrees gives every key values of every type, at and beyond its bounds, and expects the
+// parser and the schema to say the same of them.
 func TestSchemaAgrees(t *testing.T) {
 	schema := readSchema(t)
 	values := []string{"-1", "0", "1", "2", "3", "7", "100", "101", "255", "256", "1000", "1001", "8192", "8193", "50000", "50001", "65536", "65537", "3000000000",
@@ -97,7 +98,8 @@ func TestSchemaAgrees(t *testing.T) {
 	}
 }
 
-// neededOnlyByParser: the place of a layer decides whether it must say its channels, which a schema cannot know.
+// neededOnlyByParser: the place of a layer decides whether it must say its channels, which a schema
+// cannot know.
 func neededOnlyByParser(es Errors) bool {
 	for _, e := range es {
 		if !strings.HasPrefix(e.Want, "a conv with its output channels") && !strings.Contains(e.Want, "only a branch has") {
@@ -120,7 +122,8 @@ func asJSON(t *testing.T, n *node) any {
 	return v
 }
 
-// jsonSafe replaces what JSON has no word for, infinite numbers and such, by null, and marks floats that are whole, since a TOML float is no integer.
+// jsonSafe replaces what JSON has no word for, infinite numbers and such, by null, and marks floats
+// that are whole, since a TOML float is no integer.
 func jsonSafe(v any) any {
 	switch v := v.(type) {
 	case object:

@@ -11,7 +11,8 @@ const (
 // maxMap is the largest height or width of a map: pads may make it grow, by mistake only.
 const maxMap = 2 * inputSize
 
-// maxLayers bounds the layers in all branches of a network, so that a slip of the keyboard is an error and not an hour of allocation.
+// maxLayers bounds the layers in all branches of a network, so that a slip of the keyboard is an
+// error and not an hour of allocation.
 const maxLayers = 1 << 18
 
 // shape is C channels of an H×W map.
@@ -36,8 +37,8 @@ func (c *checker) layerLists(n *Net) {
 	}
 }
 
-// net checks that the layers of a network fit together, walking every block once. No other code infers shapes from a Spec and reports them:
-// graph.Build relies on this.
+// net checks that the layers of a network fit together, walking every block once. No other code
+// infers shapes from a Spec and reports them: graph.Build relies on this.
 func (c *checker) net(n *Net) {
 	layers := 0
 	for _, st := range n.Stages {

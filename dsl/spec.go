@@ -36,10 +36,11 @@ type Stage struct {
 	Stride int // of the first block; default 1 in the first stage, 2 in the others
 }
 
-// LayerKind says what a layer does.
+// LayerKind is the operation of a layer.
 type LayerKind int
 
-// The kinds of layer. AvgPool is global average pooling, Linear the classifier; both only in the head.
+// The kinds of layer. AvgPool is global average pooling, Linear the classifier; both only in the
+// head.
 const (
 	Conv LayerKind = iota
 	BN
@@ -59,11 +60,12 @@ type Layer struct {
 	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2
 }
 
-// SkipKind says what a block's skip connection does where the shape changes (channels or stride).
+// SkipKind is the skip connection of a block that changes the shape (channels or stride).
 // Where it does not change the skip is the identity, except for SkipNone.
 type SkipKind int
 
-// The kinds of skip (docs/paper.md, Networks). SkipIdentity is only valid where no block changes shape.
+// The kinds of skip (docs/paper.md, Networks). SkipIdentity is only valid where no block changes
+// shape.
 const (
 	SkipNone SkipKind = iota // no skip anywhere: architectures A, B, C
 	SkipIdentity
@@ -74,7 +76,8 @@ const (
 // Mode says how a pass chooses its scaling coefficients.
 type Mode int
 
-// The modes. Keep and M1..M5 are for the backward pass only; M1..M5 need exactly two branches and Image level.
+// The modes. Keep and M1..M5 are for the backward pass only; M1..M5 need exactly two branches and
+// Image level.
 const (
 	Even   Mode = iota // 1/Branches
 	Shaken             // fresh draw; two branches: U[lo,hi) and its complement; more: uniform on the simplex
@@ -139,7 +142,8 @@ type Data struct {
 	TestImages  int
 }
 
-// Engine says how a device computes. Nothing of it changes the experiment: two settings differ by rounding.
+// Engine says how a device computes. Nothing of it changes the experiment: two settings differ by
+// rounding.
 type Engine struct {
 	Conv          string // "auto" or "direct"
 	Precision     string // "auto", "fp32", "tf32", "bf16" or "fp16"

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Sweep is a table of experiments: rows, each a network with overrides, trained once for every seed. Its rows are resolved and valid.
+// Sweep is a table of experiments: rows, each a network with overrides, trained once for every
+// seed. Its rows are resolved and valid.
 type Sweep struct {
 	Name  string // base name of the file without ".toml": "table1"
 	Title string
@@ -91,9 +92,11 @@ func (l *Loader) sweeps() *Loader { return &Loader{Builtin: l.Sweeps} }
 // SweepNames returns the names of the built-in sweeps, sorted.
 func (l *Loader) SweepNames() []string { return l.sweeps().Names() }
 
-// LoadSweep returns the sweep called nameOrPath, found as Load finds a network. The extra overrides are laid over every row.
+// LoadSweep returns the sweep called nameOrPath, found as Load finds a network. The extra overrides
+// are laid over every row.
 //
-// The error is Errors with every mistake found, those of the rows' networks included, a *NotFoundError, or that of reading the file.
+// The error is Errors with every mistake found, those of the rows' networks included, a
+// *NotFoundError, or that of reading the file.
 func (l *Loader) LoadSweep(nameOrPath string, extra ...string) (*Sweep, error) {
 	s := l.sweeps()
 	file, ok := s.find(nameOrPath)
@@ -107,7 +110,8 @@ func (l *Loader) LoadSweep(nameOrPath string, extra ...string) (*Sweep, error) {
 	return l.ParseSweep(file, text, extra...)
 }
 
-// ParseSweep is LoadSweep for a text in memory. file is what errors and the sweep's name say; networks in files are looked for beside it.
+// ParseSweep is LoadSweep for a text in memory. file is what errors and the sweep's name say;
+// networks in files are looked for beside it.
 func (l *Loader) ParseSweep(file string, text []byte, extra ...string) (*Sweep, error) {
 	root, errs := decode(file, string(text))
 	if errs != nil {

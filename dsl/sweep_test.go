@@ -76,7 +76,8 @@ func TestSweepOverrideOnce(t *testing.T) {
 	}
 }
 
-// TestSweepWrite: a written sweep reads back the same, but for the overrides, which are in its networks.
+// TestSweepWrite: a written sweep reads back the same, but for the overrides, which are in its
+// networks.
 func TestSweepWrite(t *testing.T) {
 	s, err := sweeping.ParseSweep("two.toml", []byte(twoRows+"\n[[cited]]\nmodel = \"\\\"\\u0007\\\\ x\"\ndata = \"cifar100\"\nerror = 18.3\n"))
 	if err != nil {

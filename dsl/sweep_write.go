@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// TOML writes the sweep as a file that leaves nothing to a default. net says for each row the file of its resolved network, in which the overrides are; the
-// rows have none.
+// TOML writes the sweep as a file that leaves nothing to a default. net says for each row the file
+// of its resolved network, in which the overrides are; the rows have none.
 func (s *Sweep) TOML(net func(*Row) string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name  = %s\ntitle = %s\ntable = %d\n", strconv.Quote(s.Name), tomlText(s.Title), s.Table)

@@ -11,8 +11,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxText and maxLine are the longest text and line that are read, in bytes, and maxDepth the most lists and tables, or parts of a key, within each other.
-// A network needs two thousand, two hundred and four. The limits keep a foreign file from costing the TOML library a time that is cubic in its size.
+// maxText and maxLine are the longest text and line that are read, in bytes, and maxDepth the most
+// lists and tables, or parts of a key, within each other. A network needs two thousand, two hundred
+// and four. The limits keep a foreign file from costing the TOML library a time that is cubic in
+// its size.
 const (
 	maxText  = 1 << 16
 	maxLine  = 1 << 12
@@ -25,7 +27,8 @@ type place struct {
 	line, col int
 }
 
-// node is a value of a text with its place. Values are string, int64, float64, bool, time.Time, []*node or table.
+// node is a value of a text with its place. Values are string, int64, float64, bool, time.Time,
+// []*node or table.
 type node struct {
 	value any
 	at    place // of the value
@@ -35,7 +38,8 @@ type node struct {
 
 type table map[string]*node
 
-// decode reads a TOML text into a table node. A text that is not TOML gives one error, at the first fault.
+// decode reads a TOML text into a table node. A text that is not TOML gives one error, at the first
+// fault.
 func decode(file, text string) (*node, Errors) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	d := document{file: file, text: text}
@@ -73,7 +77,8 @@ func decode(file, text string) (*node, Errors) {
 	return d.node(values, marks, place{file, 1, 1}), nil
 }
 
-// decodeTOML keeps a panic of the TOML library, which it has for states it thinks impossible, from ending the program.
+// decodeTOML keeps a panic of the TOML library, which it has for states it thinks impossible, from
+// ending the program.
 func decodeTOML(text string, values *map[string]any) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

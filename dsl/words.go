@@ -8,8 +8,8 @@ func (s *Spec) Classes() int {
 	return 10
 }
 
-// Label names the regularization as the paper does, forward-backward-level: "S-S-I", "S-E-B", "S-M1-I". Where both passes are even
-// the level says nothing and the paper's tables write "E-E-B".
+// Label names the regularization as the paper does, forward-backward-level: "S-S-I", "S-E-B",
+// "S-M1-I". Where both passes are even the level says nothing and the paper's tables write "E-E-B".
 func (s Shake) Label() string {
 	letters := [...]string{Even: "E", Shaken: "S", Keep: "K", M1: "M1", M2: "M2", M3: "M3", M4: "M4", M5: "M5"}
 	level := "-I"

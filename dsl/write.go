@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// TOML writes the network as one file that extends nothing and leaves no value to a default. Parsing it gives an equal Spec.
-// (Seeds above 2^63-1, which no file can say, do not come back.)
+// TOML writes the network as one file that extends nothing and leaves no value to a default.
+// Parsing it gives an equal Spec. (Seeds above 2^63-1, which no file can say, do not come back.)
 func (s *Spec) TOML() []byte {
 	var b strings.Builder
 	for _, k := range language {
@@ -82,8 +82,8 @@ func tablesText[T any](keys []key, items []T) string {
 	return b.String()
 }
 
-// layersText writes layers as words where these say it all. A conv of a branch without a stride may be taken for the one that takes the stage's,
-// so strides are left out only if that is right.
+// layersText writes layers as words where these say it all. A conv of a branch without a stride may
+// be taken for the one that takes the stage's, so strides are left out only if that is right.
 func layersText(ls []Layer, inBranch bool) string {
 	first := slices.IndexFunc(ls, func(l Layer) bool { return l.Kind == Conv })
 	taker := slices.IndexFunc(ls, func(l Layer) bool { return l.TakesStride })

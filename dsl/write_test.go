@@ -129,7 +129,8 @@ func seeds() []string {
 	return all
 }
 
-// FuzzParse: any text gives a Spec that can be written and read again, or errors that each fill one line.
+// FuzzParse: any text gives a Spec that can be written and read again, or errors that each fill one
+// line.
 func FuzzParse(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add(s)

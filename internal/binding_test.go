@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestBindingIsShown: every exported function and method of package cudnn is named in the body of an example or a test of its own, not only in what tests
-// share. So a search for the name finds how it is used.
+// TestBindingIsShown: every exported function and method of package cudnn is named in the body of
+// an example or a test of its own, not only in what tests share. So a search for the name finds how
+// it is used.
 func TestBindingIsShown(t *testing.T) {
 	exported, shown := map[string]string{}, map[string]bool{}
 	for _, name := range files(t) {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestPaper holds docs/paper.md to the code: each `file:name` in it exists, and comments point to it by name.
+// TestPaper holds docs/paper.md to the code: each `file:name` in it exists, and comments point to
+// it by name.
 func TestPaper(t *testing.T) {
 	if n := checkPlaces(t, "docs/paper.md"); n < 40 {
 		t.Errorf("docs/paper.md names only %d places", n)
@@ -83,7 +84,8 @@ func TestStatus(t *testing.T) {
 // place is a `file:name` or a `folder/file.ext` in a document.
 var place = regexp.MustCompile("`((?:[A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\\.[a-z]+)(?::([A-Za-z0-9_]+))?`")
 
-// checkPlaces checks every place that a document names: the file exists and contains the name as a word. It returns how many there are.
+// checkPlaces checks every place that a document names: the file exists and contains the name as a
+// word. It returns how many there are.
 func checkPlaces(t *testing.T, document string) (n int) {
 	t.Helper()
 	for i, line := range strings.Split(read(t, document), "\n") {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// makefile copies the Makefile to a folder of its own and returns a function that runs make there, with variables set.
+// makefile copies the Makefile to a folder of its own and returns a function that runs make there,
+// with variables set.
 func makefile(t *testing.T) (dir string, run func(args ...string) (string, error)) {
 	t.Helper()
 	if _, err := exec.LookPath("make"); err != nil {
@@ -58,7 +59,8 @@ func TestMakeNeeds(t *testing.T) {
 	}
 }
 
-// TestMakeCommit: the commit that is built in is that of the folder's own repository, and never that of one around it.
+// TestMakeCommit: the commit that is built in is that of the folder's own repository, and never
+// that of one around it.
 func TestMakeCommit(t *testing.T) {
 	dir, run := makefile(t)
 	git := func(in string, args ...string) {

@@ -1,5 +1,5 @@
-// Package internal_test holds the rules of the house that no compiler checks: which room may import which, where C may stand,
-// and what no file may say.
+// Package internal_test holds the rules of the house that no compiler checks: which room may import
+// which, where C may stand, and what no file may say.
 package internal_test
 
 import (
@@ -21,7 +21,8 @@ type rule struct {
 	may  []string
 }
 
-// rooms lists every room's rule. The first entry of which a package is a part (equal or below) counts, so the narrower ones stand first.
+// rooms lists every room's rule. The first entry of which a package is a part (equal or below)
+// counts, so the narrower ones stand first.
 var rooms = []rule{
 	{"dsl", nil},
 	{"nets", []string{"dsl"}},
@@ -116,8 +117,9 @@ func TestCgoOnlyWhereTheCIs(t *testing.T) {
 	}
 }
 
-// TestNVMLInOnePlace keeps go-nvml in its leaf: it turns off the linker's check for undefined names in whatever it is part of, and
-// csrc/nvml, which defines those that it leaves undefined, must be beside it.
+// TestNVMLInOnePlace keeps go-nvml in its leaf: it turns off the linker's check for undefined names
+// in whatever it is part of, and csrc/nvml, which defines those that it leaves undefined, must be
+// beside it.
 func TestNVMLInOnePlace(t *testing.T) {
 	imports := map[string]bool{}
 	for _, f := range goFiles(t) {
@@ -159,8 +161,8 @@ func TestRoomsHaveASubject(t *testing.T) {
 	}
 }
 
-// TestPathsAreNoPatterns keeps filepath.Glob out: a folder of the user's may have brackets and stars in its name. fs.Glob over os.DirFS matches only what
-// stands below a folder.
+// TestPathsAreNoPatterns keeps filepath.Glob out: a folder of the user's may have brackets and
+// stars in its name. fs.Glob over os.DirFS matches only what stands below a folder.
 func TestPathsAreNoPatterns(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if strings.HasSuffix(f.name, "_test.go") {
@@ -176,7 +178,8 @@ func TestPathsAreNoPatterns(t *testing.T) {
 	}
 }
 
-// TestNoPlaceOfOneMachine finds absolute paths below a person's or a machine's own folders, and marks of unfinished work.
+// TestNoPlaceOfOneMachine finds absolute paths below a person's or a machine's own folders, and
+// marks of unfinished work.
 func TestNoPlaceOfOneMachine(t *testing.T) {
 	text := regexp.MustCompile(`(\.(go|c|cc|h|cu|md|toml|py|txtar|txt|sh|json|yml|cmake)|Makefile|CMakeLists\.txt|/run)$`)
 	// Pieced together, so that this file passes its own test.
@@ -203,7 +206,8 @@ func TestNoPlaceOfOneMachine(t *testing.T) {
 	}
 }
 
-// TestCheckIsWhole: what make test leaves out runs in make check, for every package, and .ci/run runs that.
+// TestCheckIsWhole: what make test leaves out runs in make check, for every package, and .ci/run
+// runs that.
 func TestCheckIsWhole(t *testing.T) {
 	for name, want := range map[string]string{
 		"Makefile": `(?m)^check:.*\n(\t.*\n)*\tSHAKE_CHECK=1 \$\(GO\) test -timeout \d+m \./\.\.\.$`,

@@ -6,7 +6,8 @@ import (
 	"shake/nets"
 )
 
-// A built-in network, as Table 1 has it with even backward coefficients, and the error that the paper publishes for it.
+// A built-in network, as Table 1 has it with even backward coefficients, and the error that the
+// paper publishes for it.
 func ExampleLoad() {
 	spec, err := nets.Load("26-2x32d", "shake.backward=even")
 	if err != nil {

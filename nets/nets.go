@@ -1,4 +1,5 @@
-// Package nets holds the networks of the paper, one TOML file each, and its tables and figures as sweeps, in the folder paper. All are embedded in the program.
+// Package nets holds the networks of the paper, one TOML file each, and its tables and figures as
+// sweeps, in the folder paper. All are embedded in the program.
 package nets
 
 import (
@@ -21,7 +22,8 @@ func sweeps() fs.FS {
 	return sub
 }
 
-// Load returns the built-in network of that name, or the one in that file, with overrides such as "train.lr=0.1" applied: see dsl.Loader.Load.
+// Load returns the built-in network of that name, or the one in that file, with overrides such as
+// "train.lr=0.1" applied: see dsl.Loader.Load.
 func Load(nameOrPath string, overrides ...string) (*dsl.Spec, error) {
 	return loader.Load(nameOrPath, overrides...)
 }
@@ -29,7 +31,8 @@ func Load(nameOrPath string, overrides ...string) (*dsl.Spec, error) {
 // Names returns the names of the built-in networks, sorted.
 func Names() []string { return loader.Names() }
 
-// LoadSweep returns the built-in sweep of that name, or the one in that file, with overrides laid over every row: see dsl.Loader.LoadSweep.
+// LoadSweep returns the built-in sweep of that name, or the one in that file, with overrides laid
+// over every row: see dsl.Loader.LoadSweep.
 func LoadSweep(nameOrPath string, overrides ...string) (*dsl.Sweep, error) {
 	return loader.LoadSweep(nameOrPath, overrides...)
 }

@@ -23,7 +23,8 @@ type figure struct {
 	Row
 }
 
-// paper is every figure of Tables 1, 2 and 5, from the sweeps of these names. Tables 3 and 4 repeat some of them.
+// paper is every figure of Tables 1, 2 and 5, from the sweeps of these names. Tables 3 and 4 repeat
+// some of them.
 var paper = sync.OnceValue(func() []figure {
 	var figures []figure
 	for _, name := range []string{"table1", "table2", "table5"} {
@@ -38,7 +39,8 @@ var paper = sync.OnceValue(func() []figure {
 	return figures
 })
 
-// experiment is a network's regularization in one form: Even-Keep is Even-Even, and without a draw its level and range say nothing.
+// experiment is a network's regularization in one form: Even-Keep is Even-Even, and without a draw
+// its level and range say nothing.
 func experiment(s *dsl.Spec) dsl.Shake {
 	shake := s.Shake
 	if shake.Forward == dsl.Even && shake.Backward == dsl.Keep {
@@ -50,8 +52,9 @@ func experiment(s *dsl.Spec) dsl.Shake {
 	return shake
 }
 
-// Published returns the paper's figure for a network. What counts is what the network is, not what it is called: its architecture, data set, the two modes, the
-// level, and the range of the draws. The recipe does not count: the figures are those of the full recipe, 1800 epochs.
+// Published returns the paper's figure for a network. It is found by the architecture, the data
+// set, the two modes, the level, and the range of the draws, not by the name. The recipe does not
+// count: the figures belong to the full recipe, 1800 epochs.
 func Published(s *dsl.Spec) (row Row, ok bool) {
 	for _, f := range paper() {
 		if experiment(s) == experiment(f.spec) && s.Data.Set == f.spec.Data.Set && reflect.DeepEqual(s.Net, f.spec.Net) {

@@ -131,7 +131,8 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// TestParameters counts parameters from the specification alone and holds them against the published sizes.
+// TestParameters counts parameters from the specification alone and holds them against the
+// published sizes.
 func TestParameters(t *testing.T) {
 	for _, c := range []struct {
 		net  string

@@ -39,7 +39,8 @@ func TestSweeps(t *testing.T) {
 	}
 }
 
-// TestTablesAgree: a figure that two tables have is the same in both, and belongs to the same network.
+// TestTablesAgree: a figure that two tables have is the same in both, and belongs to the same
+// network.
 func TestTablesAgree(t *testing.T) {
 	for _, name := range []string{"table3", "table4"} {
 		s, err := LoadSweep(name)

@@ -9,8 +9,9 @@ type Span struct {
 	Offset      int // Arrange's answer
 }
 
-// Arrange gives every span an offset such that no two that are alive at the same step overlap, and returns the size of the arena that holds
-// them: largest first, each at the lowest free place. If all sizes are multiples of a number, so are all offsets.
+// Arrange gives every span an offset such that no two that are alive at the same step overlap, and
+// returns the size of the arena that holds them: largest first, each at the lowest free place. If
+// all sizes are multiples of a number, so are all offsets.
 func Arrange(spans []*Span) int {
 	order := slices.Clone(spans)
 	slices.SortStableFunc(order, func(a, b *Span) int { return b.Size - a.Size })

@@ -14,8 +14,9 @@ import (
 	"shake/nets"
 )
 
-// The tests named TestDeviation_... hold the mistakes of other implementations of the paper away. Here are those of the networks' structure
-// and of the draws; enginetest has those that a program shows, package train those of the loop.
+// The tests named TestDeviation_... keep the mistakes of other implementations of the paper away.
+// This file has mistakes in a network's structure and in the draws; enginetest has mistakes that a
+// program shows, package train mistakes of the loop.
 
 // shakeNets are the built-in pre-activation networks with two-flow skips.
 var shakeNets = []string{"26-2x32d", "26-2x64d", "26-2x96d"}
@@ -33,7 +34,8 @@ func build(t *testing.T, name string) *graph.Graph {
 	return g
 }
 
-// kinds lists the operations from a value back to where the chain forks or to the named value: "Norm Concat", "ReLU".
+// kinds lists the operations from a value back to where the chain forks or to the named value:
+// "Norm Concat", "ReLU".
 func kinds(g *graph.Graph, from graph.ValueID, until string) string {
 	producer := map[graph.ValueID]graph.Op{}
 	for _, op := range g.Ops {
@@ -75,7 +77,8 @@ func valueID(t *testing.T, g *graph.Graph, name string) graph.ValueID {
 	return 0
 }
 
-// TestDeviation_ShiftLeft: flow B reads the pixel above and to the left of flow A's, zeros entering in row and column 0.
+// TestDeviation_ShiftLeft: flow B reads the pixel above and to the left of flow A's, zeros entering
+// in row and column 0.
 func TestDeviation_ShiftLeft(t *testing.T) {
 	g, err := graph.Build(graphtest.Spec("26", 4, 1))
 	if err != nil {
@@ -118,7 +121,8 @@ func TestDeviation_ShiftLeft(t *testing.T) {
 	}
 }
 
-// TestDeviation_SkipWithoutReLUOrBN: the skip of every block that changes the shape is ReLU, two subsampled convs, concat, BN.
+// TestDeviation_SkipWithoutReLUOrBN: the skip of every block that changes the shape is ReLU, two
+// subsampled convs, concat, BN.
 func TestDeviation_SkipWithoutReLUOrBN(t *testing.T) {
 	for _, net := range shakeNets {
 		g := build(t, net)
@@ -141,7 +145,8 @@ func TestDeviation_SkipWithoutReLUOrBN(t *testing.T) {
 	}
 }
 
-// TestDeviation_NoSkipInStage1: the first block of the first stage widens 16 channels with stride 1, through two flows like the others.
+// TestDeviation_NoSkipInStage1: the first block of the first stage widens 16 channels with stride
+// 1, through two flows like the others.
 func TestDeviation_NoSkipInStage1(t *testing.T) {
 	for _, net := range shakeNets {
 		g := build(t, net)
@@ -212,8 +217,9 @@ func coefficients(branches int, level dsl.Level, n int) [][]float64 {
 	return alpha
 }
 
-// TestDeviation_RatioDraw: coefficients are uniform on the simplex, each with mean 1/K and variance (K-1)/(K^2 (K+1)): 1/12 for two branches,
-// where u1/(u1+u2) has 0.68 of it. The tolerance is five standard errors.
+// TestDeviation_RatioDraw: coefficients are uniform on the simplex, each with mean 1/K and variance
+// (K-1)/(K^2 (K+1)): 1/12 for two branches, where u1/(u1+u2) has 0.68 of it. The tolerance is five
+// standard errors.
 func TestDeviation_RatioDraw(t *testing.T) {
 	const n = 20000
 	for _, branches := range []int{2, 3, 6} {

@@ -8,17 +8,18 @@ import (
 	"shake/internal/rng"
 )
 
-// Draw fills the scaling coefficients of one block for one iteration: alpha[k][i] of the forward pass and beta[k][i] of the
-// backward pass, for branch k and image i of a global batch of n.
+// Draw fills the scaling coefficients of one block for one iteration: alpha[k][i] of the forward
+// pass and beta[k][i] of the backward pass, for branch k and image i of a global batch of n.
 //
 //	Even    1/branches
 //	Shaken  two branches: u in [lo, hi) and 1-u; more: uniform on the simplex
 //	Keep    beta = alpha
 //	M1..M5  beta from alpha and a fresh r in [0, 1), the paper's Table 4
 //
-// The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position in the global batch at
-// level Image, the replica's number at level Batch, where all images of the replica share the value. block is the index in graph.Graph.Blocks.
-// alpha and beta hold at least b.Branches slices of at least n numbers and are overwritten.
+// The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position
+// in the global batch at level Image, the replica's number at level Batch, where all images of the
+// replica share the value. block is the index in graph.Graph.Blocks. alpha and beta hold at least
+// b.Branches slices of at least n numbers and are overwritten.
 func Draw(seed uint64, iteration uint32, block int, b graph.Block, n, replicas int, alpha, beta [][]float64) {
 	one := func(i int, index uint32) {
 		ctr := [4]uint32{iteration, uint32(block), index}
@@ -69,8 +70,8 @@ func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta 
 	}
 }
 
-// betaRule is b of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches. Products are rounded by a conversion so that no
-// platform fuses them with the sum.
+// betaRule is b of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches.
+// Products are rounded by a conversion so that no platform fuses them with the sum.
 func betaRule(m dsl.Mode, a, r float64) float64 {
 	low := a < 0.5
 	switch {
@@ -95,9 +96,9 @@ func betaRule(m dsl.Mode, a, r float64) float64 {
 	}
 }
 
-// fresh writes a new draw of purpose p for image i. With more than two branches the coefficients are the spacings of
-// sorted uniforms in [0, 1], which is the uniform distribution on the simplex and gives U[0, 1) for two; ratios
-// u_k / sum(u) would not.
+// fresh writes a new draw of purpose p for image i. With more than two branches the coefficients
+// are the spacings of sorted uniforms in [0, 1], which is the uniform distribution on the simplex
+// and gives U[0, 1) for two; ratios u_k / sum(u) would not.
 func fresh(seed uint64, ctr [4]uint32, p rng.Purpose, b graph.Block, i int, coef [][]float64) {
 	if b.Branches == 2 {
 		ctr[3] = uint32(p)

@@ -25,7 +25,8 @@ func drawn(seed uint64, iteration uint32, number int, b graph.Block, n, replicas
 	return alpha, beta
 }
 
-// TestDrawCounters: the first branch's a and b at level image are word 0 of the documented counters.
+// TestDrawCounters: the first branch's a and b at level image are word 0 of the documented
+// counters.
 func TestDrawCounters(t *testing.T) {
 	b := block(2, dsl.Shaken, dsl.Shaken, dsl.Image)
 	alpha, beta := drawn(1<<40|7, 12, 3, b, 5, 2)
@@ -75,7 +76,8 @@ func TestDrawModes(t *testing.T) {
 	}
 }
 
-// TestDrawLevels: at level batch a replica's images share a value, as ReplicaRange splits them, and replicas differ; at level image all differ.
+// TestDrawLevels: at level batch a replica's images share a value, as ReplicaRange splits them, and
+// replicas differ; at level image all differ.
 func TestDrawLevels(t *testing.T) {
 	alpha, _ := drawn(9, 1, 0, block(2, dsl.Shaken, dsl.Even, dsl.Batch), 7, 3)
 	a := alpha[0]
@@ -88,7 +90,8 @@ func TestDrawLevels(t *testing.T) {
 	}
 }
 
-// TestDrawIsAFunctionOfPlace: a ragged batch, another number of replicas and other images change no image's draw; iteration, block and seed do.
+// TestDrawIsAFunctionOfPlace: a ragged batch, another number of replicas and other images change no
+// image's draw; iteration, block and seed do.
 func TestDrawIsAFunctionOfPlace(t *testing.T) {
 	b := block(2, dsl.Shaken, dsl.Shaken, dsl.Image)
 	alpha, beta := drawn(9, 1, 2, b, 8, 2)
@@ -114,7 +117,8 @@ func TestDrawRange(t *testing.T) {
 	}
 }
 
-// TestBetaRules holds M1..M5 to the intervals of the paper's Table 4, by their ends at r = 0 and r = 1.
+// TestBetaRules holds M1..M5 to the intervals of the paper's Table 4, by their ends at r = 0 and r
+// = 1.
 func TestBetaRules(t *testing.T) {
 	for _, c := range []struct {
 		mode          dsl.Mode

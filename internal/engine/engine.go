@@ -1,5 +1,6 @@
-// Package engine turns a graph.Graph into a program that trains on a device. This package knows no device: it holds the
-// contract (Backend, Program), the fused Plan that device backends run, and the draws and schedules that all of them share.
+// Package engine turns a graph.Graph into a program that trains on a device. This package knows no
+// device: it holds the contract (Backend, Program), the fused Plan that device backends run, and
+// the draws and schedules that all of them share.
 package engine
 
 import (
@@ -14,11 +15,12 @@ import (
 // Backend makes programs for one kind of device.
 type Backend interface {
 	Name() string // "ref", "cpu", "gpu"
-	// Compile lays the graph (primitive, as graph.Build made it) out for the device. It does not draw weights: see Init.
+	// Compile lays the graph (primitive, as graph.Build made it) out for the device. It does not
+	// draw weights: see Init.
 	Compile(g *graph.Graph, c Config) (Program, error)
 }
 
-// Config is what a program needs to know besides the network.
+// Config is everything that a program depends on besides the network.
 type Config struct {
 	Seed        uint64
 	Batch       int // global batch; Step may be given fewer images (the ragged last batch)
@@ -35,7 +37,8 @@ type Config struct {
 	Deterministic bool
 }
 
-// CheckPrecision is nil if the precision asked for is "auto" or among those that the backend has, and says what it has if not.
+// CheckPrecision returns nil if the precision asked for is "auto" or one of the backend's.
+// Otherwise the error lists the backend's.
 func (c Config) CheckPrecision(backend string, have ...string) error {
 	if c.Precision == "" || c.Precision == "auto" || slices.Contains(have, c.Precision) {
 		return nil
@@ -67,8 +70,9 @@ type Step struct {
 	LR        float64
 }
 
-// Metrics are sums since the last reset. Loss is the sum over a step's images added, in float64, to that of the steps before: a loop that
-// resets after every step and adds for itself gets the same bits.
+// Metrics are sums since the last reset. Loss is the sum over a step's images added, in float64, to
+// that of the steps before: a loop that resets after every step and adds for itself gets the same
+// bits.
 type Metrics struct {
 	Images  int
 	Loss    float64 // sum over images of the cross-entropy
@@ -76,11 +80,13 @@ type Metrics struct {
 	BadStep int64   // Iteration of the first step whose loss was not finite; -1: none
 }
 
-// Program is a network on a device with its weights, momentum and running statistics. It belongs to one goroutine.
+// Program is a network on a device with its weights, momentum and running statistics. It belongs to
+// one goroutine.
 type Program interface {
 	// Load makes train and test resident. Either may be nil.
 	Load(train, test *Images) error
-	// Step trains on one batch. It need not wait for the device: errors and metrics may appear later.
+	// Step trains on one batch. It need not wait for the device: errors and metrics may appear
+	// later.
 	Step(s Step) error
 	// Metrics waits for the device and returns the sums of Step since the last call with reset.
 	Metrics(reset bool) (Metrics, error)
@@ -88,10 +94,13 @@ type Program interface {
 	Eval(lo, hi int) (Metrics, error)
 	// Logits runs the same images and returns N×Classes logits.
 	Logits(lo, hi int) ([]float32, error)
-	// State returns a copy of everything that training changes, in a fixed order: parameters by their names, then
-	// "momentum/"+name, then running statistics "replicaR/"+NAME.running_mean|running_var for every replica R, then what only such a program has, Own+name.
+	// State returns a copy of everything that training changes, in a fixed order: parameters by
+	// their names, then "momentum/"+name, then running statistics
+	// "replicaR/"+NAME.running_mean|running_var for every replica R, then what only such a program
+	// has, Own+name.
 	State() ([]Tensor, error)
-	// SetState replaces what is named; tensors not named keep their values. An unknown name or a wrong shape is an error and changes nothing.
+	// SetState replaces the named tensors; others keep their values. An unknown name or a wrong
+	// shape is an error and changes nothing.
 	SetState(ts []Tensor) error
 	// Info says what was decided, for the first lines of a run.
 	Info() Info
@@ -100,18 +109,20 @@ type Program interface {
 
 // Abandoner is a Program that can leave a step off before its end.
 type Abandoner interface {
-	// Abandon has Step, Eval and Logits ask stop between operations; nil ends that. Once stop says true they return ErrAbandoned, and state and metrics are
-	// what they were before the call.
+	// Abandon has Step, Eval and Logits ask stop between operations; nil ends that. Once stop says
+	// true they return ErrAbandoned, and state and metrics are what they were before the call.
 	Abandon(stop func() bool)
 }
 
 // ErrAbandoned is the error of a call that was left off because it was asked to.
 var ErrAbandoned = errors.New("abandoned before its end")
 
-// Own begins the names of tensors of a state that not every program of a network has: whoever carries a state from one to another leaves out what it does not know.
+// Own begins the names of tensors that only some programs of a network have in their state. A state
+// that moves to another program leaves out the tensors that the other program lacks.
 const Own = "engine/"
 
-// Tensor is a named array. Exactly one of F32 and F64 is set: ref keeps float64, every other device float32. SetState takes either.
+// Tensor is a named array. Exactly one of F32 and F64 is set: ref keeps float64, every other device
+// float32. SetState takes either.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -130,8 +141,9 @@ type Info struct {
 	Piece   int      // images that one Eval may take and still end well within a second; 0: a batch
 }
 
-// ReplicaRange returns the images lo..hi-1 of a batch of n that replica r of replicas trains on: contiguous, first ones larger
-// (boundaries ceil(r*n/replicas), as torch's DataParallelTable splits).
+// ReplicaRange returns the images lo..hi-1 of a batch of n that replica r of replicas trains on:
+// contiguous, first ones larger (boundaries ceil(r*n/replicas), as torch's DataParallelTable
+// splits).
 func ReplicaRange(n, replicas, r int) (lo, hi int) {
 	cut := func(r int) int { return (r*n + replicas - 1) / replicas }
 	return cut(r), cut(r + 1)

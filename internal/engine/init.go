@@ -5,9 +5,10 @@ import (
 	"shake/internal/rng"
 )
 
-// InitTensors draws the initial parameters of g, in the order of g.Params and under their names, rounded to float32 as every
-// device stores them. Element j of parameter p comes from the words of counter (0, p, j/4, Init): normals pairwise (0,1 and
-// 2,3) by rng.Normal, uniforms 2u-1 times the scale from one word each. The bits are the same on every platform.
+// InitTensors draws the initial parameters of g, in the order of g.Params and under their names,
+// rounded to float32 as every device stores them. Element j of parameter p comes from the words of
+// counter (0, p, j/4, Init): normals pairwise (0,1 and 2,3) by rng.Normal, uniforms 2u-1 times the
+// scale from one word each. The bits are the same on every platform.
 func InitTensors(g *graph.Graph, seed uint64) []Tensor {
 	ts := make([]Tensor, len(g.Params))
 	for p, param := range g.Params {

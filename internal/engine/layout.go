@@ -1,6 +1,7 @@
 package engine
 
-// lifetimes fills every buffer's First and Last. The input is written before step 0. A buffer nobody touches lives at step 0 only.
+// lifetimes fills every buffer's First and Last. The input is written before step 0. An unused
+// buffer lives at step 0 only.
 func (p *Plan) lifetimes() {
 	for i := range p.Buffers {
 		p.Buffers[i].First, p.Buffers[i].Last = None, 0
@@ -21,7 +22,8 @@ func (p *Plan) lifetimes() {
 	p.inPlace()
 }
 
-// inPlace lets the data gradient of a conv overwrite the gradient it adds to itself (the identity skip's), where nothing else needs that.
+// inPlace lets the data gradient of a conv overwrite the gradient it adds to itself (the identity
+// skip's), where nothing else needs that.
 func (p *Plan) inPlace() {
 	for i, s := range p.Steps() {
 		c, ok := s.(*ConvBackStep)
@@ -45,7 +47,8 @@ func (p *Plan) inPlace() {
 	}
 }
 
-// layout gives every buffer an offset so that buffers alive at the same step do not overlap; what was put over another shares its place.
+// layout gives every buffer an offset so that buffers alive at the same step do not overlap; what
+// was put over another shares its place.
 func (p *Plan) layout() {
 	root := func(b BufID) BufID {
 		for p.Buffers[b].InPlace != None {

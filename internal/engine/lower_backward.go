@@ -7,11 +7,12 @@ import (
 	"shake/internal/graph"
 )
 
-// slot collects the gradient of one value. It is kept for stored values and for virtual outputs of norms; what reaches a virtual ReLU goes,
-// masked, to the slot of its input. A slot is cut into spans at every channel where some reader starts or ends.
+// slot collects the gradient of one value. It is kept for stored values and for virtual outputs of
+// norms; what reaches a virtual ReLU goes, masked, to the slot of its input. A slot is cut into
+// spans at every channel where some reader starts or ends.
 //
-// Contributions that are a Grad of some other buffer stay pending, so that the step that needs the sum can read them in place. If
-// that is impossible they are stored into the slot's own buffer.
+// Contributions that are a Grad of some other buffer stay pending, so that the step that needs the
+// sum can read them in place. If that is impossible they are stored into the slot's own buffer.
 type slot struct {
 	value graph.ValueID
 	buf   BufID
@@ -78,7 +79,8 @@ func (g Grad) sub(d, c int) Grad {
 	return g
 }
 
-// cuts prepares every slot's spans, last op first because a norm passes the cuts of its output on to its input.
+// cuts prepares every slot's spans, last op first because a norm passes the cuts of its output on
+// to its input.
 func (l *lowering) cuts() {
 	read := func(r graph.Ref) {
 		t := l.target(r)
@@ -177,8 +179,9 @@ func storedGrad(b BufID, off, c int) Grad {
 	return Grad{Buf: b, Off: off, C: c, Mask: None, Block: None, Branch: None, Norm: None, Y: None}
 }
 
-// sources completes the gradient of value v span by span, leaving a single pending term where it is. Where a norm is going to be composed onto
-// the result, a term that already reads y must be stored first.
+// sources completes the gradient of value v span by span, leaving a single pending term where it
+// is. Where a norm is going to be composed onto the result, a term that already reads y must be
+// stored first.
 func (l *lowering) sources(v graph.ValueID, compose bool) []Grad {
 	s := l.slot(v)
 	var out []Grad
@@ -208,7 +211,7 @@ func (l *lowering) contribute(r graph.Ref, g Grad) {
 	}
 }
 
-// out is where a conv or the head adds what it computes itself.
+// out is where a conv or the head adds its own gradient.
 func (l *lowering) out(r graph.Ref, residual bool) GradOut {
 	t := l.target(r)
 	spans := t.s.cover(t.off, t.c)
@@ -277,7 +280,8 @@ func (l *lowering) backNorm(op *graph.Norm) {
 	}
 }
 
-// attach asks the step that last wrote s's gradient buffer to take the sums while the image is in cache. It reports whether that step can.
+// attach asks the step that last wrote s's gradient buffer to take the sums while the image is in
+// cache. It reports whether that step can.
 func (l *lowering) attach(s SumsOf) bool {
 	overlaps := func(buf BufID, off, c int) bool {
 		return buf == s.Of.Buf && off < s.Of.Off+s.Of.C && s.Of.Off < off+c

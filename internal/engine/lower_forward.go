@@ -44,7 +44,8 @@ func (l *lowering) store(id graph.ValueID, s PlanStep) BufID {
 	return l.buf[id]
 }
 
-// view says how to read r. Virtual values are recomputed from the stored input of the op that defines them.
+// view says how to read r. Virtual values are recomputed from the stored input of the op that
+// defines them.
 func (l *lowering) view(r graph.Ref) (View, error) {
 	if b := l.buf[r.Value]; b != None {
 		return View{Buf: b, Off: r.Off, C: r.C, Norm: None}, nil
@@ -125,7 +126,8 @@ func (l *lowering) apply(y graph.ValueID, op graph.Op, x View) {
 	l.define(y, op, s)
 }
 
-// forwardNorm asks the writer of the norm's input for statistics, and stores the norm's output only if a reader needs it stored.
+// forwardNorm asks the writer of the norm's input for statistics, and stores the norm's output only
+// if a reader needs it stored.
 func (l *lowering) forwardNorm(op *graph.Norm) error {
 	if l.buf[op.X.Value] == None {
 		return fmt.Errorf("engine: norm %s reads virtual value %s", op.Parts[0].Name, l.g.Values[op.X.Value].Name)

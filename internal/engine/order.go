@@ -2,8 +2,9 @@ package engine
 
 import "shake/internal/rng"
 
-// Permutation returns the order in which an epoch (from 1) visits n images: a Fisher-Yates shuffle whose i-th swap takes word i%4 of counter
-// (epoch, 0, i/4, Shuffle). Any epoch is computed without the ones before.
+// Permutation returns the order in which an epoch (from 1) visits n images: a Fisher-Yates shuffle
+// whose i-th swap takes word i%4 of counter (epoch, 0, i/4, Shuffle). Any epoch is computed without
+// the ones before.
 func Permutation(seed uint64, epoch uint32, n int) []int32 {
 	p := make([]int32, n)
 	for i := range p {
@@ -22,8 +23,10 @@ func Permutation(seed uint64, epoch uint32, n int) []int32 {
 	return p
 }
 
-// AugmentDraw returns the augmentation of one image by its position in the global batch: whether it is flipped, and the row and column
-// in 0..2*crop at which the crop window starts in the image padded by crop pixels on every side. The words of counter (iteration, 0, position, Augment) are flip, dy, dx.
+// AugmentDraw returns the augmentation of one image by its position in the global batch: whether it
+// is flipped, and the row and column in 0..2*crop at which the crop window starts in the image
+// padded by crop pixels on every side. The words of counter (iteration, 0, position, Augment) are
+// flip, dy, dx.
 //
 //	out[y][x] = flipped[y+dy-crop][x+dx-crop], 0 outside
 func AugmentDraw(seed uint64, iteration uint32, position, crop int) (flip bool, dy, dx int) {

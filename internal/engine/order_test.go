@@ -19,7 +19,8 @@ func TestPermutation(t *testing.T) {
 			t.Errorf("n=%d: two epochs have one order", n)
 		}
 	}
-	// Pinned, and equal to bench/peers/philox.py: an order that changes makes old runs unrepeatable.
+	// Pinned, and equal to bench/peers/philox.py: an order that changes makes old runs
+	// unrepeatable.
 	if have, want := Permutation(1, 1, 8), []int32{7, 2, 6, 0, 3, 5, 4, 1}; !slices.Equal(have, want) {
 		t.Errorf("seed 1, epoch 1, 8 images: want %v, have %v", want, have)
 	}

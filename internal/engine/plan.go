@@ -6,12 +6,14 @@ import (
 	"shake/internal/graph"
 )
 
-// Plan is what a device runs for one training step: fused operations over buffers, in order. It is made from a graph
-// by the passes and by lowering, is plain deterministic data, and prints without any device (String).
+// Plan is one training step as a device runs it: fused operations over buffers, in order. It is
+// made from a graph by the passes and by lowering, is plain deterministic data, and prints without
+// any device (String).
 //
-// Elementwise operations have no steps of their own where their readers can recompute them: a step reads its input through a View, and its
-// output's gradient through Grads. What remains is one Conv step per merged convolution and direction, one Join per block,
-// one Head, and the small finalizing steps of each Norm.
+// Elementwise operations have no steps of their own where their readers can recompute them: a step
+// reads its input through a View, and its output's gradient through Grads. The steps that remain
+// are one Conv step per merged convolution and direction, one Join per block, one Head, and the
+// small finalizing steps of each Norm.
 type Plan struct {
 	Graph    *graph.Graph // after the passes
 	Align    int          // channels of a buffer are rounded up to a multiple of this
@@ -32,7 +34,8 @@ type NormID int
 // None is the absent BufID, NormID, block or branch.
 const None = -1
 
-// Buffer is a tensor with memory: an activation or the gradient of one. Steps are numbered through Forward, Head and Backward.
+// Buffer is a tensor with memory: an activation or the gradient of one. Steps are numbered through
+// Forward, Head and Backward.
 type Buffer struct {
 	Name    string
 	C, H, W int
@@ -64,8 +67,8 @@ type View struct {
 //	g' = Buf[Off..] * (Block ? beta of Block and Branch : 1) * (Mask ? [Mask > 0] : 1) * (ReLU ? [v(y) > 0] : 1)
 //	dy = Norm ? gamma*invstd*(g' - S1/P - xhat*S2/P) : g'          v(y) = Norm ? scale*y + shift : y
 //
-// xhat = (y - mean)*invstd, S1 = sum g' and S2 = sum g'*xhat over the P values that a channel has in
-// the image's replica.
+// xhat = (y - mean)*invstd, S1 = sum g' and S2 = sum g'*xhat over the P values that a channel has
+// in the image's replica.
 type Grad struct {
 	Buf           BufID
 	Off, C        int
@@ -79,7 +82,8 @@ type Grad struct {
 	ReLU          bool
 }
 
-// GradOut is where a step adds to the gradient of what it read: dst = (Accumulate ? dst : 0) + [x > 0 if ReLU] * dx + Residual.
+// GradOut is where a step adds to the gradient of its input: dst = (Accumulate ? dst : 0) + [x > 0
+// if ReLU] * dx + Residual.
 type GradOut struct {
 	Buf        BufID
 	Off, C     int
@@ -88,16 +92,19 @@ type GradOut struct {
 	Residual   *Grad
 }
 
-// StatsOf asks a step that writes a buffer for the forward statistics of a norm over its channels from Off on.
+// StatsOf asks a step that writes a buffer for the forward statistics of a norm over its channels
+// from Off on.
 type StatsOf struct {
 	Norm NormID
 	Off  int
 }
 
-// SumsOf asks a step that completes a gradient for the backward sums (sum g', sum g'*xhat) of Of.Norm.
+// SumsOf asks a step that completes a gradient for the backward sums (sum g', sum g'*xhat) of
+// Of.Norm.
 type SumsOf struct{ Of Grad }
 
-// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep, NormBackStep, SumsStep, GradSumStep.
+// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep,
+// NormBackStep, SumsStep, GradSumStep.
 type PlanStep interface {
 	// uses calls f for every buffer the step touches.
 	uses(f func(b BufID, write bool))
@@ -145,7 +152,8 @@ type HeadStep struct {
 	Sums []SumsOf
 }
 
-// ConvBackStep computes a convolution's weight gradients and, if DX is not nil, its data gradient. DY covers Y's channels in order.
+// ConvBackStep computes a convolution's weight gradients and, if DX is not nil, its data gradient.
+// DY covers Y's channels in order.
 type ConvBackStep struct {
 	Op   *graph.Conv
 	X    View
@@ -154,7 +162,8 @@ type ConvBackStep struct {
 	Sums []SumsOf
 }
 
-// NormBackStep turns a norm's backward sums into the coefficients of its gradient and the gradients of gamma and beta.
+// NormBackStep turns a norm's backward sums into the coefficients of its gradient and the gradients
+// of gamma and beta.
 type NormBackStep struct{ Norm NormID }
 
 // SumsStep takes backward sums that no writer could take.
@@ -169,7 +178,8 @@ type GradSumStep struct {
 	Sums       []SumsOf
 }
 
-// NewPlan applies the passes to a primitive graph and lowers the result. align is the device's channel block.
+// NewPlan applies the passes to a primitive graph and lowers the result. align is the device's
+// channel block.
 func NewPlan(g *graph.Graph, align int) (*Plan, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("planning %s: %w", g.Name, err)

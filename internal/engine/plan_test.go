@@ -38,7 +38,8 @@ func eachPlan(t *testing.T, f func(t *testing.T, p *engine.Plan)) {
 	}
 }
 
-// Buffers that live at the same step must not share memory, unless one was put over the other on purpose.
+// Buffers that live at the same step must not share memory, unless one was put over the other on
+// purpose.
 func TestPlanLayout(t *testing.T) {
 	eachPlan(t, func(t *testing.T, p *engine.Plan) {
 		for i, a := range p.Buffers {
@@ -78,7 +79,8 @@ func (w written) has(b engine.BufID, off, c int) bool {
 	return true
 }
 
-// Every gradient must be complete where it is read, a first write must not accumulate, and a later one must.
+// Every gradient must be complete where it is read, a first write must not accumulate, and a later
+// one must.
 func TestPlanOrder(t *testing.T) {
 	eachPlan(t, func(t *testing.T, p *engine.Plan) {
 		w := written{}

@@ -8,7 +8,8 @@ import (
 	"shake/internal/graph"
 )
 
-// String lists the steps of a training iteration, then the buffers with the steps they live through and their place in the arena.
+// String lists the steps of a training iteration, then the buffers with the steps they live through
+// and their place in the arena.
 func (p *Plan) String() string {
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "plan %s: %d steps, %d buffers, %d norms, %.1f KiB an image\n", p.Graph.Name, len(p.Steps()), len(p.Buffers), len(p.Norms), float64(p.Floats)*4/1024)
@@ -93,7 +94,7 @@ func (p *Plan) Part(b BufID, off, c int) string {
 	return fmt.Sprintf("%%%d[%d:%d]", b, off, off+c)
 }
 
-// ViewText writes what a view reads.
+// ViewText writes the source of a view.
 func (p *Plan) ViewText(v View) string {
 	s := p.Part(v.Buf, v.Off, v.C)
 	if v.Norm != None {
@@ -105,7 +106,7 @@ func (p *Plan) ViewText(v View) string {
 	return s
 }
 
-// GradText writes what a gradient is computed from.
+// GradText writes the sources of a gradient.
 func (p *Plan) GradText(g Grad) string {
 	s := p.Part(g.Buf, g.Off, g.C)
 	if g.Block != None {

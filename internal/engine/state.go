@@ -9,7 +9,8 @@ import (
 	"shake/internal/graph"
 )
 
-// Slot is one named array of a program's state, where the device keeps it: float64 in ref, float32 elsewhere.
+// Slot is one named array of a program's state, where the device keeps it: float64 in ref, float32
+// elsewhere.
 type Slot[F float32 | float64] struct {
 	Name  string
 	Shape []int
@@ -31,7 +32,8 @@ func Snapshot[F float32 | float64](slots []Slot[F]) []Tensor {
 	return ts
 }
 
-// Restore copies tensors into the slots that they name: Program.SetState. The error names every tensor that does not fit, and changes nothing.
+// Restore copies tensors into the slots that they name: Program.SetState. The error names every
+// tensor that does not fit, and changes nothing.
 func Restore[F float32 | float64](slots []Slot[F], ts []Tensor) error {
 	byName := map[string]Slot[F]{}
 	for _, s := range slots {
@@ -70,7 +72,8 @@ type NormLayer struct {
 	Norm NormID
 }
 
-// NormLayers lists the BN layers in the order of the graph as it was before the passes, in which every backend keeps their running statistics.
+// NormLayers lists the BN layers in the order of the graph as it was before the passes, in which
+// every backend keeps their running statistics.
 func NormLayers(g *graph.Graph, plan *Plan) []NormLayer {
 	fused := map[string]NormLayer{}
 	for i, op := range plan.Norms {
@@ -89,7 +92,8 @@ func NormLayers(g *graph.Graph, plan *Plan) []NormLayer {
 	return out
 }
 
-// Check says what keeps the images from being c×h×w ones of at most classes classes: Program.Load. nil is no data set, and fits.
+// Check says what keeps the images from being c×h×w ones of at most classes classes: Program.Load.
+// nil is no data set, and fits.
 func (im *Images) Check(c, h, w, classes int) error {
 	if im == nil {
 		return nil

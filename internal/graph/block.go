@@ -43,7 +43,8 @@ func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride 
 	return y
 }
 
-// skip appends what the skip does where the block changes channels or stride; elsewhere it is x itself.
+// skip appends what the skip does where the block changes channels or stride; elsewhere it is x
+// itself.
 func (b *builder) skip(name string, kind dsl.SkipKind, width, stride int, x ValueID) ValueID {
 	if b.g.Values[x].C == width && stride == 1 {
 		return x
@@ -54,9 +55,9 @@ func (b *builder) skip(name string, kind dsl.SkipKind, width, stride int, x Valu
 	return b.norm(name+".bn", b.conv(name+".conv", pointwise(width, stride), x))
 }
 
-// twoFlow appends the two-flow skip (docs/paper.md, Networks): ReLU, then flow A (every stride-th pixel) and flow B (the
-// same of the map shifted one pixel right and down), each through its own Conv1x1 to half the width, concatenated A first,
-// then BN.
+// twoFlow appends the two-flow skip (docs/paper.md, Networks): ReLU, then flow A (every stride-th
+// pixel) and flow B (the same of the map shifted one pixel right and down), each through its own
+// Conv1x1 to half the width, concatenated A first, then BN.
 func (b *builder) twoFlow(name string, width, stride int, x ValueID) ValueID {
 	r := b.relu(name+".relu", x)
 	v := b.g.Values[r]

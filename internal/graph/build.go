@@ -13,7 +13,7 @@ const inputC, inputH, inputW = 3, 32, 32
 // Error is a broken invariant of a graph.
 type Error struct {
 	Where  string // layer or value: "stages.1.0.branches.0.2"
-	Detail string // what was wanted and what is there
+	Detail string // the value wanted and the value found
 }
 
 // Error returns "graph: where: detail".
@@ -23,14 +23,17 @@ func errorf(where, format string, args ...any) error {
 	return &Error{Where: where, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Build returns the primitive graph of a resolved Spec: one operation a word, in the order of the forward pass (in a
-// block: the branches one after another, then the skip, then the join), parameters named as Param says and numbered in the same order.
+// Build returns the primitive graph of a resolved Spec: one operation a word, in the order of the
+// forward pass (in a block: the branches one after another, then the skip, then the join),
+// parameters named as Param says and numbered in the same order.
 //
-// Initialisation is the recipe's (docs/paper.md): conv weights N(0, sqrt(2/(R*S*K))) with K the layer's total output channels, grouped or
-// not; BN gamma 1 and beta 0; linear weight U(-1/sqrt(in), 1/sqrt(in)), bias 0.
+// Initialisation is the recipe's (docs/paper.md): conv weights N(0, sqrt(2/(R*S*K))) with K the
+// layer's total output channels, grouped or not; BN gamma 1 and beta 0; linear weight
+// U(-1/sqrt(in), 1/sqrt(in)), bias 0.
 //
-// Shapes are inferred in one place, dsl/shape.go, which knows the line of the file that is wrong. A Spec that a Loader returned is right; one made in Go
-// is held to the same rules by Spec.Check. So here every layer fits. The error is that of Spec.Check.
+// Shapes are inferred in one place, dsl/shape.go, which knows the line of the file that is wrong. A
+// Spec that a Loader returned is right; one made in Go is held to the same rules by Spec.Check. So
+// here every layer fits. The error is that of Spec.Check.
 func Build(spec *dsl.Spec) (*Graph, error) {
 	if err := spec.Check(); err != nil {
 		return nil, err
@@ -66,8 +69,9 @@ func (b *builder) op(o Op) { b.g.Ops = append(b.g.Ops, o) }
 // all is the reference to every channel of v.
 func (b *builder) all(v ValueID) Ref { return Ref{Value: v, C: b.g.Values[v].C} }
 
-// layer appends one word that is neither avgpool nor linear. width is the default of a conv's output channels and
-// stride that of a conv that takes it; both are 0 outside blocks, where a conv says its own.
+// layer appends one word that is neither avgpool nor linear. width is the default of a conv's
+// output channels and stride that of a conv that takes it; both are 0 outside blocks, where a conv
+// says its own.
 func (b *builder) layer(name string, l dsl.Layer, x ValueID, width, stride int) ValueID {
 	switch l.Kind {
 	case dsl.BN:
@@ -111,7 +115,8 @@ func (b *builder) relu(name string, x ValueID) ValueID {
 	return y
 }
 
-// head appends the layers before the pooling as they are written, and avgpool and linear, the last two, as one Head.
+// head appends the layers before the pooling as they are written, and avgpool and linear, the last
+// two, as one Head.
 func (b *builder) head(layers []dsl.Layer, x ValueID) {
 	last := len(layers) - 1
 	for i, l := range layers[:last-1] {

@@ -6,8 +6,9 @@ import (
 	"shake/dsl"
 )
 
-// TestSingleBranchResNeXt counts the single-branch ResNeXts of the paper's Table 3. Their 3x3 is wider than the block (G x 64 channels times 1, 2, 4 inside
-// blocks of 256, 512, 1024), so each stage has a branch of its own and the stages are built one by one.
+// TestSingleBranchResNeXt counts the single-branch ResNeXts of the paper's Table 3. Their 3x3 is
+// wider than the block (G x 64 channels times 1, 2, 4 inside blocks of 256, 512, 1024), so each
+// stage has a branch of its own and the stages are built one by one.
 func TestSingleBranchResNeXt(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -43,7 +43,8 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
-// TestTwoFlowEverywhere: the first block of every stage has the two-flow skip, the stride-1 first stage included, and no other block has one.
+// TestTwoFlowEverywhere: the first block of every stage has the two-flow skip, the stride-1 first
+// stage included, and no other block has one.
 func TestTwoFlowEverywhere(t *testing.T) {
 	g := build(t, graphtest.Spec("26", 32, 4))
 	have := map[string]bool{}
@@ -81,7 +82,8 @@ func TestTwoFlowWords(t *testing.T) {
 	}
 }
 
-// TestNoReLUAfterStem: the stem's BN feeds the first block as it is, and the block's skip sees it before the branches' ReLU.
+// TestNoReLUAfterStem: the stem's BN feeds the first block as it is, and the block's skip sees it
+// before the branches' ReLU.
 func TestNoReLUAfterStem(t *testing.T) {
 	g := build(t, graphtest.Spec("26", 16, 1)) // 16 channels: the first block's skip is the identity
 	for _, op := range g.Ops {

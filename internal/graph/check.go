@@ -2,8 +2,9 @@ package graph
 
 import "fmt"
 
-// Check reports whether g keeps the invariants that passes and engines rely on; nil says it does. It takes any graph,
-// primitive or fused, however broken, and never panics. The error is an *Error that names the operation.
+// Check reports whether g keeps the invariants that passes and engines rely on; nil says it does.
+// It takes any graph, primitive or fused, however broken, and never panics. The error is an *Error
+// that names the operation.
 //
 //   - Every reference lies within a value that an earlier operation wrote, or Input; every value but Input is written once and read.
 //   - Conv: parts cover Y's channels in order, read within X, agree with their weights' shape, and every window lies within the padded input.

@@ -1,6 +1,7 @@
 package graph
 
-// maxKernel bounds what Check accepts of strides, pads and kernels, so that its own arithmetic cannot overflow.
+// maxKernel bounds what Check accepts of strides, pads and kernels, so that its own arithmetic
+// cannot overflow.
 const maxKernel = 1 << 20
 
 func (c *checker) conv(o *Conv) error {

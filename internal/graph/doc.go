@@ -1,5 +1,6 @@
-// Package graph is a network as typed operations over values with shapes and named parameters. It is plain data:
-// it prints, diffs and golden-tests, and knows no device, no batch size and no dtype.
+// Package graph is a network as typed operations over values with shapes and named parameters. It
+// is plain data: it prints, diffs and golden-tests, and knows no device, no batch size and no
+// dtype.
 //
 // The words of the house:
 //
@@ -11,6 +12,7 @@
 //   - level: what shares a draw (image or batch);
 //   - replica: a contiguous part of the global batch with its own BN statistics and draws.
 //
-// Build makes a graph of primitive operations from a dsl.Spec, one operation a word. The passes (passes.go) rewrite a graph into
-// one with fewer, fused operations and the same mathematics. Both forms use the one set of operations below.
+// Build makes a graph of primitive operations from a dsl.Spec, one operation a word. The passes
+// (passes.go) rewrite a graph into one with fewer, fused operations and the same mathematics. Both
+// forms use the one set of operations below.
 package graph

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Dot returns the graph in Graphviz's language: a box an operation, an arrow a reference, labelled with its channels where they are not all
-// of the value; operations of one block stand in one frame; dashed boxes write virtual values.
+// Dot returns the graph in Graphviz's language: a box an operation, an arrow a reference, labelled
+// with its channels where they are not all of the value; operations of one block stand in one
+// frame; dashed boxes write virtual values.
 func (g *Graph) Dot() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %q {\n\tnode [shape=box, fontname=\"sans-serif\"];\n", g.Name)
@@ -53,7 +54,7 @@ func (g *Graph) Dot() string {
 	return b.String()
 }
 
-// dotNode is an operation's node, the name of what it writes, and its style.
+// dotNode is an operation's node, the name of its output, and its style.
 func (g *Graph) dotNode(op Op) (node, name, style string) {
 	y, ok := Output(op)
 	if !ok {

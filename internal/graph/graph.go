@@ -2,7 +2,8 @@ package graph
 
 import "shake/dsl"
 
-// Graph is a network. Ops are in forward order; an op's inputs are defined by earlier ops, Input, or nothing.
+// Graph is a network. Ops are in forward order; an op's inputs are defined by earlier ops, Input,
+// or nothing.
 type Graph struct {
 	Name    string
 	Classes int
@@ -16,8 +17,9 @@ type Graph struct {
 // ValueID indexes Graph.Values.
 type ValueID int
 
-// Value is one activation. A virtual value has no memory: whoever reads it recomputes it from the input of the
-// elementwise op (Norm or ReLU) that defines it. Only the recompute pass makes values virtual.
+// Value is one activation. A virtual value has no memory: each reader recomputes it from the input
+// of the elementwise op (Norm or ReLU) that defines it. Only the recompute pass makes values
+// virtual.
 type Value struct {
 	Name    string
 	C, H, W int
@@ -33,7 +35,8 @@ type Ref struct {
 // ParamID indexes Graph.Params.
 type ParamID int
 
-// Param is a trained tensor with its PyTorch state-dict name, e.g. "stages.0.0.branches.1.4.weight":
+// Param is a trained tensor with its PyTorch state-dict name, e.g.
+// "stages.0.0.branches.1.4.weight":
 //
 //	stem.I.weight                               layer I of the stem (nn.Sequential numbering, words without parameters count)
 //	stages.S.B.branches.K.I.weight|bias         layer I of branch K of block B of stage S
@@ -80,8 +83,9 @@ type Op interface{ op() }
 //
 //	y[k,p,q] = sum over parts, c, r, s of x[XOff+c, p*Stride+r-PadH, q*Stride+s-PadW] * w[k-YOff, c, r, s]
 //
-// with zeros outside x. A primitive conv has one part. Parts write disjoint channel ranges that cover Y.
-// P and Q are explicit (Y's H and W), so a 1x1 part with PadH = PadW = 1 reads the pixel above and to the left: flow B of the two-flow skip.
+// with zeros outside x. A primitive conv has one part. Parts write disjoint channel ranges that
+// cover Y. P and Q are explicit (Y's H and W), so a 1x1 part with PadH = PadW = 1 reads the pixel
+// above and to the left: flow B of the two-flow skip.
 type Conv struct {
 	X      Ref // the parts' XOff count from X.Off
 	Y      ValueID
@@ -124,8 +128,8 @@ type ReLU struct {
 	Y ValueID
 }
 
-// Subsample takes every Stride-th row and column after shifting x right and down by Shift pixels, zeros entering:
-// y[p,q] = x[p*Stride-Shift, q*Stride-Shift], 0 outside.
+// Subsample takes every Stride-th row and column after shifting x right and down by Shift pixels,
+// zeros entering: y[p,q] = x[p*Stride-Shift, q*Stride-Shift], 0 outside.
 type Subsample struct {
 	X             Ref
 	Y             ValueID
@@ -138,8 +142,9 @@ type Concat struct {
 	Y  ValueID
 }
 
-// Join is the shaken sum of a block: y = relu?(skip + sum over k of a_k * branch_k), a_k per image or per batch. In
-// the backward pass branch k's gradient is b_k * dy and skip's is dy. In eval mode every a_k is 1/len(Branches).
+// Join is the shaken sum of a block: y = relu?(skip + sum over k of a_k * branch_k), a_k per image
+// or per batch. In the backward pass branch k's gradient is b_k * dy and skip's is dy. In eval mode
+// every a_k is 1/len(Branches).
 type Join struct {
 	Block    int // index of Graph.Blocks
 	Branches []Ref

@@ -11,9 +11,10 @@ import "sort"
 //   - convs that read the same value, whether the same channels or adjacent ones, with one stride and one output size
 //     become one Conv whose output has their channels one after another.
 //
-// The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms has merged their norms, both branches'
-// later convs. Every former value begins at a multiple of align channels in the merged one, except those that only a Concat
-// brought together; convs that would break this stay apart. An align below 1 counts as 1.
+// The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms
+// has merged their norms, both branches' later convs. Every former value begins at a multiple of
+// align channels in the merged one, except those that only a Concat brought together; convs that
+// would break this stay apart. An align below 1 counts as 1.
 func Merge(g *Graph, align int) *Graph {
 	e := newEdit(g)
 	e.dropDuplicates()
@@ -24,7 +25,8 @@ func Merge(g *Graph, align int) *Graph {
 	return e.finish()
 }
 
-// dropDuplicates keeps the first of several ReLUs, or Subsamples, that compute the same, and no ReLU of what a ReLU made.
+// dropDuplicates keeps the first of several ReLUs, or Subsamples, that compute the same, and drops
+// the ReLU of a ReLU.
 func (e *edit) dropDuplicates() {
 	type key struct {
 		x             Ref
@@ -65,7 +67,8 @@ func (e *edit) dropDuplicates() {
 	e.settle()
 }
 
-// absorbSubsamples uses that y[p] = w * sub[p*t] = w * x[p*t*Stride - Shift]: a 1x1 kernel's padding shifts its input.
+// absorbSubsamples uses that y[p] = w * sub[p*t] = w * x[p*t*Stride - Shift]: a 1x1 kernel's
+// padding shifts its input.
 func (e *edit) absorbSubsamples() {
 	subs := map[ValueID]*Subsample{}
 	for _, op := range e.Ops {
@@ -100,7 +103,8 @@ func pointwiseUnpadded(o *Conv) bool {
 	return true
 }
 
-// absorbConcats replaces a Concat of whole conv outputs that nobody else reads by one conv that writes the Concat's value.
+// absorbConcats replaces a Concat of whole conv outputs without other readers by one conv that
+// writes the Concat's value.
 func (e *edit) absorbConcats() {
 	writers := map[ValueID]int{}
 	readers := e.Readers()
@@ -157,8 +161,9 @@ func (e *edit) mergeReLUs() {
 	})
 }
 
-// mergeAdjacent makes one operation of each run over adjacent channels of one value. input returns what an operation reads, and whether it is one of those
-// to be merged; combine makes the operation that reads x and writes y of a run in channel order, and says what y's name is made of.
+// mergeAdjacent makes one operation of each run over adjacent channels of one value. input returns
+// what an operation reads, and whether it is one of those to be merged; combine makes the operation
+// that reads x and writes y of a run in channel order, and says what y's name is made of.
 func (e *edit) mergeAdjacent(input func(Op) (Ref, bool), combine func(x Ref, y ValueID, run []Op) (Op, []string)) {
 	var xs []Ref
 	var at []int
@@ -187,8 +192,8 @@ func (e *edit) mergeAdjacent(input func(Op) (Ref, bool), combine func(x Ref, y V
 	e.settle()
 }
 
-// adjacent finds runs of two or more references to consecutive channels of one value; a run lists indexes of xs in channel order. What
-// begins at aligned channels of that value does so in its run.
+// adjacent finds runs of two or more references to consecutive channels of one value; a run lists
+// indexes of xs in channel order. What begins at aligned channels of that value does so in its run.
 func adjacent(xs []Ref) [][]int {
 	order := make([]int, len(xs))
 	for i := range order {

@@ -2,7 +2,8 @@ package graph
 
 import "strings"
 
-// convMerge collects convs that can run as one: the same input value, stride and output size, and input channels without a gap.
+// convMerge collects convs that can run as one: the same input value, stride and output size, and
+// input channels without a gap.
 type convMerge struct {
 	x      Ref // union of the inputs' channels
 	stride int
@@ -47,8 +48,9 @@ func (m *convMerge) conv() *Conv {
 	return &Conv{X: m.x, Stride: m.stride, Parts: m.parts}
 }
 
-// mergeConvs takes the convs in order; each joins the first group that it fits and whose channels so far are a multiple
-// of align, or opens one. A group of several runs at its first member's place, where their common input is ready.
+// mergeConvs takes the convs in order; each joins the first group that it fits and whose channels
+// so far are a multiple of align, or opens one. A group of several runs at its first member's
+// place, where their common input is ready.
 func (e *edit) mergeConvs(align int) {
 	type group struct {
 		convMerge
@@ -103,7 +105,8 @@ func (e *edit) convName(c *Conv) string {
 	return joinNames(names)
 }
 
-// joinNames writes names with their common leading words once: "stages.0.0.{branches.0.1,branches.1.1}".
+// joinNames writes names with their common leading words once:
+// "stages.0.0.{branches.0.1,branches.1.1}".
 func joinNames(names []string) string {
 	if len(names) == 1 {
 		return names[0]

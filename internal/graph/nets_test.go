@@ -10,8 +10,8 @@ import (
 	"shake/nets"
 )
 
-// TestNetsAreThePapers: the built-in TOML files have the sizes of docs/paper.md, and are the very graphs that the other tests here make by
-// hand.
+// TestNetsAreThePapers: the built-in TOML files have the sizes of docs/paper.md, and are the very
+// graphs that the other tests here make by hand.
 func TestNetsAreThePapers(t *testing.T) {
 	for _, n := range paperNets {
 		if n.name == "resnext29-10" {
@@ -34,7 +34,7 @@ func TestNetsAreThePapers(t *testing.T) {
 	}
 }
 
-// TestEveryNetBuilds: so does what is no network of the paper.
+// TestEveryNetBuilds: every built-in network builds, and so does its fused graph.
 func TestEveryNetBuilds(t *testing.T) {
 	for _, name := range nets.Names() {
 		spec, err := nets.Load(name)

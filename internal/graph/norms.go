@@ -1,7 +1,8 @@
 package graph
 
-// Norms returns g with batch normalisations fused: a Norm whose output only ReLUs read applies the ReLU itself, and Norms over adjacent channels
-// of one value become one with a part for each BN, where they agree on the ReLU. Statistics are per channel, so parts stay what they were.
+// Norms returns g with batch normalisations fused: a Norm whose output only ReLUs read applies the
+// ReLU itself, and Norms over adjacent channels of one value become one with a part for each BN,
+// where they agree on the ReLU. Statistics are per channel, so parts stay what they were.
 func Norms(g *Graph) *Graph {
 	e := newEdit(g)
 	e.fuseReLUs(func(op Op) (*bool, ValueID) {
@@ -26,7 +27,8 @@ func Joins(g *Graph) *Graph {
 	return e.finish()
 }
 
-// fuseReLUs sets the flag of every op for which pick returns one, if all readers of its output are ReLUs, and drops those.
+// fuseReLUs sets the flag of every op for which pick returns one, if all readers of its output are
+// ReLUs, and drops those.
 func (e *edit) fuseReLUs(pick func(Op) (flag *bool, y ValueID)) {
 	readers := e.Readers()
 	for _, op := range e.Ops {

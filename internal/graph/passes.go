@@ -1,10 +1,11 @@
 package graph
 
-// Passes applies every pass in order and returns the graph that engines run. align is the number of channels whose multiples a backend can address as
-// the beginning of a piece of a value (1 if any; a blocked layout's block). g must be valid and stays as it is.
+// Passes applies every pass in order and returns the graph that engines run. align is the number of
+// channels whose multiples a backend can address as the beginning of a piece of a value (1 if any;
+// a blocked layout's block). g must be valid and stays as it is.
 //
-// Merge and Norms alternate to a fixed point: convs that read one value merge, so their norms normalise adjacent channels of one value and merge,
-// so the next convs read one value.
+// Merge and Norms alternate to a fixed point: convs that read one value merge, so their norms
+// normalise adjacent channels of one value and merge, so the next convs read one value.
 func Passes(g *Graph, align int) *Graph {
 	for n := -1; n != len(g.Ops); {
 		n = len(g.Ops)

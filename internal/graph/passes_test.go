@@ -12,7 +12,8 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// passes are all the steps on the way to the graph that engines run; each test of an invariant goes through them one at a time.
+// passes are all the steps on the way to the graph that engines run; each test of an invariant goes
+// through them one at a time.
 var passes = []struct {
 	name string
 	run  func(*graph.Graph, int) *graph.Graph
@@ -26,7 +27,8 @@ var passes = []struct {
 	{"passes", graph.Passes},
 }
 
-// TestPassesGolden holds the fused graph of every family at the CPU's alignment, and of the patchwork at none.
+// TestPassesGolden holds the fused graph of every family at the CPU's alignment, and of the
+// patchwork at none.
 func TestPassesGolden(t *testing.T) {
 	for _, family := range graphtest.Families {
 		golden(t, family+".passes.txt", graph.Passes(build(t, graphtest.Spec(family, 16, 2)), 16).String())
@@ -34,7 +36,7 @@ func TestPassesGolden(t *testing.T) {
 	golden(t, "patchwork.passes.txt", graph.Passes(graphtest.Patchwork(), 1).String())
 }
 
-// TestFusedBlocks holds what a block of each of the paper's networks becomes.
+// TestFusedBlocks holds the fused form of a block of each of the paper's networks.
 func TestFusedBlocks(t *testing.T) {
 	const (
 		two   = "conv of 2, norm+relu of 2 virtual, conv of 2, norm of 2 virtual, join"
@@ -47,7 +49,7 @@ func TestFusedBlocks(t *testing.T) {
 		stem          string
 		first, later  string // blocks of a stage: the first, the others
 		second        string // first block of the stages after the first, where it differs
-		last          string // what the last block of a stage has besides: its sum's ReLU
+		last          string // the last block of a stage has this too: its sum's ReLU
 	}{
 		{family: "26", width: 32, blocks: 4, stem: "conv of 1, norm+relu of 1 virtual",
 			first: flows, later: "relu virtual, " + two, last: "+relu"},
@@ -57,7 +59,8 @@ func TestFusedBlocks(t *testing.T) {
 		{family: "c", width: 32, blocks: 2, stem: "conv of 1",
 			first: "relu virtual, conv of 2, relu virtual, conv of 2, join+relu", second: "conv of 2, relu virtual, conv of 2, join+relu",
 			later: "conv of 2, relu virtual, conv of 2, join+relu"},
-		// The stride sits on the 3x3, so only the first stage's skip conv shares stride and output size with the branches' 1x1.
+		// The stride sits on the 3x3, so only the first stage's skip conv shares stride and output
+		// size with the branches' 1x1.
 		{family: "resnext", width: 64, blocks: 3, stem: "conv of 1, norm+relu of 1 virtual",
 			first:  "conv of 3, " + three + ", norm of 1 virtual, join+relu",
 			second: "conv of 2, " + three + ", conv of 1, norm of 1 virtual, join+relu",
@@ -135,8 +138,9 @@ func plusReLU(relu bool) string {
 	return ""
 }
 
-// TestPassesKeep runs every pass one after another over networks of all kinds: each leaves its input as it was, makes a valid graph with the same
-// parameters, buffers and multiplications, and has nothing left to do the second time.
+// TestPassesKeep runs every pass one after another over networks of all kinds: each leaves its
+// input as it was, makes a valid graph with the same parameters, buffers and multiplications, and
+// has nothing left to do the second time.
 func TestPassesKeep(t *testing.T) {
 	graphs := []*graph.Graph{graphtest.Patchwork()}
 	for _, spec := range variety() {
@@ -174,7 +178,8 @@ func keep(t *testing.T, g *graph.Graph, align int) {
 	}
 }
 
-// variety is networks of every family with 1 to 3 branches, even and uneven widths, odd maps, and random lists of words.
+// variety is networks of every family with 1 to 3 branches, even and uneven widths, odd maps, and
+// random lists of words.
 func variety() []*dsl.Spec {
 	var specs []*dsl.Spec
 	for _, family := range graphtest.Families {
@@ -223,7 +228,8 @@ func aligned(g *graph.Graph, align int) error {
 	return nil
 }
 
-// TestMergeAlign: channels that would begin within a block of 16 stay apart, but for the two flows of one skip.
+// TestMergeAlign: channels that would begin within a block of 16 stay apart, but for the two flows
+// of one skip.
 func TestMergeAlign(t *testing.T) {
 	for _, c := range []struct {
 		width, align int
@@ -245,7 +251,7 @@ func TestMergeAlign(t *testing.T) {
 	}
 }
 
-// TestSummaryAfterPasses: fusing and recomputing change what is stored, not what the network is.
+// TestSummaryAfterPasses: fusing and recomputing change the stored values, not the network's costs.
 func TestSummaryAfterPasses(t *testing.T) {
 	for _, n := range paperNets {
 		spec := graphtest.Spec(n.family, n.width, n.blocks)

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// String lists the graph, one operation a line as "value CxHxW = op(inputs) attributes", one line more for each part of a conv or
-// norm. A reference to some channels of a value is value[from:to]; "virtual" marks values without memory. The text is
-// stable: equal graphs print equally, and tests compare it.
+// String lists the graph, one operation a line as "value CxHxW = op(inputs) attributes", one line
+// more for each part of a conv or norm. A reference to some channels of a value is value[from:to];
+// "virtual" marks values without memory. The text is stable: equal graphs print equally, and tests
+// compare it.
 func (g *Graph) String() string {
 	var b strings.Builder
 	params := int64(0)

@@ -34,7 +34,8 @@ func outputOf(op Op) *ValueID {
 	return nil
 }
 
-// Readers returns for every value the indexes of the ops that read it, ascending, one entry for each reference.
+// Readers returns for every value the indexes of the ops that read it, ascending, one entry for
+// each reference.
 func (g *Graph) Readers() [][]int {
 	readers := make([][]int, len(g.Values))
 	for i, op := range g.Ops {
@@ -121,8 +122,8 @@ func eachInput(op Op, f func(*Ref)) {
 	}
 }
 
-// edit is a rewriting of a graph under way: passes delete ops by setting them to nil and redirect the readers of
-// a value elsewhere; finish makes it a graph again.
+// edit is a rewriting of a graph under way: passes delete ops by setting them to nil and redirect
+// the readers of a value elsewhere; finish makes it a graph again.
 type edit struct {
 	*Graph
 	moved map[ValueID]Ref // a value's channels now start at Off of another
@@ -141,7 +142,8 @@ func (e *edit) resolve(r Ref) Ref {
 	return r
 }
 
-// settle applies the redirections and drops deleted ops, so that the next step of a pass sees a plain graph.
+// settle applies the redirections and drops deleted ops, so that the next step of a pass sees a
+// plain graph.
 func (e *edit) settle() {
 	ops := e.Ops[:0]
 	for _, op := range e.Ops {

@@ -2,11 +2,13 @@ package graph
 
 import "strings"
 
-// Summary is what a network costs: a row a layer, a row a block, totals. It is the same for a graph before and after the passes
-// but for Bytes (fused and virtual values are not stored) and the layers that fusion does away with.
+// Summary is the costs of a network: a row a layer, a row a block, totals. It is the same for a
+// graph before and after the passes but for Bytes (fused and virtual values are not stored) and the
+// layers that fusion does away with.
 //
-// MACs are multiply-accumulates of one image's forward pass, of convolutions and the linear layer only; a step of training takes twice as
-// many again for the two gradients, and two FLOPs each: TrainFLOPsPerImage = 6 * ForwardMACs.
+// MACs are multiply-accumulates of one image's forward pass, of convolutions and the linear layer
+// only; a step of training takes twice as many again for the two gradients, and two FLOPs each:
+// TrainFLOPsPerImage = 6 * ForwardMACs.
 type Summary struct {
 	Name               string         `json:"name"`
 	Classes            int            `json:"classes"`
@@ -19,7 +21,8 @@ type Summary struct {
 	Blocks             []BlockSummary `json:"blocks"`
 }
 
-// LayerSummary is one layer: an operation, or one part of a fused conv or norm. Kernel, Stride and Groups are zero where they have no meaning.
+// LayerSummary is one layer: an operation, or one part of a fused conv or norm. Kernel, Stride and
+// Groups are zero where they have no meaning.
 type LayerSummary struct {
 	Name       string `json:"name"`            // prefix of its parameters, or the name of its value
 	Kind       string `json:"kind"`            // conv, norm, norm+relu, relu, subsample, concat, join, join+relu, head
@@ -90,7 +93,8 @@ func Summarize(g *Graph) Summary {
 	return s
 }
 
-// blockOf is the name's first three words, which name the block of every layer within one: "stages.S.B".
+// blockOf is the name's first three words, which name the block of every layer within one:
+// "stages.S.B".
 func blockOf(name string) string {
 	if words := strings.SplitN(name, ".", 4); len(words) >= 3 {
 		return strings.Join(words[:3], ".")
@@ -161,7 +165,8 @@ func withReLU(kind string, relu bool) string {
 // layerName is the name of the layer that owns a weight.
 func layerName(g *Graph, w ParamID) string { return strings.TrimSuffix(g.Params[w].Name, ".weight") }
 
-// depth is the number of convolutions on the longest path from input to logits, and one for the linear layer.
+// depth is the number of convolutions on the longest path from input to logits, and one for the
+// linear layer.
 func depth(g *Graph) int {
 	at := make([]int, len(g.Values))
 	longest := 0

@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// CardCourse is how one card was used over a run. What is not known is NaN and leaves a gap.
+// CardCourse is the use of one card over a run. An unknown value is NaN and leaves a gap.
 type CardCourse struct {
 	Name            string    // "card 0"
 	Seconds         []float64 // since the beginning; rising
@@ -75,7 +75,8 @@ func (c CardCurves) Encode(format string) ([]byte, error) {
 	return encodeRow(format, left, right)
 }
 
-// panel is one of the two plots; of gives a card's values, what to multiply them with, and its line in the legend.
+// panel is one of the two plots; of gives a card's values, what to multiply them with, and its line
+// in the legend.
 func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) (values []float64, scale float64, name string)) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
@@ -180,7 +181,7 @@ func encode(format string, width, height vg.Length, plots ...*plot.Plot) ([]byte
 	return b.Bytes(), nil
 }
 
-// CardUse is what a run took of one card, as a line of the summary says it; nil is not known.
+// CardUse is a run's use of one card, as a line of the summary says it; nil is unknown.
 type CardUse struct {
 	Card                    int
 	Name                    string

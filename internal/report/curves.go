@@ -13,7 +13,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Point is what is known after an epoch. Errors are in per cent; what is not known is NaN and leaves a gap.
+// Point is the metrics of one epoch. Errors are in per cent; an unknown value is NaN and leaves a
+// gap.
 type Point struct {
 	Epoch                 float64 // epochs done; a run that stopped within one ends at a fraction
 	TrainError, TestError float64
@@ -36,7 +37,8 @@ var (
 const (
 	curvesWidth  = 10 * vg.Inch
 	curvesHeight = 4 * vg.Inch
-	// logFrom is the ratio of largest to smallest value from which an axis is logarithmic: the end of a long run is not flattened by its start.
+	// logFrom is the ratio of largest to smallest value from which an axis is logarithmic: the end
+	// of a long run is not flattened by its start.
 	logFrom    = 10
 	errorLabel = "error, %" // an axis that ends at 100
 	// glyphsUpTo is the number of points up to which each is marked.
@@ -59,7 +61,8 @@ func (c Curves) Encode(format string) ([]byte, error) {
 	return encodeRow(format, left, right)
 }
 
-// panel is one of the two plots; of gives a point's training and test value, and verb prints the last of them in the legend.
+// panel is one of the two plots; of gives a point's training and test value, and verb prints the
+// last of them in the legend.
 func (c Curves) panel(title, label, verb string, of func(Point) (train, test float64)) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title

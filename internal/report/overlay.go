@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Overlay is a picture of several experiments: one panel beside the other, in each the training curves dark and the test curves light, as the paper's Figures 2, 5
-// and 6 have them.
+// Overlay is a picture of several experiments: one panel beside the other, in each the training
+// curves dark and the test curves light, as the paper's Figures 2, 5 and 6 have them.
 type Overlay struct {
 	Panels []Panel
 	LR     bool // a thin line of the learning rate, its highest value at the top
@@ -25,14 +25,16 @@ type Panel struct {
 	Courses []Course
 }
 
-// Course is one experiment: the curves of its runs. Its lines are the means over the runs that have a figure for the epoch, between them the spread from least to most.
+// Course is one experiment: the curves of its runs. Its lines are the means over the runs that have
+// a figure for the epoch, between them the spread from least to most.
 type Course struct {
 	Name string
 	Runs [][]Point
 	LR   []float64 // after each epoch, from the first
 }
 
-// overlayColors stay apart for the colour-blind (Okabe and Ito); after the last they begin again with dashes.
+// overlayColors stay apart for the colour-blind (Okabe and Ito); after the last they begin again
+// with dashes.
 var overlayColors = []color.RGBA{
 	{0x00, 0x00, 0x00, 0xff}, {0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff},
 	{0xcc, 0x79, 0xa7, 0xff}, {0xe6, 0x9f, 0x00, 0xff}, {0x56, 0xb4, 0xe9, 0xff}, {0x8a, 0x6d, 0x3b, 0xff},
@@ -170,7 +172,8 @@ func (s spread) draw(p *plot.Plot, c color.RGBA, dash []vg.Length) *plotter.Line
 	return line
 }
 
-// drawLR draws the learning rate of the panel's first course that has one, its highest value at the top of the axis.
+// drawLR draws the learning rate of the panel's first course that has one, its highest value at the
+// top of the axis.
 func (o Overlay) drawLR(p *plot.Plot, panel Panel) {
 	for _, c := range panel.Courses {
 		top := 0.0

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Plain returns s as a terminal can be given it: what is no printable character, no line end and no tab is written as \x1b or \u202e. Names out of files, answers of
-// servers and messages of libraries are other people's bytes, and a terminal obeys some of them.
+// Plain returns s as a terminal can be given it: what is no printable character, no line end and no
+// tab is written as \x1b or \u202e. Names out of files, answers of servers and messages of
+// libraries are other people's bytes, and a terminal obeys some of them.
 func Plain(s string) string {
 	harmless := func(r rune) bool { return r == '\n' || r == '\t' || unicode.IsPrint(r) }
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !harmless(r) }) < 0 {

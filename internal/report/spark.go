@@ -6,9 +6,11 @@ import (
 	"strings"
 )
 
-// Sparkline draws the course of a figure in width columns, the newest at the right. Room is the number of values that fill it: then each column is the mean of
-// room/width of them (at least one); with fewer values the left stays empty. First is the number of the oldest value since the beginning: columns
-// begin at its multiples, so that a column, once full, keeps its height. Values from 0 to top are drawn; NaN leaves a column empty.
+// Sparkline draws the course of a figure in width columns, the newest at the right. Room is the
+// number of values that fill it: then each column is the mean of room/width of them (at least one);
+// with fewer values the left stays empty. First is the number of the oldest value since the
+// beginning: columns begin at its multiples, so that a column, once full, keeps its height. Values
+// from 0 to top are drawn; NaN leaves a column empty.
 func Sparkline(values []float64, first, room, width int, top float64, glyphs []rune) string {
 	if width <= 0 {
 		return ""
@@ -42,7 +44,8 @@ func glyph(values []float64, top float64, glyphs []rune) rune {
 	return glyphs[max(0, min(int(sum/float64(n)/top*float64(len(glyphs))), len(glyphs)-1))]
 }
 
-// Blocks are the glyphs of a sparkline from low to high: eighths of a block, or, where the locale is not UTF-8, letters of growing height.
+// Blocks are the glyphs of a sparkline from low to high: eighths of a block, or, where the locale
+// is not UTF-8, letters of growing height.
 func Blocks() []rune {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := os.Getenv(name); v != "" {

@@ -2,7 +2,8 @@ package report
 
 import "math"
 
-// MeanDeviation is the mean of x and its standard deviation, with n-1 below; of less than two figures the deviation is NaN, of none the mean too.
+// MeanDeviation is the mean of x and its standard deviation, with n-1 below; of less than two
+// figures the deviation is NaN, of none the mean too.
 func MeanDeviation(x []float64) (mean, deviation float64) {
 	n := float64(len(x))
 	for _, v := range x {
@@ -24,8 +25,8 @@ func MeanDeviation(x []float64) (mean, deviation float64) {
 //
 //	t = (mean a - mean b) / sqrt(s_a²/n_a + s_b²/n_b)
 //
-// with the degrees of freedom of Welch and Satterthwaite; p is the chance of so large a |t| if both have one mean. All are NaN where a sample is too small or
-// nothing varies.
+// with the degrees of freedom of Welch and Satterthwaite; p is the chance of so large a |t| if both
+// have one mean. All are NaN where a sample is too small or nothing varies.
 func Welch(a, b []float64) (t, freedom, p float64) {
 	ma, sa := MeanDeviation(a)
 	mb, sb := MeanDeviation(b)
@@ -39,7 +40,8 @@ func Welch(a, b []float64) (t, freedom, p float64) {
 	return t, freedom, StudentP(t, freedom)
 }
 
-// AgainstMean tests a sample of two figures or more against the mean of m others that is all that is known of them, taking their deviation for the sample's:
+// AgainstMean tests a sample of two figures or more against the mean of m others that is all that
+// is known of them, taking their deviation for the sample's:
 //
 //	t = (mean a - mean) / (s sqrt(1/n + 1/m)), n-1 degrees of freedom
 func AgainstMean(a []float64, mean float64, m int) (t, p float64) {
@@ -52,12 +54,14 @@ func AgainstMean(a []float64, mean float64, m int) (t, p float64) {
 	return t, StudentP(t, n-1)
 }
 
-// StudentP is the chance that |T| is at least |t| for Student's T with these degrees of freedom: I(v/(v+t²); v/2, 1/2), I the regularized incomplete beta function.
+// StudentP is the chance that |T| is at least |t| for Student's T with these degrees of freedom:
+// I(v/(v+t²); v/2, 1/2), I the regularized incomplete beta function.
 func StudentP(t, freedom float64) float64 {
 	return betaInc(freedom/2, 0.5, freedom/(freedom+t*t))
 }
 
-// betaInc is the regularized incomplete beta function I(x; a, b) by its continued fraction (Abramowitz and Stegun, 26.5.8), summed by Lentz's method.
+// betaInc is the regularized incomplete beta function I(x; a, b) by its continued fraction
+// (Abramowitz and Stegun, 26.5.8), summed by Lentz's method.
 func betaInc(a, b, x float64) float64 {
 	switch {
 	case math.IsNaN(a + b + x):

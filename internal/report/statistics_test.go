@@ -9,7 +9,8 @@ func near(a, b, tolerance float64) bool {
 	return math.Abs(a-b) <= tolerance || math.IsNaN(a) && math.IsNaN(b)
 }
 
-// TestStudentP holds the tails against closed forms: of 1 and 2 degrees of freedom, and of the normal distribution for very many.
+// TestStudentP holds the tails against closed forms: of 1 and 2 degrees of freedom, and of the
+// normal distribution for very many.
 func TestStudentP(t *testing.T) {
 	for _, x := range []float64{0, 0.1, 0.5, 1, 2, 4.3, 12.7, 63.7, -2, 1e6} {
 		if have, want := StudentP(x, 1), 1-2/math.Pi*math.Atan(math.Abs(x)); !near(have, want, 1e-12) {
@@ -36,7 +37,8 @@ func TestStudentP(t *testing.T) {
 // TestWelch: the example of the four samples' arithmetic by hand.
 func TestWelch(t *testing.T) {
 	a, b := []float64{1, 2, 3}, []float64{2, 4, 6, 8}
-	// Means 2 and 5, variances 1 and 20/3: t = -3 / sqrt(1/3 + 5/3), freedom = 4 / ((1/9)/2 + (25/9)/3).
+	// Means 2 and 5, variances 1 and 20/3: t = -3 / sqrt(1/3 + 5/3), freedom = 4 / ((1/9)/2 +
+	// (25/9)/3).
 	have, freedom, p := Welch(a, b)
 	if !near(have, -3/math.Sqrt2, 1e-12) || !near(freedom, 4/(1./18+25./27), 1e-12) || !(p > 0.05 && p < 0.15) {
 		t.Errorf("t %g, freedom %g, p %g", have, freedom, p)

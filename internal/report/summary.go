@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Result is what the block at the end of a run says. Errors are in per cent; NaN-free figures are the caller's care.
+// Result is what the block at the end of a run says. Errors are in per cent; NaN-free figures are
+// the caller's care.
 type Result struct {
 	Name         string
 	TrainError   float64
@@ -25,15 +26,16 @@ type Result struct {
 	Cards        []CardUse
 }
 
-// Figure is a published test error to set beside the result: Label says whose row ("26 2x32d S-S-I, 1800 epochs, mean of 3"),
-// Table where it stands ("Table 1").
+// Figure is a published test error to set beside the result: Label says whose row ("26 2x32d S-S-I,
+// 1800 epochs, mean of 3"), Table where it stands ("Table 1").
 type Figure struct {
 	Label string
 	Table string
 	Error float64
 }
 
-// Summary writes the block: the last epoch's error, the paper's figure where there is one, and where everything lies.
+// Summary writes the block: the last epoch's error, the paper's figure where there is one, and
+// where everything lies.
 func Summary(w io.Writer, r Result, paper *Figure) error {
 	var b strings.Builder
 	row := func(key, format string, args ...any) {

@@ -20,7 +20,8 @@ type Column struct {
 	Right bool   // aligned right, as numbers want
 }
 
-// Text writes the table with aligned columns, two spaces apart, under its headings. A row shorter than the columns leaves the rest empty.
+// Text writes the table with aligned columns, two spaces apart, under its headings. A row shorter
+// than the columns leaves the rest empty.
 func (t *Table) Text(w io.Writer) error {
 	_, err := io.WriteString(w, strings.Join(t.Lines(), "\n")+"\n")
 	return err

@@ -6,16 +6,18 @@ import "math"
 //
 //	x = sqrt(-2 ln u) cos(2 pi v)    y = sqrt(-2 ln u) sin(2 pi v)    u = (w0 + 1/2) / 2^32, v = w1 / 2^32
 //
-// The bits are the same on every platform: package math has an assembly Log on some machines, and Go may fuse x*y + z into one
-// rounding on others, so ln, cos and sin are polynomials of this file's own and every product is rounded by an explicit conversion.
-// What is relied on: IEEE float64 addition, multiplication, division and square root, correctly rounded. Errors are below 1e-15.
+// The bits are the same on every platform: package math has an assembly Log on some machines, and
+// Go may fuse x*y + z into one rounding on others, so ln, cos and sin are polynomials of this
+// file's own and every product is rounded by an explicit conversion. It relies on IEEE float64
+// addition, multiplication, division and square root, correctly rounded. Errors are below 1e-15.
 func Normal(w0, w1 uint32) (x, y float64) {
 	r := math.Sqrt(-2 * logUnit((float64(w0)+0.5)*(1.0/(1<<32))))
 	c, s := cosSinTurn(w1)
 	return float64(r * c), float64(r * s)
 }
 
-// logUnit is ln u for 0 < u < 1: u = m * 2^e with m in [sqrt(1/2), sqrt(2)), ln m = 2 artanh((m-1)/(m+1)).
+// logUnit is ln u for 0 < u < 1: u = m * 2^e with m in [sqrt(1/2), sqrt(2)), ln m = 2
+// artanh((m-1)/(m+1)).
 func logUnit(u float64) float64 {
 	m, e := math.Frexp(u)
 	if m < math.Sqrt2/2 {
@@ -31,7 +33,8 @@ func logUnit(u float64) float64 {
 	return float64(float64(e)*math.Ln2) + float64(2*s*p)
 }
 
-// cosSinTurn is the cosine and sine of w/2^32 turns. The series are summed within an eighth of a turn.
+// cosSinTurn is the cosine and sine of w/2^32 turns. The series are summed within an eighth of a
+// turn.
 func cosSinTurn(w uint32) (c, s float64) {
 	f := float64(w&(1<<30-1)) * (1.0 / (1 << 30)) // quarter turns
 	swap := f > 0.5

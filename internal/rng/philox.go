@@ -10,7 +10,7 @@ import "math/bits"
 // Purpose is the last counter word: it keeps the streams of a run apart.
 type Purpose uint32
 
-// The purposes. What iteration, block and index mean for each stands in docs/formats.md.
+// The purposes. docs/formats.md says what iteration, block and index mean for each.
 const (
 	Init      Purpose = 1 // 0, parameter number, element/4
 	Shuffle   Purpose = 2 // epoch (from 1), 0, element/4

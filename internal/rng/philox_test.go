@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestPhiloxKnownAnswers holds Philox to the published vectors of Random123 (kat_vectors, philox4x32 10).
+// TestPhiloxKnownAnswers holds Philox to the published vectors of Random123 (kat_vectors,
+// philox4x32 10).
 func TestPhiloxKnownAnswers(t *testing.T) {
 	const ones = 0xffffffff
 	for _, c := range []struct {
@@ -77,7 +78,8 @@ func TestNormalFormula(t *testing.T) {
 	}
 }
 
-// TestNormalBits pins the bits, which every platform must give; numpy gives them too (bench/peers/philox.py).
+// TestNormalBits pins the bits, which every platform must give; numpy gives them too
+// (bench/peers/philox.py).
 func TestNormalBits(t *testing.T) {
 	sum := uint64(14695981039346656037)
 	for i := range uint32(4096) {

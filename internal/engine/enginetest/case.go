@@ -56,7 +56,8 @@ func load(t *testing.T, name string, overrides ...string) *experiment {
 	return &experiment{spec, g, pictures(spec, 0, spec.Data.TrainImages), pictures(spec, 1000, spec.Data.TestImages)}
 }
 
-// pictures makes n images whose bytes are Philox words of key 99, as tools/vectors/make.py does: word w of image i is counter (i, 0, w/4, 0).
+// pictures makes n images whose bytes are Philox words of key 99, as tools/vectors/make.py does:
+// word w of image i is counter (i, 0, w/4, 0).
 func pictures(spec *dsl.Spec, first, n int) *engine.Images {
 	const c, h, w = 3, 32, 32
 	im := &engine.Images{N: n, C: c, H: h, W: w, Classes: spec.Classes(), Mean: spec.Data.Mean[:], Std: spec.Data.Std[:]}

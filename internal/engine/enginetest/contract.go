@@ -9,7 +9,7 @@ import (
 	"shake/internal/engine"
 )
 
-// contract is what engine.Program promises besides arithmetic.
+// contract is the promises of engine.Program besides arithmetic.
 var contract = []check{
 	{"FreshState", freshState},
 	{"StateRoundTrip", stateRoundTrip},
@@ -308,8 +308,9 @@ func evalInParts(t *testing.T, b engine.Backend) {
 	}
 }
 
-// abandon: a step or an evaluation left off after any of its operations leaves state and metrics as they were, and what follows has the bits of a program that was
-// never asked. It holds for programs that are engine.Abandoner.
+// abandon: a step or an evaluation left off after any of its operations leaves state and metrics as
+// they were, and what follows has the bits of a program that was never asked. It holds for programs
+// that are engine.Abandoner.
 func abandon(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s")
 	straight, p := e.program(t, b), e.program(t, b)

@@ -8,8 +8,9 @@ import (
 	"shake/internal/engine"
 )
 
-// deviations are mistakes that other implementations of the paper made and that a program shows. Those of the network's structure, of draws and of the
-// schedule are TestDeviation_... in package engine; those of the loop in package train.
+// deviations are mistakes of other implementations of the paper that a program shows. Mistakes in a
+// network's structure, in draws and in the schedule are TestDeviation_... in package engine;
+// mistakes of the loop are in package train.
 var deviations = []check{
 	{"PadBeforeNormalize", padBeforeNormalize},
 	{"OneBNOverReplicas", oneBNOverReplicas},
@@ -20,8 +21,9 @@ var deviations = []check{
 	{"EvalWithAnotherReplica", evalWithAnotherReplica},
 }
 
-// padBeforeNormalize: images of the mean colour are zero after normalising, so zeros around them change nothing and any crop of them is the same. Black
-// borders, padded before normalising, would show.
+// padBeforeNormalize: images of the mean colour are zero after normalising, so zeros around them
+// change nothing and any crop of them is the same. Black borders, padded before normalising, would
+// show.
 func padBeforeNormalize(t *testing.T, b engine.Backend) {
 	loss := func(crop int) float64 {
 		e := load(t, "shake-s-s", "data.mean=[100, 120, 140]", fmt.Sprintf("data.crop=%d", crop))
@@ -61,7 +63,8 @@ func oneBNOverReplicas(t *testing.T, b engine.Backend) {
 	}
 }
 
-// bnWithoutWeightDecay: the first momentum of every parameter is its gradient plus decay times itself.
+// bnWithoutWeightDecay: the first momentum of every parameter is its gradient plus decay times
+// itself.
 func bnWithoutWeightDecay(t *testing.T, b engine.Backend) {
 	const decay = 0.5
 	momentum := func(decay float64) map[string][]float64 {
@@ -88,8 +91,8 @@ func bnWithoutWeightDecay(t *testing.T, b engine.Backend) {
 	}
 }
 
-// evenInTrainingRandomInTest: with a learning rate of zero and no augmentation, training losses of one batch still differ from iteration to iteration,
-// while evaluation repeats to the bit.
+// evenInTrainingRandomInTest: with a learning rate of zero and no augmentation, training losses of
+// one batch still differ from iteration to iteration, while evaluation repeats to the bit.
 func evenInTrainingRandomInTest(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s", "data.augment=false")
 	p := e.program(t, b)
@@ -115,8 +118,9 @@ func evenInTrainingRandomInTest(t *testing.T, b engine.Backend) {
 	}
 }
 
-// meanOverFullBatchSize: in a ragged batch the gradient is that of the mean over the images there are, so the bias gradients' sizes do not shrink: with
-// zero classifier weights they are (1/classes - share of the class).
+// meanOverFullBatchSize: in a ragged batch the gradient is that of the mean over the images there
+// are, so the bias gradients' sizes do not shrink: with zero classifier weights they are (1/classes
+// - share of the class).
 func meanOverFullBatchSize(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s", "train.weight_decay=0")
 	p := e.program(t, b)
@@ -138,7 +142,8 @@ func meanOverFullBatchSize(t *testing.T, b engine.Backend) {
 	}
 }
 
-// batchDrawSharedByReplicas: at level batch, two replicas with the same images have different draws, hence different running statistics after the first block.
+// batchDrawSharedByReplicas: at level batch, two replicas with the same images have different
+// draws, hence different running statistics after the first block.
 func batchDrawSharedByReplicas(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s-batch", "data.augment=false")
 	p := e.program(t, b)

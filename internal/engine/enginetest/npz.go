@@ -17,7 +17,8 @@ const maxArray = 1 << 26
 
 var npyHeader = regexp.MustCompile(`^\{'descr': '([<|][fu][0-9]+)', 'fortran_order': False, 'shape': \(([0-9]*),?\), \}\s*$`)
 
-// readNPZ reads the arrays of a NumPy archive by name, without ".npy". Every array is one-dimensional.
+// readNPZ reads the arrays of a NumPy archive by name, without ".npy". Every array is
+// one-dimensional.
 func readNPZ(data []byte) (map[string][]float64, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {

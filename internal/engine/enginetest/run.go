@@ -8,9 +8,10 @@ import (
 	"shake/internal/exhaustive"
 )
 
-// Run is the suite: every case against PyTorch within tol, then the contract of engine.Program, then the mistakes of other implementations
-// that a program can show. Each is a subtest; a backend's test is one call. A backend that is slow to test names the cases that make test runs; make check
-// runs all of them.
+// Run is the suite: every case against PyTorch within tol, then the contract of engine.Program,
+// then the mistakes of other implementations that a program can show. Each is a subtest; a
+// backend's test is one call. A backend that is slow to test names the cases that make test runs;
+// make check runs all of them.
 func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 	all := names(t)
 	for _, name := range quick {

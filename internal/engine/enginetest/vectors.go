@@ -9,15 +9,17 @@ import (
 	"shake/internal/engine"
 )
 
-// Tolerance bounds a distance to PyTorch's float64. The distance of a tensor is the rms of the difference over the rms of the tensor, or over a
-// hundredth of the rms of its kind if that is more: some gradients and means are zero but for rounding. That of a loss is relative.
+// Tolerance bounds a distance to PyTorch's float64. The distance of a tensor is the rms of the
+// difference over the rms of the tensor, or over a hundredth of the rms of its kind if that is
+// more: some gradients and means are zero but for rounding. That of a loss is relative.
 type Tolerance struct {
 	Step float64 // after one step
 	Own  float64 // after several: this many times the distance of PyTorch's own float32, or luck; 0: Step
 	Why  string
 }
 
-// luck is the distance below which PyTorch's own is a matter of single float32 roundings (6e-8 each), which orders of summation change several times over.
+// luck is the distance below which PyTorch's own is a matter of single float32 roundings (6e-8
+// each), which orders of summation change several times over.
 const luck = 1e-6
 
 // Tolerances bound every kind of result.
@@ -32,8 +34,9 @@ var Float64 = Tolerances{
 	Loss:     Tolerance{1e-9, 0, "a mean of well-conditioned numbers"},
 }
 
-// Float32 is for backends that store and compute in float32. One step is bound absolutely; several by what PyTorch's float32 does on the same case,
-// since a ReLU input that rounds to the other side of zero changes all that follows.
+// Float32 is for backends that store and compute in float32. One step is bound absolutely; several
+// by what PyTorch's float32 does on the same case, since a ReLU input that rounds to the other side
+// of zero changes all that follows.
 var Float32 = Tolerances{
 	Momentum: Tolerance{1e-5, 3, "sums of 1e3 products rounded to 6e-8, cancelled by up to 1e2 in batch norm; PyTorch itself reaches 8e-6"},
 	Params:   Tolerance{1e-6, 3, "the gradients, times lr; the smallest tensors decide"},
@@ -133,7 +136,8 @@ func scores(logits []float64, labels []uint16) (loss float64, errors int) {
 	return loss, errors
 }
 
-// distance is the largest of the named tensors; want is their numbers one after another. No numbers: 0.
+// distance is the largest of the named tensors; want is their numbers one after another. No
+// numbers: 0.
 func distance(t *testing.T, have map[string][]float64, names []string, want []float64) float64 {
 	t.Helper()
 	if len(want) == 0 {

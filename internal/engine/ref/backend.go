@@ -13,7 +13,8 @@ type Backend struct{}
 // Name is "ref".
 func (Backend) Name() string { return "ref" }
 
-// Compile checks graph and configuration and returns a program whose parameters are all zero. Workers is ignored: there is one.
+// Compile checks graph and configuration and returns a program whose parameters are all zero.
+// Workers is ignored: there is one.
 func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("ref: compiling: %w", err)
@@ -54,7 +55,8 @@ func normParts(g *graph.Graph) []graph.NormPart {
 	return parts
 }
 
-// program is a network with its state. Its zero momentum makes the first step's velocity the gradient itself.
+// program is a network with its state. Its zero momentum makes the first step's velocity the
+// gradient itself.
 type program struct {
 	g           *graph.Graph
 	c           engine.Config
@@ -96,7 +98,8 @@ func (p *program) Info() engine.Info {
 	return engine.Info{Device: "ref", Detail: "float64, plain Go", Workers: 1, Memory: p.memory()}
 }
 
-// memory is that of parameters, momentum, running statistics and the values and gradients of one full batch.
+// memory is that of parameters, momentum, running statistics and the values and gradients of one
+// full batch.
 func (p *program) memory() int64 {
 	n := 0
 	for i := range p.params {

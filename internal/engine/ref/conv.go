@@ -2,14 +2,16 @@ package ref
 
 import "shake/internal/graph"
 
-// window is one tap of a convolution between two maps: for output row p and columns q0 <= q < q1 the input row is h(p) and the input column q*stride+dq.
-// Outside the rows and columns that it names the input is padding.
+// window is one tap of a convolution between two maps: for output row p and columns q0 <= q < q1
+// the input row is h(p) and the input column q*stride+dq. Outside the rows and columns that it
+// names the input is padding.
 type window struct {
 	stride, dp, dq int
 	p0, p1, q0, q1 int
 }
 
-// tap computes where tap (r, s) of a part reads: input row p*stride+r-PadH, within 0..H-1, and the same for columns.
+// tap computes where tap (r, s) of a part reads: input row p*stride+r-PadH, within 0..H-1, and the
+// same for columns.
 func tap(part graph.ConvPart, stride, r, s int, x, y graph.Value) window {
 	w := window{stride: stride, dp: r - part.PadH, dq: s - part.PadW}
 	w.p0, w.p1 = inside(stride, w.dp, x.H, y.H)
@@ -29,7 +31,8 @@ func inside(stride, d, in, out int) (lo, hi int) {
 	return lo, hi
 }
 
-// eachTap calls f for every pair of maps (n, input channel, output channel) and every tap of o, with the weight's address in its tensor.
+// eachTap calls f for every pair of maps (n, input channel, output channel) and every tap of o,
+// with the weight's address in its tensor.
 func (p *Pass) eachTap(o *graph.Conv, f func(part graph.ConvPart, n, c, k, weight int, w window)) {
 	x, y := p.Graph.Values[o.X.Value], p.Graph.Values[o.Y]
 	for _, part := range o.Parts {
@@ -50,7 +53,8 @@ func (p *Pass) eachTap(o *graph.Conv, f func(part graph.ConvPart, n, c, k, weigh
 	}
 }
 
-// conv computes y[k,p,q] = sum over c, r, s of x[c, p*stride+r-padH, q*stride+s-padW] * w[k,c,r,s], zeros outside x.
+// conv computes y[k,p,q] = sum over c, r, s of x[c, p*stride+r-padH, q*stride+s-padW] * w[k,c,r,s],
+// zeros outside x.
 func (p *Pass) conv(o *graph.Conv) {
 	xw, yw := p.Graph.Values[o.X.Value].W, p.Graph.Values[o.Y].W
 	p.eachTap(o, func(part graph.ConvPart, n, c, k, weight int, t window) {
@@ -65,7 +69,8 @@ func (p *Pass) conv(o *graph.Conv) {
 	})
 }
 
-// convBackward adds dx[c, p*stride+r-padH, ...] += dy[k,p,q] * w[k,c,r,s] and dw[k,c,r,s] += x[...] * dy[k,p,q].
+// convBackward adds dx[c, p*stride+r-padH, ...] += dy[k,p,q] * w[k,c,r,s] and dw[k,c,r,s] += x[...]
+// * dy[k,p,q].
 func (p *Pass) convBackward(o *graph.Conv) {
 	xw, yw := p.Graph.Values[o.X.Value].W, p.Graph.Values[o.Y].W
 	p.eachTap(o, func(part graph.ConvPart, n, c, k, weight int, t window) {

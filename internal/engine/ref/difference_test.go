@@ -9,8 +9,9 @@ import (
 	"shake/internal/graph"
 )
 
-// everyOp is a small graph with every operation in its general form: a merged conv of grouped, 1x1 and shifted 1x1 parts with stride 2, a norm of two
-// parts with ReLU, references with offsets, a shifted subsample, a concat, a join with ReLU.
+// everyOp is a small graph with every operation in its general form: a merged conv of grouped, 1x1
+// and shifted 1x1 parts with stride 2, a norm of two parts with ReLU, references with offsets, a
+// shifted subsample, a concat, a join with ReLU.
 func everyOp() *graph.Graph {
 	const in, merged, normed, left, right, even, odd, skip, out = 0, 1, 2, 3, 4, 5, 6, 7, 8
 	value := func(name string, c, h, w int) graph.Value { return graph.Value{Name: name, C: c, H: h, W: w} }
@@ -42,8 +43,9 @@ func everyOp() *graph.Graph {
 	return g
 }
 
-// TestFiniteDifferences holds every gradient of everyOp, of every parameter and input number, against central differences of the loss. The draws are
-// kept, since only then is the backward pass the derivative of the forward pass.
+// TestFiniteDifferences holds every gradient of everyOp, of every parameter and input number,
+// against central differences of the loss. The draws are kept, since only then is the backward pass
+// the derivative of the forward pass.
 func TestFiniteDifferences(t *testing.T) {
 	g := everyOp()
 	src := rand.New(rand.NewPCG(1, 2))

@@ -41,7 +41,8 @@ func (p *Pass) subsampleBackward(o *graph.Subsample) {
 	})
 }
 
-// eachSample calls f with the index of a pixel of x's map and the index of the pixel of y's map that is a copy of it.
+// eachSample calls f with the index of a pixel of x's map and the index of the pixel of y's map
+// that is a copy of it.
 func (p *Pass) eachSample(o *graph.Subsample, f func(from, to int)) {
 	x, y := p.Graph.Values[o.X.Value], p.Graph.Values[o.Y]
 	for i := range y.H {
@@ -75,7 +76,8 @@ func (p *Pass) eachStacked(o *graph.Concat, f func(x graph.Ref, n, c, yc int)) {
 	}
 }
 
-// join computes y = skip + sum over k of alpha[k] * branch_k, then the ReLU if the op has one. In inference alpha is 1/branches.
+// join computes y = skip + sum over k of alpha[k] * branch_k, then the ReLU if the op has one. In
+// inference alpha is 1/branches.
 func (p *Pass) join(o *graph.Join) {
 	p.eachPlane(graph.Ref{C: p.Graph.Values[o.Y].C}, func(n, c int) {
 		y := p.plane(p.Values, o.Y, n, c)
@@ -97,7 +99,8 @@ func (p *Pass) join(o *graph.Join) {
 	})
 }
 
-// joinBackward adds dskip += g and dbranch_k += beta[k]*g, where g = dy where the ReLU let through: the skip's gradient is unscaled.
+// joinBackward adds dskip += g and dbranch_k += beta[k]*g, where g = dy where the ReLU let through:
+// the skip's gradient is unscaled.
 func (p *Pass) joinBackward(o *graph.Join) {
 	p.eachPlane(graph.Ref{C: p.Graph.Values[o.Y].C}, func(n, c int) {
 		y, g := p.plane(p.Values, o.Y, n, c), append([]float64(nil), p.plane(p.DValues, o.Y, n, c)...)

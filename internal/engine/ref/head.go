@@ -6,8 +6,8 @@ import (
 	"shake/internal/graph"
 )
 
-// head computes logits[j] = bias[j] + sum over c of w[j,c] * mean over H,W of x[c], and in training the cross-entropy of each image:
-// loss = log(sum exp(logits)) - logits[label].
+// head computes logits[j] = bias[j] + sum over c of w[j,c] * mean over H,W of x[c], and in training
+// the cross-entropy of each image: loss = log(sum exp(logits)) - logits[label].
 func (p *Pass) head(o *graph.Head) {
 	w, bias := p.params[o.W], p.params[o.Bias]
 	p.Logits = make([][]float64, p.N)
@@ -30,7 +30,8 @@ func (p *Pass) head(o *graph.Head) {
 	}
 }
 
-// headBackward adds the gradient of the mean loss: dlogits = (softmax(logits) - onehot(label)) / N, then dw, dbias, and dx spread evenly over H and W.
+// headBackward adds the gradient of the mean loss: dlogits = (softmax(logits) - onehot(label)) / N,
+// then dw, dbias, and dx spread evenly over H and W.
 func (p *Pass) headBackward(o *graph.Head) {
 	w := p.params[o.W]
 	for n := range p.N {

@@ -7,10 +7,12 @@ import (
 	"shake/internal/graph"
 )
 
-// eps keeps the normalisation finite; momentum is the weight of a batch in the running statistics. Both are PyTorch's.
+// eps keeps the normalisation finite; momentum is the weight of a batch in the running statistics.
+// Both are PyTorch's.
 const eps, momentum = 1e-5, 0.1
 
-// moments are the statistics that a norm's forward pass normalised one replica with, by channel of X.
+// moments are the statistics that a norm's forward pass normalised one replica with, by channel of
+// X.
 type moments struct{ mean, invstd []float64 }
 
 // replicas calls f for every replica that has images.
@@ -22,8 +24,9 @@ func (p *Pass) replicas(f func(r, lo, hi int)) {
 	}
 }
 
-// norm computes y = gamma*(x-mean)/sqrt(var+eps) + beta, then the ReLU if the op has one. In training the moments are those of the replica's images,
-// the variance biased; p.Stats gets it unbiased (biased where a channel has one number only). In inference they are the running ones.
+// norm computes y = gamma*(x-mean)/sqrt(var+eps) + beta, then the ReLU if the op has one. In
+// training the moments are those of the replica's images, the variance biased; p.Stats gets it
+// unbiased (biased where a channel has one number only). In inference they are the running ones.
 func (p *Pass) norm(i int, o *graph.Norm) {
 	if !p.training() {
 		for _, part := range o.Parts {
@@ -51,7 +54,8 @@ func (p *Pass) norm(i int, o *graph.Norm) {
 	})
 }
 
-// channelMoments returns the mean and biased variance of one channel of images lo..hi-1, and how many numbers they are of.
+// channelMoments returns the mean and biased variance of one channel of images lo..hi-1, and how
+// many numbers they are of.
 func (p *Pass) channelMoments(id graph.ValueID, c, lo, hi int) (mean, variance, count float64) {
 	for n := lo; n < hi; n++ {
 		for _, x := range p.plane(p.Values, id, n, c) {
@@ -81,7 +85,8 @@ func (p *Pass) normalize(o *graph.Norm, part graph.NormPart, c, lo, hi int, mean
 	}
 }
 
-// normBackward computes, with yhat = (x-mean)*invstd, g = dy where the ReLU let through, P numbers a channel and replica:
+// normBackward computes, with yhat = (x-mean)*invstd, g = dy where the ReLU let through, P numbers
+// a channel and replica:
 //
 //	S1 = sum g    S2 = sum g*yhat    dx += gamma*invstd*(g - S1/P - yhat*S2/P)    dgamma += S2    dbeta += S1
 func (p *Pass) normBackward(i int, o *graph.Norm) {

@@ -15,7 +15,8 @@ type Batch struct {
 	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the forward and of the backward pass
 }
 
-// Pass is everything that one pass computed. Values and gradients are indexed by graph.ValueID and graph.ParamID.
+// Pass is everything that one pass computed. Values and gradients are indexed by graph.ValueID and
+// graph.ParamID.
 type Pass struct {
 	Graph  *graph.Graph
 	N      int
@@ -71,8 +72,9 @@ func (p *Pass) Value(name string) []float64 {
 	return nil
 }
 
-// Train runs one forward and one backward pass of the mean cross-entropy. params[id] is the parameter of graph.ParamID id,
-// dense in the order of its shape; it is only read. The graph must satisfy graph.Check; sizes that do not fit it are an error.
+// Train runs one forward and one backward pass of the mean cross-entropy. params[id] is the
+// parameter of graph.ParamID id, dense in the order of its shape; it is only read. The graph must
+// satisfy graph.Check; sizes that do not fit it are an error.
 func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	p, err := newPass(g, params, b.X, b.N)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"shake/internal/graph"
 )
 
-// TestTrainErrors: whatever does not fit the graph is an error that says what was wanted.
+// TestTrainErrors: an input that does not fit the graph is an error that says what is wanted.
 func TestTrainErrors(t *testing.T) {
 	g := everyOp()
 	params := func() [][]float64 {

@@ -13,8 +13,9 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// TestPassesKeepTheMathematics runs the primitive graph and the graph after each pass, with the same weights, images, labels and draws, in training and in
-// inference: loss, logits, batch statistics and the gradients of the input and of every parameter must agree.
+// TestPassesKeepTheMathematics runs the primitive graph and the graph after each pass, with the
+// same weights, images, labels and draws, in training and in inference: loss, logits, batch
+// statistics and the gradients of the input and of every parameter must agree.
 func TestPassesKeepTheMathematics(t *testing.T) {
 	for _, c := range passCases() {
 		g, err := graph.Build(c)
@@ -26,8 +27,9 @@ func TestPassesKeepTheMathematics(t *testing.T) {
 	t.Run("patchwork", func(t *testing.T) { comparePasses(t, graphtest.Patchwork()) })
 }
 
-// passCases are the paper's families with one to three branches at widths that fill blocks of 4 and 16 and widths that do not, a
-// few stages only, and networks of random words; all on maps of 10x11 and less.
+// passCases are the paper's families with one to three branches at widths that fill blocks of 4 and
+// 16 and widths that do not, a few stages only, and networks of random words; all on maps of 10x11
+// and less.
 func passCases() []*dsl.Spec {
 	var specs []*dsl.Spec
 	for _, family := range graphtest.Families {
@@ -106,7 +108,8 @@ func comparePasses(t *testing.T, g *graph.Graph) {
 	}
 }
 
-// execute runs a step of training, and inference with the statistics given (nil: the step's own first replica's).
+// execute runs a step of training, and inference with the statistics given (nil: the step's own
+// first replica's).
 func execute(t *testing.T, g *graph.Graph, params [][]float64, b ref.Batch, running ref.Running) (train, eval *ref.Pass) {
 	t.Helper()
 	train, err := ref.Train(g, params, b)
@@ -122,7 +125,8 @@ func execute(t *testing.T, g *graph.Graph, params [][]float64, b ref.Batch, runn
 	return train, eval
 }
 
-// randomInputs draws weights of the size that the initialisation gives, norms and biases away from 1 and 0, images, labels and coefficients.
+// randomInputs draws weights of the size that the initialisation gives, norms and biases away from
+// 1 and 0, images, labels and coefficients.
 func randomInputs(g *graph.Graph, n, replicas int) ([][]float64, ref.Batch) {
 	rnd := rand.New(rand.NewPCG(11, 12))
 	normal := func(n int, mean, std float64) []float64 {
@@ -155,7 +159,8 @@ func randomInputs(g *graph.Graph, n, replicas int) ([][]float64, ref.Batch) {
 // difference collects tensors that differ by more than the rounding of sums in another order.
 type difference struct{ lines []string }
 
-// passTolerance is relative to the largest number of a tensor: a few thousand float64 roundings through some tens of layers.
+// passTolerance is relative to the largest number of a tensor: a few thousand float64 roundings
+// through some tens of layers.
 const passTolerance = 1e-10
 
 func (d *difference) compare(name string, want, have []float64) {

@@ -8,7 +8,8 @@ import (
 	"shake/internal/graph"
 )
 
-// Step augments, draws, runs Train, updates the weights and replica statistics, and adds to the metrics.
+// Step augments, draws, runs Train, updates the weights and replica statistics, and adds to the
+// metrics.
 func (p *program) Step(s engine.Step) error {
 	if err := p.open("Step"); err != nil {
 		return err
@@ -43,7 +44,8 @@ func (p *program) Step(s engine.Step) error {
 	return nil
 }
 
-// Draws returns the coefficients [block][branch][image] of every block of g in one iteration, by engine.Draw.
+// Draws returns the coefficients [block][branch][image] of every block of g in one iteration, by
+// engine.Draw.
 func Draws(g *graph.Graph, seed uint64, iteration uint32, n, replicas int) (alpha, beta [][][]float64) {
 	for i, block := range g.Blocks {
 		a, b := make([][]float64, block.Branches), make([][]float64, block.Branches)
@@ -126,7 +128,8 @@ func (p *program) sgd(grads [][]float64, lr float64) {
 	}
 }
 
-// track moves every replica's running statistics: running = 0.9*running + 0.1*batch. A replica without images keeps its own.
+// track moves every replica's running statistics: running = 0.9*running + 0.1*batch. A replica
+// without images keeps its own.
 func (p *program) track(batch []Running) {
 	for r, stats := range batch {
 		for name, m := range stats {

@@ -1,5 +1,6 @@
-// Package graphtest makes the Specs of the paper's networks, at any width and depth, as plain Go values: tests of graphs and engines
-// need small ones and should not depend on the language that normally says them. Only tests import it.
+// Package graphtest makes the Specs of the paper's networks, at any width and depth, as plain Go
+// values: tests of graphs and engines need small ones and should not depend on the language that
+// normally says them. Only tests import it.
 package graphtest
 
 import (
@@ -12,7 +13,8 @@ import (
 // Families are the names that Spec knows.
 var Families = []string{"26", "resnext", "a", "b", "c"}
 
-// Spec returns a network of a family (docs/paper.md, Networks) with blocks blocks in each of its three stages:
+// Spec returns a network of a family (docs/paper.md, Networks) with blocks blocks in each of its
+// three stages:
 //
 //	26       26 2xWd: pre-activation, two-flow skip                       (26 2x32d: width 32, blocks 4)
 //	resnext  ResNeXt-29 2x4xWd: 4 groups, post-activation, conv skip      (2x4x64d: width 64, blocks 3)
@@ -20,7 +22,8 @@ var Families = []string{"26", "resnext", "a", "b", "c"}
 //	b        a with one conv a branch                                     (width 32, blocks 8)
 //	c        a without batch normalisation                                (width 32, blocks 2)
 //
-// All are S-S-I on ten classes with the paper's recipe; change fields of the result at will. An unknown family panics.
+// All are S-S-I on ten classes with the paper's recipe; change fields of the result at will. An
+// unknown family panics.
 func Spec(family string, width, blocks int) *dsl.Spec {
 	s := &dsl.Spec{
 		Name: family, Seed: 1,
@@ -65,28 +68,32 @@ func Spec(family string, width, blocks int) *dsl.Spec {
 	return s
 }
 
-// Conv is an r x r convolution to out channels (0: the stage's width), stride 1, padded to keep an odd r's map size.
+// Conv is an r x r convolution to out channels (0: the stage's width), stride 1, padded to keep an
+// odd r's map size.
 func Conv(r, out int) dsl.Layer {
 	return dsl.Layer{Kind: dsl.Conv, R: r, S: r, Out: out, Groups: 1, Stride: 1, Pad: (r - 1) / 2}
 }
 
 func strided(l dsl.Layer) dsl.Layer { l.TakesStride = true; return l }
 
-// SmallMaps replaces the stem's first conv by one that leaves 10 rows and 11 columns, so that strides meet odd and even maps: 10x11, 5x6, 3x3.
+// SmallMaps replaces the stem's first conv by one that leaves 10 rows and 11 columns, so that
+// strides meet odd and even maps: 10x11, 5x6, 3x3.
 func SmallMaps(s *dsl.Spec) *dsl.Spec {
 	stem := &s.Net.Stem[0]
 	stem.R, stem.S, stem.Pad, stem.Stride = 5, 2, 0, 3
 	return s
 }
 
-// Small is a network of a family on maps of 8, 4 and 2 pixels, cheap enough for the reference: the stem takes every fourth one.
+// Small is a network of a family on maps of 8, 4 and 2 pixels, cheap enough for the reference: the
+// stem takes every fourth one.
 func Small(family string, width, blocks int) *dsl.Spec {
 	s := Spec(family, width, blocks)
 	s.Net.Stem[0].Stride = 4
 	return s
 }
 
-// Corners are nets that between them reach every corner of lowering: fused, unaligned, several readers of one norm, stored norms and ReLUs.
+// Corners are nets that between them reach every corner of lowering: fused, unaligned, several
+// readers of one norm, stored norms and ReLUs.
 func Corners() map[string]*dsl.Spec {
 	m := map[string]*dsl.Spec{}
 	for _, f := range Families {
@@ -111,8 +118,9 @@ func Corners() map[string]*dsl.Spec {
 	return m
 }
 
-// Random is a network nobody would train, of words in random order: 1 to 3 branches of three convs of which one takes the
-// stride, with or without skip, post-activation, grouped convs and a norm in the head. It is a pure function of its seed.
+// Random is a network without a purpose, of words in random order: 1 to 3 branches of three convs
+// of which one takes the stride, with or without skip, post-activation, grouped convs and a norm in
+// the head. It is a pure function of its seed.
 func Random(seed uint64) *dsl.Spec {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := Spec("26", []int{4, 8, 12, 16}[rnd.IntN(4)], 1+rnd.IntN(2))

@@ -5,9 +5,10 @@ import (
 	"shake/internal/graph"
 )
 
-// Patchwork is a valid graph that no Spec makes: references to parts of values everywhere, adjacent, overlapping and with gaps; convs of one value that
-// differ in stride but not in output size; concats of parts of convs and of convs that others read; a ReLU of part of a ReLU.
-// A pass that forgets an offset or a condition changes what it computes.
+// Patchwork is a valid graph that no Spec makes: references to parts of values everywhere,
+// adjacent, overlapping and with gaps; convs of one value that differ in stride but not in output
+// size; concats of parts of convs and of convs that others read; a ReLU of part of a ReLU. A pass
+// that forgets an offset or a condition changes what it computes.
 func Patchwork() *graph.Graph {
 	p := patch{&graph.Graph{Name: "patchwork", Classes: 3}}
 	p.g.Input = p.value("input", 6, 7, 6)
