@@ -82,8 +82,9 @@ type Grad struct {
 	ReLU          bool
 }
 
-// GradOut is where a step adds to the gradient of its input: dst = (Accumulate ? dst : 0) + [x > 0
-// if ReLU] * dx + Residual.
+// GradOut is where a step adds to the gradient of its input:
+//
+//	dst = (Accumulate ? dst : 0) + [x > 0 if ReLU] * dx + Residual
 type GradOut struct {
 	Buf        BufID
 	Off, C     int
