@@ -19,7 +19,8 @@ type ConvSpec struct {
 	transform bool
 }
 
-// ConvPart is one convolution: K outputs from C inputs in Groups groups. Its weights [K][C/Groups][R][S] stand at float WOff of the flat parameters.
+// ConvPart is one convolution, as graph.ConvPart. Its weights [K][C/Groups][R][S] stand at float
+// WOff of the flat parameters.
 type ConvPart struct {
 	WOff       int
 	XOff, C    int

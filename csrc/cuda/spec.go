@@ -49,17 +49,15 @@ type Slice struct {
 // NormRef is the channels of a norm that belong to a slice: from Off on, of C in the whole norm.
 type NormRef struct{ Off, C int }
 
-// View is a slice read through the elementwise operations in front of it: v = relu?(norm?(slice)).
+// View is a slice read through the norm and the ReLU in front of it, as engine.View says.
 type View struct {
 	Slice
 	Norm *NormRef
 	ReLU bool
 }
 
-// Grad is the gradient of C channels of a tensor y, recomputed on load from a gradient g further up:
-//
-//	g' = g * (coefficient beta of Branch, if Draw) * ([mask > 0], if Mask) * ([v(y) > 0], if ReLU)     v(y) = Norm ? scale*y + shift : y
-//	dy = Norm ? ca*g' + cb*y + cc : g'
+// Grad is the gradient of C channels of a tensor Y, recomputed on load from a gradient G further up, as engine.Grad says; beta is that of Branch, if Draw.
+// With a norm, y is scale*y + shift forward, and dy = ca*g' + cb*y + cc: see the package comment.
 type Grad struct {
 	G      Slice
 	Mask   *Slice
