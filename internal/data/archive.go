@@ -15,13 +15,15 @@ import (
 	"shake/internal/files"
 )
 
-// slack is how much besides the set's own files an archive may hold, uncompressed: headers, texts, padding.
+// slack is the number of uncompressed bytes that an archive may hold besides the set's own files:
+// headers, texts, padding.
 const slack = 16 << 20
 
 // errTooLarge stops the reading of an archive that unpacks to more than the set.
 var errTooLarge = errors.New("unpacks to more than the set's files")
 
-// readArchive fills train and test from a .tar.gz and returns the checksum of each member. See readTar.
+// readArchive fills train and test from a .tar.gz and returns the checksum of each member. See
+// readTar.
 func (c *cifar) readArchive(file string, train, test *engine.Images) (map[string]string, error) {
 	f, _, err := files.Open(file)
 	if err != nil {
@@ -31,9 +33,10 @@ func (c *cifar) readArchive(file string, train, test *engine.Images) (map[string
 	return c.readTar(f, file, train, test)
 }
 
-// readTar reads a gzipped tar stream called file. The set's files must stand in it once each, as regular files of the
-// exact size, at the top or in the official folder; other entries are skipped. Nothing is ever written, so a name in
-// the archive cannot lead anywhere. The stream is read to its end, so that gzip's own checksum is verified.
+// readTar reads a gzipped tar stream called file. Each of the set's files must stand in it once, as
+// a regular file of the exact size, at the top or in the official folder. Other entries are
+// skipped. Nothing is ever written, so a name in the archive cannot lead anywhere. The stream is
+// read to its end, so that gzip's own checksum is verified.
 func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (map[string]string, error) {
 	packed := &meter{r: r, left: 1 << 62}
 	broken := func(err error) error {
@@ -55,7 +58,7 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 		plain.left += c.bytes(m)
 	}
 	sums := map[string]string{}
-	var others []string // the first entries that are none of the set's
+	var others []string // the first entries that do not belong to the set
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()
@@ -93,10 +96,10 @@ func (c *cifar) readTar(r io.Reader, file string, train, test *engine.Images) (m
 	return sums, nil
 }
 
-// maxOthers is how many entries are remembered to say what an archive is.
+// maxOthers is the number of foreign entries whose names are kept, to tell the kind of an archive.
 const maxOthers = 16
 
-// holds says what an archive has in place of the set: what it is, or its first names.
+// holds names the content of an archive that is not the set: its kind, or its first names.
 func (c *cifar) holds(names []string) string {
 	var bases, quoted []string
 	for _, n := range names {
@@ -119,7 +122,7 @@ func (c *cifar) holds(names []string) string {
 	return "; it holds " + strings.Join(quoted, ", ") + " and so on"
 }
 
-// checkEntry refuses an entry that has the name of a member but is not it.
+// checkEntry refuses an entry that has a member's name but another type or size.
 func (c *cifar) checkEntry(h *tar.Header, m member, file string, sums map[string]string) error {
 	detail := ""
 	switch _, again := sums[m.name]; {
@@ -135,8 +138,8 @@ func (c *cifar) checkEntry(h *tar.Header, m member, file string, sums map[string
 	return &FormatError{Set: c.set, File: file, Offset: min(h.Size, c.bytes(m)), Detail: detail}
 }
 
-// meter counts the bytes that are read through it, keeps the first error of its source other than io.EOF, and fails
-// with errTooLarge when more than left are asked for.
+// meter counts the bytes that are read through it and keeps the first error of its source other
+// than io.EOF. It fails with errTooLarge when more than left bytes are asked for.
 type meter struct {
 	r    io.Reader
 	n    int64

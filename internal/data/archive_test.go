@@ -67,8 +67,8 @@ func TestArchiveRefusesBadContent(t *testing.T) {
 	}
 }
 
-// TestArchiveSeesEveryDamage cuts the archive everywhere and flips a bit everywhere: no damage may go unseen, but for
-// bytes of the gzip header that carry no content.
+// TestArchiveSeesEveryDamage cuts the archive everywhere and flips a bit everywhere. Every damage
+// must be seen, except in bytes of the gzip header that carry no content.
 func TestArchiveSeesEveryDamage(t *testing.T) {
 	c, files := tiny(cifar100)
 	packed := pack(c.entries(files))
@@ -135,7 +135,7 @@ func TestArchiveReadErrors(t *testing.T) {
 	}
 }
 
-// failing ends in an error where its reader ends.
+// failing is a reader that ends in an error instead of io.EOF.
 type failing struct {
 	r   *bytes.Reader
 	err error
@@ -148,7 +148,8 @@ func (f *failing) Read(p []byte) (int, error) {
 	return f.r.Read(p)
 }
 
-// TestArchiveEndlessMembers: an archive that never ends, of entries without content or of empty gzip members, is given up after the set's bytes and some.
+// TestArchiveEndlessMembers: the reader gives up an archive that never ends, of entries without
+// content or of empty gzip members, soon after the set's number of bytes.
 func TestArchiveEndlessMembers(t *testing.T) {
 	c, _ := tiny(cifar10)
 	r, w := io.Pipe()

@@ -1,6 +1,7 @@
 package data
 
-// Augmentation is what a draw does to one image; engine.AugmentDraw makes it. The zero value only normalises.
+// Augmentation is the effect of a draw on one image; engine.AugmentDraw makes it. The zero value
+// only normalises.
 type Augmentation struct {
 	Flip   bool
 	DY, DX int // row and column of the window's corner in the padded image: 0..2*Crop
@@ -14,8 +15,8 @@ type Augmentation struct {
 //	p[c][y][x]   = f[c][y-a.Crop][x-a.Crop], 0 outside          pad with zeros in normalised space
 //	dst[c][y][x] = p[c][y+a.DY][x+a.DX]                         crop
 //
-// src and dst are C×h×w, mean and std of length C. The padding is the mean colour, not black. The arithmetic is
-// float64, rounded once to F. dst is overwritten; src must not share its memory.
+// src and dst are C×h×w, mean and std of length C. The padding is the mean colour, not black. The
+// arithmetic is float64, rounded once to F. dst is overwritten; src must not share its memory.
 func Augment[F float32 | float64](dst []F, src []byte, h, w int, mean, std []float64, a Augmentation) {
 	for c := range mean {
 		in, out := src[c*h*w:(c+1)*h*w], dst[c*h*w:(c+1)*h*w]

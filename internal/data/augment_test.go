@@ -40,7 +40,8 @@ func TestAugment(t *testing.T) {
 	}
 }
 
-// TestAugmentPadsWithTheMean catches padding before normalising: the border is 0, not (0-mean)/std, in every channel.
+// TestAugmentPadsWithTheMean catches padding before normalising: the border is 0, not (0-mean)/std,
+// in every channel.
 func TestAugmentPadsWithTheMean(t *testing.T) {
 	src := bytes.Repeat([]byte{200}, pixels)
 	dst := make([]float32, pixels)

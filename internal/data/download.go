@@ -20,18 +20,18 @@ import (
 )
 
 const (
-	attempts     = 5                // in a row that got no further
+	attempts     = 5                // in a row without progress
 	defaultStall = 30 * time.Second // of silence before a connection is given up
 	firstPause   = 500 * time.Millisecond
 	longestPause = 8 * time.Second
-	leastSpeed   = 8 << 10 // bytes a second, on the mean of a whole download, below which it is given up
+	leastSpeed   = 8 << 10 // bytes a second on the mean of a download; a slower one is given up
 	grace        = 2 * time.Minute
 )
 
 // errStalled ends a connection that has been silent for too long.
 var errStalled = errors.New("the server went silent")
 
-// StatusError is an answer that trying again does not change.
+// StatusError is an answer that another attempt would not change.
 type StatusError struct {
 	URL    string
 	Status string
@@ -41,7 +41,7 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("data: %s: the server says %s; `--from` takes a mirror's URL or a local file", e.URL, e.Status)
 }
 
-// origin is what a partial file was begun from. It is kept beside the file.
+// origin is the source of a partial file. It is kept beside the file.
 type origin struct {
 	URL       string `json:"url"`
 	Validator string `json:"validator"` // strong ETag, else Last-Modified, else "": see RFC 9110, 13.1.5
@@ -49,7 +49,7 @@ type origin struct {
 
 func originFile(partial string) string { return partial + ".json" }
 
-// readOrigin returns the zero origin if none is known.
+// readOrigin returns the zero origin if the file's origin is not known.
 func readOrigin(partial string) (o origin) {
 	b, err := files.Read(originFile(partial), 1<<16)
 	if err != nil || json.Unmarshal(b, &o) != nil {
@@ -66,7 +66,7 @@ func writeOrigin(partial string, o origin) error {
 	return files.ReplaceBytes(originFile(partial), b)
 }
 
-// validator returns what If-Range may hold for a response.
+// validator returns the value for If-Range after a response.
 func validator(h http.Header) string {
 	if tag := h.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
 		return tag
@@ -74,8 +74,10 @@ func validator(h http.Header) string {
 	return h.Get("Last-Modified")
 }
 
-// download fills the partial file with the file at url, connecting again as long as it grows. With ranges it goes on from what is there; without, every connection
-// begins anew, so that nothing is put together from two answers. It reports whether the result is.
+// download fills the partial file with the file at url and connects again as long as the file
+// grows. With ranges, a connection goes on from the bytes that are there. Without, every connection
+// begins anew, so that the result comes from one answer. resumed reports whether the result comes
+// from several.
 func download(ctx context.Context, a archive, url, partial string, ranges bool, o FetchOptions) (resumed bool, err error) {
 	o.setDefaults()
 	if at := readOrigin(partial); at.URL != url || !ranges {
@@ -122,15 +124,16 @@ func download(ctx context.Context, a archive, url, partial string, ranges bool, 
 	}
 }
 
-// pace watches the mean speed of a download, over all its connections: a server that sends a byte now and then is never silent and never done.
+// pace watches the mean speed of a download over all its connections. A server that sends a byte
+// now and then is never silent and never finishes.
 type pace struct {
 	began time.Time
-	from  int64 // bytes that were there
+	from  int64 // size of the partial file at the start
 	least int64 // bytes a second
 	grace time.Duration
 }
 
-// check returns an error if, with so many bytes there, the download has been too slow for too long.
+// check returns an error if the download to have bytes has been too slow for too long.
 func (p *pace) check(have int64, url string) error {
 	took := time.Since(p.began)
 	if took < p.grace || have-p.from >= int64(float64(p.least)*took.Seconds()) {
@@ -146,7 +149,8 @@ type retryError struct{ err error }
 func (e *retryError) Error() string { return e.err.Error() }
 func (e *retryError) Unwrap() error { return e.err }
 
-// request makes one connection. It returns nil when the server's file has ended, and reports whether it appended.
+// request makes one connection. It returns nil when the server's file has ended, and reports
+// whether it appended.
 func request(ctx context.Context, a archive, url, partial string, p *pace, o FetchOptions) (appended bool, err error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -223,15 +227,16 @@ func request(ctx context.Context, a archive, url, partial string, p *pace, o Fet
 	return appended, nil
 }
 
-// slowError wraps what pace says, which is final.
+// slowError wraps the error of pace, which is final.
 type slowError struct{ err error }
 
 func (e *slowError) Error() string { return e.err.Error() }
 
-// complete is accept's total when there is nothing left to read.
+// complete is accept's total when no byte is left to read.
 const complete = -2
 
-// accept judges an answer to a request from byte have on. It returns the size of the whole file, -1 if unknown.
+// accept judges an answer to a request from byte have on. It returns the size of the whole file, -1
+// if unknown.
 func accept(resp *http.Response, partial string, have int64) (total int64, err error) {
 	url := resp.Request.URL.Redacted()
 	switch code := resp.StatusCode; {
@@ -258,8 +263,9 @@ func accept(resp *http.Response, partial string, have int64) (total int64, err e
 	return 0, &StatusError{URL: url, Status: says(resp)}
 }
 
-// pump copies from the network to the disk. Errors of the network are *retryError, those of the disk are not.
-// It stops soon after limit bytes: such a file is wrong, as its checksum will say.
+// pump copies from the network to the disk. Errors of the network are *retryError, errors of the
+// disk are not. It stops soon after limit bytes: a longer file is wrong, and its checksum will say
+// so.
 func pump(w *sink, limit int64, read func(p []byte) (int, error)) error {
 	buf := make([]byte, 1<<17)
 	for {
@@ -281,12 +287,14 @@ func pump(w *sink, limit int64, read func(p []byte) (int, error)) error {
 	}
 }
 
-// unframed says that only the end of the connection marks the end of the body, so that a cut looks like an end.
+// unframed reports that only the end of the connection marks the end of the body, so that a cut
+// looks like an end.
 func unframed(resp *http.Response) bool {
 	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
 }
 
-// passing tells what is final (the caller's own cancellation, a certificate that is not trusted, redirects in a circle) from a failure of the network that may pass.
+// passing wraps failures of the network that may pass as *retryError. Final failures stay as they
+// are: the caller's own cancellation, a certificate that is not trusted, redirects in a circle.
 func passing(outer, inner context.Context, url string, err error) error {
 	if outer.Err() != nil {
 		return fmt.Errorf("data: stopped (what has come so far is kept and resumed): %w", context.Cause(outer))
@@ -324,7 +332,7 @@ func redirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// says is the status of an answer as the server words it, quoted where it is not plain text.
+// says returns the status of an answer in the server's words, quoted if they are not plain text.
 func says(resp *http.Response) string {
 	s := short(resp.Status)
 	if q := strconv.Quote(s); q != `"`+s+`"` {
@@ -333,7 +341,7 @@ func says(resp *http.Response) string {
 	return s
 }
 
-// short cuts what a server says to what a message can hold.
+// short cuts a server's text to the length that fits a message.
 func short(s string) string {
 	const most = 80
 	if len(s) > most {
@@ -342,7 +350,8 @@ func short(s string) string {
 	return s
 }
 
-// partialSize is the size of the partial file, 0 if there is none. What is no regular file, a link above all, is not ours.
+// partialSize is the size of the partial file, 0 if there is none. A partial file is always
+// regular: anything else under its name, such as a link, is an error.
 func partialSize(file string) (int64, error) {
 	info, err := os.Lstat(file)
 	switch {

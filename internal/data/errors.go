@@ -20,12 +20,13 @@ func (e *SetError) Error() string {
 	return fmt.Sprintf(`data: no set %q: want "cifar10", "cifar100" or "synthetic"`, e.Set)
 }
 
-// FormatError says where a file is not what it should be: truncated, damaged or of another kind.
+// FormatError gives the place where a file departs from the format: it is truncated, damaged or of
+// another kind.
 type FormatError struct {
 	Set    string
 	File   string // "cifar-10-binary.tar.gz: cifar-10-batches-bin/test_batch.bin" for a member of an archive
 	Offset int64  // of the first wrong byte in File
-	Detail string // what was wanted and what is there
+	Detail string // the wanted and the present content
 	Err    error  // the cause, if another package found it
 }
 
@@ -47,8 +48,8 @@ func (e *FormatError) Unwrap() error { return e.Err }
 type NotFoundError struct {
 	Set     string
 	Looked  []string // places, in order
-	Missing []string // if a place has some of the files: those that it lacks
-	Found   []string // what is there instead, "PATH: what it is"
+	Missing []string // the missing files, if a place has some of the set's
+	Found   []string // similar files that are there instead, "PATH: what it is"
 }
 
 func (e *NotFoundError) Error() string {

@@ -19,13 +19,18 @@ import (
 	"shake/internal/files"
 )
 
-// FetchOptions says how to fetch; the zero value is right for a person at a terminal.
+// FetchOptions sets the source and the folder of a fetch; the zero value is right for a person at a
+// terminal.
 type FetchOptions struct {
-	Dir      string                  // folder of the archive; "": Folder()
-	From     string                  // mirror: the archive's URL, a URL ending in "/" that holds it, or a local file; "": the authors' site
-	Progress func(done, total int64) // bytes so far and in all, -1 if unknown; called from Fetch's goroutine; may be nil
-	Stall    time.Duration           // a connection silent for so long is given up and resumed; 0: 30 s
-	Client   *http.Client            // nil: http.DefaultClient
+	Dir string // folder of the archive; "": Folder()
+	// From is a mirror: the archive's URL, a URL ending in "/" that holds it, or a local file. ""
+	// is the authors' site.
+	From string
+	// Progress, if not nil, receives the bytes so far and in all (-1: unknown), on Fetch's goroutine.
+	Progress func(done, total int64)
+	// Stall is the silence after which a connection is given up and resumed; 0: 30 s.
+	Stall  time.Duration
+	Client *http.Client // nil: http.DefaultClient
 
 	// Tests set these.
 	pause time.Duration             // before the second attempt; 0: firstPause
@@ -34,7 +39,7 @@ type FetchOptions struct {
 	wrap  func(io.Writer) io.Writer // stands between the data and the disk
 }
 
-// setDefaults fills in what is zero.
+// setDefaults fills in the fields that are zero.
 func (o *FetchOptions) setDefaults() {
 	o.Stall = cmp.Or(o.Stall, defaultStall)
 	o.pause = cmp.Or(o.pause, firstPause)
@@ -64,10 +69,10 @@ type Fetched struct {
 // ErrBusy says that another process is fetching the same archive into the same folder.
 var ErrBusy = errors.New("another process is fetching this archive")
 
-// ChecksumError says that what was received is not the official archive.
+// ChecksumError says that the received file is not the official archive.
 type ChecksumError struct {
 	From       string
-	Want, Have string // SHA-256, hexadecimal; no Have where the size alone is wrong
+	Want, Have string // SHA-256, hexadecimal; Have is empty where the size alone is wrong
 	Bytes      int64
 	WantBytes  int64
 	Hint       string
@@ -81,16 +86,20 @@ func (e *ChecksumError) Error() string {
 		e.From, e.Want, e.WantBytes, e.Have, e.Bytes, e.Hint)
 }
 
-// Fetch puts the official archive of "cifar10" or "cifar100" into a folder, unopened, and returns where. An archive
-// that is already there and whole is kept.
+// Fetch puts the official archive of "cifar10" or "cifar100" into a folder, unopened, and returns
+// its path. A complete archive that is already there is kept.
 //
-// The bytes gather in a file beside it, NAME.partial, which a later call goes on with if the first is cut, cancelled
-// or out of disk. Cut and silent connections are resumed by Range with If-Range; a server that ignores ranges, or
-// whose file has changed, is read from the start. A file put together from several answers that turns out wrong gets one second chance, in one piece. A download
-// slower than 8 KiB/s on the mean is given up, so that none goes on for ever. Only when MD5 and SHA-256 are the published ones is the file renamed,
-// atomically, to its name; otherwise it is deleted and the error is a *ChecksumError. Errors that trying again cannot
-// cure (no such file, a certificate that is not trusted, redirects in a circle) come at once, others after five attempts in a row that got no further.
-// A second process that fetches the same gets ErrBusy.
+// The bytes gather in a file beside it, NAME.partial. If the call is cut, cancelled or out of disk,
+// a later call goes on with that file. Cut and silent connections are resumed by Range with
+// If-Range. If the server ignores ranges, or its file has changed, the file is read from the start.
+// A file from several answers that turns out wrong gets one second chance, in one piece. A download
+// slower than 8 KiB/s on the mean is given up, so that every call ends.
+//
+// The file is renamed to its name, atomically, once MD5 and SHA-256 are the published ones.
+// Otherwise it is deleted and the error is a *ChecksumError. Errors that another attempt cannot
+// cure (no such file, a certificate that is not trusted, redirects in a circle) come at once. Other
+// errors come after five attempts in a row without progress. A second process that fetches the same
+// archive gets ErrBusy.
 func Fetch(ctx context.Context, set string, o FetchOptions) (Fetched, error) {
 	c, err := known(set)
 	if err != nil {
@@ -110,7 +119,8 @@ func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return Fetched{}, diskError(a, o.Dir, fmt.Errorf("data: making the folder for %s: %w", a.name, err))
 	}
-	// On a file system without locks two fetches at once may spoil each other's archive, which its checksums then say.
+	// Without locks in the file system, two fetches at once may spoil each other's archive. The
+	// checksums then say so.
 	lock, err := (*files.Disk)(nil).Lock(filepath.Join(o.Dir, "."+a.name+".lock"))
 	switch {
 	case errors.Is(err, files.ErrLocked):
@@ -141,7 +151,7 @@ func fetch(ctx context.Context, a archive, o FetchOptions) (Fetched, error) {
 	return got, nil
 }
 
-// receive fills the partial file, from where it ends if it can, until it is the whole archive.
+// receive fills the partial file, from its end where possible, until it is the whole archive.
 func receive(ctx context.Context, a archive, o FetchOptions, partial string) (Fetched, error) {
 	source, local := locate(a, o.From)
 	for ranges := true; ; ranges = false {
@@ -162,7 +172,7 @@ func receive(ctx context.Context, a archive, o FetchOptions, partial string) (Fe
 		if err := discard(partial); err != nil {
 			return Fetched{}, err
 		}
-		if !resumed || !ranges { // a file glued from two versions gets a second chance, a wrong one does not
+		if !resumed || !ranges { // only a file from two answers gets a second chance
 			wrong.From = source
 			return Fetched{}, wrong
 		}
@@ -187,7 +197,8 @@ func locate(a archive, from string) (source string, local bool) {
 	return from, true
 }
 
-// check returns a *ChecksumError unless the file is the archive. A file of many more bytes is not read.
+// check returns a *ChecksumError unless the file is the archive. A file of many more bytes is not
+// read.
 func (a archive) check(file string) (Fetched, error) {
 	f, size, err := files.Open(file)
 	if err != nil {
@@ -218,7 +229,8 @@ func (a archive) check(file string) (Fetched, error) {
 	return Fetched{}, e
 }
 
-// copyFile copies a local archive to the partial file. One of many more bytes is not begun.
+// copyFile copies a local archive to the partial file. A file of many more bytes is refused before
+// the first.
 func (a archive) copyFile(ctx context.Context, source, partial string, progress func(done, total int64)) error {
 	in, size, err := files.Open(source)
 	if err != nil {
@@ -267,7 +279,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// publish makes the partial file durable, gives it its name and removes what belonged to it.
+// publish makes the partial file durable, gives it its name and removes its origin.
 func publish(partial, final string) error {
 	f, err := os.OpenFile(partial, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// hasty gives up a silent connection soon, patient never: a busy machine must not look like a bad server.
+// hasty options give up a silent connection soon, patient ones never: a busy machine must not look
+// like a bad server.
 func hasty(dir, from string) FetchOptions {
 	return FetchOptions{Dir: dir, From: from, Stall: 200 * time.Millisecond, pause: time.Millisecond}
 }
@@ -192,7 +193,8 @@ func TestFetchEndlessAnswer(t *testing.T) {
 	}
 }
 
-// TestFetchResumes stops in the middle and goes on in another call, when the file is the same and when it has changed.
+// TestFetchResumes interrupts a fetch and finishes it in another call, with the same file on the
+// server and with a changed one.
 func TestFetchResumes(t *testing.T) {
 	a, content := sample()
 	for _, changed := range []bool{false, true} {
@@ -251,7 +253,8 @@ func TestFetchDoesNotMixSources(t *testing.T) {
 	wantOnly(t, dir, a, content)
 }
 
-// TestFetchWholePartial finishes a fetch that ended between the last byte and the renaming.
+// TestFetchWholePartial finishes a fetch that was interrupted between the last byte and the
+// renaming.
 func TestFetchWholePartial(t *testing.T) {
 	a, content := sample()
 	dir := t.TempDir()
@@ -326,7 +329,7 @@ func TestFetchRefusesASecondProcess(t *testing.T) {
 	}
 }
 
-// TestFetchFullDisk: what came before the disk was full is kept.
+// TestFetchFullDisk: the bytes that came before the disk was full are kept.
 func TestFetchFullDisk(t *testing.T) {
 	a, content := sample()
 	dir := t.TempDir()

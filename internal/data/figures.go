@@ -5,8 +5,8 @@ import "math"
 // unit is one pixel in the fixed-point coordinates of the built-in set.
 const unit = 256
 
-// figure returns the signed distance in units, positive inside, of point (u, v) from the edge of a shape of radius r
-// around the origin. It may be an underestimate away from the edge.
+// figure returns the signed distance in units, positive inside, of point (u, v) from the edge of a
+// shape of radius r around the origin. Away from the edge it may be an underestimate.
 type figure func(u, v, r int32) int32
 
 // figures are the classes of the built-in set in label order.
@@ -39,21 +39,24 @@ func triangle(u, v, r int32) int32 {
 
 func abs(x int32) int32 { return max(x, -x) }
 
-// length is the integer part of the Euclidean norm. The sum of squares is exact in a float64 and its square root
-// correctly rounded everywhere, so the result has the same bits on every machine.
+// length is the integer part of the Euclidean norm. The sum of squares is exact in a float64 and
+// its square root is correctly rounded on every machine, so the result has the same bits
+// everywhere.
 func length(u, v int32) int32 {
 	return int32(math.Sqrt(float64(int64(u)*int64(u) + int64(v)*int64(v))))
 }
 
-// pose places a figure: centre and radius in units, rotation as a fraction of 1<<14, perhaps mirrored.
+// pose places a figure: centre and radius in units, rotation as a fraction of 1<<14, perhaps
+// mirrored.
 type pose struct {
 	x, y, r  int32
 	cos, sin int32
 	mirror   bool
 }
 
-// newPose draws the rotation and the mirroring. The angle is 2 atan(k/128), at most 45 degrees either way, turned half
-// round at random: rational, so that it needs no trigonometric function, whose last bits differ between machines.
+// newPose draws the rotation and the mirroring. The angle is 2 atan(k/128), at most 45 degrees
+// either way, plus half a turn at random. Its sine and cosine are rational and need no
+// trigonometric function, whose last bits differ between machines.
 func newPose(s *stream, x, y, r int32) pose {
 	k := s.between(-53, 54)
 	p := pose{x: x, y: y, r: r}

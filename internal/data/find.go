@@ -11,13 +11,15 @@ import (
 	"shake/internal/files"
 )
 
-// place is where a set may be.
+// place is a path where a set may be.
 type place struct {
 	path string
-	from string // what named it, such as "SHAKE_DATA"; "": one of those that are tried anyway, where nothing need be
+	// from names the setting that gave the path, such as "SHAKE_DATA". "" is a default place, which
+	// need not exist.
+	from string
 }
 
-// roots are the places that Open tries if it is told none.
+// roots are the places that Open tries without a path.
 func roots() []place {
 	var ps []place
 	if env := os.Getenv("SHAKE_DATA"); env != "" {
@@ -30,8 +32,9 @@ func roots() []place {
 	return ps
 }
 
-// find returns the first folder that has all of the set's files, or archive of the set, in or at the places. A place that was named must be there, and one that is there must
-// be readable: what cannot be looked into is not taken for empty.
+// find returns the first folder with all of the set's files, or archive of the set, in or at the
+// places. A place with a name in from must exist, and every place that exists must be readable: an
+// unreadable folder is not taken for empty.
 func (c *cifar) find(places []place) (source string, isArchive bool, err error) {
 	failure := &NotFoundError{Set: c.set}
 	for _, p := range places {
@@ -104,7 +107,7 @@ func (c *cifar) missing(dir string) (missing []string, err error) {
 	return missing, nil
 }
 
-// unlessAbsent returns err unless it says that something is not there.
+// unlessAbsent returns err, or nil if err says that a file does not exist.
 func unlessAbsent(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -120,7 +123,7 @@ func lookError(p place, err error) error {
 	return fmt.Errorf("data: %s%s cannot be looked into: %w; change its permissions, or name another place with --data", p.path, from, err)
 }
 
-// glob names the set's files in a message.
+// glob is the set's files as a pattern for messages.
 func (c *cifar) glob() string {
 	ms := c.members()
 	if len(ms) == 2 {
@@ -129,7 +132,7 @@ func (c *cifar) glob() string {
 	return fmt.Sprintf("{%s .. %s,%s}", ms[0].name, c.train[len(c.train)-1].name, c.test[0].name)
 }
 
-// foreign says what a folder has that somebody may take for the set.
+// foreign lists the entries of a folder that may be mistaken for the set.
 func (c *cifar) foreign(folder string) (found []string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -148,7 +151,7 @@ func (c *cifar) foreign(folder string) (found []string) {
 	return found[:min(len(found), 3)]
 }
 
-// near says what stands beside a path that does not exist and has nearly its name.
+// near lists the entries beside a path that does not exist whose names are nearly its own.
 func (c *cifar) near(path string) (found []string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -162,7 +165,8 @@ func (c *cifar) near(path string) (found []string) {
 	return found
 }
 
-// recognize names a file or folder that is not the set's but looks like it; "" for any other name.
+// recognize describes a file or folder that looks like the set but is not it; "" for any other
+// name.
 func (c *cifar) recognize(name string) string {
 	stem := strings.TrimSuffix(c.archive.name, "-binary.tar.gz") // "cifar-10"
 	lower := strings.ToLower(name)
@@ -184,7 +188,7 @@ func (c *cifar) recognize(name string) string {
 	return ""
 }
 
-// recognizeAll names what files together are that one by one might be anything.
+// recognizeAll describes files that only together show their kind.
 func (c *cifar) recognizeAll(names []string) string {
 	has := map[string]bool{}
 	for _, n := range names {
@@ -204,7 +208,7 @@ func (c *cifar) recognizeAll(names []string) string {
 	return ""
 }
 
-// edits is the number of letters to put in, take out or change that make b of a.
+// edits is the number of letters to insert, delete or change to turn a into b.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

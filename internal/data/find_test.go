@@ -13,13 +13,14 @@ import (
 	"shake/internal/files"
 )
 
-// TestFindSaysWhatIsThere: what people have in place of the set is named, with what is wanted.
+// TestFindSaysWhatIsThere: the error names common mistakes in place of the set, and the wanted
+// files.
 func TestFindSaysWhatIsThere(t *testing.T) {
 	c, files := tiny(cifar10)
 	for _, test := range []struct {
 		name string
 		have []string // files, relative to the folder
-		path string   // that is asked for, relative to the folder
+		path string   // the path of the call, relative to the folder
 		want []string
 	}{
 		{"the version for Python, packed", []string{"cifar-10-python.tar.gz"}, "", []string{"found ", "cifar-10-python.tar.gz: the version for Python (pickles)", "want the binary version, cifar-10-binary.tar.gz"}},
@@ -49,7 +50,7 @@ func TestFindSaysWhatIsThere(t *testing.T) {
 			}
 		})
 	}
-	// The same inside an archive that was named.
+	// The same inside an archive that the path names.
 	for name, want := range map[string]string{"cifar-10-batches-py/data_batch_1": "the version for Python", "cifar-100-binary/train.bin": `it holds "cifar-100-binary/train.bin"`, "a\x1b[2J": `it holds "a\x1b[2J"`} {
 		file := filepath.Join(t.TempDir(), "a.tar.gz")
 		put(t, file, pack([]entry{{tar.Header{Name: name}, files["test_batch.bin"]}}))
@@ -59,7 +60,8 @@ func TestFindSaysWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestFindNamedPlace: SHAKE_DATA that leads nowhere is an error, not passed over; a file called data is.
+// TestFindNamedPlace: a path in SHAKE_DATA that does not exist is an error and not passed over. A
+// regular file called data is passed over.
 func TestFindNamedPlace(t *testing.T) {
 	c, files := tiny(cifar10)
 	cache, work := t.TempDir(), t.TempDir()
@@ -82,7 +84,8 @@ func TestFindNamedPlace(t *testing.T) {
 	}
 }
 
-// TestFindWhatCannotBeSeen: a folder that cannot be looked into is not taken for empty, and what is no file is not waited for.
+// TestFindWhatCannotBeSeen: an unreadable folder is not taken for empty, and a pipe or device is
+// not waited for.
 func TestFindWhatCannotBeSeen(t *testing.T) {
 	c, content := tiny(cifar10)
 	dir := t.TempDir()

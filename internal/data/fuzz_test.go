@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzRecords feeds the record parser: it accepts exactly files of the right size and labels, and says where others fail.
+// FuzzRecords feeds the record parser. It accepts exactly the files of the right size and labels,
+// and its error gives the place of the first fault.
 func FuzzRecords(f *testing.F) {
 	c, files := tiny(cifar100)
 	m := c.test[0]
@@ -37,7 +38,7 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
-// FuzzTar feeds the archive reader: whatever comes, it ends with images or a FormatError.
+// FuzzTar feeds the archive reader. Every input ends with images or a FormatError.
 func FuzzTar(f *testing.F) {
 	c, files := tiny(cifar100)
 	good := pack(c.entries(files))
@@ -59,7 +60,8 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-// FuzzTarText feeds the reader what gzip's checksum would keep from it.
+// FuzzTarText feeds the reader with tar streams that are zipped afterwards, so that they pass
+// gzip's checksum.
 func FuzzTarText(f *testing.F) {
 	c, files := tiny(cifar100)
 	f.Add(plainTar(f, c.entries(files)))

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// glue cuts every answer in the middle, and answers a range with bytes of another file: a download put together from such answers is wrong however often it is tried.
+// glue cuts every answer in the middle and answers a range with bytes of another file. A download
+// from several such answers is wrong in every attempt.
 func glue(m *mirror) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		n, half := len(m.content), len(m.content)/2
@@ -35,7 +36,8 @@ func glue(m *mirror) http.HandlerFunc {
 	}
 }
 
-// TestFetchNeverForEver: servers with which no number of attempts helps are given up, after so many requests.
+// TestFetchNeverForEver: a server that no number of attempts gets a file from is given up, after a
+// known number of requests.
 func TestFetchNeverForEver(t *testing.T) {
 	a, content := sample()
 	for _, test := range []struct {
@@ -45,7 +47,8 @@ func TestFetchNeverForEver(t *testing.T) {
 		most   int
 		text   string
 	}{
-		// The first try is two requests. The second, without ranges, begins anew each time and never gets further.
+		// The first try makes two requests. The second, without ranges, begins anew each time and
+		// never gets further.
 		{"glues", glue, 2 + attempts, 3 + attempts, "given up after 5 attempts"},
 		// Each answer is cut a little later.
 		{"one byte more each time", func(m *mirror) http.HandlerFunc {
@@ -104,7 +107,7 @@ func TestFetchNeverForEver(t *testing.T) {
 	}
 }
 
-// TestFetchSecondChance: after a glued download that is wrong, the file is taken in one piece.
+// TestFetchSecondChance: after a glued download that is wrong, the file is fetched in one piece.
 func TestFetchSecondChance(t *testing.T) {
 	a, content := sample()
 	n := 0
@@ -127,7 +130,7 @@ func TestFetchSecondChance(t *testing.T) {
 	wantOnly(t, dir, a, content)
 }
 
-// TestFetchTLS: a certificate that is not trusted, and a server that speaks no TLS, are said at once.
+// TestFetchTLS: an untrusted certificate and a server without TLS are errors at the first attempt.
 func TestFetchTLS(t *testing.T) {
 	a, content := sample()
 	requests := 0
@@ -141,7 +144,7 @@ func TestFetchTLS(t *testing.T) {
 	for from, text := range map[string]string{secure.URL: "SSL_CERT_FILE", strings.Replace(plain.URL, "http:", "https:", 1): "no TLS there"} {
 		began := time.Now()
 		o := patient(t.TempDir(), from)
-		o.pause = time.Hour // it is not tried again
+		o.pause = time.Hour // a second attempt would hang the test
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		_, err := fetch(ctx, a, o)
 		cancel()
@@ -156,7 +159,7 @@ func TestFetchTLS(t *testing.T) {
 	}
 }
 
-// TestFetchProxy goes through a proxy, and says so where that refuses or is not there.
+// TestFetchProxy goes through a proxy. The error names a proxy that refuses or does not exist.
 func TestFetchProxy(t *testing.T) {
 	a, content := sample()
 	through := func(proxy string) *http.Client {
@@ -190,7 +193,8 @@ func TestFetchProxy(t *testing.T) {
 	}
 }
 
-// TestFetchIntoHostileFolder: a link or a pipe that somebody laid under a name that is written is not followed, waited for or replaced.
+// TestFetchIntoHostileFolder: a link or a pipe under a name that Fetch writes to is not followed,
+// waited for or replaced.
 func TestFetchIntoHostileFolder(t *testing.T) {
 	a, content := sample()
 	for _, name := range []string{a.name + ".partial", a.name} {
@@ -215,7 +219,7 @@ func TestFetchIntoHostileFolder(t *testing.T) {
 					}
 				}
 				_, err = fetch(t.Context(), a, patient(dir, m.URL))
-				if kind == "link" && name == a.name { // the link itself is replaced by the archive
+				if kind == "link" && name == a.name { // the archive replaces the link itself
 					if info, lerr := os.Lstat(path); err != nil || lerr != nil || !info.Mode().IsRegular() {
 						t.Errorf("have %v, %v", err, lerr)
 					}

@@ -7,15 +7,15 @@ import (
 	"shake/internal/engine"
 )
 
-// The built-in set has the sizes of CIFAR unless fewer images are asked for.
+// The built-in set has the sizes of CIFAR unless the run asks for fewer images.
 const (
 	syntheticTrain = 50000
 	syntheticTest  = 10000
 )
 
-// Load returns the images that a run asks for: the set, its first TrainImages and TestImages, and the run's mean and
-// standard deviation. seed makes the built-in set; path is Open's and serves the others. Asking for more images than
-// a set has is an error; the built-in set has 50,000 and 10,000.
+// Load returns the images of a run: the set, its first TrainImages and TestImages, and the run's
+// mean and standard deviation. seed makes the built-in set; path is Open's and serves the other
+// sets. A number of images above the set's is an error; the built-in set has 50,000 and 10,000.
 func Load(d dsl.Data, seed uint64, path string) (train, test *engine.Images, prov Provenance, err error) {
 	if d.Set == "synthetic" {
 		if train, test, err = loadSynthetic(d, seed); err != nil {
@@ -37,7 +37,7 @@ func Load(d dsl.Data, seed uint64, path string) (train, test *engine.Images, pro
 	return train, test, prov, nil
 }
 
-// loadSynthetic makes no more images than the run uses.
+// loadSynthetic makes only the images that the run uses.
 func loadSynthetic(d dsl.Data, seed uint64) (train, test *engine.Images, err error) {
 	count := func(key string, want, have int) int {
 		switch {
@@ -57,14 +57,15 @@ func loadSynthetic(d dsl.Data, seed uint64) (train, test *engine.Images, err err
 	return train, test, nil
 }
 
-// CountError says that a set has fewer images than were asked for.
+// CountError says that a set has fewer images than the run asks for.
 type CountError struct{ Want, Have int }
 
 func (e *CountError) Error() string {
 	return fmt.Sprintf("want %d images, the set has %d (0 takes all)", e.Want, e.Have)
 }
 
-// FirstN returns the first n images of im, all if n is 0, sharing their memory. Its error is a *CountError.
+// FirstN returns the first n images of im, all if n is 0, sharing their memory. Its error is a
+// *CountError.
 func FirstN(im *engine.Images, n int) (*engine.Images, error) {
 	if n < 0 || n > im.N {
 		return nil, &CountError{Want: n, Have: im.N}

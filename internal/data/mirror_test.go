@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// mirror serves an archive badly: request k is answered by the k-th script, all later ones by the last.
+// mirror serves an archive badly: script k answers request k, the last script all later requests.
 type mirror struct {
 	*httptest.Server
 	content []byte
@@ -78,7 +78,7 @@ func hang(n int) func(m *mirror) http.HandlerFunc {
 	}
 }
 
-// body answers 200 with these bytes whatever was asked for.
+// body answers every request with 200 and these bytes.
 func body(b []byte) func(m *mirror) http.HandlerFunc {
 	return func(m *mirror) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 	"shake/internal/files/filestest"
 )
 
-// told says that an error has its place.
+// told reports whether an error has its place.
 func told(err error) bool {
 	var f *FormatError
 	return errors.As(err, &f) && (f.File == "x" || strings.HasPrefix(f.File, "x: ")) && f.Offset >= 0
@@ -38,7 +38,7 @@ func TestMutants(t *testing.T) {
 		t.Run(c.set+" archive", func(t *testing.T) {
 			filestest.Mutants(t, [][]byte{pack(c.entries(files)), pack(nil)}, buffers, read, told)
 		})
-		// Behind gzip's checksum, which few mutants pass.
+		// Here the mutants are inside of gzip, whose checksum few mutants of the packed bytes pass.
 		t.Run(c.set+" tar", func(t *testing.T) {
 			filestest.Mutants(t, [][]byte{plainTar(t, c.entries(files)), plainTar(t, nil)}, buffers+1<<20, func(b []byte) error { return read(zip(b)) }, told)
 		})

@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// asNobody runs f on a thread to which the file system gives what it gives nobody, if the test runs as root.
+// asNobody runs f; if the test runs as root, on a thread with the file system rights of the user
+// nobody.
 func asNobody(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

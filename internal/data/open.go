@@ -9,7 +9,7 @@ import (
 	"shake/internal/files"
 )
 
-// Provenance says where a set came from, for the record of a run.
+// Provenance is the origin of a set, for the record of a run.
 type Provenance struct {
 	Set      string    `json:"set"`
 	Source   string    `json:"source"`   // the folder or archive; "built in"
@@ -26,13 +26,14 @@ type FileSum struct {
 
 // Open reads "cifar10" or "cifar100" in the official binary format.
 //
-// path is the official archive, a folder with the set's .bin files, or a folder that holds either the archive or the
-// folder that it unpacks to (cifar-10-batches-bin, cifar-100-binary). If path is empty, $SHAKE_DATA, ./data and the
-// folder that Fetch writes to are tried in this order. An archive is read as a stream: nothing is written.
+// path is the official archive, a folder with the set's .bin files, or a folder that holds either
+// the archive or its unpacked folder (cifar-10-batches-bin, cifar-100-binary). If path is empty,
+// $SHAKE_DATA, ./data and the folder that Fetch writes to are tried in this order. An archive is
+// read as a stream: nothing is written.
 //
-// The number of files, their sizes and their labels must be right: else the error is a *FormatError with file and
-// offset, or a *NotFoundError with every place that was tried. Files of the right form with another content than the
-// official ones are accepted and noted in the Provenance.
+// The number of files, their sizes and their labels must be right. Otherwise the error is a
+// *FormatError with file and offset, or a *NotFoundError with every place that was tried. Files of
+// the right form whose content is not official are accepted and noted in the Provenance.
 func Open(set, path string) (train, test *engine.Images, prov Provenance, err error) {
 	c, err := known(set)
 	if err != nil {
@@ -41,7 +42,8 @@ func Open(set, path string) (train, test *engine.Images, prov Provenance, err er
 	return c.open(path)
 }
 
-// Folder is where Fetch leaves an archive and Open finds it: shake/data in the user's cache folder.
+// Folder is the folder that Fetch writes to and Open looks into: shake/data in the user's cache
+// folder.
 func Folder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -102,13 +104,13 @@ func (c *cifar) readFile(file string, m member, s slot) (string, error) {
 	return sum, nil
 }
 
-// slot is where a member's images go.
+// slot is the place of a member's images.
 type slot struct {
 	im *engine.Images
 	at int
 }
 
-// slots maps the members of the set, in order, to where their images go.
+// slots pairs the members of the set, in order, with the places of their images.
 func (c *cifar) slots(train, test *engine.Images) func(yield func(member, slot) bool) {
 	return func(yield func(member, slot) bool) {
 		at := 0

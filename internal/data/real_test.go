@@ -8,8 +8,8 @@ import (
 	"shake/internal/engine"
 )
 
-// TestRealCIFAR10 reads the real set where SHAKE_TEST_CIFAR10 names it: a folder, or the archive. With the variable
-// set, files that are not CIFAR-10 fail the test.
+// TestRealCIFAR10 reads the real set where SHAKE_TEST_CIFAR10 names it: a folder, or the archive.
+// With the variable set, files that are not CIFAR-10 fail the test.
 func TestRealCIFAR10(t *testing.T) {
 	path := os.Getenv("SHAKE_TEST_CIFAR10")
 	if path == "" {

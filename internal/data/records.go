@@ -11,9 +11,10 @@ import (
 	"shake/internal/engine"
 )
 
-// readRecords reads member m, and nothing after it, from r into images at, at+1, ... of im and returns the SHA-256 of
-// what it read. A record is one byte for each of c.limits, the last one the class, then 3,072 bytes in planes R, G, B.
-// file names r in errors, which are *FormatError unless r fails by itself.
+// readRecords reads member m, and no byte behind it, from r into images at, at+1, ... of im. It
+// returns the SHA-256 of those bytes. A record is one byte for each of c.limits, the last one the
+// class, then 3,072 bytes in planes R, G, B. file names r in errors. They are *FormatError, unless
+// r itself fails.
 func (c *cifar) readRecords(r io.Reader, file string, m member, im *engine.Images, at int) (string, error) {
 	sum := sha256.New()
 	br := bufio.NewReaderSize(io.TeeReader(r, sum), 1<<16)

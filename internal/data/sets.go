@@ -7,8 +7,8 @@ const (
 	pixels = 3 * side * side // bytes of an image
 )
 
-// Mean and standard deviation per channel in units of a byte. CIFAR's are the paper's; the built-in set's are rounded
-// from its first 50,000 training images under seed 1.
+// Mean and standard deviation per channel in units of a byte. CIFAR's are the paper's. Those of the
+// built-in set are rounded from its first 50,000 training images under seed 1.
 var (
 	CIFAR10Mean   = [3]float64{125.3, 123.0, 113.9}
 	CIFAR10Std    = [3]float64{63.0, 62.1, 66.7}
@@ -24,7 +24,8 @@ type cifar struct {
 	folder  string // in the archive
 	archive archive
 	classes []string
-	// A record is the label bytes, the class in the last of them, and the pixels. limits are the numbers of values.
+	// A record is the label bytes, with the class in the last, and the pixels. limits has the
+	// number of values of each label byte.
 	limits      []int
 	train, test []member
 	mean, std   [3]float64

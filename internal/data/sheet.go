@@ -16,13 +16,13 @@ import (
 	"shake/internal/engine"
 )
 
-// SheetOptions says what a sheet shows. Zero counts and scale take the value in parentheses.
+// SheetOptions selects the content of a sheet. Zero counts and scale take the value in parentheses.
 type SheetOptions struct {
 	Names   []string // class names; nil: numbers
 	First   int      // first image
 	Rows    int      // images (10)
 	Columns int      // augmented versions of each (8)
-	Scale   int      // pixels a side for one of the image's (3)
+	Scale   int      // pixels on a side for each pixel of the image (3)
 	Seed    uint64
 	Flip    bool
 	Crop    int
@@ -33,9 +33,10 @@ const (
 	sheetLabel = 16 // height of a row's text
 )
 
-// Sheet writes a PNG: a row an image of im, its class above; on the left the image as it is, then what
-// engine.AugmentDraw makes of it in iterations 0, 1, ... at the row's place in the batch, brought back from normalised
-// space to bytes. The mean colour at an edge is the padding.
+// Sheet writes a PNG with a row for each image of im and the class above it. On the left is the
+// image itself. Beside it are the results of engine.AugmentDraw in iterations 0, 1, ... at the
+// row's place in the batch, brought back from normalised space to bytes. The mean colour at an edge
+// is the padding.
 func Sheet(w io.Writer, im *engine.Images, o SheetOptions) error {
 	setDefault := func(p *int, v int) {
 		if *p == 0 {

@@ -20,12 +20,13 @@ const (
 	blockNoise = 1
 )
 
-// Synthetic returns the first train and test images of the built-in set: 32×32 RGB, ten classes, label i mod 10.
+// Synthetic returns the first train and test images of the built-in set: 32×32 RGB, ten classes,
+// label i mod 10.
 //
-// An image shows one shape of its class at a random place, size, angle and colour, over a shaded and sometimes striped
-// background, with clutter behind and in front of it, and noise. Image i is a function of (seed, split, i) alone, in
-// integer arithmetic, so it has the same bits on every machine and whatever the number of images asked for.
-// A negative count is taken as 0.
+// An image shows one shape of its class at a random place, size, angle and colour. The background
+// is shaded and sometimes striped; there is clutter behind and in front, and noise. Image i is a
+// function of (seed, split, i) alone, in integer arithmetic. It therefore has the same bits on
+// every machine and for every number of images. A negative count is taken as 0.
 func Synthetic(seed uint64, train, test int) (*engine.Images, *engine.Images) {
 	return synthesize(seed, splitTrain, train), synthesize(seed, splitTest, test)
 }
@@ -175,7 +176,8 @@ func (cv *canvas) clutter(s *stream) {
 	cv.draw(p, p.r+2*unit, bar, ink, stripes{})
 }
 
-// draw blends a figure into the canvas, its edge softened over one pixel. Nothing of it lies beyond reach of its centre.
+// draw blends a figure into the canvas, its edge softened over one pixel. The figure ends within
+// reach of its centre.
 func (cv *canvas) draw(p pose, reach int32, f figure, ink rgb, st stripes) {
 	x0, x1 := max(0, (p.x-reach)/unit), min(side-1, (p.x+reach)/unit)
 	y0, y1 := max(0, (p.y-reach)/unit), min(side-1, (p.y+reach)/unit)
@@ -195,7 +197,8 @@ func (cv *canvas) draw(p pose, reach int32, f figure, ink rgb, st stripes) {
 	}
 }
 
-// finish adds noise of the given height and clamps to bytes. One word serves four neighbours.
+// finish adds noise of the given height and clamps to bytes. One random word serves four
+// neighbours.
 func (cv *canvas) finish(dst []byte, s *stream, height int32) {
 	for c := range cv {
 		plane, out := &cv[c], dst[c*side*side:(c+1)*side*side]

@@ -82,7 +82,8 @@ func moments(im *engine.Images) (mean, std [3]float64) {
 	return mean, std
 }
 
-// TestSyntheticNeedsLearning holds that what sees pixels or colours only stays bad at the set: chance is 90 % error.
+// TestSyntheticNeedsLearning: a classifier by single pixels or mean colours stays bad at the set.
+// Chance is 90 % error.
 func TestSyntheticNeedsLearning(t *testing.T) {
 	train, test := Synthetic(1, 1500, 300)
 	x, y := normalized(train), normalized(test)

@@ -14,7 +14,8 @@ import (
 	"shake/internal/rng"
 )
 
-// tiny returns a set of the same form as CIFAR with a few images, and its files. Their checksums are "official".
+// tiny returns a set of the same form as CIFAR with a few images, and its files. Their checksums
+// count as official.
 func tiny(like *cifar) (*cifar, map[string][]byte) {
 	c := *like
 	files := map[string][]byte{}
