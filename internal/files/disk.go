@@ -13,7 +13,7 @@ import (
 // Op is a system call.
 type Op string
 
-// The calls that Inject is asked about.
+// The system calls for which Inject is called.
 const (
 	OpOpen     Op = "open"
 	OpRead     Op = "read"
@@ -28,25 +28,28 @@ const (
 	OpList     Op = "readdir"
 )
 
-// cannot says what is lost where nothing can be made durable.
+// cannot is the notice of a file system that cannot make files durable.
 const cannot = "cannot be made durable (%v): a kill loses nothing, a power cut may"
 
-// ErrShort, as an injected error of a write, lets half of the bytes through; what follows is asked again.
+// ErrShort, as an injected error of a write, lets half of the bytes through; the rest is a new
+// call.
 var ErrShort = errors.New("short write")
 
-// Disk is the file system as a run meets it. The zero value and nil are the system's own, and the package's functions are those of nil.
+// Disk is the file system as a run sees it. The zero value and nil are the system's own. The
+// functions of this package are the methods of nil.
 //
-// EINTR is asked again. What a network file system may refuse without harm (locks; fsync of a folder or a file) is a notice, and work goes on; any other error ends it.
+// A call that EINTR interrupts is made again. A network file system may refuse locks and fsync
+// without harm: such a refusal is a notice and the work goes on. Any other error ends the work.
 type Disk struct {
-	// Inject, if set, is asked before every call, and an error of its is the answer in the call's place.
+	// Inject, if set, is called before every system call. Its error, if any, replaces the call.
 	Inject func(op Op, path string) error
-	// Notice, if set, hears what the file system cannot do, once each.
+	// Notice, if set, receives each limit of the file system once.
 	Notice func(text string)
 
 	told map[string]bool
 }
 
-// call makes one system call, again where a signal interrupted it.
+// call makes one system call, and makes it again if a signal interrupted it.
 func (d *Disk) call(op Op, path string, f func() error) error {
 	for {
 		var err error
@@ -76,18 +79,19 @@ func (d *Disk) notice(format string, args ...any) {
 	d.Notice(text)
 }
 
-// refused tells whether err says that a file system does not know a call, and not that the call failed.
+// refused tells whether err says that the file system does not know a call. The failure of a known
+// call is another error.
 func refused(err error) bool {
 	return isAny(err, syscall.ENOSYS, syscall.EINVAL, syscall.EOPNOTSUPP, syscall.ENOTTY)
 }
 
-// Failed tells whether err is that of a call, and not of what was read.
+// Failed tells whether err comes from a system call, and not from the content of a file.
 func Failed(err error) bool {
 	var p *fs.PathError
 	return errors.As(err, &p)
 }
 
-// Full tells whether err is for want of space: of the disk, a quota, or a limit on the size of files.
+// Full tells whether err is a lack of space: of the disk, a quota, or a limit on the size of files.
 func Full(err error) bool { return isAny(err, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG) }
 
 func isAny(err error, numbers ...syscall.Errno) bool {
@@ -115,7 +119,7 @@ func (d *Disk) Names(dir string) (names []string, err error) {
 	return names, err
 }
 
-// Read is the function Read through the seam.
+// Read is the function Read on this Disk.
 func (d *Disk) Read(path string, max int64) (b []byte, err error) {
 	if err := d.call(OpOpen, path, func() error { return nil }); err != nil {
 		return nil, err
@@ -140,7 +144,7 @@ func (d *Disk) Mkdir(dir string) error {
 	return d.SyncDir(filepath.Dir(dir))
 }
 
-// MkdirAll makes a folder and those above it, as far as they are not there.
+// MkdirAll makes a folder and every missing folder above it.
 func (d *Disk) MkdirAll(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -156,13 +160,14 @@ func (d *Disk) MkdirAll(dir string) error {
 			return err
 		}
 	}
-	if err := d.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) { // another process was faster
+	// another process was faster
+	if err := d.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
 }
 
-// SyncDir makes the names in a folder durable, where the file system and its rights let it.
+// SyncDir makes the names in a folder durable, if the file system and its rights permit.
 func (d *Disk) SyncDir(dir string) error {
 	var f *os.File
 	err := d.call(OpOpen, dir, func() (err error) {

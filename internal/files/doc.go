@@ -1,9 +1,12 @@
-// Package files reads and writes whole files: a file is never seen half written, what is no regular file is never waited for or replaced, and no more is read
-// than was asked for.
+// Package files reads and writes whole files. A reader never sees a half written file. A pipe or a
+// device is never waited for or replaced. A read has a largest size.
 //
-// Disk has the calls by which a run reaches its directory, with a seam where tests answer them with errors: files, folders whose names are durable, and locks.
+// Disk has the system calls by which a run reaches its directory: files, durable names in folders,
+// and locks. Tests answer these calls with errors.
 //
-// Replace is for files of our own, which a reader may meet at any instant; Write is for a name that a user gave, which may be a device, a pipe or a link. Both
-// make a temporary file beside the target, with a random name that did not exist, so that two writers never share one and a link that somebody laid under its
-// name is not followed; of two that write one file at once, one wins whole. Open and Read take regular files only.
+// Replace is for files of our own, which a reader may open at any instant. Write is for a path from
+// a user, which may be a device, a pipe or a link. Both make a temporary file beside the target.
+// Its name is random and new, so that two writers never share a file and a planted link under the
+// name is not followed. Of two writers of one file at once, one wins whole. Open and Read take
+// regular files only.
 package files

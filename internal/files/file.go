@@ -15,7 +15,8 @@ type File struct {
 	path string
 }
 
-// OpenFile opens a file as os.OpenFile does. A new one may be read and written as the umask says; what is there and no regular file is *NotRegular, and not waited for.
+// OpenFile opens a file as os.OpenFile does. The umask gives the rights of a new file. A path to
+// anything but a regular file is *NotRegular; OpenFile does not wait for it.
 func (d *Disk) OpenFile(path string, flag int) (*File, error) {
 	f := &File{d: d, path: path}
 	err := d.call(OpOpen, path, func() (err error) {
@@ -34,7 +35,7 @@ func (d *Disk) OpenFile(path string, flag int) (*File, error) {
 // Name returns the path that the file was opened by.
 func (f *File) Name() string { return f.path }
 
-// Write writes all of b, or says why not.
+// Write writes all of b, or returns the reason.
 func (f *File) Write(b []byte) (n int, err error) {
 	for {
 		part := b[n:]
@@ -93,7 +94,7 @@ func (f *File) Truncate(size int64) error {
 	return f.d.call(OpTruncate, f.path, func() error { return f.f.Truncate(size) })
 }
 
-// Sync makes what was written durable, where the file system knows how.
+// Sync makes the written bytes durable, if the file system can.
 func (f *File) Sync() error {
 	err := f.d.call(OpSync, f.path, f.f.Sync)
 	if refused(err) {
@@ -103,7 +104,7 @@ func (f *File) Sync() error {
 	return err
 }
 
-// Close closes the file. On a network file system its error may be that of an earlier write.
+// Close closes the file. On a network file system its error may come from an earlier write.
 func (f *File) Close() error {
 	err := f.f.Close()
 	if f.d != nil && f.d.Inject != nil && err == nil {

@@ -67,7 +67,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 	only(t, "far", "file", "new")
 }
 
-// TestWriteIntoDevices: what is no regular file stays what it is.
+// TestWriteIntoDevices: a path that is not a regular file stays what it is.
 func TestWriteIntoDevices(t *testing.T) {
 	before, err := os.Stat("/dev/null")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestWriteIntoDevices(t *testing.T) {
 	if info, err := os.Lstat(pipe); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
 		t.Errorf("the pipe is gone: %v", err)
 	}
-	// A file that is open and has no name any more is written, too.
+	// An open file whose name is gone is written, too.
 	f, err := os.Create(filepath.Join(dir, "nameless"))
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +119,11 @@ func TestWriteIntoDevices(t *testing.T) {
 	only(t, dir, "null", "pipe")
 }
 
-// TestReplaceFails: whatever fails, the old file is whole and nothing else is left.
+// TestReplaceFails: after any failure the old file is whole and no other file is left.
 func TestReplaceFails(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, strings.Repeat("n", 255)) // a name as long as names can be
+	// Names cannot be longer.
+	path := filepath.Join(dir, strings.Repeat("n", 255))
 	if err := ReplaceBytes(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,8 @@ func TestReplaceFails(t *testing.T) {
 	}
 }
 
-// TestTwoWriters: of many that write one file at once, one wins whole, and a reader sees a whole file at any instant.
+// TestTwoWriters: of many writers of one file at once, one wins whole, and a reader sees a whole
+// file at any instant.
 func TestTwoWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	var wg sync.WaitGroup

@@ -11,14 +11,14 @@ import (
 // ErrLocked means that another process holds a lock.
 var ErrLocked = errors.New("locked by another process")
 
-// ErrReplaced means that the file of a lock is not the one at its path any more.
+// ErrReplaced means that the path of a lock no longer leads to the locked file.
 var ErrReplaced = errors.New("removed, moved or replaced")
 
-// Lock is a file that this process has locked, or that it would have if the file system had locks.
+// Lock is a file that this process has locked. On a file system without locks it is an open file.
 type Lock struct{ f *File }
 
-// Lock locks the file at path, which it makes if it is not there. The system gives the lock back when the process ends, however it ends. On a file
-// system without locks the file is only held open.
+// Lock locks the file at path and makes the file if it does not exist. The system releases the lock
+// when the process ends, in any way. On a file system without locks the file is only held open.
 func (d *Disk) Lock(path string) (*Lock, error) {
 	f, err := d.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW)
 	if err != nil {
@@ -42,7 +42,7 @@ func (d *Disk) Lock(path string) (*Lock, error) {
 	return l, nil
 }
 
-// Check is ErrReplaced if the path of the lock leads to another file by now, or to none.
+// Check is ErrReplaced if the path of the lock leads to another file, or to none.
 func (l *Lock) Check() error {
 	held, err := l.f.f.Stat()
 	if err != nil {
@@ -58,5 +58,6 @@ func (l *Lock) Check() error {
 	return nil
 }
 
-// Close gives the lock back. The file stays: removing it would let two processes lock two files of one name.
+// Close releases the lock. The file stays: after its removal two processes could lock two files of
+// one name.
 func (l *Lock) Close() error { return l.f.Close() }

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// NotPrivate means that others may put files into a folder of which the content is trusted.
+// NotPrivate means that other users may put files into a folder whose content is trusted.
 type NotPrivate struct {
 	Dir  string
 	What string // "it belongs to user 1001", "others may write to it"
@@ -16,8 +16,9 @@ func (e *NotPrivate) Error() string {
 	return fmt.Sprintf("%s: not used: %s; remove it, or name another folder", e.Dir, e.What)
 }
 
-// Private makes a folder that is the user's alone, if it is not there, and returns *NotPrivate if somebody else may put files into it: it belongs neither to the user nor to
-// root, or others may write to it. From a folder of the user's own the others' permission to write is taken.
+// Private makes a folder for the user alone, if it does not exist. It returns *NotPrivate if
+// another user may put files into the folder: its owner is neither the user nor root, or others may
+// write to it. If the folder is the user's own, Private takes the others' permission to write away.
 func Private(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -37,7 +38,8 @@ func Private(dir string) error {
 		return &NotPrivate{dir, fmt.Sprintf("it belongs to user %d", owner)}
 	}
 	if mode := info.Mode(); mode.Perm()&0o022 != 0 {
-		if owner != os.Geteuid() || mode&os.ModeSticky != 0 || os.Chmod(dir, mode.Perm()&^0o022) != nil { // a sticky folder is meant for all, such as /tmp
+		// A sticky folder is meant for all users, as /tmp is.
+		if owner != os.Geteuid() || mode&os.ModeSticky != 0 || os.Chmod(dir, mode.Perm()&^0o022) != nil {
 			return &NotPrivate{dir, "others may write to it"}
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// NotRegular means that a name is no regular file's, so that it cannot be read as one: a pipe would be waited for, a device has no end.
+// NotRegular means that a path does not lead to a regular file and is not read: a pipe may never
+// answer, a device has no end.
 type NotRegular struct {
 	Path string
 	What string // "a folder", "a pipe", "a device", "a socket"
@@ -18,7 +19,7 @@ func (e *NotRegular) Error() string {
 	return fmt.Sprintf("%s: want a regular file, have %s", e.Path, e.What)
 }
 
-// TooLarge means that a file is larger than what it is read as can be.
+// TooLarge means that a file is larger than any valid file of its kind.
 type TooLarge struct {
 	Path      string
 	Size, Max int64 // bytes
@@ -28,7 +29,7 @@ func (e *TooLarge) Error() string {
 	return fmt.Sprintf("%s: %d bytes, want at most %d", e.Path, e.Size, e.Max)
 }
 
-// Regular returns *NotRegular for what is no regular file.
+// Regular returns *NotRegular unless info describes a regular file.
 func Regular(path string, info fs.FileInfo) error {
 	what := ""
 	switch mode := info.Mode(); {
@@ -48,7 +49,8 @@ func Regular(path string, info fs.FileInfo) error {
 	return &NotRegular{path, what}
 }
 
-// Open opens a regular file for reading and returns its size. Anything else is *NotRegular, seen before it is opened.
+// Open opens a regular file for reading and returns its size. For anything else it returns
+// *NotRegular without opening it.
 func Open(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -57,7 +59,8 @@ func Open(path string) (*os.File, int64, error) {
 	if err := Regular(path, info); err != nil {
 		return nil, 0, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have taken the file's place
+	// a pipe may have replaced the file
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -71,7 +74,8 @@ func Open(path string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Read returns the content of a regular file of at most max bytes; a larger one is *TooLarge and is not read.
+// Read returns the content of a regular file of at most max bytes; a larger one is *TooLarge and is
+// not read.
 func Read(path string, max int64) ([]byte, error) {
 	f, size, err := Open(path)
 	if err != nil {
@@ -83,7 +87,7 @@ func Read(path string, max int64) ([]byte, error) {
 	}
 	b := make([]byte, size)
 	n, err := io.ReadFull(f, b)
-	if err == io.EOF || err == io.ErrUnexpectedEOF { // it was cut meanwhile
+	if err == io.EOF || err == io.ErrUnexpectedEOF { // the file was cut meanwhile
 		err = nil
 	}
 	return b[:n], err

@@ -12,14 +12,16 @@ import (
 	"syscall"
 )
 
-// Temporary files are called .shake-, 16 hexadecimal digits, .tmp. The name does not contain that of the target, which may be as long as names can be.
+// Temporary files are called .shake-, 16 hexadecimal digits, .tmp. The target's name is no part of
+// it, because that may have the greatest length of a name already.
 const (
 	tempPrefix = ".shake-"
 	tempSuffix = ".tmp"
 	tempDigits = 16
 )
 
-// IsTemp tells whether a base name is that of a temporary file of this package, which a killed process may leave behind.
+// IsTemp tells whether a base name is that of a temporary file of this package, which a killed
+// process may leave behind.
 func IsTemp(name string) bool {
 	digits, ok := strings.CutPrefix(name, tempPrefix)
 	if digits, ok = strings.CutSuffix(digits, tempSuffix); !ok || len(digits) != tempDigits {
@@ -28,8 +30,9 @@ func IsTemp(name string) bool {
 	return strings.Trim(digits, "0123456789abcdef") == "" && strings.HasPrefix(name, tempPrefix)
 }
 
-// Write gives path the content that f writes. A regular file, or none, is replaced as by Replace; a link is followed to what it leads to, existing or not. Into a
-// device or a pipe the content is written as it comes. A folder is an error.
+// Write gives path the content that f writes. A regular file is replaced as by Replace, and a
+// missing one is made. A link is followed to its target, existing or not. A device or a pipe
+// receives the content directly. A folder is an error.
 func Write(path string, f func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {
@@ -44,7 +47,7 @@ func Write(path string, f func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if err == nil && info != nil { // /dev/stdout may be open on a file that has no name any more
+	if err == nil && info != nil { // /dev/stdout may be an open file without a name
 		if now, err := os.Lstat(target); err != nil || !os.SameFile(info, now) {
 			return into(path, f)
 		}
@@ -52,7 +55,7 @@ func Write(path string, f func(io.Writer) error) error {
 	return Replace(target, f)
 }
 
-// into writes what is no regular file, which is neither made nor cut.
+// into writes to a device or a pipe, which is neither made nor cut.
 func into(path string, f func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -65,12 +68,12 @@ func into(path string, f func(io.Writer) error) error {
 	return err
 }
 
-// follow returns what path leads to when its last element is a link, and the link's target one, and so on.
+// follow returns the end of a chain of links that begins at path.
 func follow(path string) (string, error) {
 	for range 40 {
 		next, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link: what is wrong with it, writing will tell
+			return path, nil // not a link: writing will report any fault
 		}
 		if !filepath.IsAbs(next) {
 			next = filepath.Join(filepath.Dir(path), next)
@@ -80,12 +83,13 @@ func follow(path string) (string, error) {
 	return "", &fs.PathError{Op: "write", Path: path, Err: syscall.ELOOP}
 }
 
-// Replace gives path the content that f writes: a temporary file beside it is written, made durable and renamed to path, and the folder made durable. If anything fails
-// the temporary file is removed and path is what it was. Mode and owner of a file that is there are kept; a new one has 0666 less the umask. A link at path
-// is replaced, not followed.
+// Replace gives path the content that f writes. It writes a temporary file beside path, makes it
+// durable, renames it to path and makes the folder durable. After a failure the temporary file is
+// gone and path is unchanged. The mode and the owner of an existing file are kept; a new one has
+// 0666 less the umask. A link at path is replaced, not followed.
 func Replace(path string, f func(io.Writer) error) error { return (*Disk)(nil).Replace(path, f) }
 
-// Replace is the function Replace through the seam.
+// Replace is the function Replace on this Disk.
 func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	file, err := d.temp(dir)
@@ -96,7 +100,7 @@ func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 		}
 		return err
 	}
-	file.path = path // in what is said of it
+	file.path = path // the path in its errors
 	err = f(file)
 	if err == nil {
 		keep(file.f, path)
@@ -116,7 +120,8 @@ func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 	return d.SyncDir(dir)
 }
 
-// named says path in an error where it says the temporary file, whose name tells nobody anything.
+// named replaces the temporary file's name in an error by path, which is the name that the user
+// knows.
 func named(err error, temp, path string) error {
 	var pe *fs.PathError
 	var le *os.LinkError
@@ -129,7 +134,7 @@ func named(err error, temp, path string) error {
 	return err
 }
 
-// ReplaceBytes is Replace with the content at hand.
+// ReplaceBytes is Replace with the content in b.
 func ReplaceBytes(path string, b []byte) error {
 	return Replace(path, func(w io.Writer) error {
 		_, err := w.Write(b)
@@ -137,20 +142,21 @@ func ReplaceBytes(path string, b []byte) error {
 	})
 }
 
-// temp makes a file in dir under a random name that nothing has.
+// temp makes a file in dir under a new random name.
 func (d *Disk) temp(dir string) (*File, error) {
 	for {
 		var b [tempDigits / 2]byte
 		rand.Read(b[:])
 		name := filepath.Join(dir, tempPrefix+hex.EncodeToString(b[:])+tempSuffix)
-		file, err := d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL) // with O_EXCL no link is followed
+		// With O_EXCL no link is followed.
+		file, err := d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 		if !errors.Is(err, fs.ErrExist) {
 			return file, err
 		}
 	}
 }
 
-// keep gives the file the mode and the owner of the one that it will replace, as far as the user may.
+// keep gives the file the mode and the owner of the file at path, as far as the user may.
 func keep(file *os.File, path string) {
 	old, err := os.Lstat(path)
 	if err != nil || !old.Mode().IsRegular() {
@@ -165,7 +171,7 @@ func keep(file *os.File, path string) {
 // SyncDir is Disk's.
 func SyncDir(dir string) error { return (*Disk)(nil).SyncDir(dir) }
 
-// RemoveTemps deletes what killed processes left half written in a folder.
+// RemoveTemps deletes the temporary files that killed processes left in a folder.
 func RemoveTemps(dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {

@@ -1,4 +1,5 @@
-// Package filestest spoils files for tests of readers: the same number of mutants of the same files always, so that what one machine finds every machine finds.
+// Package filestest spoils files for tests of readers. The mutants of the same files are always the
+// same, so that every machine finds the same faults.
 package filestest
 
 import (
@@ -13,15 +14,17 @@ import (
 	"shake/internal/exhaustive"
 )
 
-// Number is how many mutants of a kind of file Mutants reads; with make check ten times as many.
+// Number is the number of mutants that Mutants reads of a kind of file; make check reads ten times
+// as many.
 const Number = 25
 
-// hang is a time after which a reader is taken to wait for ever. It is no measure of speed.
+// hang is the time after which a reader counts as endless. It is no measure of speed.
 const hang = 2 * time.Minute
 
-// Mutants gives read one mutant after the other of the seeds and fails the test for one with which it panics, does not come to an end, takes more memory in all than
-// four times the mutant's bytes and allowance, or returns an error that lacks what told says. told may be nil. A mutant that fails is kept as a file, which
-// is named.
+// Mutants gives read one mutant of the seeds after the other. The test fails for a mutant if read
+// panics, does not end, or allocates in all more than four times the mutant's bytes plus allowance.
+// It also fails for an error that told rejects; told may be nil. The mutant of a failure is kept as
+// a file, and the failure names it.
 func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) error, told func(err error) bool) {
 	t.Helper()
 	n := Number
@@ -80,7 +83,8 @@ func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) er
 	}
 }
 
-// Mutate spoils one of the seeds in one to four ways: bits, bytes, numbers that are too large, pieces cut out, doubled, moved in from another seed, the end cut off.
+// Mutate spoils one of the seeds in one to four ways: it changes bits, bytes and numbers, cuts a
+// piece out, doubles a piece, inserts a piece of another seed, or cuts the end off.
 func Mutate(r *rand.Rand, seeds [][]byte) []byte {
 	b := bytes.Clone(seeds[r.IntN(len(seeds))])
 	for range 1 + r.IntN(4) {
