@@ -160,7 +160,7 @@ func (d *Disk) MkdirAll(dir string) error {
 			return err
 		}
 	}
-	// another process was faster
+	// Another process may have been faster.
 	if err := d.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -59,7 +59,7 @@ func Open(path string) (*os.File, int64, error) {
 	if err := Regular(path, info); err != nil {
 		return nil, 0, err
 	}
-	// a pipe may have replaced the file
+	// A pipe may have replaced the file.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
