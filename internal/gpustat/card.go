@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Card is a card as far as it does not change, or a field of "shake devices".
+// Card is the part of a card that does not change, and a field of "shake devices".
 type Card struct {
-	Index      int        `json:"index"` // NVML's: by address on the bus, whatever CUDA_VISIBLE_DEVICES says
+	// NVML's: by address on the bus, independent of CUDA_VISIBLE_DEVICES
+	Index      int        `json:"index"`
 	Name       string     `json:"name"`
 	UUID       string     `json:"uuid"`
 	Bus        string     `json:"bus"`                // "0000:18:00.0"
@@ -17,10 +18,10 @@ type Card struct {
 	PowerLimit Figure     `json:"power_limit"`        // W
 	MIG        bool       `json:"mig"`                // split into instances
 	Instances  []Instance `json:"instances,omitempty"`
-	Lost       bool       `json:"lost,omitempty"` // not there when it was asked
+	Lost       bool       `json:"lost,omitempty"` // not there at the first reading
 
 	dev  device
-	told bool // that it is lost
+	told bool // whether hear has its loss
 	gaps []Gap
 	last mark
 }
@@ -46,10 +47,11 @@ func (g Gap) String() string {
 	return fmt.Sprintf("card %d: %s is not known: %s", g.Card, g.Field, g.Reason)
 }
 
-// Gaps are the fields that the card's readings so far found no figures for, and why.
+// Gaps are the fields without a figure in the card's readings so far, and the reasons.
 func (c *Card) Gaps() []Gap { return c.gaps }
 
-// BusAddress brings an address of NVML ("00000000:18:00.0") or of CUDA ("0000:18:00.0") into one form.
+// BusAddress brings an address of NVML ("00000000:18:00.0") or of CUDA ("0000:18:00.0") into one
+// form.
 func BusAddress(s string) string {
 	s = strings.ToLower(s)
 	if domain, rest, ok := strings.Cut(s, ":"); ok && len(domain) == 8 && strings.HasPrefix(domain, "0000") {

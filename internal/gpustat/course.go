@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Course is how memory and utilisation went over a run, in at most coursePoints points: as the run gets longer, neighbours become one.
+// Course is the memory and utilisation of a card over a run, in at most coursePoints points. When
+// the run gets longer, neighbouring points become one.
 type Course struct {
 	Points []Point
 	width  float64 // seconds of a point
@@ -13,7 +14,7 @@ type Course struct {
 
 // Point is the mean over some seconds.
 type Point struct {
-	Seconds             float64 // since the beginning, of watched time; the middle of the interval
+	Seconds             float64 // of watched time since the beginning; the middle of the interval
 	Memory, Utilization Figure
 
 	memories, utilizations int
@@ -58,7 +59,8 @@ func (c *Course) halve() {
 	c.Points = out
 }
 
-// mean is that of m figures with mean a and n figures with mean b, and their number; an unknown mean is that of none.
+// mean is the mean of m figures with mean a and n figures with mean b, and their number. An unknown
+// mean counts as no figures.
 func mean(a Figure, m int, b Figure, n int) (Figure, int) {
 	if !b.Known() {
 		return a, m
@@ -71,7 +73,7 @@ func mean(a Figure, m int, b Figure, n int) (Figure, int) {
 
 func (c *Course) copy() Course { return Course{slices.Clone(c.Points), c.width} }
 
-// clock tells watched time: a gap in it, as between the processes of a run, counts for nothing.
+// clock counts watched time: a gap, as between the processes of a run, adds nothing.
 type clock struct {
 	last    time.Time
 	seconds float64

@@ -2,7 +2,7 @@ package gpustat
 
 import "errors"
 
-// What an *Error can be, for errors.Is.
+// The kinds of an *Error, for errors.Is.
 var (
 	ErrNoDriver      = errors.New("the driver is not loaded")
 	ErrNoPermission  = errors.New("no permission")
@@ -13,10 +13,10 @@ var (
 
 // Error is a failure of NVML.
 type Error struct {
-	Op     string // what was asked: "nvmlInit", "power"
+	Op     string // the call or the field: "nvmlInit", "power"
 	Code   int    // nvmlReturn_t
-	Detail string // what NVML calls it
-	Remedy string // what to do about it; may be ""
+	Detail string // NVML's text for the code
+	Remedy string // the user's next step; may be ""
 }
 
 func (e *Error) Error() string {
@@ -34,7 +34,7 @@ var kinds = map[int]error{
 	3: ErrNotSupported, 13: ErrNotSupported, 4: ErrNoPermission, 9: ErrNoDriver, 15: ErrLost, 18: ErrDriverChanged,
 }
 
-// remedies say what to do about failures of nvmlInit.
+// remedies are the next steps after failures of nvmlInit.
 var remedies = map[int]string{
 	9:  "load the kernel module (modprobe nvidia), or in a container start it with the cards (--gpus all)",
 	4:  "/dev/nvidiactl cannot be opened: ask for access to the cards, or in a container start it with them (--gpus all)",

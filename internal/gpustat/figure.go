@@ -8,7 +8,7 @@ import (
 // Figure is a number that may be unknown: then it is NaN, and null in JSON.
 type Figure float64
 
-// Unknown is a figure that the driver did not tell.
+// Unknown is the figure of a value that the driver does not give.
 var Unknown = Figure(math.NaN())
 
 // Known tells whether the figure is a number.

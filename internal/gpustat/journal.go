@@ -15,7 +15,8 @@ import (
 // Journal is a gpu.jsonl: one event a line, in the order of time, over all processes of a run.
 type Journal struct{ file *os.File }
 
-// OpenJournal opens or makes a journal and gives replay every event in it. What is added goes behind the last line; one that a kill cut short is passed over.
+// OpenJournal opens or makes a journal and passes every event in it to replay. New events go behind
+// the last line. A last line that a kill cut short is passed over.
 func OpenJournal(path string, replay func(Event)) (*Journal, error) {
 	if err := ReadJournal(path, replay); err != nil {
 		return nil, err
@@ -59,10 +60,11 @@ func (j *Journal) Add(e Event) error {
 // Close closes the file.
 func (j *Journal) Close() error { return j.file.Close() }
 
-// maxLine is more bytes than an event can have, with every process of a card.
+// maxLine is more bytes than any event has, with every process of a card.
 const maxLine = 1 << 20
 
-// ReadJournal gives hear every event of a journal. A file that does not exist has none; lines that are no events, or longer than any, are passed over.
+// ReadJournal passes every event of a journal to hear. A file that does not exist has none. Lines
+// that are not events, or are too long, are passed over.
 func ReadJournal(path string, hear func(Event)) error {
 	f, _, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +96,7 @@ func ReadJournal(path string, hear func(Event)) error {
 	}
 }
 
-// decode reads one line; nil if it is no event.
+// decode reads one line; nil if it is not an event.
 func decode(line []byte) Event {
 	var kind struct{ Event string }
 	if json.Unmarshal(line, &kind) != nil {

@@ -91,7 +91,8 @@ func TestUnknownFiguresInAJournal(t *testing.T) {
 	})
 }
 
-// TestJournalLongLine: a line longer than any event, and a pipe, are passed over or refused, in little memory.
+// TestJournalLongLine: a line longer than any event is passed over and a pipe is refused, both in
+// little memory.
 func TestJournalLongLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gpu.jsonl")
 	good := `{"event":"sample","time":"2026-01-02T03:04:05Z","card":0,"memory_used":null}` + "\n"
@@ -156,7 +157,8 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// TestCourse holds that a long run keeps a bounded number of points with the right means, and that the time between two processes counts for nothing.
+// TestCourse: a long run keeps a bounded number of points with the right means, and the time
+// between two processes adds nothing.
 func TestCourse(t *testing.T) {
 	var tally Tally
 	const n = 3000
@@ -177,7 +179,7 @@ func TestCourse(t *testing.T) {
 		t.Errorf("the course ends at %v s, want about %d", last, n)
 	}
 	for i, p := range c.Points {
-		// Sample k is taken at k seconds, from the second half on at k-1: the gap counts for nothing.
+		// Sample k is taken at k seconds, from the second half on at k-1: the gap adds nothing.
 		if math.Abs(float64(p.Memory)-p.Seconds) > 2 || p.Utilization != 50 {
 			t.Fatalf("point %d at %v s: memory %v, utilisation %v", i, p.Seconds, p.Memory, p.Utilization)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestNoUndefinedNames holds this test program, which has go-nvml in it, to what the linker does not check any more: that nothing is left undefined, and that it
-// starts where the loader binds every name at once.
+// TestNoUndefinedNames checks this test program, which contains go-nvml, in place of the linker: no
+// name is left undefined, and the program starts where the loader binds every name at once.
 func TestNoUndefinedNames(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -23,7 +23,8 @@ func TestNoUndefinedNames(t *testing.T) {
 	if err != nil {
 		t.Skip("no ldd to look for undefined names with")
 	}
-	out, _ := exec.Command(ldd, "-r", self).CombinedOutput() // it fails for a static program, which has none
+	// ldd fails for a static program, which has no undefined names
+	out, _ := exec.Command(ldd, "-r", self).CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		if strings.Contains(line, "undefined symbol") {
 			t.Error(strings.TrimSpace(line))

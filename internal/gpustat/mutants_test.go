@@ -11,7 +11,8 @@ import (
 	"shake/internal/files/filestest"
 )
 
-// TestMutants: a spoilt journal loses lines, and is never an error; what is heard can be written again.
+// TestMutants: a spoilt journal loses lines and is never an error; every event that is read can be
+// written again.
 func TestMutants(t *testing.T) {
 	var whole []byte
 	for _, e := range []Event{Introduction{"card", at(0), 0, "NVIDIA H100", "GPU-1", "580"}, sampleAt(0, 1), sampleAt(0, 2), Lost{"lost", at(5), 0, "gone"}} {

@@ -22,7 +22,8 @@ type Driver struct {
 	cuda    string
 }
 
-// Open opens the libnvidia-ml.so.1 at path. An *Error tells why it cannot be used and what to do; any other error that it is no such library.
+// Open opens the libnvidia-ml.so.1 at path. An *Error says why NVML cannot be used and gives a
+// remedy. Any other error means that the file is not NVML.
 func Open(path string) (*Driver, error) {
 	if err := forward.Open(path); err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func (d *Driver) Version() string { return d.version }
 // CUDA is the newest version of CUDA that the driver runs: "13.0". "": not known.
 func (d *Driver) CUDA() string { return d.cuda }
 
-// Close gives NVML back. The cards must not be read any more.
+// Close shuts NVML down. After it the cards must not be read.
 func (d *Driver) Close() error {
 	if r := d.lib.Shutdown(); r != nvml.SUCCESS {
 		return d.fail("nvmlShutdown", r, "")
@@ -58,7 +59,8 @@ func (d *Driver) fail(op string, r nvml.Return, remedy string) *Error {
 	return &Error{Op: op, Code: int(r), Detail: d.lib.ErrorString(r), Remedy: remedy}
 }
 
-// Cards lists the cards in the order of their addresses. A card that is lost already is listed with what can be said of it.
+// Cards lists the cards in the order of their addresses. A card that is already lost is listed with
+// its known fields.
 func (d *Driver) Cards() ([]*Card, error) {
 	n, r := d.lib.DeviceGetCount()
 	if r != nvml.SUCCESS {
@@ -78,7 +80,7 @@ func (d *Driver) Cards() ([]*Card, error) {
 	return cards, nil
 }
 
-// describe fills in what does not change.
+// describe fills in the fields that do not change.
 func (c *Card) describe() {
 	c.Name = text(c.dev.GetName())
 	c.UUID = text(c.dev.GetUUID())
@@ -108,7 +110,7 @@ func instances(d device) []Instance {
 	}
 	for i := range n {
 		m, r := d.GetMigDeviceHandleByIndex(i)
-		if r != nvml.SUCCESS { // there are fewer than there may be
+		if r != nvml.SUCCESS { // the driver's maximum may exceed the number of instances
 			continue
 		}
 		p := Instance{Name: text(m.GetName()), UUID: text(m.GetUUID())}
@@ -118,7 +120,8 @@ func instances(d device) []Instance {
 	return out
 }
 
-// memory returns the bytes that processes use, without what the driver keeps for itself where that can be told apart, and all there are.
+// memory returns the bytes that processes use and the card's total. The driver's own reserve is
+// left out of the first where the driver tells it apart.
 func memory(d device) (used, total Figure, r nvml.Return) {
 	if m, r := d.GetMemoryInfo_v2(); r == nvml.SUCCESS {
 		return Figure(m.Used), Figure(m.Total), r
@@ -132,7 +135,8 @@ func memory(d device) (used, total Figure, r nvml.Return) {
 	return Figure(m.Used), Figure(m.Total), r
 }
 
-// Read takes a sample. The error matches ErrLost if the card does not answer any more; fields that cannot be read are unknown and no error.
+// Read takes a sample. The error matches ErrLost if the card no longer answers. Fields that cannot
+// be read are unknown and not an error.
 func (c *Card) Read(now time.Time) (Sample, error) {
 	s := Sample{
 		Event: "sample", Time: stamp(now), Card: c.Index, MemoryUsed: Unknown, MemoryTotal: Unknown, OwnMemory: Unknown, Utilization: Unknown, MemoryBusy: Unknown,
@@ -188,13 +192,14 @@ func (c *Card) Read(now time.Time) (Sample, error) {
 	return s, err
 }
 
-// reading is one field and how it is read.
+// reading is one field and the call that reads it.
 type reading struct {
 	field string
 	read  func() nvml.Return
 }
 
-// fields makes the readings that may succeed. One that never will is a gap, and not tried again; one that failed this time is just unknown.
+// fields makes the readings that may succeed. A reading that can never succeed becomes a gap and is
+// not tried again. A reading that fails this time leaves its field unknown.
 func (c *Card) fields(rs []reading, now time.Time) error {
 	for _, f := range rs {
 		if slices.ContainsFunc(c.gaps, func(g Gap) bool { return g.Field == f.field }) {
@@ -222,7 +227,7 @@ func (c *Card) gap(now time.Time, field string, err *Error) {
 	c.gaps = append(c.gaps, Gap{Event: "gap", Time: stamp(now), Card: c.Index, Field: field, Reason: reason})
 }
 
-// processes converts NVML's list and adds up what belongs to this process.
+// processes converts NVML's list and adds up the memory of this process.
 func processes(list []nvml.ProcessInfo) (ps []Process, own Figure) {
 	self := os.Getpid()
 	for _, p := range list {
@@ -238,7 +243,7 @@ func processes(list []nvml.ProcessInfo) (ps []Process, own Figure) {
 	return ps, own
 }
 
-// when is x if it was read.
+// when is x if the call r succeeded, else Unknown.
 func when(r nvml.Return, x uint32) Figure {
 	if r != nvml.SUCCESS {
 		return Unknown

@@ -109,7 +109,7 @@ func TestFieldsThatAreNotTold(t *testing.T) {
 	if s := read(t, cs[1]); !s.Power.Known() || len(cs[1].Gaps()) != 0 {
 		t.Error("the other card suffers too")
 	}
-	// What failed for a moment is asked again; what was refused is not.
+	// A temporary failure is tried again; a refusal is not.
 	set("")
 	s = read(t, cs[0])
 	if !s.Temperature.Known() || s.Power.Known() || len(cs[0].Gaps()) != 4 {
@@ -169,7 +169,7 @@ func TestLostBeforeTheStart(t *testing.T) {
 	read(t, cs[1])
 }
 
-// TestOldDriver holds that a driver without the newer functions is no reason to die.
+// TestOldDriver: a driver without the newer functions does not end the process.
 func TestOldDriver(t *testing.T) {
 	d, _ := open(t, old, "used=10G; reserved=1G; power=100; processes=1:1G")
 	c := cards(t, d, 2)[0]

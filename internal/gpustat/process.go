@@ -10,7 +10,7 @@ import (
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
-// Naming gives processes their names, and remembers them for as long as they are asked for.
+// Naming gives processes their names. It keeps a name as long as calls of Name list its process.
 type Naming struct {
 	driver *Driver
 	known  map[int]*named
@@ -19,16 +19,17 @@ type Naming struct {
 
 type named struct {
 	Process
-	turn int // in which it was last asked for
+	turn int // the last one that listed it
 }
 
-// forgotten is after how many lists without a process its name is dropped: its number may belong to another one by then.
+// forgotten is the number of turns without a process after which its name is dropped: its number
+// may belong to another process by then.
 const forgotten = 64
 
 // Naming starts with no names.
 func (d *Driver) Naming() *Naming { return &Naming{driver: d, known: map[int]*named{}} }
 
-// Name fills in the names of the processes of one card, and which of them run this program.
+// Name fills in the names of the processes of one card, and marks those that run this program.
 func (n *Naming) Name(ps []Process) {
 	n.turn++
 	for i := range ps {
@@ -47,11 +48,12 @@ func (n *Naming) Name(ps []Process) {
 	}
 }
 
-// look asks the system, and where that does not tell, the driver.
+// look takes the name from the system, or else from the driver.
 func (n *Naming) look(pid int) Process {
 	p := Process{PID: pid}
 	dir := fmt.Sprintf("/proc/%d/", pid)
-	line, _ := os.ReadFile(dir + "cmdline") // a process of someone else, or one that has ended: the driver may know
+	// The process may belong to another user, or have ended; then the driver may know its name.
+	line, _ := os.ReadFile(dir + "cmdline")
 	args := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
 	if args[0] != "" {
 		p.Name = strings.Join(append([]string{filepath.Base(args[0])}, args[1:]...), " ")

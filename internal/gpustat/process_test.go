@@ -22,7 +22,8 @@ func TestNaming(t *testing.T) {
 		other.Process.Kill()
 		other.Wait()
 	}()
-	// The system has no command line of a process in the midst of its exec, after which Start may return already.
+	// In the midst of a process's exec, after which Start may already return, the system has no
+	// command line of it.
 	line := fmt.Sprintf("/proc/%d/cmdline", other.Process.Pid)
 	for from := time.Now(); time.Since(from) < 10*time.Second; time.Sleep(time.Millisecond) {
 		if b, err := os.ReadFile(line); err != nil || len(b) > 0 {

@@ -3,14 +3,14 @@ package gpustat
 // Ring holds the last figures of one kind, for a sparkline.
 type Ring struct {
 	figures []Figure
-	next    int // where the oldest stands once the ring is full
-	total   int // that were ever put in
+	next    int // index of the oldest once the ring is full
+	total   int // figures that were ever put in
 }
 
 // NewRing makes a ring of the last n figures.
 func NewRing(n int) *Ring { return &Ring{figures: make([]Figure, 0, n)} }
 
-// Add puts in the newest and drops the oldest.
+// Add puts in the newest figure and drops the oldest.
 func (r *Ring) Add(f Figure) {
 	r.total++
 	if len(r.figures) < cap(r.figures) {
@@ -24,7 +24,7 @@ func (r *Ring) Add(f Figure) {
 // Total is the number of figures that were ever put in.
 func (r *Ring) Total() int { return r.total }
 
-// Figures returns what the ring holds, the oldest first.
+// Figures returns the figures in the ring, the oldest first.
 func (r *Ring) Figures() []Figure {
 	return append(append(make([]Figure, 0, len(r.figures)), r.figures[r.next:]...), r.figures[:r.next]...)
 }

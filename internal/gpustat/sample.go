@@ -2,7 +2,8 @@ package gpustat
 
 import "time"
 
-// Sample is what one card did at one time, and a line of gpu.jsonl and of "shake monitor --json".
+// Sample is the state of one card at one time. It is a line of gpu.jsonl and of "shake monitor
+// --json".
 type Sample struct {
 	Event       string    `json:"event"` // "sample"
 	Time        time.Time `json:"time"`
@@ -13,7 +14,8 @@ type Sample struct {
 	Utilization Figure    `json:"utilization"`  // per cent of the time in which a kernel ran
 	MemoryBusy  Figure    `json:"memory_busy"`  // per cent of the time in which memory was read or written
 	Power       Figure    `json:"power"`        // W
-	Energy      Figure    `json:"energy"`       // J since the sample before of this process; 0 in the first
+	// J since the previous sample by this process; 0 in the first
+	Energy      Figure    `json:"energy"`
 	Temperature Figure    `json:"temperature"`  // degrees Celsius
 	SMClock     Figure    `json:"sm_clock"`     // MHz
 	MemoryClock Figure    `json:"memory_clock"` // MHz
@@ -36,13 +38,13 @@ type Lost struct {
 	Reason string    `json:"reason"`
 }
 
-// stamp is a time as events carry it.
+// stamp is the form of a time in events.
 func stamp(t time.Time) time.Time { return t.UTC().Round(time.Millisecond) }
 
 // Event is a Sample, a Gap, a Lost or an Introduction.
 type Event any
 
-// mark is what a card's next reading needs of the last, to tell the energy between them.
+// mark is the part of a reading from which the next one computes the energy between them.
 type mark struct {
 	at       time.Time
 	millijou uint64
@@ -50,10 +52,12 @@ type mark struct {
 	watts    Figure
 }
 
-// longest is the time between two readings over which power is taken to be steady enough to be integrated.
+// longest is the time between two readings up to which power counts as steady enough to be
+// integrated.
 const longest = 10 * time.Second
 
-// energy returns the joules from m to n: the difference of the driver's counter where there is one, else the trapezoid under the power.
+// energy returns the joules from m to n: the difference of the driver's counter where there is one,
+// else the trapezoid under the power.
 func energy(m, n mark) Figure {
 	switch {
 	case m.at.IsZero():

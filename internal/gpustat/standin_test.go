@@ -12,7 +12,8 @@ import (
 	"shake/csrc/emu"
 )
 
-// standIn is the emulated libnvidia-ml.so.1; old is one as drivers before R510 have it. Both "" without a C++ compiler.
+// standIn is the emulated libnvidia-ml.so.1; old is the same with the functions of drivers before
+// R510. Both are "" without a C++ compiler.
 var standIn, old string
 
 func TestMain(m *testing.M) {
@@ -49,7 +50,8 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// open opens the stand-in with settings (see csrc/emu/nvml/settings.h), which set replaces later on.
+// open opens the stand-in with settings (see csrc/emu/nvml/settings.h). set replaces the settings
+// later.
 func open(t *testing.T, library, settings string) (d *Driver, set func(string)) {
 	t.Helper()
 	set = prepare(t, settings)
@@ -74,7 +76,7 @@ func prepare(t *testing.T, settings string) (set func(string)) {
 	file := filepath.Join(t.TempDir(), "settings")
 	set = func(s string) {
 		t.Helper()
-		// Renamed into place: the library reads it at any time.
+		// A rename puts the file in place whole: the library may read it at any time.
 		if err := os.WriteFile(file+".new", []byte(s), 0o666); err != nil {
 			t.Fatal(err)
 		}

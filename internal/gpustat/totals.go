@@ -2,7 +2,7 @@ package gpustat
 
 import "time"
 
-// Introduction is the line of a card that samples follow of.
+// Introduction is the line of a card before its samples.
 type Introduction struct {
 	Event  string    `json:"event"` // "card"
 	Time   time.Time `json:"time"`
@@ -17,7 +17,7 @@ func (c *Card) Introduce(driver string, now time.Time) Introduction {
 	return Introduction{Event: "card", Time: stamp(now), Card: c.Index, Name: c.Name, UUID: c.UUID, Driver: driver}
 }
 
-// Totals are what a run took of one card, over all of its samples.
+// Totals are the sums and extremes of one card over all samples of a run.
 type Totals struct {
 	Card        int
 	Name, UUID  string
@@ -31,14 +31,14 @@ type Totals struct {
 	utilized int // samples with a utilisation
 }
 
-// Tally adds up events into Totals, a card at a time, and into the course of each.
+// Tally adds up events into the Totals and the Course of each card.
 type Tally struct {
 	cards   []*Totals
 	courses []*Course
 	clock   clock
 }
 
-// Add takes an event in.
+// Add adds an event.
 func (t *Tally) Add(e Event) {
 	switch e := e.(type) {
 	case Introduction:

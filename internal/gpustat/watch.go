@@ -12,12 +12,13 @@ type Watcher struct {
 	once       sync.Once
 }
 
-// patience is how long Stop waits for a reading that the driver does not return from.
+// patience is how long Stop waits for a reading from which the driver does not return.
 var patience = 2 * time.Second
 
-// Watch reads every card now and then every interval, until Stop or until the last card is lost, and gives hear each Sample, Gap and Lost, from
-// the watcher's goroutine. Whoever started it is never waited for and never held up: while a reading takes longer than the interval, the ones
-// due meanwhile are left out. The cards belong to the watcher until Stop returns.
+// Watch reads every card now and then every interval, until Stop or until the last card is lost. It
+// passes each Sample, Gap and Lost to hear, on the watcher's goroutine. The caller of Watch is
+// never held up. If a reading takes longer than the interval, the readings that become due
+// meanwhile are left out. The cards belong to the watcher until Stop returns.
 func Watch(cards []*Card, interval time.Duration, hear func(Event)) *Watcher {
 	w := &Watcher{stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
@@ -30,7 +31,7 @@ func Watch(cards []*Card, interval time.Duration, hear func(Event)) *Watcher {
 				return
 			case <-t.C:
 			}
-			if w.stopped() { // both were ready
+			if w.stopped() { // both channels were ready
 				return
 			}
 		}
@@ -47,7 +48,8 @@ func (w *Watcher) stopped() bool {
 	}
 }
 
-// Sweep reads every card once, as Watch does, leaves out those that were lost before, and returns those that are not lost now.
+// Sweep reads every card once, as Watch does, except the cards that were lost before. It returns
+// the cards that are not lost now.
 func Sweep(cards []*Card, hear func(Event)) []*Card {
 	var left []*Card
 	for _, c := range cards {
@@ -77,8 +79,8 @@ func Sweep(cards []*Card, hear func(Event)) []*Card {
 // Done is closed when the watcher has ended, by Stop or because no card is left.
 func (w *Watcher) Done() <-chan struct{} { return w.done }
 
-// Stop ends the watcher. It returns when the reading at hand is over; false means that the driver hangs in it, and the cards and the
-// driver must be left as they are.
+// Stop ends the watcher. It returns when the current reading is over. false means that the driver
+// does not return from that reading; the cards and the driver must then be left alone.
 func (w *Watcher) Stop() bool {
 	w.once.Do(func() { close(w.stop) })
 	select {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ears collects what a watcher says.
+// ears collects the events of a watcher.
 type ears struct {
 	mu     sync.Mutex
 	events []Event
@@ -37,7 +37,7 @@ func (e *ears) count() (samples [2]int, gaps []Gap, losses []Lost) {
 	return
 }
 
-// until waits for the ears to have heard enough.
+// until waits until enough reports that the ears have enough events.
 func (e *ears) until(t *testing.T, enough func(samples [2]int) bool) {
 	t.Helper()
 	for range 1000 {
@@ -88,7 +88,7 @@ func TestCardLostInMidRun(t *testing.T) {
 	if len(losses) != 1 || losses[0].Card != 1 || !strings.Contains(losses[0].Reason, "lost") {
 		t.Errorf("have losses %v, want one of card 1", losses)
 	}
-	// Without a card left there is nothing to watch.
+	// When no card is left, the watcher ends.
 	set("lost=0")
 	select {
 	case <-w.Done():
@@ -98,7 +98,8 @@ func TestCardLostInMidRun(t *testing.T) {
 	w.Stop()
 }
 
-// TestSlowDriver holds that a driver that takes its time does not hold up whoever started the watcher, and that missed readings are left out.
+// TestSlowDriver: a slow driver does not hold up the caller of Watch, and missed readings are left
+// out.
 func TestSlowDriver(t *testing.T) {
 	d, _ := open(t, standIn, "0.delay=60; 1.delay=0")
 	cs := cards(t, d, 2)
@@ -116,7 +117,7 @@ func TestSlowDriver(t *testing.T) {
 	}
 }
 
-// TestDriverThatHangs holds that Stop does not wait for ever.
+// TestDriverThatHangs: Stop does not wait for ever.
 func TestDriverThatHangs(t *testing.T) {
 	d, set := open(t, standIn, "")
 	cs := cards(t, d, 2)
@@ -127,7 +128,7 @@ func TestDriverThatHangs(t *testing.T) {
 	if from := time.Now(); w.Stop() {
 		t.Errorf("Stop waited %v for a reading of 400 ms", time.Since(from))
 	}
-	<-w.Done() // the driver is closed at the end of this test
+	<-w.Done() // the end of this test closes the driver
 }
 
 func TestRing(t *testing.T) {
