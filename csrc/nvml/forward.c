@@ -1,7 +1,9 @@
-// The functions of NVML that go-nvml calls, as forwarders to a library opened at run time. go-nvml leaves them undefined and relies on the
-// loader to bind them late, which a system that binds at start (as some distributions' compilers ask for) takes for a broken program, and which ends
-// the process at a call of a function that an older driver lacks. Defined here, no name stays undefined and such a call returns
-// NVML_ERROR_FUNCTION_NOT_FOUND. They are hidden, so that the library's own calls cannot land here.
+// The functions of NVML that go-nvml calls, as forwarders to a library that is opened at run time.
+// go-nvml leaves these functions undefined and relies on the loader to bind them late. Two things
+// then go wrong. A loader that binds names at the start, which some distributions' compilers ask
+// for, rejects the program. A call of a function that an older driver lacks ends the process. With
+// the forwarders no name is undefined, and such a call returns NVML_ERROR_FUNCTION_NOT_FOUND. The
+// forwarders are hidden, so that the library's own calls cannot land here.
 #include "forward.h"
 
 #include <dlfcn.h>

@@ -1,6 +1,7 @@
-// Package nvml defines the C functions that github.com/NVIDIA/go-nvml leaves undefined, as forwarders to libnvidia-ml.so.1, which is opened
-// at run time. So a program with go-nvml in it has no undefined name, starts wherever the loader binds names early, and survives
-// a driver that lacks a function. Only internal/gpustat, which is the only importer of go-nvml too, needs it.
+// Package nvml defines the C functions that github.com/NVIDIA/go-nvml leaves undefined, as
+// forwarders to libnvidia-ml.so.1, which it opens at run time. A program with go-nvml then has no
+// undefined name, starts wherever the loader binds names early, and survives a driver that lacks a
+// function. Only internal/gpustat, the only importer of go-nvml, needs it.
 package nvml
 
 //go:generate go test -run TestAbsent -update .
@@ -18,7 +19,8 @@ import (
 	"unsafe"
 )
 
-// Open binds the forwarders to the library at path, in place of the one before, if any. Do not call it while another goroutine calls NVML.
+// Open binds the forwarders to the library at path, in place of an earlier one. No other goroutine
+// may call NVML meanwhile.
 func Open(path string) error {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))

@@ -1,5 +1,6 @@
-// NVML (libnvidia-ml.so.1), as much of it as is called here, declared by hand. With SK_NVML_HEADER defined as the name of the real nvml.h
-// the types come from there, and the compiler compares every function below with its declaration there: a test does that.
+// The part of NVML (libnvidia-ml.so.1) that is called here, declared by hand. With SK_NVML_HEADER
+// defined as the name of the real nvml.h, the types come from that header, and the compiler
+// compares every function below with its declaration there. A test does that.
 #ifndef SK_NVML_H
 #define SK_NVML_H
 
@@ -41,17 +42,18 @@ typedef enum { NVML_TEMPERATURE_GPU = 0, NVML_TEMPERATURE_COUNT } nvmlTemperatur
 typedef struct nvmlDevice_st *nvmlDevice_t;
 
 typedef struct {
-  unsigned long long total, free, used;  // bytes; used counts what the driver reserves
+  unsigned long long total, free, used;  // bytes; used includes the driver's reserve
 } nvmlMemory_t;
 
 typedef struct {
   unsigned version;
-  unsigned long long total, reserved, free, used;  // bytes; used does not count reserved
+  unsigned long long total, reserved, free, used;  // bytes; used excludes reserved
 } nvmlMemory_v2_t;
 
 typedef struct {
-  unsigned gpu,
-      memory;  // per cent of the last sample period in which a kernel ran, in which memory was read or written
+  // Per cent of the last sample period in which a kernel ran (gpu), and in which memory was read or
+  // written (memory).
+  unsigned gpu, memory;
 } nvmlUtilization_t;
 
 typedef struct {
@@ -71,7 +73,8 @@ typedef struct {
 #endif
 #endif  // SK_NVML_HEADER
 
-// SK_NVML_FUNCTIONS calls X(name, parameters, arguments) for every function that is used; nvmlErrorString alone returns something else.
+// SK_NVML_FUNCTIONS calls X(name, parameters, arguments) for every function that is used. All
+// return nvmlReturn_t, except nvmlErrorString.
 #define SK_NVML_FUNCTIONS(X)                                                                       \
   X(nvmlInit_v2, (void), ())                                                                       \
   X(nvmlShutdown, (void), ())                                                                      \
