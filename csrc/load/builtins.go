@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 )
 
-// openBuiltins opens libnvrtc-builtins, which NVRTC opens by its bare name at the first compilation. Some of NVIDIA's wheels (CUDA 13.0's) have no run path in
-// NVRTC, so that the loader does not look beside it; a library that is open already is found by its name. It is the file of NVRTC's own version, in the folder
-// where NVRTC lies, its links followed. Where there is none, the loader may know one, and if it does not, the first compilation says so. The same NVRTC serves
-// cuDNN's engines that are compiled at run time.
+// openBuiltins opens libnvrtc-builtins, which NVRTC opens by its bare name at the first
+// compilation. The NVRTC of some of NVIDIA's wheels (CUDA 13.0's) has no run path, so the loader
+// does not look beside it; but a library that is already open is found by its name. The file is
+// that of NVRTC's own version, in the folder where NVRTC lies after its links are followed. If
+// there is none, the loader may still know one; if it does not, the first compilation says so.
+// cuDNN's engines that are compiled at run time use the same NVRTC.
 func openBuiltins(handle uintptr, path string) {
 	major, minor, ok := sysVersion(handle, versionCalls["libnvrtc"])
 	if !ok {
@@ -25,7 +27,7 @@ func openBuiltins(handle uintptr, path string) {
 			continue
 		}
 		if h, _ := sysOpen(beside, false); h != 0 {
-			return // it stays open, as NVRTC does
+			return // the library stays open, as NVRTC does
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// fakeNVRTC tells a version and, as NVRTC does at its first compilation, opens its builtins by their bare name.
+// fakeNVRTC gives a version and, as NVRTC does at its first compilation, opens its builtins by
+// their bare name.
 const fakeNVRTC = `
 #include <dlfcn.h>
 int nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return 0; }
@@ -20,8 +21,9 @@ int compile(int *answer, int *unused) {
 }
 `
 
-// TestBuiltins opens an NVRTC without a run path as wheels, links and toolkits lay it out, and lets it look for its builtins by name. Each in a process of its own, since a
-// library that was opened once is found ever after.
+// TestBuiltins opens an NVRTC without a run path in the layouts of wheels, links and toolkits, and
+// lets it look for its builtins by name. Each layout has a process of its own, since a library is
+// found by name ever after it was opened once.
 func TestBuiltins(t *testing.T) {
 	if path := os.Getenv("SHAKE_TEST_BUILTINS"); path != "" {
 		handle, _, err := machine().open(NVRTC, any1)

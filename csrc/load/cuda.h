@@ -1,5 +1,6 @@
-/* The CUDA driver, libcuda.so.1: what is used of it, declared by hand. Opened at run time; see table.h.
-   A test compares every line with NVIDIA's own cuda.h where that is installed; it defines SK_REAL_HEADERS to get the lists without the types. */
+/* The part of the CUDA driver, libcuda.so.1, that is used, declared by hand. It is opened at run
+   time; see table.h. A test compares every line with NVIDIA's own cuda.h where that is installed;
+   it defines SK_REAL_HEADERS to get the lists without the types. */
 #ifndef SK_LOAD_CUDA_H
 #define SK_LOAD_CUDA_H
 

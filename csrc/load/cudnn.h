@@ -1,5 +1,7 @@
-/* cuDNN 9, libcudnn.so.9: what is used of it, declared by hand: the backend (graph) API and the legacy softmax. Opened at run time; see table.h.
-   A test compares every line with NVIDIA's own headers where those are installed; it defines SK_REAL_HEADERS to get the lists without the types. */
+/* The part of cuDNN 9, libcudnn.so.9, that is used, declared by hand: the backend (graph) API and
+   the legacy softmax. It is opened at run time; see table.h. A test compares every line with
+   NVIDIA's own headers where those are installed; it defines SK_REAL_HEADERS to get the lists
+   without the types. */
 #ifndef SK_LOAD_CUDNN_H
 #define SK_LOAD_CUDNN_H
 
@@ -49,7 +51,7 @@
   C(CUDNN_NEG_INF_PAD, 1) C(CUDNN_BATCH_NORM, 2) C(CUDNN_NORM_FWD_INFERENCE, 0) C(CUDNN_NORM_FWD_TRAINING, 1) C(CUDNN_SOFTMAX_ACCURATE, 1) C(CUDNN_SOFTMAX_LOG, 2) \
   C(CUDNN_SOFTMAX_MODE_INSTANCE, 0) C(CUDNN_SOFTMAX_MODE_CHANNEL, 1)
 
-/* What an engine's knobs turn. */
+/* The settings that the knobs of an engine turn. */
 #define SK_CUDNN_KNOBS(C)                                                                                                            \
   C(CUDNN_KNOB_TYPE_SWIZZLE, 1) C(CUDNN_KNOB_TYPE_TILE_SIZE, 2) C(CUDNN_KNOB_TYPE_SPLIT_K_BUF, 12) C(CUDNN_KNOB_TYPE_TILEK, 13)      \
   C(CUDNN_KNOB_TYPE_STAGES, 14) C(CUDNN_KNOB_TYPE_REDUCTION_MODE, 15) C(CUDNN_KNOB_TYPE_SPLIT_K_SLC, 17)                             \
@@ -74,7 +76,8 @@
   C(CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR, 26) C(CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR, 29)                      \
   C(CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR, 30) C(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, 38)
 
-/* Types of attribute values: BOOLEAN and CHAR are one byte wide, enumerations four, handles, descriptors and pointers eight. */
+/* Types of attribute values. BOOLEAN and CHAR are one byte wide, enumerations four, handles,
+   descriptors and pointers eight. */
 #define SK_CUDNN_ATTRIBUTE_TYPES(C)                                                                                                  \
   C(CUDNN_TYPE_HANDLE, 0) C(CUDNN_TYPE_DATA_TYPE, 1) C(CUDNN_TYPE_BOOLEAN, 2) C(CUDNN_TYPE_INT64, 3) C(CUDNN_TYPE_FLOAT, 4)          \
   C(CUDNN_TYPE_DOUBLE, 5) C(CUDNN_TYPE_VOID_PTR, 6) C(CUDNN_TYPE_CONVOLUTION_MODE, 7) C(CUDNN_TYPE_HEUR_MODE, 8)                     \
@@ -173,7 +176,7 @@
   SK_CUDNN_STATUSES(C) SK_CUDNN_ENUMS(C) SK_CUDNN_KNOBS(C) SK_CUDNN_DESCRIPTORS(C) SK_CUDNN_ATTRIBUTE_TYPES(C) SK_CUDNN_PLAN_ATTRIBUTES(C) \
   SK_CUDNN_CONV_ATTRIBUTES(C) SK_CUDNN_ELEMENTWISE_ATTRIBUTES(C) SK_CUDNN_NORM_ATTRIBUTES(C)
 
-/* Types, as S(type): enumerations travel as int, everything opaque as a pointer. */
+/* Types, as S(type): an enumeration is passed as int, an opaque type as a pointer. */
 #define SK_CUDNN_LAYOUTS(S, M)                                                                                                       \
   S(cudnnStatus_t) S(cudnnDataType_t) S(cudnnSoftmaxAlgorithm_t) S(cudnnSoftmaxMode_t) S(cudnnBackendDescriptorType_t)               \
   S(cudnnBackendAttributeName_t) S(cudnnBackendAttributeType_t) S(cudnnConvolutionMode_t) S(cudnnPointwiseMode_t)                    \

@@ -7,12 +7,14 @@ import (
 	"runtime"
 )
 
-// checkELF says what is wrong with a shared library, or nothing. The loader maps a file that was cut short and dies of it, so this has to be seen before.
+// checkELF returns the fault of a shared library, or "". The loader maps a file that was cut short
+// and dies of it, so this check comes first.
 func checkELF(path string) (reason string) {
 	if runtime.GOOS != "linux" {
 		return ""
 	}
-	info, err := os.Stat(path) // before opening it: a pipe would wait for its writer
+	// Stat comes before the opening: opening a pipe would wait for its writer.
+	info, err := os.Stat(path)
 	if err != nil {
 		return err.Error()
 	}

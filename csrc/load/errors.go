@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// NotFoundError says that a library is in none of the places looked at.
+// NotFoundError says that a library is in none of the searched places.
 type NotFoundError struct {
-	Library string   // as it was looked for, such as "libnvrtc.so.13 or libnvrtc.so.12"
-	What    string   // what it is
-	Tried   []string // where, in order
-	Remedy  string   // what to do
+	Library string   // the searched names, such as "libnvrtc.so.13 or libnvrtc.so.12"
+	What    string   // its purpose, in words
+	Tried   []string // the searched places, in order
+	Remedy  string   // the user's next step
 }
 
 func (e *NotFoundError) Error() string {
@@ -18,10 +18,10 @@ func (e *NotFoundError) Error() string {
 		e.Library, e.What, strings.Join(e.Tried, ", "), e.Remedy)
 }
 
-// OpenError says that a file is there but cannot be opened as a library of this machine.
+// OpenError says that a file exists but cannot be opened as a library of this machine.
 type OpenError struct {
 	Library string
-	Path    string // the file, or the bare name where the loader looked it up
+	Path    string // the file, or a bare name that the loader looked up
 	Reason  string
 	Remedy  string
 }
@@ -30,11 +30,12 @@ func (e *OpenError) Error() string {
 	return fmt.Sprintf("%s cannot be opened: %s. To fix it: %s", e.Path, e.Reason, e.Remedy)
 }
 
-// SymbolError says that a library was opened but lacks functions: another version than was wanted, or not the library that its name says.
+// SymbolError says that a library was opened but lacks functions: it is of another version, or not
+// the library of its name.
 type SymbolError struct {
 	Library string
 	Path    string
-	Symbols []string // those that are missing
+	Symbols []string // the missing ones
 	Remedy  string
 }
 
@@ -42,7 +43,7 @@ func (e *SymbolError) Error() string {
 	return fmt.Sprintf("%s lacks %s: it is too old, or not what its name says. To fix it: %s", e.Path, some(e.Symbols, 4), e.Remedy)
 }
 
-// some lists the first n names, and says how many more there are.
+// some lists the first n names and the number of the others.
 func some(names []string, n int) string {
 	if len(names) <= n {
 		return strings.Join(names, ", ")

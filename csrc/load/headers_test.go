@@ -11,23 +11,26 @@ import (
 	"testing"
 )
 
-// headers lists the hand-made headers beside NVIDIA's own, which lie in some folder of NVIDIA's wheels.
+// headers lists the hand-made headers beside NVIDIA's own, which are in several folders of NVIDIA's
+// wheels.
 var headers = []struct {
 	name  string // NAME of SK_NAME_FUNCTIONS and so on
 	ours  string
 	real  string
-	least int // lines that the comparison must have, so that it cannot pass by being empty
+	least int // the lines that a comparison must have: an empty one must not pass
 }{
 	{"CUDA", "cuda.h", "cuda.h", 120},
 	{"NVRTC", "nvrtc.h", "nvrtc.h", 10},
 	{"CUDNN", "cudnn.h", "cudnn.h", 280},
 }
 
-// newer are constants that older headers than the newest do not have, by the version of cuDNN (CUDNN_VERSION) that brought them. What uses one asks for the version first.
+// newer are constants that are missing from older headers, by the version of cuDNN (CUDNN_VERSION)
+// that brought them. Code that uses one checks the version first.
 var newer = map[string]int{"CUDNN_ATTR_REDUCTION_IS_DETERMINISTIC": 91100}
 
-// facts is a program that says the value of every constant, the size of every type and the place of every member. Compiled with NVIDIA's header it checks that every
-// function of the list has the same type there.
+// facts is a program that prints the value of every constant, the size of every type and the place
+// of every member. Compiled with NVIDIA's header, it also checks that every function of the list
+// has the same type there.
 const facts = `#include <stdio.h>
 #include <stddef.h>
 #ifdef SK_REAL_HEADERS
@@ -50,7 +53,8 @@ int main(void) {
 }
 `
 
-// TestRealHeaders holds every declaration against NVIDIA's headers: SHAKE_NVIDIA names a folder made by pip install --target.
+// TestRealHeaders compares every declaration with NVIDIA's headers. SHAKE_NVIDIA names a folder
+// made by pip install --target.
 func TestRealHeaders(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {
@@ -110,7 +114,7 @@ func TestRealHeaders(t *testing.T) {
 	}
 }
 
-// say compiles a program and returns what it prints.
+// say compiles a program and returns its output.
 func say(t *testing.T, program string, args []string) string {
 	t.Helper()
 	exe := filepath.Join(t.TempDir(), "facts")

@@ -4,12 +4,14 @@ import "strconv"
 
 // Library is one shared library that may be opened.
 type Library struct {
-	Name   string                            // short name, such as "libnvrtc"
-	What   string                            // what it is, in words
-	Files  []string                          // the names it may have, the wanted first
-	Remedy string                            // how to get it
-	global bool                              // its symbols are for libraries opened later, too
-	more   func(handle uintptr, path string) // opens what the library opens by name and may not find; nil: nothing
+	Name   string   // short name, such as "libnvrtc"
+	What   string   // its purpose, in words
+	Files  []string // its possible file names, the preferred first
+	Remedy string   // how to get it
+	// global makes its symbols visible to libraries that are opened later.
+	global bool
+	// more opens the libraries that this one opens by name and may not find. nil: there are none.
+	more func(handle uintptr, path string)
 }
 
 // The libraries known here.
@@ -54,7 +56,8 @@ var (
 	}
 )
 
-// AtMost returns the library without the files of a later major version: for a driver of CUDA 12, NVRTC without that of CUDA 13.
+// AtMost returns the library without the files of a later major version. For a driver of CUDA 12
+// that is NVRTC without the file of CUDA 13.
 func (l *Library) AtMost(major int) *Library {
 	v := *l
 	v.Files = nil
@@ -66,7 +69,7 @@ func (l *Library) AtMost(major int) *Library {
 	return &v
 }
 
-// majorOf returns 13 for libnvrtc.so.13, and 0 where there is no number.
+// majorOf returns 13 for libnvrtc.so.13, and 0 for a name without a number.
 func majorOf(file string) int {
 	for i := len(file) - 1; i >= 0; i-- {
 		if file[i] == '.' {

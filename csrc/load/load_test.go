@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// fake returns surroundings with nothing in them but the given variables and a root folder of their own.
+// fake returns surroundings with only the given variables and an empty root folder.
 func fake(t *testing.T, env map[string]string) surroundings {
 	t.Helper()
 	return surroundings{
@@ -21,7 +21,7 @@ func fake(t *testing.T, env map[string]string) surroundings {
 }
 
 func TestPlaces(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "a[b]c*") // a path is no pattern
+	root := filepath.Join(t.TempDir(), "a[b]c*") // brackets and stars in a path are not a pattern
 	for _, dir := range []string{
 		"usr/local/cuda-12.9/lib64", "usr/local/cuda-12.10/lib64", "usr/lib/wsl/lib", "usr/local/lib/python3.11/dist-packages/nvidia/cudnn/lib",
 		"toolkit/lib64", "venv/lib/python3.12/site-packages/nvidia/cu12/lib", "venv/lib/python3.12/site-packages/nvidia/cu13/lib",
@@ -56,7 +56,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// library compiles a shared library of the given C source, or skips the test where there is no C compiler.
+// library compiles a shared library from C source. Without a C compiler it skips the test.
 func library(t *testing.T, path, source string) {
 	t.Helper()
 	cc := os.Getenv("CC")
@@ -120,14 +120,15 @@ func TestOrder(t *testing.T) {
 	if err != nil || path != dir+"/b/libskspare.so.1" {
 		t.Fatalf("at most version 1: have %s, %v", path, err)
 	}
-	sysClose(handle) // one that stays open is found again by its name alone
+	sysClose(handle) // an open library would be found again by its name alone
 	var missing *NotFoundError
 	if _, _, err := s.open(spare.AtMost(0), any1); !errors.As(err, &missing) {
 		t.Errorf("version 0: have %v, want a *NotFoundError", err)
 	}
 }
 
-// TestDamaged opens files that are no libraries of this machine. One that is named by the variable is the error; elsewhere a good one further on is taken.
+// TestDamaged opens files that are not libraries of this machine. A bad file in a folder of the
+// variable is the error; elsewhere a good file further on is taken.
 func TestDamaged(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "libskspare.so.1")
 	library(t, good, "static char big[100000] = {1}; char *sk_spare(void) { return big; }")
@@ -178,7 +179,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestLacksADependency opens a library that needs one that is not there.
+// TestLacksADependency opens a library whose dependency does not exist.
 func TestLacksADependency(t *testing.T) {
 	dir := t.TempDir()
 	library(t, dir+"/libskdep.so.1", "int sk_dep(void) { return 1; }")

@@ -13,9 +13,11 @@ import (
 	"strings"
 )
 
-// loaderFolders are where the system's loader looks for a bare name: the absolute folders of LD_LIBRARY_PATH, then the system's own. An empty entry of the variable
-// means the current folder to the loader, which is nearly always an accident of the kind LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/x, and lets the folder's owner choose
-// what is loaded: such entries, and relative ones, are returned apart.
+// loaderFolders are the folders where the system's loader looks for a bare name: the absolute
+// folders of LD_LIBRARY_PATH, then the system's own. To the loader an empty entry of the variable
+// means the current folder. Such an entry is nearly always an accident of the kind
+// LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/x, and lets the owner of that folder choose the library. Empty
+// and relative entries are therefore returned apart.
 func (s surroundings) loaderFolders() (absolute, relative []string) {
 	if path := s.getenv("LD_LIBRARY_PATH"); path != "" {
 		for _, f := range strings.Split(strings.ReplaceAll(path, ";", ":"), ":") {
@@ -29,8 +31,8 @@ func (s surroundings) loaderFolders() (absolute, relative []string) {
 	return absolute, relative
 }
 
-// loaderFind lists the files that the loader would take for a bare name, the first it would take first: of the absolute folders of LD_LIBRARY_PATH, of its cache, and
-// of its default folders.
+// loaderFind lists the files that the loader would take for a bare name, in its order: from the
+// absolute folders of LD_LIBRARY_PATH, from its cache, and from its default folders.
 func (s surroundings) loaderFind(file string) []string {
 	folders, _ := s.loaderFolders()
 	var out []string
@@ -53,8 +55,10 @@ func (s surroundings) loaderFind(file string) []string {
 	return out
 }
 
-// cached returns the paths that glibc's ld.so.cache has for a name and this processor. The format: "glibc-ld.so.cache1.1", the number of entries, the length of the
-// strings, 20 bytes; then entries of flags, offset of the name, offset of the path, 12 bytes. Offsets count from the magic. (glibc, dl-cache.h)
+// cached returns the paths of a name in glibc's ld.so.cache for this processor. The format is
+// "glibc-ld.so.cache1.1", the number of entries, the length of the strings, 20 bytes; then entries
+// of flags, offset of the name, offset of the path, 12 bytes. Offsets count from the magic. (glibc,
+// dl-cache.h)
 func cached(b []byte, file string) (paths []string) {
 	at := bytes.Index(b, []byte("glibc-ld.so.cache1.1"))
 	if at < 0 {
@@ -83,7 +87,8 @@ func cached(b []byte, file string) (paths []string) {
 	return paths
 }
 
-// tryLoader opens what the loader would take for a bare name, after a look at it, by its full path.
+// tryLoader opens the file that the loader would take for a bare name, by its full path and after a
+// check.
 func (s surroundings) tryLoader(l *Library, file string) (handle uintptr, path string, err error) {
 	var failed error
 	for _, path := range s.loaderFind(file) {
@@ -109,7 +114,9 @@ func (s surroundings) tryLoader(l *Library, file string) (handle uintptr, path s
 	handle, reason := sysOpen(file, l.global)
 	if handle == 0 {
 		if strings.Contains(reason, file+":") && strings.Contains(reason, "No such file") {
-			return 0, "", nil // the loader does not know it; if it lacks one that this one needs, the text names that one
+			// The loader does not know the name. If a dependency of the library were missing, the
+			// text would name that one.
+			return 0, "", nil
 		}
 		return 0, "", &OpenError{Library: l.Name, Path: file, Reason: reason, Remedy: l.Remedy}
 	}
@@ -121,8 +128,9 @@ func (s surroundings) tryLoader(l *Library, file string) (handle uintptr, path s
 
 const notFromHere = "an entry of LD_LIBRARY_PATH is empty or relative, and nothing is loaded from the current folder"
 
-// family says what is wrong with the files that the loader, or the library itself, opens along with the one at path: those that it needs, theirs, and its parts beside
-// it (libcudnn_graph.so.9 of libcudnn.so.9). A file that the loader would not find here is not judged.
+// family returns the fault of a file that the loader, or the library itself, opens along with the
+// one at path: its dependencies, theirs, and its parts beside it (libcudnn_graph.so.9 of
+// libcudnn.so.9). A file that the loader would not find here is not judged.
 func (s surroundings) family(path string) (reason string) {
 	seen := map[string]bool{path: true}
 	queue := append([]string{path}, parts(path)...)
@@ -149,7 +157,8 @@ func (s surroundings) family(path string) (reason string) {
 					return fmt.Sprintf("it needs %s, which is in the folder %s: %s", name, r, notFromHere)
 				}
 			}
-			if found == "" || seen[found] { // the system's own folders are the system's to keep whole
+			// The files in the system's own folders are taken to be whole.
+			if found == "" || seen[found] {
 				continue
 			}
 			seen[found] = true
@@ -162,7 +171,8 @@ func (s surroundings) family(path string) (reason string) {
 	return ""
 }
 
-// imports returns the names of the libraries that a library needs, and the folders that it says to look in first.
+// imports returns the names of the libraries that a library needs, and the folders that it asks to
+// be searched first.
 func imports(path string) (names, folders []string) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -184,7 +194,7 @@ func imports(path string) (names, folders []string) {
 	return names, folders
 }
 
-// parts returns the libraries beside path whose names go on from its own with _ or -.
+// parts returns the libraries beside path whose names continue its stem with _ or -.
 func parts(path string) (out []string) {
 	stem, _, ok := strings.Cut(filepath.Base(path), ".so")
 	entries, err := os.ReadDir(filepath.Dir(path))

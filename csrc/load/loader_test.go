@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// seen is a library of a name that no machine has and that no other test leaves open.
+// seen is a library whose name no machine has and no other test leaves open.
 var seen = &Library{Name: "libskseen", What: "a library of tests", Files: []string{"libskseen.so.1"}, Remedy: "install the moon"}
 
 const large = "static char big[100000] = {1}; char *sk_seen(void) { return big; }"
@@ -27,7 +27,8 @@ func truncate(t *testing.T, file string) {
 	}
 }
 
-// TestLoaderPathTruncated looks at what the loader would find in each of its places before the loader maps it.
+// TestLoaderPathTruncated: a truncated file in each of the loader's places is found before the
+// loader maps it.
 func TestLoaderPathTruncated(t *testing.T) {
 	for _, where := range []string{"LD_LIBRARY_PATH", "ld.so.cache", "usr/lib64", "a part beside it"} {
 		t.Run(where, func(t *testing.T) {
@@ -49,7 +50,8 @@ func TestLoaderPathTruncated(t *testing.T) {
 			case "a part beside it":
 				bad = "libskseen_ops.so.1"
 				library(t, filepath.Join(dir, "libskseen.so.1"), "int sk_seen;")
-				if err := os.WriteFile(filepath.Join(dir, "libskseen"), nil, 0o644); err != nil { // the stem alone is no part
+				// A file with the stem alone is not a part.
+				if err := os.WriteFile(filepath.Join(dir, "libskseen"), nil, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -64,7 +66,7 @@ func TestLoaderPathTruncated(t *testing.T) {
 	}
 }
 
-// TestNeedsTruncated looks at what a library needs, too, since the loader maps it along.
+// TestNeedsTruncated: a truncated dependency is found, since the loader maps it too.
 func TestNeedsTruncated(t *testing.T) {
 	dir := t.TempDir()
 	library(t, dir+"/libskdeep.so.1", large)
@@ -82,7 +84,7 @@ func TestNeedsTruncated(t *testing.T) {
 	}
 }
 
-// TestPipeForLibrary: a pipe under a library's name is refused, and not waited for.
+// TestPipeForLibrary: a pipe under a library's name is refused and not waited for.
 func TestPipeForLibrary(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mkfifo", dir+"/libskseen.so.1").CombinedOutput(); err != nil {
@@ -94,7 +96,8 @@ func TestPipeForLibrary(t *testing.T) {
 	}
 }
 
-// TestNothingFromTheCurrentFolder: an empty or relative entry of LD_LIBRARY_PATH, which the loader takes for the current folder, is refused.
+// TestNothingFromTheCurrentFolder: an empty or relative entry of LD_LIBRARY_PATH, which means the
+// current folder to the loader, is refused.
 func TestNothingFromTheCurrentFolder(t *testing.T) {
 	dir := t.TempDir()
 	library(t, dir+"/libskseen.so.1", "int sk_seen;")
@@ -136,7 +139,7 @@ func thisFlags() uint32 {
 	return 0x0303
 }
 
-// FuzzCache: whatever stands in a cache, reading it ends, within its bytes.
+// FuzzCache: reading any cache ends, within its bytes.
 func FuzzCache(f *testing.F) {
 	good := cacheOf("libskseen.so.1", "/opt/x/libskseen.so.1")
 	f.Add(good)

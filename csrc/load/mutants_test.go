@@ -9,7 +9,7 @@ import (
 	"shake/internal/files/filestest"
 )
 
-// TestMutants: a spoilt library or cache of the loader is looked at without harm.
+// TestMutants: checking a spoilt library or loader cache does no harm.
 func TestMutants(t *testing.T) {
 	dir := t.TempDir()
 	good := filepath.Join(dir, "good", "libskseen.so.1")

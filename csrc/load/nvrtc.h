@@ -1,4 +1,5 @@
-/* NVRTC, libnvrtc.so: the compiler of kernels. What is used of it, declared by hand. Opened at run time; see table.h. */
+/* The used part of NVRTC, libnvrtc.so, the compiler of kernels, declared by hand. It is opened at
+   run time; see table.h. */
 #ifndef SK_LOAD_NVRTC_H
 #define SK_LOAD_NVRTC_H
 

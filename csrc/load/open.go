@@ -14,27 +14,29 @@ var (
 	open = map[string]opened{} // by the library's short name, for the life of the process
 )
 
-// opened is a library that is in use.
+// opened is a library in use.
 type opened struct {
 	path  string
 	table unsafe.Pointer
 }
 
-// Table opens a library, if it is not open yet, and returns the address of its table: of the struct that the library's header here declares. A library stays
-// open until the process ends. A failure is not kept: a later call looks again. Of two versions the first in the order of Places is taken; once one is open, it
-// is the only one. Errors: *NotFoundError, *OpenError, *SymbolError.
+// Table opens a library, if it is not open yet, and returns the address of its table, the struct
+// that the library's header here declares. A library stays open until the process ends. A failure
+// is not kept: a later call looks again. Of two versions the first in the order of Places is taken;
+// once open, it is the only one. Errors: *NotFoundError, *OpenError, *SymbolError.
 func Table(l *Library) (unsafe.Pointer, error) {
 	o, err := use(l)
 	return o.table, err
 }
 
-// Status opens a library as Table does and says which file that is.
+// Status opens a library as Table does and returns its file.
 func Status(l *Library) (path string, err error) {
 	o, err := use(l)
 	return o.path, err
 }
 
-// Find returns the file that Status would open, without keeping it open; it serves libraries that are opened by someone else.
+// Find returns the file that Status would open, without keeping it open. It serves libraries that
+// other libraries open.
 func Find(l *Library) (path string, err error) {
 	handle, path, err := machine().open(l, func(uintptr, string) error { return nil })
 	if err == nil {
@@ -43,8 +45,8 @@ func Find(l *Library) (path string, err error) {
 	return path, err
 }
 
-// Candidates lists every file of the library that is in a folder of Places, the loader's own path left out: more than one means that several versions are
-// installed.
+// Candidates lists every file of the library in the folders of Places, except the loader's own
+// path. Several files mean that several versions are installed.
 func Candidates(l *Library) []string {
 	var out []string
 	for _, p := range machine().places() {
@@ -82,8 +84,9 @@ func use(l *Library) (opened, error) {
 	return o, nil
 }
 
-// open opens the first file of the library, by the order of places, that the loader and accept take. A file in a folder that the user named is not passed over:
-// if it cannot be used, that is the error. Elsewhere the search goes on, and the first failure is returned if nothing else is found.
+// open opens the first file of the library, in the order of places, that the loader and accept
+// take. A file in a folder from the user's variable is not passed over: if it cannot be used, that
+// is the error. Elsewhere the search goes on; if it finds nothing, the first failure is returned.
 func (s surroundings) open(l *Library, accept func(handle uintptr, path string) error) (handle uintptr, path string, err error) {
 	var failed error
 	var tried []string
@@ -118,7 +121,7 @@ func (s surroundings) open(l *Library, accept func(handle uintptr, path string) 
 	return 0, "", failed
 }
 
-// try opens one file; a file that is not there is no error and no handle.
+// try opens one file. For a file that does not exist, both the handle and the error are zero.
 func (s surroundings) try(l *Library, p place, file string) (handle uintptr, path string, err error) {
 	if p.folder == "" {
 		return s.tryLoader(l, file)
@@ -129,7 +132,7 @@ func (s surroundings) try(l *Library, p place, file string) (handle uintptr, pat
 	return 0, "", nil
 }
 
-// openFile opens the library at path, after a look at it and at what it needs.
+// openFile opens the library at path after a check of it and of its dependencies.
 func (s surroundings) openFile(l *Library, path string) (uintptr, string, error) {
 	reason := checkELF(path)
 	if reason == "" {

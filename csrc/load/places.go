@@ -10,14 +10,17 @@ import (
 	"strings"
 )
 
-// PathVariable names folders to look in before all others, separated like PATH. In each, pip's layout (nvidia/*/lib) is looked through too, so that
-// the folder of `pip install --target` will do.
+// PathVariable names folders that are searched before all others, separated as in PATH. In each,
+// pip's layout (nvidia/*/lib) is searched too, so that the folder of `pip install --target` will
+// do.
 const PathVariable = "SHAKE_LIBRARY_PATH"
 
-// place is one folder to look in.
+// place is one folder of the search.
 type place struct {
 	folder string // "" stands for the loader's own path
-	told   bool   // named in SHAKE_LIBRARY_PATH: what is found here is taken, or is an error, but never passed over
+	// told marks a folder of SHAKE_LIBRARY_PATH: a file in it is taken or is an error, but never
+	// passed over.
+	told bool
 }
 
 func (p place) String() string {
@@ -27,11 +30,11 @@ func (p place) String() string {
 	return p.folder
 }
 
-// surroundings is what of the machine the search depends on; tests make their own.
+// surroundings are the parts of the machine that the search depends on; tests make their own.
 type surroundings struct {
 	getenv func(string) string
 	python func() string // the path of python3, or ""
-	root   string        // goes before the fixed folders
+	root   string        // prefix of the fixed folders
 }
 
 func machine() surroundings {
@@ -44,9 +47,11 @@ func machine() surroundings {
 	}}
 }
 
-// Places lists where libraries are looked for, in order: the folders of SHAKE_LIBRARY_PATH; the loader's path (LD_LIBRARY_PATH, the system's cache); CUDNN_PATH; the CUDA
-// toolkit's folders (CUDA_HOME, CUDA_PATH, those below /usr/local with the newest first) and the system's; then the folders that pip, uv and conda install to:
-// of the active environment, of the python3 on the PATH (behind pyenv's shims and links too), of the user, of the system.
+// Places lists the searched places in order: the folders of SHAKE_LIBRARY_PATH; the loader's path
+// (LD_LIBRARY_PATH, the system's cache); CUDNN_PATH; the CUDA toolkit's folders (CUDA_HOME,
+// CUDA_PATH, those below /usr/local with the newest first) and the system's; then the folders that
+// pip, uv and conda install to: of the active environment, of the python3 on the PATH (behind
+// pyenv's shims and links too), of the user, of the system.
 func Places() []string {
 	var out []string
 	for _, p := range machine().places() {
@@ -68,7 +73,8 @@ func (s surroundings) places() []place {
 		if f == "" {
 			continue
 		}
-		if abs, err := filepath.Abs(f); err == nil { // a bare "." would make a bare name of a file, for which the loader has its own path
+		// A bare "." would make a file name bare, and the loader has its own path for bare names.
+		if abs, err := filepath.Abs(f); err == nil {
 			add(true, abs)
 			add(true, wheels(abs)...)
 		}
@@ -119,14 +125,15 @@ func pythonLibs(prefix string) []string {
 	return out
 }
 
-// wheels returns the library folders of NVIDIA's wheels in a folder of Python packages: newer CUDA first.
+// wheels returns the library folders of NVIDIA's wheels in a folder of Python packages: newer CUDA
+// first.
 func wheels(packages string) []string {
 	dirs := glob(packages, "nvidia/*/lib")
 	slices.SortFunc(dirs, func(a, b string) int { return -compareVersions(a, b) })
 	return dirs
 }
 
-// glob returns what matches a pattern below folder, whose own name may hold brackets and stars.
+// glob returns the matches of a pattern below folder, whose own name may hold brackets and stars.
 func glob(folder, pattern string) []string {
 	found, _ := fs.Glob(os.DirFS(folder), pattern) // the only error is a bad pattern
 	for i, f := range found {

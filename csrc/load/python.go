@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
-// prefixes are the installations that a python3 may stand for, the likeliest first: the folder above its own, as in an environment of venv or uv, where python3 is a link; behind
-// pyenv's shim the versions that are chosen and then the others; and where its links end.
+// prefixes are the installations that a python3 may belong to, the likeliest first. The first is
+// the folder above its own, as in an environment of venv or uv, where python3 is a link. Behind
+// pyenv's shim come the chosen versions and then the others. The last is the installation where its
+// links end.
 func (s surroundings) prefixes(python string) []string {
 	var out []string
 	folder := filepath.Dir(python)
@@ -25,11 +27,13 @@ func (s surroundings) prefixes(python string) []string {
 	return out
 }
 
-// pyenv are the versions below pyenv's folder: those of PYENV_VERSION, or else of its file "version", then the others, the newest first.
+// pyenv are the versions below pyenv's folder: those of PYENV_VERSION, or else of its file
+// "version", then the others, the newest first.
 func (s surroundings) pyenv(root string) []string {
 	chosen := strings.FieldsFunc(s.getenv("PYENV_VERSION"), func(r rune) bool { return r == ':' })
 	if len(chosen) == 0 {
-		b, _ := os.ReadFile(filepath.Join(root, "version")) // without one pyenv takes the system's
+		// Without the file pyenv takes the system's.
+		b, _ := os.ReadFile(filepath.Join(root, "version"))
 		chosen = strings.Fields(string(b))
 	}
 	var out []string

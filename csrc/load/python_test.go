@@ -29,7 +29,8 @@ func tree(t *testing.T, root string, entries ...string) {
 	}
 }
 
-// TestLayouts finds cuDNN where each way of installing it puts it, and NVRTC of the right folder before another.
+// TestLayouts finds cuDNN in the layout of each way of installing it, and the NVRTC of the right
+// folder first.
 func TestLayouts(t *testing.T) {
 	const site = "lib/python3.12/site-packages/nvidia/cudnn/lib/libcudnn.so.9"
 	for _, c := range []struct {

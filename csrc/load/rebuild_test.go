@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// probe says what a status of cuDNN is called; the names come from the constants of cudnn.h.
+// probe prints the name of a status of cuDNN; the names come from the constants of cudnn.h.
 const probe = `package main
 
 import (
@@ -20,8 +20,9 @@ import (
 func main() { fmt.Println(cudnn.Status(2000), cudnn.Status(2999)) }
 `
 
-// TestHeadersRebuildDependents changes a constant of cudnn.h in a copy of the binding: the program that is built then must know the new
-// value, although cudnn's own files are the same and the build cache holds them compiled.
+// TestHeadersRebuildDependents changes a constant of cudnn.h in a copy of the binding. The program
+// that is built then must know the new value, although cudnn's own files are unchanged and compiled
+// in the build cache.
 func TestHeadersRebuildDependents(t *testing.T) {
 	copied := moduleOf(t, "csrc/load", "cudnn", "cudnn/cuda")
 	write(t, filepath.Join(copied, "probe", "main.go"), probe)
@@ -52,7 +53,7 @@ func moduleOf(t *testing.T, rooms ...string) string {
 	for _, name := range append(rooms, "go.mod", "go.sum") {
 		from := filepath.Join("..", "..", filepath.FromSlash(name))
 		entries, err := os.ReadDir(from)
-		if err != nil { // a file
+		if err != nil { // not a folder
 			text, err := os.ReadFile(from)
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +75,7 @@ func moduleOf(t *testing.T, rooms ...string) string {
 	return to
 }
 
-// build compiles the probe and returns what it prints.
+// build compiles the probe and returns its output.
 func build(t *testing.T, module string) string {
 	t.Helper()
 	c := exec.Command("go", "run", "./probe")

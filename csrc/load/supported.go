@@ -6,21 +6,24 @@ import (
 	"strings"
 )
 
-// Support says which versions of a library this program is for.
+// Support gives the versions of a library that this program works with.
 type Support struct {
 	Library *Library
-	Oldest  string   // what is older is refused
-	Tried   []string // the versions that make test-nvidia asks, oldest first; of drivers only a stand-in
+	Oldest  string // older versions are refused
+	// Tried are the versions of make test-nvidia, the oldest first. For the driver it is a
+	// stand-in.
+	Tried []string
 }
 
-// Supported is the one place where versions stand; the README's table is held to it. A driver's version is that of the newest CUDA that it runs.
+// Supported is the one place of versions; a test compares the README's table with it. A driver's
+// version is that of the newest CUDA that it runs.
 var Supported = []Support{
 	{CUDA, "12.0", []string{"12.4", "13.0", "13.5"}},
 	{NVRTC, "12.4", []string{"12.4", "13.0", "13.5"}},
 	{CUDNN, "9.10", []string{"9.10", "9.19", "9.28"}},
 }
 
-// VersionError says that a library is older than what this program is for.
+// VersionError says that a library is older than the oldest supported version.
 type VersionError struct {
 	Library, Path, Version, Oldest, Remedy string
 }
@@ -29,7 +32,8 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("%s is version %s, and %s is the oldest that is supported. To fix it: %s", e.Path, e.Version, e.Oldest, e.Remedy)
 }
 
-// Judge says in words whether a version of the library is supported; ok is false if it is not. A library without an entry in Supported, and a version that is not known, are "".
+// Judge says in words whether a version of the library is supported; ok is false if it is not. For
+// a library without an entry in Supported, and for an unknown version, words is "".
 func Judge(l *Library, version string) (words string, ok bool) {
 	i := slices.IndexFunc(Supported, func(s Support) bool { return s.Library.Name == l.Name })
 	if i < 0 || version == "" {
@@ -47,13 +51,14 @@ func Judge(l *Library, version string) (words string, ok bool) {
 	return "supported", true
 }
 
-// Check finds every library of Supported and refuses what is too old. Errors: those of Table, *VersionError.
+// Check finds every library of Supported and refuses versions that are too old. Errors: those of
+// Table, *VersionError.
 func Check() error {
 	driver := 0
 	for _, s := range Supported {
 		l := s.Library
 		if l == NVRTC && driver > 0 {
-			l = l.AtMost(driver) // as it is opened
+			l = l.AtMost(driver) // as Table opens it
 		}
 		path, version, err := Look(l)
 		if err != nil {

@@ -36,7 +36,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestCheck refuses an NVRTC that is too old, beside a driver that is not.
+// TestCheck: an NVRTC that is too old is refused beside a good driver.
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	library(t, filepath.Join(dir, "libcuda.so.1"), "int cuDriverGetVersion(int *v) { *v = 12040; return 0; }")

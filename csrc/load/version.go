@@ -2,7 +2,7 @@ package load
 
 import "fmt"
 
-// versionCall is the function of a library that tells its version, and how to read what it tells.
+// versionCall is the function of a library that gives its version, and the rule that decodes it.
 type versionCall struct {
 	symbol string
 	kind   int // of sk_version
@@ -16,7 +16,8 @@ var versionCalls = map[string]versionCall{
 	"libnccl":  {"ncclGetVersion", 2, hundreds},
 }
 
-// hundreds reads 92801 as 9.28.1, and what cuDNN up to 8 and NCCL up to 2.8 tell, 8907, as 8.9.7.
+// hundreds reads 92801 as 9.28.1. It reads 8907, the form of cuDNN up to 8 and NCCL up to 2.8, as
+// 8.9.7.
 func hundreds(a, _ int) string {
 	if a < 10000 {
 		return fmt.Sprintf("%d.%d.%d", a/1000, a/100%10, a%100)
@@ -24,8 +25,10 @@ func hundreds(a, _ int) string {
 	return fmt.Sprintf("%d.%d.%d", a/10000, a/100%100, a%100)
 }
 
-// Look finds a library as Table would, whether or not it has a table, and asks it for its version: of libcuda the newest CUDA that the driver runs.
-// Version is "" if the library does not tell. It stays open, since not every library survives being closed. Errors are those of Table.
+// Look finds a library as Table would, whether or not it has a table, and calls its version
+// function. For libcuda that is the newest CUDA that the driver runs. Version is "" if the library
+// does not give it. The library stays open, since not every library survives being closed. Errors
+// are those of Table.
 func Look(l *Library) (path, version string, err error) {
 	call, asks := versionCalls[l.Name]
 	_, path, err = machine().open(l, func(handle uintptr, _ string) error {

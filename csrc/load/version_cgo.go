@@ -6,7 +6,7 @@ import "C"
 
 import "unsafe"
 
-// sysVersion asks an open library for its version.
+// sysVersion reads the version of an open library.
 func sysVersion(handle uintptr, call versionCall) (a, b int, ok bool) {
 	name := C.CString(call.symbol)
 	defer C.free(unsafe.Pointer(name))

@@ -10,8 +10,10 @@ func TestLook(t *testing.T) {
 	for _, c := range []struct{ folder, file, source, want string }{
 		{"a", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { *a = 13; *b = 5; return 0; }", "13.5"},
 		{"a", "libnccl.so.2", "int ncclGetVersion(int *a) { *a = 23203; return 0; }", "2.32.3"},
-		{"b", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { return 1; }", ""}, // it fails
-		{"b", "libnccl.so.2", "int something;", ""},                                   // it has no such function
+		// The call fails.
+		{"b", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { return 1; }", ""},
+		// The function is missing.
+		{"b", "libnccl.so.2", "int something;", ""},
 	} {
 		path := filepath.Join(dir, c.folder, c.file)
 		library(t, path, c.source)
