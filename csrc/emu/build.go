@@ -30,14 +30,15 @@ var libraries = []library{
 	{room: "nvml", file: "libnvidia-ml.so.1"},
 }
 
-// ErrNoCompiler is why Build cannot work on a machine without a C++ compiler.
+// ErrNoCompiler is the error of Build on a machine without a C++ compiler.
 var ErrNoCompiler = errors.New("emu: no C++ compiler here (c++, or what CXX names), so the emulator cannot be built")
 
 var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread"}
 
-// Build compiles the stand-in libraries and returns the folder that holds them all; a room whose folder is missing has none. What was built before from the
-// same sources by the same compiler is taken from the user's cache folder, object by object. Several processes may build at one time. Errors:
-// ErrNoCompiler, or what the compiler said.
+// Build compiles the stand-in libraries and returns the folder that holds them all. A room whose
+// folder is missing has no library. Objects that the same compiler made from the same sources
+// before are taken from the user's cache folder. Several processes may build at one time. Errors:
+// ErrNoCompiler, or the compiler's output.
 func Build() (folder string, err error) {
 	source, cache, err := folders()
 	if err != nil {
@@ -46,7 +47,8 @@ func Build() (folder string, err error) {
 	return build(source, cache)
 }
 
-// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nvml"). Its folder holds nothing else, so that on a machine with a card the rest stays real.
+// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nvml"). Its folder holds no other
+// library, so that on a machine with a card the rest stays real.
 func Library(room string) (folder string, err error) {
 	source, cache, err := folders()
 	if err != nil {
@@ -64,7 +66,7 @@ func Library(room string) (folder string, err error) {
 	return filepath.Dir(path), err
 }
 
-// folders are where the sources are, and where to build.
+// folders are the folders of the sources and of the cache.
 func folders() (source, cache string, err error) {
 	if source, err = sourceFolder(); err != nil {
 		return "", "", err
@@ -98,7 +100,9 @@ func build(source, cache string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.dry = true // all names are sums of what goes into the files, so the folder's is known before anything is made
+	// Every name is a sum of the content of the files, so the folder's name is known before any
+	// file is made.
+	b.dry = true
 	folder, used, err := b.libraries()
 	if err != nil {
 		return "", err
@@ -123,7 +127,8 @@ func build(source, cache string) (string, error) {
 	return folder, b.assemble(folder, files)
 }
 
-// libraries makes all libraries and returns the name of the folder for them, and what goes there from where.
+// libraries makes all libraries. It returns the name of their folder, and the files to copy there:
+// the source by the name.
 func (b *builder) libraries() (folder string, files map[string]string, err error) {
 	prelude, err := glob(b.source, "prelude/*.h")
 	if err != nil || len(prelude) == 0 {
@@ -174,7 +179,7 @@ func (b *builder) assemble(folder string, files map[string]string) error {
 	return os.Rename(part, folder)
 }
 
-// touch marks a folder and what it was made of as in use; a cache that is not ours to write is as good unmarked.
+// touch marks a folder and its parts as in use. A cache without write permission stays unmarked.
 func (b *builder) touch(folder string, files map[string]string) {
 	now := time.Now()
 	os.Chtimes(folder, now, now)
@@ -185,7 +190,8 @@ func (b *builder) touch(folder string, files map[string]string) {
 	}
 }
 
-// prune removes what nobody has made or used for so long: objects, libraries, folders and compiled kernels, which are all made again when they are missed.
+// prune removes objects, libraries, folders and compiled kernels that no process has made or used
+// for so long. A missing one is made again on demand.
 func (b *builder) prune(unused time.Duration) {
 	for _, pattern := range []string{"obj-*", "lib-*", "part-*", "*.lock", "kernels/*", strings.Repeat("[0-9a-f]", 24)} {
 		paths, _ := glob(b.cache, pattern) // the only error is a bad pattern
@@ -197,7 +203,7 @@ func (b *builder) prune(unused time.Duration) {
 	}
 }
 
-// glob returns what matches a pattern below folder, whose own name may hold brackets and stars.
+// glob returns the matches of a pattern below folder, whose own name may hold brackets and stars.
 func glob(folder, pattern string) ([]string, error) {
 	found, err := fs.Glob(os.DirFS(folder), pattern)
 	for i, f := range found {
@@ -208,8 +214,8 @@ func glob(folder, pattern string) ([]string, error) {
 
 type builder struct {
 	source, cache, version string
-	cxx                    []string // the compiler, and arguments that always go to it
-	dry                    bool     // make nothing: only say what it would be called
+	cxx                    []string // the compiler, and the arguments of every call
+	dry                    bool     // only compute names and make no files
 }
 
 // library returns the path of a library in the cache, compiled and linked if it is not there.
@@ -255,7 +261,8 @@ func (b *builder) library(l library) (string, error) {
 	return path, b.make(path, append(args, "-ldl"))
 }
 
-// sourceFolder finds csrc/emu: where this file was compiled, or from the working folder up.
+// sourceFolder finds csrc/emu: at the path where this file was compiled, or from the working folder
+// up.
 func sourceFolder() (string, error) {
 	if _, file, _, ok := runtime.Caller(0); ok {
 		if _, err := os.Stat(file); err == nil {

@@ -51,7 +51,8 @@ func TestBuildKeepsAndRenews(t *testing.T) {
 	}
 }
 
-// An object is made again for what it includes, at any depth, and for nothing else.
+// An object is made again when a file that it includes changes, at any depth, and for no other
+// reason.
 func TestIncludes(t *testing.T) {
 	Require(t)
 	source := tiny(t, "#include \"b.h\"\nint one = ONE;")
@@ -61,7 +62,8 @@ func TestIncludes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("b.h", "# include \"c.h\"\n#include \"b.h\"\n#include \"nowhere/no.h\"\n") // a circle, and a file that is not there
+	// The includes have a circle, and a file that does not exist.
+	write("b.h", "# include \"c.h\"\n#include \"b.h\"\n#include \"nowhere/no.h\"\n")
 	write("c.h", "#pragma once\n#define ONE 1\n")
 	write("d.h", "")
 	b := &builder{source: source, cache: t.TempDir(), cxx: []string{"c++"}, dry: true}
@@ -108,7 +110,8 @@ func TestPrune(t *testing.T) {
 
 func TestBuildAtOneTime(t *testing.T) {
 	Require(t)
-	t.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME")) // the folder is the user's, which is built by now
+	// The test takes the user's cache folder, where the libraries are already built.
+	t.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

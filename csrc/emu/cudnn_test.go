@@ -54,7 +54,7 @@ func (c *card) must(err error) {
 	}
 }
 
-// put brings floats to the card.
+// put copies floats to the card.
 func (c *card) put(v []float32) cuda.Ptr {
 	c.t.Helper()
 	p := c.room(int64(4 * len(v)))
@@ -67,7 +67,7 @@ func (c *card) put(v []float32) cuda.Ptr {
 	return p
 }
 
-// room is memory of n bytes, for the length of the test.
+// room is memory of n bytes that is freed at the end of the test.
 func (c *card) room(n int64) cuda.Ptr {
 	c.t.Helper()
 	m, err := c.x.Alloc(max(n, 16))
@@ -92,7 +92,7 @@ func (c *card) get(p cuda.Ptr, n int) []float32 {
 	return v
 }
 
-// plan closes with the test.
+// plan returns the plan, which is closed at the end of the test.
 func (c *card) plan(p *cudnn.Plan, err error) *cudnn.Plan {
 	c.t.Helper()
 	c.must(err)
@@ -112,7 +112,8 @@ func ramp(n int, scale float32) []float32 {
 	return v
 }
 
-// TestCuDNNConv runs a 1x1 convolution with whole numbers on the stream, and again from a captured graph with new contents.
+// TestCuDNNConv runs a 1x1 convolution with whole numbers on the stream, and again from a captured
+// graph with new contents.
 func TestCuDNNConv(t *testing.T) {
 	c := newCard(t)
 	const pixels, in, out = 2 * 4 * 4, 8, 16
@@ -174,7 +175,8 @@ func TestCuDNNRefuses(t *testing.T) {
 	}
 }
 
-// TestCuDNNSettings plays another version, engines that do not compile, a library that does not start.
+// TestCuDNNSettings plays another version, engines that do not compile, and a library that does not
+// start.
 func TestCuDNNSettings(t *testing.T) {
 	c := newCard(t)
 	x, w := cudnn.NHWC(2, 8, 4, 4, cudnn.BF16), cudnn.NHWC(8, 8, 3, 3, cudnn.BF16)
@@ -196,7 +198,8 @@ func TestCuDNNSettings(t *testing.T) {
 	}
 }
 
-// TestCuDNNNondeterministic: an engine that does not say the same bits every time does not say them here either, and the option keeps it out.
+// TestCuDNNNondeterministic: an engine without a promise of determinism changes its bits here, and
+// the option excludes it.
 func TestCuDNNNondeterministic(t *testing.T) {
 	c := newCard(t)
 	x, w := cudnn.NHWC(16, 8, 8, 8, cudnn.F32), cudnn.NHWC(8, 8, 3, 3, cudnn.F32)

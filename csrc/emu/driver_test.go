@@ -74,7 +74,7 @@ const reverse = `extern "C" __global__ void reverse(const float *x, float *y) {
 	y[threadIdx.x] = s[63 - threadIdx.x];
 }`
 
-// TestStep goes the way of a training step: captured once, launched often, waited for at the end.
+// TestStep follows a training step: captured once, launched often, waited for at the end.
 func TestStep(t *testing.T) {
 	for ordinal := range 2 {
 		c := newDevice(t, ordinal)
@@ -118,7 +118,8 @@ func TestStep(t *testing.T) {
 	}
 }
 
-// TestFault has a kernel reach past its memory: the error, what the emulator says of it, and that the card is as good as new with a new context.
+// TestFault has a kernel access memory outside of its own. It checks the error and the emulator's
+// explanation, and that the card works again with a new context.
 func TestFault(t *testing.T) {
 	emu.Only(t)
 	emu.With(t, "log=none")
@@ -154,7 +155,8 @@ func TestSmallCard(t *testing.T) {
 	}
 }
 
-// TestOtherMachines runs itself on machines that have no card, an old driver, another kind of card.
+// TestOtherMachines runs this test program on machines with no card, an old driver, or another kind
+// of card.
 func TestOtherMachines(t *testing.T) {
 	if os.Getenv("SHAKE_EMU_CHILD") != "" {
 		devices, err := cuda.Devices()

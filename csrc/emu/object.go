@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// object compiles one source, unless that was done before: its name is a sum of the compiler, the source, and all that this includes.
+// object compiles one source, unless its object is in the cache. The object's name is a sum of the
+// compiler, the source, and all of its includes.
 func (b *builder) object(source string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, b.cxx, b.version, flags)
@@ -27,7 +28,7 @@ func (b *builder) object(source string) (string, error) {
 	return path, b.make(path, append(slices.Clone(flags), "-c", source))
 }
 
-// make has the compiler write a file, and gives it its name when it is whole.
+// make runs the compiler into a temporary file, and renames that when it is whole.
 func (b *builder) make(path string, args []string) error {
 	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
 	args = slices.Concat(b.cxx[1:], args, []string{"-o", part})
@@ -39,7 +40,8 @@ func (b *builder) make(path string, args []string) error {
 
 var include = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*include[ \t]*"([^"]+)"`)
 
-// addIncluded adds a file and every file that it includes from its own folder on, each once. Those that are not there are the compiler's to find.
+// addIncluded adds a file and every file that it includes from its own folder on, each once. Files
+// that do not exist there are left to the compiler.
 func addIncluded(h io.Writer, path string, seen map[string]bool) error {
 	if seen[path] {
 		return nil

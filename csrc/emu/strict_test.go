@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestRealCuDNNAnswers holds what cudnn/test/strict_test.cc says of the real library against it. The version that the list was made with is 9.28.
+// TestRealCuDNNAnswers compares the real library with the answers that cudnn/test/strict_test.cc
+// has for it. The list was made with version 9.28.
 func TestRealCuDNNAnswers(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {

@@ -7,19 +7,21 @@ import (
 	"testing"
 )
 
-// PathVariable and RequireVariable are what decides whether tests get the emulator.
+// PathVariable and RequireVariable decide whether tests use the emulator.
 const (
 	PathVariable    = "SHAKE_LIBRARY_PATH"
 	RequireVariable = "SHAKE_REQUIRE_GPU"
 )
 
-var missing error // why there is no emulator, if Main could not build it
+var missing error // the reason why Main has no emulator
 
 // Main is a TestMain for packages that need a card: Run, then the end of the process.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run runs a package's tests and examples. Where SHAKE_REQUIRE_GPU is 1 or SHAKE_LIBRARY_PATH is set it changes nothing; elsewhere it builds the emulator and
-// names its folder in SHAKE_LIBRARY_PATH. If there is no compiler, tests that call Require skip, and say so, and examples do not run.
+// Run runs a package's tests and examples. If SHAKE_REQUIRE_GPU is 1 or SHAKE_LIBRARY_PATH is set,
+// Run changes nothing. Otherwise it builds the emulator and puts its folder into
+// SHAKE_LIBRARY_PATH. Without a compiler, tests that call Require skip with that reason, and
+// examples do not run.
 func Run(m *testing.M) int {
 	if os.Getenv(RequireVariable) != "1" && os.Getenv(PathVariable) == "" {
 		folder, err := Build()
@@ -32,7 +34,8 @@ func Run(m *testing.M) int {
 	return m.Run()
 }
 
-// WithoutExamples leaves the examples out of this process, unless -run asks for some: they open a card, and cannot skip.
+// WithoutExamples leaves the examples out of this process, unless -run selects some: an example
+// opens a card and cannot skip.
 func WithoutExamples(why string) {
 	flag.Parse()
 	if run := flag.Lookup("test.run"); run.Value.String() == "" {
@@ -41,7 +44,8 @@ func WithoutExamples(why string) {
 	}
 }
 
-// Require skips the test if it has neither a card nor the emulator. An emulator that does not compile is a failure.
+// Require skips the test if it has neither a card nor the emulator. An emulator that does not
+// compile is a failure.
 func Require(t testing.TB) {
 	t.Helper()
 	switch {
@@ -62,7 +66,8 @@ func Only(t testing.TB) {
 	}
 }
 
-// With sets the emulator's settings for the length of a test; see csrc/emu/cuda/settings.h for them.
+// With sets the emulator's settings for the duration of a test; csrc/emu/cuda/settings.h lists
+// them.
 func With(t testing.TB, settings string) {
 	t.Helper()
 	Only(t)
@@ -76,8 +81,9 @@ func Set(settings string) {
 	hooks.set(settings)
 }
 
-// Count says how often something happened: sync, implicit_sync, query, launch, kernel, graph_launch, capture, instantiate, memcpy, memset, alloc, free,
-// host_alloc, enqueue, module; or what there is now: live_handles, live_bytes.
+// Count returns the number of events of a kind: sync, implicit_sync, query, launch, kernel,
+// graph_launch, capture, instantiate, memcpy, memset, alloc, free, host_alloc, enqueue, module. Or
+// it returns a present number: live_handles, live_bytes.
 func Count(what string) int {
 	must()
 	return hooks.count(what)
@@ -89,7 +95,8 @@ func Reset() {
 	hooks.reset()
 }
 
-// Message returns the emulator's last explanation of an error, such as which thread of which kernel reached past which allocation.
+// Message returns the emulator's last explanation of an error, such as the thread, the kernel and
+// the allocation of a wrong access.
 func Message() string {
 	must()
 	return hooks.message()

@@ -1,4 +1,5 @@
-// Running blocks: each thread that may wait is a fiber; those that are ready take turns until all wait, and then it is seen for what.
+// Running blocks. Each thread that may wait is a fiber. The ready fibers take turns until all of
+// them wait; then release_barrier judges the operations that they wait in.
 #include <pthread.h>
 
 #include <algorithm>
@@ -12,7 +13,8 @@ extern "C" void *__tls_get_addr(void *);
 namespace emu {
 namespace {
 
-// The static shared memory of a module's block: the calling OS thread's own copy of its thread-local variables.
+// The static shared memory of a module's block: the calling OS thread's own copy of the module's
+// thread-local variables.
 unsigned char *shared_of(const Module &m) {
   if (!m.shared) return nullptr;
   unsigned long index[2] = {m.tls, 0};
@@ -58,7 +60,7 @@ void resume(Worker &w, unsigned t) {
   fiber::change(w.scheduler, f);
 }
 
-// What the threads of a block wait for, in words: "96 at line 12, 32 at line 40".
+// The operations that the threads of a block wait in, in words: "96 at line 12, 32 at line 40".
 std::string waiting(const Worker &w) {
   std::map<std::string, int> where;
   for (unsigned t = 0; t < w.group; t++) {
@@ -72,7 +74,8 @@ std::string waiting(const Worker &w) {
   return out;
 }
 
-// All live threads of the block are at a barrier: lets them go on, if it is one and the same.
+// Called when all live threads of the block wait: releases them if they wait at one and the same
+// barrier.
 bool release_barrier(Worker &w) {
   int n = 0, all = 1;
   const Thread *first = nullptr;
@@ -95,7 +98,7 @@ bool release_barrier(Worker &w) {
 
 enum Outcome { kFinished, kBlocked, kFailed };
 
-// Runs the threads of the block until all have returned, or all that are left have yielded.
+// Runs the threads of the block until all of them have returned, or all of the rest have yielded.
 Outcome turns(Worker &w, unsigned long long seed) {
   Launch &l = *w.launch;
   w.live = w.arrived = 0;
@@ -125,9 +128,10 @@ Outcome turns(Worker &w, unsigned long long seed) {
 void start(Worker &w, unsigned base, unsigned n) {
   for (unsigned t = base; t < base + n; t++) {
     Thread fresh;
-    fresh.sp = w.threads[t].sp;  // where that is a thing to keep
+    fresh.sp = w.threads[t].sp;  // if the platform keeps one
     w.threads[t] = fresh;
-    // Not all stacks begin at the same place of a page, or they would fight for the same lines of the cache.
+    // The stacks begin at different places of a page; otherwise they would compete for the same
+    // lines of the cache.
     fiber::prepare(w.threads[t], stack_of(w, t), fiber::kStack - t % 32 * 128, thread_main);
   }
 }
@@ -159,7 +163,8 @@ void blocks_with_fibers(Worker &w, unsigned char *shared) {
   }
 }
 
-// Of a cooperative launch all blocks are under way at one time: on one OS thread, each with a copy of its shared memory for when it is not its turn.
+// In a cooperative launch all blocks are under way at one time, on one OS thread. Each has a copy
+// of its shared memory for the time when it is not its turn.
 void blocks_together(Worker &w, unsigned char *shared) {
   Launch &l = *w.launch;
   const size_t fixed = l.function->module->shared;
@@ -187,7 +192,7 @@ void blocks_together(Worker &w, unsigned char *shared) {
   }
 }
 
-// Without anything to wait for, a thread is a call.
+// In a kernel without any wait, each thread is a plain call.
 void blocks_plainly(Worker &w, unsigned char *shared) {
   Launch &l = *w.launch;
   const Order order(l.blocks, l.seed);

@@ -1,4 +1,5 @@
-// Stream capture: what is given to a stream becomes nodes of a graph, and what would wait, ask or allocate is refused and spoils the capture.
+// Stream capture. Work that a capturing stream receives becomes nodes of a graph. A call that would
+// wait, query or allocate is refused and spoils the capture.
 #include <pthread.h>
 
 #include <algorithm>
@@ -14,7 +15,8 @@ thread_local CUstreamCaptureMode thread_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
 unsigned long self() { return (unsigned long)pthread_self(); }
 
-// Whether a capture in this context has a stream that the legacy one would have to wait for.
+// A capture in this context with a stream that the legacy stream would have to wait for; null:
+// none.
 Capture *blocking_capture(Context &c) {
   for (auto &capture : captures)
     for (Stream *s : capture->streams)
@@ -121,7 +123,7 @@ SK_API CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
   if (c->mode != CU_STREAM_CAPTURE_MODE_RELAXED && c->thread != self()) return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   CUresult e = c->valid ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
   if (!e) {
-    // All that other streams were given has to be in front of something in this one.
+    // All work of the other streams has to be in front of some node of this one.
     std::set<Node *> joined;
     std::vector<Node *> todo = s->tips;
     while (!todo.empty()) {

@@ -21,7 +21,7 @@ bool on_card(uintptr_t p, size_t bytes) {
 
 enum Way { kToDevice, kToHost, kWithin };
 
-// A copy of bytes: over the stream; and with wait, until it is done.
+// A copy of bytes, queued on the stream. With wait, the call returns when the copy is done.
 CUresult copy(Way way, uintptr_t dst, uintptr_t src, size_t bytes, CUstream stream, bool wait) {
   Enter in(kCurrent);
   if (in.error) return in.error;
@@ -44,7 +44,7 @@ CUresult copy(Way way, uintptr_t dst, uintptr_t src, size_t bytes, CUstream stre
   count("memcpy");
   if (auto e = submit(in, *s, w)) return e;
   if (capturing) return CUDA_SUCCESS;
-  // A card does not come back from a copy to pageable memory before it is done.
+  // On a card, a copy to pageable memory returns only when it is done.
   if (way == kToHost && !wait && !pinned(reinterpret_cast<void *>(dst), bytes)) {
     count("implicit_sync");
     return finish(in.lock, *s);
@@ -65,7 +65,7 @@ template <class T> CUresult fill(CUdeviceptr dst, T value, size_t n, CUstream st
   w->type = CU_GRAPH_NODE_TYPE_MEMSET;
   w->dst = dst, w->bytes = n * sizeof(T), w->width = sizeof(T), w->value = value;
   count("memset");
-  (void)wait;  // a fill of the card's memory is asynchronous also without the word
+  (void)wait;  // filling the card's memory is asynchronous in both forms
   return submit(in, *s, w);
 }
 
@@ -88,7 +88,7 @@ CUresult take(uintptr_t p, memory::Where where) {
   memory::Block b;
   if (!memory::find(p, 1, &b) || b.lo != p || b.where != where) return CUDA_ERROR_INVALID_VALUE;
   if (b.context != in.context.get() && where == memory::kDevice) return CUDA_ERROR_INVALID_CONTEXT;
-  // Work that was given before may use it.
+  // Earlier work may use the memory.
   count("free");
   count("implicit_sync");
   finish(in.lock, *in.context);
@@ -136,7 +136,7 @@ SK_API CUresult cuMemcpyHtoD_v2(CUdeviceptr dst, const void *src, size_t n) { re
 SK_API CUresult cuMemcpyDtoH_v2(void *dst, CUdeviceptr src, size_t n) { return copy(kToHost, uintptr_t(dst), src, n, nullptr, true); }
 SK_API CUresult cuMemcpyDtoD_v2(CUdeviceptr dst, CUdeviceptr src, size_t n) { return copy(kWithin, dst, src, n, nullptr, false); }
 
-// With unified addresses: the addresses tell the way.
+// Addresses are unified: they show the direction of the copy.
 SK_API CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream s) {
   return copy(!on_card(dst, n) ? kToHost : on_card(src, n) ? kWithin : kToDevice, dst, src, n, s, false);
 }

@@ -12,7 +12,7 @@ using namespace emu;
 namespace {
 
 std::atomic<bool> ready{false};
-thread_local std::vector<uintptr_t> stack;  // of current contexts
+thread_local std::vector<uintptr_t> stack;  // current contexts
 
 int cards() { return std::max(0, std::min(16, int(settings::number(-1, "cards", 2)))); }
 
@@ -25,7 +25,7 @@ void capability(int card, int *major, int *minor) {
 
 CUresult failure(const char *function) { return CUresult(settings::number(-1, std::string("fail.") + function, 0)); }
 
-// check is what the calls about a card begin with.
+// check makes the checks at the start of every call about a card.
 CUresult check(int card, const void *out) {
   if (!ready) return CUDA_ERROR_NOT_INITIALIZED;
   if (!out) return CUDA_ERROR_INVALID_VALUE;
@@ -138,7 +138,8 @@ SK_API CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute a, CUdevice 
   if (auto e = check(d, value)) return e;
   int major, minor;
   capability(d, &major, &minor);
-  // Of an H100 SXM; the sizes of shared memory of older cards by their capability.
+  // The values are those of an H100 SXM; the sizes of shared memory of older cards go by their
+  // capability.
   const int optin = major >= 9 ? 232448 : major == 8 && minor == 0 ? 166912 : major == 8 ? 101376 : major == 7 && minor == 5 ? 65536 : 98304;
   switch (a) {
     case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK: case CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X: case CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y: *value = 1024; break;
@@ -191,7 +192,7 @@ SK_API CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice d) {
   return CUDA_SUCCESS;
 }
 
-// Ends a context: all its objects' handles die with it.
+// Ends a context; the handles of all its objects become invalid.
 static void end(std::shared_ptr<Context> c) {
   report();
   forget(*c);

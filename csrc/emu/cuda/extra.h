@@ -1,4 +1,5 @@
-// What of the driver the stand-in libraries and the tests need beyond csrc/load/cuda.h, which lists what the product uses.
+// The part of the driver that the stand-in libraries and the tests need beyond csrc/load/cuda.h,
+// which lists the product's part.
 #pragma once
 #include "../../load/cuda.h"
 
@@ -6,7 +7,8 @@
 extern "C" {
 #endif
 
-// What the product may call is declared in csrc/load/cuda.h; declared here again as functions, so that one of another type does not compile.
+// csrc/load/cuda.h declares the functions that the product may call. They are declared here again,
+// so that a definition of another type does not compile.
 #define SK_DECLARE(ret, name, args) ret name args;
 SK_CUDA_FUNCTIONS(SK_DECLARE, SK_DECLARE)
 #undef SK_DECLARE

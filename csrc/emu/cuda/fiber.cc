@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-// SK_EMU_UCONTEXT has the way of all other processors taken, so that it can be tested.
+// SK_EMU_UCONTEXT selects the code for all other processors, so that it can be tested.
 #if (!defined(__x86_64__) && !defined(__aarch64__)) || defined(SK_EMU_UCONTEXT)
 #include <ucontext.h>
 #define SK_SLOW 1
@@ -34,7 +34,7 @@ unsigned char *stacks(size_t n) {
 
 #if defined(__x86_64__) && !defined(SK_SLOW)
 
-// The registers that a call keeps, on the stack; then the other stack.
+// Pushes the registers that a call preserves, then changes to the other stack.
 __asm__(R"(
   .text
   .p2align 4
@@ -118,7 +118,7 @@ void change(Fiber &from, Fiber &to) { sk_fiber_change(&from.sp, &to.sp); }
 
 #else
 
-// Slow: the system's own. sp is a ucontext_t.
+// The system's own contexts, which are slow. sp is a ucontext_t.
 void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
   if (!f.sp) f.sp = new ucontext_t;
   auto *u = static_cast<ucontext_t *>(f.sp);

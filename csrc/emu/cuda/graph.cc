@@ -1,4 +1,4 @@
-// Graphs: what was captured, and what is launched.
+// Graphs: captured work, and its launch.
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +9,8 @@ using namespace emu;
 
 namespace {
 
-// Positions of a graph's nodes and of those in front of them. Nodes stand behind those that they depend on, so this is an order, too.
+// Positions of a graph's nodes and of their predecessors. Each node stands behind its predecessors,
+// so this is an order, too.
 std::vector<Exec::Step> steps_of(const Graph &g) {
   std::map<const Node *, int> at;
   std::vector<Exec::Step> steps;
@@ -23,7 +24,8 @@ std::vector<Exec::Step> steps_of(const Graph &g) {
   return steps;
 }
 
-// An order that the edges allow, another one each time: two nodes without a way between them may run in any order on a card.
+// An order that the edges allow, another one each time: on a card, two nodes without a path between
+// them may run in any order.
 std::vector<std::shared_ptr<const Work>> shuffled(const std::vector<Exec::Step> &steps) {
   static unsigned long long launches = 0;
   const auto seed = (unsigned long long)(settings::number(-1, "seed", 1));
@@ -115,7 +117,8 @@ SK_API CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
     if (auto e = forbid(in, s.get())) return e;
   count("graph_launch");
   relieve(in.lock, *s);
-  if (x->last && x->last->state != Op::kDone) s->waits.push_back(x->last);  // never twice at a time
+  // At most one launch of a graph runs at a time.
+  if (x->last && x->last->state != Op::kDone) s->waits.push_back(x->last);
   x->last = enqueue(*s, shuffled(x->steps));
   return in.context->error;
 }

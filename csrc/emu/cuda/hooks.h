@@ -1,4 +1,5 @@
-// What the emulated driver offers to the emulated libraries beside it and to tests. Only these and the driver's own functions are exported.
+// The interface of the emulated driver for the other emulated libraries and for tests. The library
+// exports only these functions and the driver's own.
 #pragma once
 #include <stddef.h>
 
@@ -8,29 +9,33 @@
 extern "C" {
 #endif
 
-/* Queues work of the host on a stream, as a kernel would be: captured, replayed, run when somebody waits. run is called with arg, possibly
-   several times (graphs) and on any thread, with no lock held; it may call sk_emu_check and sk_emu_fail, but not the driver. free_arg, if not null, is
-   called when no stream and no graph needs arg any more, also when sk_emu_enqueue fails. Returns a CUresult. */
+/* Queues work of the host on a stream, as a kernel would be: it is captured, replayed, and run when
+   a call waits for it. run is called with arg, possibly several times (graphs) and on any thread,
+   with no lock held. It may call sk_emu_check and sk_emu_fail, but not the driver. free_arg, if not
+   null, is called when no stream and no graph needs arg any more, also when sk_emu_enqueue fails.
+   Returns a CUresult. */
 int sk_emu_enqueue(CUstream stream, void (*run)(void *), void *arg, void (*free_arg)(void *));
 
 /* Whether p .. p+bytes-1 is inside one live allocation that a card can reach. */
 int sk_emu_check(const void *p, size_t bytes, int write);
 
-/* How often something happened since the start or the last reset: sync (calls that wait), implicit_sync (calls that wait as a side effect), query,
-   launch (kernels given to a stream), kernel (kernels run), graph_launch, capture, memcpy, memset, alloc, free, host_alloc, enqueue, module;
-   and now: live_handles, live_bytes. */
+/* The number of events of a kind since the start or the last reset: sync (calls that wait),
+   implicit_sync (calls that wait as a side effect), query, launch (kernels given to a stream),
+   kernel (kernels run), graph_launch, capture, memcpy, memset, alloc, free, host_alloc, enqueue,
+   module. Or a present number: live_handles, live_bytes. */
 long sk_emu_count(const char *what);
 void sk_emu_reset_counts(void);
 void sk_emu_add(const char *what, long n);
 
-/* The last error explained; see settings.h for where else it goes. Returns its length. */
+/* The explanation of the last error; settings.h names its other destinations. Returns its length. */
 size_t sk_emu_message(char *text, size_t size);
 void sk_emu_log(const char *text);
 
 /* Replaces the settings (settings.h); null: those of the environment. */
 void sk_emu_set(const char *all);
 
-/* Fails the running work of the calling thread's stream: its context is lost with this error. For run of sk_emu_enqueue. */
+/* Fails the running work of the calling thread's stream: its context is lost with this error. Only
+   run of sk_emu_enqueue may call it. */
 void sk_emu_fail(int error);
 
 size_t sk_emu_live_bytes(void);

@@ -1,4 +1,5 @@
-// What NVRTC hands out as a cubin, and the driver loads: this header, then a shared object for the host.
+// The image that NVRTC returns as a cubin and the driver loads: this header, then a shared object
+// for the host.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,12 +9,14 @@
 namespace image {
 
 constexpr char kMagic[8] = {'S', 'K', 'E', 'M', 'U', 'B', 'I', 'N'};
-enum Flags : uint32_t { kWaits = 1, kPortable = 2 };  // its threads may wait for one another; it stands for PTX, which later cards take, too
+// kWaits: its threads may wait for one another. kPortable: it stands for PTX, which later cards
+// accept, too.
+enum Flags : uint32_t { kWaits = 1, kPortable = 2 };
 
 struct Header {
   char magic[8];
   uint32_t abi, arch, flags, machine;
-  uint64_t bytes, sum;  // of what follows
+  uint64_t bytes, sum;  // of the shared object
 };
 
 inline uint64_t sum(const void *p, size_t n) {

@@ -1,4 +1,4 @@
-// What a running thread asks of its block and its warp, and what the checks of its accesses say.
+// The calls of a running thread to its block and its warp, and the messages of its access checks.
 #include <cstdarg>
 #include <cstdio>
 
@@ -80,7 +80,7 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
     if (op == SK_EMU_SHFL_UP) from = int(i) - n < lo ? int(i) : int(i) - n;
     if (op == SK_EMU_SHFL_DOWN) from = int(i) + n >= lo + width ? int(i) : int(i) + n;
     if (op == SK_EMU_SHFL_XOR) from = (int(i) ^ n) >= lo + width ? int(i) : int(i) ^ n;
-    // The value of a lane that takes no part is undefined.
+    // The value of a lane outside of the mask is undefined.
     out[i] = from < 32 && there >> from & 1 ? t[from].value : 0xffffffffffffffffull;
   }
   for (unsigned i = 0; i < lanes; i++)
@@ -104,7 +104,7 @@ void emu::meet(Worker &w, int op, const unsigned *in, void *out, int line, const
   f.site = nullptr;
 }
 
-// The running thread has returned: others of its warp may have waited for it.
+// The running thread has returned; other threads of its warp may have waited for it.
 void emu::leave(Worker &w) {
   const unsigned warp = number_of(w.block) / 32, first = warp * 32;
   if (w.block.watch) w.races.settle(w);
@@ -162,7 +162,7 @@ SK_API void sk_emu_misaligned(const void *p, unsigned long alignment, const char
 SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
   Worker &w = *worker;
   const auto a = uintptr_t(p);
-  // A thread that reads for long may be waiting for another block.
+  // A thread that reads for a long time may be waiting for another block.
   const bool together = w.launch->work->cooperative;
   if (w.block.fuel <= 0 && (!w.block.watch || --w.patience <= 0)) {
     w.block.fuel = together ? 1 << 12 : 1 << 20;
@@ -176,7 +176,7 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
     if (a - r.lo < r.size && a + bytes - r.lo <= r.size) return;
   memory::Block b;
   const Module &m = *w.launch->function->module;
-  if (a >= m.lo && a + bytes <= m.hi) {  // the module's own variables
+  if (a >= m.lo && a + bytes <= m.hi) {  // a variable of the module
     b.lo = m.lo, b.size = m.hi - m.lo;
   } else if (!memory::find(a, bytes, &b) || (b.where == memory::kDevice && b.device != w.launch->context->device)) {
     char text[100];

@@ -1,4 +1,4 @@
-// Launches: what a card checks before a kernel starts.
+// Launches: the checks of a card before a kernel starts.
 #include <algorithm>
 #include <cstring>
 
@@ -38,7 +38,7 @@ CUresult validate(const Function &f, const Work &w) {
   return CUDA_SUCCESS;
 }
 
-// Arguments stand one after the other, each at a multiple of 16.
+// The arguments are packed in order, each at a multiple of 16.
 static size_t slot(size_t bytes) { return (bytes + 15) / 16 * 16; }
 
 CUresult pack(const Function &f, void **params, std::vector<unsigned char> &args) {
@@ -127,7 +127,8 @@ SK_API CUresult cuLaunchHostFunc(CUstream stream, CUhostFn run, void *arg) {
 }
 
 SK_API int sk_emu_enqueue(CUstream stream, void (*run)(void *), void *arg, void (*free_arg)(void *)) {
-  std::shared_ptr<void> owned(arg, free_arg ? free_arg : [](void *) {});  // before the lock, so that it outlives it
+  // The owner is made before the lock, so that it outlives the lock.
+  std::shared_ptr<void> owned(arg, free_arg ? free_arg : [](void *) {});
   if (!run) return CUDA_ERROR_INVALID_VALUE;
   Enter in(kCurrent);
   if (in.error) return in.error;

@@ -17,7 +17,7 @@ namespace emu {
 namespace memory {
 namespace {
 
-// What is freed stays mapped for a while, so that its address is not soon another block's.
+// Freed memory stays mapped for a while, so that its address does not soon belong to another block.
 constexpr size_t kKept = 64 << 20;
 
 std::mutex guard;
@@ -26,7 +26,8 @@ std::deque<Block> freed;
 size_t kept = 0;
 size_t by_device[16];
 
-// A sorted copy for those that look without the lock. Old copies live until nobody can be looking: each thread holds the one it looks in.
+// A sorted copy for threads that look without the lock. A thread holds the copy in which it looks,
+// and an old copy lives until no thread holds it.
 using Sorted = std::vector<Block>;
 std::shared_ptr<const Sorted> sorted = std::make_shared<Sorted>();
 std::atomic<unsigned long> version{0};
@@ -65,7 +66,8 @@ CUresult allocate(Context *c, size_t bytes, Where where, uintptr_t *out) {
   if (where == kDevice && (bytes > total || by_device[c->device] > total - bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
   void *p = mmap(nullptr, pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
-  // The block ends where its last page does, as far as an alignment of 512 allows, so that far reaches behind it fault even unchecked.
+  // The block ends at the end of its last page, as far as an alignment of 512 allows: a far access
+  // behind it then faults even without checks.
   const uintptr_t lo = uintptr_t(p) + (pages(bytes) - bytes) / 512 * 512;
   memset(reinterpret_cast<void *>(lo), kPoison, bytes);
   blocks[lo] = {lo, bytes, where, c, c->device};

@@ -25,7 +25,8 @@ bool write_all(int fd, const void *p, size_t n) {
   return true;
 }
 
-// Where the loader put the object, and how much of it each thread has of its own: the static shared memory.
+// The addresses of the object in memory, and the bytes of it that each thread has as its own: the
+// static shared memory.
 int segments(dl_phdr_info *info, size_t, void *arg) {
   auto *m = static_cast<Module *>(arg);
   link_map *map;
@@ -49,7 +50,8 @@ namespace emu {
 Module::~Module() {
   if (hi) memory::disown(lo, hi);
   if (library) dlclose(library);
-  if (file >= 0) close(file);  // not before: the loader knows objects by name, and the name has the number of the file
+  // Not earlier: the loader knows objects by name, and the name has the descriptor's number.
+  if (file >= 0) close(file);
 }
 
 CUresult load_image(Context &c, const void *data, std::shared_ptr<Module> &out) {

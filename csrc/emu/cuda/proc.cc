@@ -5,7 +5,7 @@
 
 #include "state.h"
 
-// Takes the newest version of a function that there is; a name may have its version's ending or not.
+// Takes the newest version of a function; a name may have its version's suffix or not.
 SK_API CUresult cuGetProcAddress_v2(const char *symbol, void **f, int version, unsigned long long flags, int *status) {
   (void)version, (void)flags;
   if (!symbol || !f) return CUDA_ERROR_INVALID_VALUE;
@@ -24,6 +24,7 @@ SK_API CUresult cuGetProcAddress(const char *symbol, void **f, int version, unsi
   return cuGetProcAddress_v2(symbol, f, version, flags, nullptr);
 }
 
-// All that csrc/load/cuda.h declares has to be here, or this library does not link.
+// Every function that csrc/load/cuda.h declares has to be here; otherwise this library does not
+// link.
 #define ADDRESS(ret, name, args) reinterpret_cast<void *>(static_cast<ret(*) args>(&name)),
 extern "C" void *const sk_emu_all[] = {SK_CUDA_FUNCTIONS(ADDRESS, ADDRESS)};

@@ -1,5 +1,6 @@
-// Streams are lazy: work is kept until somebody waits for it, and then no more is done than has to be. So a host that reads too early, or a stream that
-// forgot to wait for another, finds poison or old data, every time.
+// Streams are lazy: work is kept until a call waits for it, and then only the necessary part runs.
+// A host that reads too early, or a stream that does not wait for another, therefore finds poison
+// or old data every time.
 #include <cstring>
 
 #include "hooks.h"
@@ -10,11 +11,12 @@
 namespace emu {
 namespace {
 
-constexpr size_t kMost = 2048;  // pieces of work that a stream holds; a card, too, makes the host wait then
+// The most work that a stream holds. At this point a card, too, makes the host wait.
+constexpr size_t kMost = 2048;
 
 thread_local Context *working = nullptr;
 
-// Runs op, of which nothing is left to wait for.
+// Runs op, whose predecessors are all done.
 void run(std::unique_lock<std::mutex> &lock, OpRef op) {
   Context &c = *op->context;
   op->state = Op::kRunning;
@@ -40,7 +42,8 @@ void run(std::unique_lock<std::mutex> &lock, OpRef op) {
   changed.notify_all();
 }
 
-// The next piece of work on the way to op: op itself, or one that it waits for; null if that is running elsewhere.
+// The next operation on the way to op: op itself, or a predecessor. Null if that operation is
+// running elsewhere.
 OpRef next(OpRef op) {
   for (;;) {
     OpRef first;
@@ -139,7 +142,8 @@ static void fill(const Work &w) {
 }
 
 CUresult perform(const Work &w, Context &c) {
-  // Memory that was there when the work was given may be gone by now; on a card that is an access of nothing.
+  // Memory that existed when the work was queued may be freed by now; on a card that is an illegal
+  // access.
   auto reach = [&](uintptr_t p, bool host) {
     memory::Block b;
     if (host || memory::find(p, w.bytes, &b)) return true;

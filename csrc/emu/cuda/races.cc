@@ -36,7 +36,7 @@ bool Races::touch(Worker &w, uintptr_t a, unsigned long n, int how) {
   const auto t = uint16_t(b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]));
   const bool atomic = how == SK_EMU_ATOMIC, write = how != SK_EMU_READ;
   const Touch now{epoch, turn[t / 32], t, atomic};
-  // Whether what other did is not in front of what this thread does.
+  // Whether the access of other is not ordered before the access of this thread.
   auto loose = [&](const Touch &other) {
     return other.epoch == epoch && other.thread != t && !(other.atomic && atomic) && (other.thread / 32 != t / 32 || other.turn == now.turn);
   };

@@ -47,9 +47,9 @@ unsigned workers() {
 
 namespace {
 
-// OS threads that help; they live as long as the process.
+// The helping OS threads; they live as long as the process.
 struct Pool {
-  std::mutex one;  // launch at a time
+  std::mutex one;  // held for one launch at a time
   std::mutex mutex;
   std::condition_variable start, done;
   const std::function<void()> *f = nullptr;
@@ -75,7 +75,7 @@ struct Pool {
     {
       std::lock_guard<std::mutex> lock(mutex);
       while (have < n - 1) {
-        // Signals are for the program's own threads.
+        // Signals are delivered to the program's own threads.
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -96,7 +96,7 @@ struct Pool {
 }  // namespace
 
 void together(unsigned n, const std::function<void()> &f) {
-  static Pool *pool = new Pool;  // never destroyed: its threads outlive everything
+  static Pool *pool = new Pool;  // never destroyed: its threads outlive all other objects
   if (n <= 1) return f();
   pool->run(n, f);
 }

@@ -1,4 +1,4 @@
-// A kernel that is running: shared by the OS threads that work on its blocks, and what each of them has of its own.
+// A running kernel: the part that the OS threads of its blocks share, and the part of each of them.
 #pragma once
 #include <atomic>
 #include <csetjmp>
@@ -38,10 +38,10 @@ struct Thread : fiber::Fiber {
   int op = 0, lane = 0, width = 0;
   unsigned mask = 0;
   unsigned long long value = 0;
-  const void *site = nullptr;  // of an operation on tensor cores: where it is called,
-  const unsigned *in = nullptr;  // and with what
+  const void *site = nullptr;    // of an operation on tensor cores: the place of the call
+  const unsigned *in = nullptr;  // the operation's input
   void *out = nullptr;
-  // Copies to shared memory that have not arrived, in the order of their groups; the last group is open.
+  // The pending copies to shared memory, in the order of their groups; the last group is open.
   struct Copy {
     unsigned char *to;
     const unsigned char *from;
@@ -51,7 +51,7 @@ struct Thread : fiber::Fiber {
   unsigned groups = 0;
 };
 
-// What an OS thread that runs blocks has of its own.
+// The state of one OS thread that runs blocks.
 struct Worker {
   sk_emu_block block = {};
   Launch *launch = nullptr;
@@ -63,9 +63,10 @@ struct Worker {
   unsigned char *stack = nullptr;
   uintptr_t own_stack = 0, own_size = 0;
   std::vector<unsigned char> dynamic;
-  unsigned live = 0, arrived = 0;  // threads of the block that have not returned; of those, at a barrier
-  int patience = 0;  // slow checks until the clock is looked at
-  int round = 0;     // which of the recent ranges is forgotten next
+  // live: threads of the block that have not returned. arrived: those of them at a barrier.
+  unsigned live = 0, arrived = 0;
+  int patience = 0;  // slow checks until the next look at the clock
+  int round = 0;     // index of the recent range that is forgotten next
   Races races;
   std::jmp_buf out;
 };
@@ -74,25 +75,25 @@ extern thread_local Worker *worker;
 // Runs until no block is left to take.
 void work_on(Launch &l);
 
-// Has n OS threads, the calling one among them, call f once each.
+// Calls f once on each of n OS threads, the calling one among them.
 void together(unsigned n, const std::function<void()> &f);
 unsigned workers();
 
-// Marks the running thread as gone.
+// Marks the running thread as returned.
 void leave(Worker &w);
 
-// Ends the running thread and the launch: what it did wrong.
+// Ends the running thread and the launch, with the thread's fault.
 [[noreturn]] void fault(Worker &w, CUresult e, const std::string &what);
 
-// Has the running thread wait for all 32 lanes of its warp at an operation on tensor cores.
+// Makes the running thread wait for all 32 lanes of its warp at an operation on tensor cores.
 void meet(Worker &w, int op, const unsigned *in, void *out, int line, const void *site);
 
-// Does such an operation, with the 32 lanes that met.
+// Performs such an operation for the 32 lanes that met.
 void tensor(const Thread *lanes, int op);
 
 std::string tensor_name(int op);
 
-// Leaves the running thread of the kernel for good.
+// Leaves the running thread of the kernel; it never runs again.
 [[noreturn]] void abandon();
 
 std::string place(const Worker &w);  // kernel, thread and block, in words
@@ -102,7 +103,7 @@ struct Order {
   unsigned long n, step, offset;
   Order(unsigned long n, unsigned long long seed);
   unsigned long operator()(unsigned long i) const { return (unsigned long)(((unsigned __int128)i * step + offset) % n); }
-  // The first, and the next of each.
+  // The first number, and the successor of each.
   unsigned long first() const { return offset; }
   unsigned long next(unsigned long at) const { return at += step, at >= n ? at - n : at; }
 };

@@ -1,17 +1,21 @@
-// What the emulated cards are like, as a test sets it. SHAKE_EMU_CUDA holds settings key=value apart by semicolons; sk_emu_set replaces them in a
-// running program. A key may have a card's number in front ("1.memory=64M"); the last setting of a key counts, and one with a number goes
-// before one without.
+// The properties of the emulated cards, as a test sets them. SHAKE_EMU_CUDA holds settings
+// key=value, separated by semicolons; sk_emu_set replaces them in a running program. A key may have
+// a card's number in front ("1.memory=64M"). The last setting of a key counts, and a setting with a
+// number goes before one without.
 //
 //   cards=2  cc=9.0  memory=80G  driver=13000  sms=132  name=NVIDIA H100 80GB HBM3
-//   init=N                 what cuInit answers: 0, or a CUresult such as 100 (no device), 803 (driver and library do not match)
-//   fail.FUNCTION=N        FUNCTION answers N: an error of the card
+//   init=N                 the result of cuInit: 0, or a CUresult such as 100 (no device) or 803
+//                          (driver and library do not match)
+//   fail.FUNCTION=N        FUNCTION returns N: an error of the card
 //   check=1                accesses of kernels are checked (decided when a kernel is compiled)
-//   races=0                races on shared memory are looked for (needs check)
-//   seed=1                 order of blocks, threads and independent nodes of a graph; 0: as numbered
-//   threads=N              OS threads that run blocks; not set: as many as the machine has, 8 at most
+//   races=0                1: races on shared memory are looked for (needs check)
+//   seed=1                 order of blocks, threads and independent nodes of a graph; 0: the order
+//                          of their numbers
+//   threads=N              OS threads that run blocks; not set: as many as the machine has, at most 8
 //   timeout=600            seconds that a kernel may run
 //   profile=0              1: when a context ends, stderr gets the time of each kernel
-//   log=stderr             where errors of kernels are explained: stderr, none, or a file to append to
+//   log=stderr             destination of explanations of kernels' errors: stderr, none, or a file to
+//                          append to
 #pragma once
 #include <string>
 

@@ -33,7 +33,7 @@ Device &device(int ordinal) {
 }
 
 uintptr_t give(Kind kind, std::shared_ptr<Object> object) {
-  // Not an address of any processor, so that whoever reads through it notices.
+  // The handle is not an address on any processor, so that a read through it faults.
   object->handle = uintptr_t(0x5e) << 56 | uintptr_t(kind) << 48 | ++serial << 4;
   objects[object->handle] = object;
   return object->handle;

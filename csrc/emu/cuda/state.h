@@ -24,7 +24,8 @@ struct Stream;
 struct Node;
 struct Capture;
 
-// Every object has a handle that no other object ever has, and that is no address: using one that was destroyed is an error, not a crash.
+// Every object has a handle that no other object ever gets and that is not an address. The use of a
+// destroyed object is therefore an error and not a crash.
 enum Kind : unsigned { kContext = 1, kStream, kEvent, kModule, kFunction, kGraph, kNode, kExec };
 struct Object {
   uintptr_t handle = 0;
@@ -36,9 +37,9 @@ struct Module : Object {
   void *library = nullptr;
   int file = -1;
   const sk_emu_image *image = nullptr;
-  bool waits = false;  // some thread may wait for another, so each needs a stack of its own
+  bool waits = false;  // threads may wait for one another, so each needs a stack
   size_t shared = 0;   // bytes of static shared memory
-  size_t tls = 0;      // the loader's number of it
+  size_t tls = 0;      // the loader's number of the thread-local part
   uintptr_t lo = 0, hi = 0;
   std::vector<uintptr_t> functions;
   ~Module() override;
@@ -48,27 +49,30 @@ struct Function : Object {
   std::shared_ptr<Module> module;
   const sk_emu_kernel *kernel = nullptr;
   std::string name;
-  unsigned dynamic = 48 << 10;  // most dynamic shared memory of a launch
+  unsigned dynamic = 48 << 10;  // the largest dynamic shared memory of a launch
 };
 
-// Work is what a stream is given, or a node of a graph: a kernel, a copy, a fill, or a function of the host.
+// Work is one item of a stream, or a node of a graph: a kernel, a copy, a fill, or a function of
+// the host.
 struct Work {
   CUgraphNodeType type = CU_GRAPH_NODE_TYPE_EMPTY;
   std::shared_ptr<Function> function;
   unsigned grid[3] = {1, 1, 1}, block[3] = {1, 1, 1}, dynamic = 0;
   bool cooperative = false;
-  std::vector<unsigned char> args;  // one after the other, each at a multiple of 16
+  std::vector<unsigned char> args;  // packed in order, each at a multiple of 16
   uintptr_t dst = 0, src = 0;
   size_t bytes = 0, width = 1;  // bytes of a copy or a fill; width of a fill's element
   unsigned value = 0;
   bool to_host = false;
-  std::shared_ptr<std::vector<unsigned char>> staged;  // what a copy from pageable memory found at the call
+  // The source of a copy from pageable memory, read at the call.
+  std::shared_ptr<std::vector<unsigned char>> staged;
   void (*run)(void *) = nullptr;
   std::shared_ptr<void> arg;
   bool library = false;  // run is another library's kernel, not a host function
 };
 
-// Op is work that was given to a stream. It may run as soon as those in after are done, and does not run before somebody waits for it.
+// Op is work in a stream. It may run as soon as the operations in after are done, and runs when a
+// call waits for it.
 struct Op {
   enum State { kWaiting, kRunning, kDone } state = kWaiting;
   Context *context = nullptr;
@@ -83,9 +87,9 @@ struct Stream : Object {
   bool blocking = true, legacy = false;
   int priority = 0;
   std::deque<OpRef> queue;
-  std::vector<OpRef> waits;  // events that the next work has to wait for
+  std::vector<OpRef> waits;  // events before the next work
   std::shared_ptr<Capture> capture;
-  std::vector<Node *> tips;  // of the graph being captured
+  std::vector<Node *> tips;  // of the graph in capture
 };
 
 struct Event : Object {
@@ -101,11 +105,11 @@ struct Node : Object {
   Graph *graph = nullptr;
   std::shared_ptr<const Work> work;
   std::vector<Node *> after;
-  std::vector<void *> pointers;  // to the arguments, for those who ask
+  std::vector<void *> pointers;  // to the arguments, for queries
 };
 
 struct Graph : Object {
-  std::vector<std::shared_ptr<Node>> nodes;  // each behind those that it depends on
+  std::vector<std::shared_ptr<Node>> nodes;  // each behind its predecessors
 };
 
 struct Exec : Object {
@@ -113,7 +117,7 @@ struct Exec : Object {
   struct Step {
     std::shared_ptr<const Work> work;
     std::vector<int> after;
-    uintptr_t node;  // the graph's, as cuGraphExecKernelNodeSetParams names it
+    uintptr_t node;  // the graph's, as the key of cuGraphExecKernelNodeSetParams
   };
   std::vector<Step> steps;
   OpRef last;
@@ -134,7 +138,7 @@ struct Context : Object {
   int users = 0;
   bool dead = false;
   CUresult error = CUDA_SUCCESS;  // sticky
-  std::atomic<int> failure{0};    // of the library's work that is running
+  std::atomic<int> failure{0};    // of the running library work
   std::map<uintptr_t, std::shared_ptr<Stream>> streams;
   std::shared_ptr<Stream> null_stream, thread_stream;
   std::vector<std::shared_ptr<Stream>> zombies;  // destroyed with work still to do
@@ -158,7 +162,8 @@ size_t live();  // number of handles
 template <class T> std::shared_ptr<T> get(Kind kind, const void *handle) { return std::static_pointer_cast<T>(find(kind, handle)); }
 template <class T> T as_handle(const Object &o) { return reinterpret_cast<T>(o.handle); }
 
-// Enter locks and checks what every call needs: the driver is initialised, there is a current context, and it is not lost.
+// Enter locks, and makes the checks of every call: the driver is initialised, there is a current
+// context, and it is not lost.
 enum Need { kNothing, kInit, kCurrent };
 struct Enter {
   std::unique_lock<std::mutex> lock;
@@ -168,12 +173,13 @@ struct Enter {
 };
 
 std::shared_ptr<Context> current();
-std::shared_ptr<Stream> stream_of(Enter &in, CUstream handle);  // null and error set where there is none
+// Null, with an error, if there is none.
+std::shared_ptr<Stream> stream_of(Enter &in, CUstream handle);
 
 // Counters and log.
 void count(const char *what, long n = 1);
 void spent(const std::string &kernel, double seconds);
-void report();  // what was spent since the last one, to stderr
+void report();  // prints the times since the last report to stderr
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // Queue.
@@ -182,15 +188,19 @@ OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work);
 CUresult finish(std::unique_lock<std::mutex> &lock, OpRef op);
 CUresult finish(std::unique_lock<std::mutex> &lock, Stream &s);
 CUresult finish(std::unique_lock<std::mutex> &lock, Context &c);
-bool poll(std::unique_lock<std::mutex> &lock, OpRef op);  // one piece of work; whether op was done before
+// Runs one operation; returns whether op was done before.
+bool poll(std::unique_lock<std::mutex> &lock, OpRef op);
 void relieve(std::unique_lock<std::mutex> &lock, Stream &s);  // does some work if there is too much
 void forget(Context &c);                                      // drops all work
 CUresult perform(const Work &w, Context &c);
 
 // Capture.
-CUresult submit(Enter &in, Stream &s, std::shared_ptr<Work> w);  // to the stream, or to the graph that it captures
-CUresult forbid(Enter &in, Stream *s);                           // a call that waits or asks, during capture
-CUresult unsafe_call();                                          // one that a capture on this thread, or a global one, does not allow
+// To the stream, or to the graph that it captures.
+CUresult submit(Enter &in, Stream &s, std::shared_ptr<Work> w);
+// Refuses a call that waits or queries during capture.
+CUresult forbid(Enter &in, Stream *s);
+// Refuses a call during a capture of this thread, or a global one.
+CUresult unsafe_call();
 void invalidate(Capture &c);
 
 // Kernels.

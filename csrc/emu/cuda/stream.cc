@@ -146,7 +146,8 @@ SK_API CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned flags
   auto e = get<Event>(kEvent, event);
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
   if (flags > 1) return CUDA_ERROR_INVALID_VALUE;
-  if (e->capture) {  // the edge of a graph; a stream that is not capturing joins the capture
+  // The wait is an edge of the graph; a stream that does not capture yet joins the capture.
+  if (e->capture) {
     if (!e->capture->valid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     if (s->legacy) return invalidate(*e->capture), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
     if (s->capture && s->capture != e->capture) return invalidate(*s->capture), invalidate(*e->capture), CUDA_ERROR_STREAM_CAPTURE_MERGE;

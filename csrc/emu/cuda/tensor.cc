@@ -1,8 +1,9 @@
-// Tensor cores, matrices out of shared memory, and copies to it that arrive later.
+// Tensor cores, matrices out of shared memory, and asynchronous copies to shared memory.
 //
-// A product of two numbers of 16 bits is exact. The 16 products of a sum and what they are added to are added in float64, in the order of k, and rounded to float32
-// once. A card adds them in an order and with guard bits of its own, which are documented nowhere: a sum differs from this one by some units of the last place of its
-// largest term.
+// A product of two numbers of 16 bits is exact. The 16 products of a sum and the accumulator are
+// added in float64, in the order of k, and rounded to float32 once. A card's order and guard bits
+// for these sums are documented nowhere: its sum differs from this one by some units of the last
+// place of its largest term.
 #include <cmath>
 #include <cstring>
 
@@ -14,7 +15,8 @@ using namespace emu;
 
 namespace {
 
-// Where shared memory stands among addresses of 32 bits. 0 is no address, and there is room behind each part, so that who leaves one does not land in the other.
+// The 32-bit addresses of shared memory. 0 is not an address. There is room behind each part, so
+// that an access past one part does not land in the other.
 constexpr unsigned kStatic = 1 << 10, kDynamic = 1 << 19;
 
 double f16(unsigned h) {
@@ -35,8 +37,9 @@ double half(unsigned pair, unsigned i, bool bf) {
   return bf ? bf16(h) : f16(h);
 }
 
-// d[16][8] += a[16][16] * b[16][8]. Lane l has of a, in pairs, rows l/4 and l/4+8 of columns 2(l%4).. and 2(l%4)+8..; of b rows 2(l%4).. and 2(l%4)+8.. of column l/4;
-// of d columns 2(l%4).. of rows l/4 and l/4+8.
+// d[16][8] += a[16][16] * b[16][8]. Lane l holds, in pairs: of a, rows l/4 and l/4+8 of columns
+// 2(l%4).. and 2(l%4)+8..; of b, rows 2(l%4).. and 2(l%4)+8.. of column l/4; of d, columns 2(l%4)..
+// of rows l/4 and l/4+8.
 void multiply(const Thread *lane, bool bf) {
   double a[16][16], b[8][16];
   for (unsigned l = 0; l < 32; l++) {
@@ -56,7 +59,8 @@ void multiply(const Thread *lane, bool bf) {
     }
 }
 
-// Lane l gets row l/4, columns 2(l%4).. of each matrix, or of its transpose. in[0] is the address of a lane's row.
+// Lane l gets row l/4, columns 2(l%4).. of each matrix, or of its transpose. in[0] is the address
+// of a lane's row.
 void load(const Thread *lane, unsigned matrices, bool trans, unsigned char *const rows[32]) {
   for (unsigned m = 0; m < matrices; m++)
     for (unsigned l = 0; l < 32; l++) {
@@ -71,7 +75,7 @@ void load(const Thread *lane, unsigned matrices, bool trans, unsigned char *cons
 
 bool within(const sk_emu_range &r, uintptr_t a, size_t n) { return a - r.lo < r.size && n <= r.size - (a - r.lo); }
 
-// Shared memory at an address of 32 bits.
+// Shared memory at a 32-bit address.
 unsigned char *shared_at(Worker &w, unsigned address, unsigned bytes, unsigned alignment, const std::string &who, int line) {
   const auto &fixed = w.block.near[SK_EMU_STATIC], &dynamic = w.block.near[SK_EMU_DYNAMIC];
   const uintptr_t a = address < kDynamic ? fixed.lo + address - kStatic : dynamic.lo + address - kDynamic;
@@ -132,7 +136,7 @@ SK_API void sk_emu_ldmatrix(int matrices, int trans, unsigned *out, unsigned add
   meet(w, (trans ? SK_EMU_LDMATRIX_TRANS : SK_EMU_LDMATRIX) + matrices, in, out, line, __builtin_return_address(0));
 }
 
-// What is copied is read when it is waited for, and the destination is poison until then.
+// The source of a copy is read at the wait, and the destination is poison until then.
 SK_API void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsigned given, int line) {
   Worker &w = *worker;
   unsigned char *p = shared_at(w, to, bytes, bytes, "cp.async", line);
@@ -151,7 +155,7 @@ SK_API void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsig
 
 SK_API void sk_emu_cp_async_commit(void) { worker->running->groups++; }
 
-// All groups but the last so many arrive; with -1 the open one too.
+// All groups but the last so many arrive; with -1 the open group arrives too.
 SK_API void sk_emu_cp_async_wait(int but) {
   Worker &w = *worker;
   Thread &f = *w.running;

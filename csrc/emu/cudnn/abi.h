@@ -1,5 +1,6 @@
-// The binary interface of cuDNN 9's graph API as far as this stand-in speaks it: numbers that a program and the library agree on.
-// Names are ours; where a name differs from the library's own only by its prefix, the prefix is what the enumeration says.
+// The binary interface of cuDNN 9's graph API, as far as this stand-in has it: the numbers that a
+// program and the library share. The names are ours. A name that differs from the library's only by
+// its prefix has the prefix of its enumeration there.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,7 @@ enum DataType : int {
   kBoolean = 11, kFp8E4M3 = 12, kFp8E5M2 = 13, kLastDataType = 23,
 };
 
-// AttrType says what an attribute's elements are.
+// AttrType is the type of an attribute's elements.
 enum AttrType : int {
   kTypeHandle = 0, kTypeDataType = 1, kTypeBoolean = 2, kTypeInt64 = 3, kTypeFloat = 4, kTypeDouble = 5, kTypeVoidPtr = 6, kTypeConvolutionMode = 7,
   kTypeHeurMode = 8, kTypeKnobType = 9, kTypeNanPropagation = 10, kTypeNumericalNote = 11, kTypeLayoutType = 12, kTypeAttribName = 13,

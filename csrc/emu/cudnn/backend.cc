@@ -1,4 +1,4 @@
-// The backend API's entry points, and what can be read out of finalized descriptors.
+// The backend API's entry points, and the attributes that can be read from finalized descriptors.
 #include <algorithm>
 
 #include "execute.h"
@@ -15,7 +15,7 @@ template <class T> void give(const std::vector<T> &v, int type, int want, int64_
   if (elements && room > 0) std::copy_n(v.begin(), std::min<int64_t>(room, int64_t(v.size())), static_cast<T *>(elements));
 }
 
-// fill makes an unfinalized descriptor of the caller's into a finalized one.
+// fill turns an unfinalized descriptor of the caller's into a finalized one.
 void fill(void *descriptor, int kind, std::shared_ptr<const void> made) {
   auto c = live(descriptor);
   if (c->kind != kind) refuse(kDescriptorType, "want a %s to write to, have a %s", kindName(kind), kindName(c->kind));
@@ -24,7 +24,8 @@ void fill(void *descriptor, int kind, std::shared_ptr<const void> made) {
   c->finalized = true;
 }
 
-// results answers a heuristic query. Without a device, described or behind a handle, there is no answer and no error.
+// results answers a heuristic query. Without a device, described or behind a handle, the list is
+// empty and there is no error.
 void results(const Content &c, int type, int64_t room, int64_t *count, void *elements) {
   if (type != kTypeDescriptor) refuse(kAttributeType, "want attribute type %d, have %d", kTypeDescriptor, type);
   auto graph = std::static_pointer_cast<const Graph>(c.made);
@@ -158,7 +159,7 @@ int cudnnBackendExecute(void *handle, void *plan, void *pack) {
   });
 }
 
-// The native CUDA graph calls: no engine here offers them, as some of the library's do not.
+// The native CUDA graph calls. No engine here offers them; some of the library's do not either.
 int cudnnBackendPopulateCudaGraph(void *, void *, void *, void *) {
   return guarded("cudnnBackendPopulateCudaGraph",
                  [] { refuse(abi::kNotSupportedCudaGraphNative, "the engine has no native CUDA graph: capture cudnnBackendExecute"); });

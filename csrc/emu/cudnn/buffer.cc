@@ -61,7 +61,8 @@ void storeRow(int type, const float *in, int64_t n, void *base, int64_t at, int6
   }
 }
 
-// rows calls f(place in the buffer, place in the tensor) for every row of channels, in the buffer's order.
+// rows calls f(place in the buffer, place in the tensor) for every row of channels, in the buffer's
+// order.
 template <class F> void rows(const Tensor &t, F f) {
   size_t rank = t.dims.size();
   std::vector<size_t> outer;

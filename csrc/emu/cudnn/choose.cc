@@ -1,7 +1,9 @@
-// Which graphs can be run, and by what: the answers that cuDNN 9.28 gives for an H100, as far as a few rules say them.
+// The graphs that can be run, and their engines: the answers of cuDNN 9.28 for an H100, as far as a
+// few rules give them.
 //
-// The engines' numbers are our own. Each graph that runs has several candidates that differ in what a caller must cope with: tensor cores or
-// not, a workspace or none, sums in a fixed order or (noted or not) in the order of the moment, engines that only FALLBACK knows.
+// The engines' numbers are our own. Each graph that runs has several candidates, which differ in
+// the points that a caller must handle: tensor cores or not, a workspace or none, sums in a fixed
+// order or (noted or not) in the order of the moment, and engines that only FALLBACK has.
 #include <algorithm>
 #include <set>
 
@@ -44,8 +46,9 @@ bool aligned(const Graph &g) {
 
 bool dense(const Tensor &t) { return t.extent() == t.count(); }
 
-// A plain convolution: x, w and y of one type, sums in float. 16-bit inputs into float, or the other way round, run on one fallback engine, and for
-// a filter gradient of channels that are no whole 4 bytes not at all.
+// A plain convolution: x, w and y are of one type, sums are in float. 16-bit inputs with a float
+// output, or the reverse, run on one fallback engine. A filter gradient of such types does not run
+// at all if its channels are not whole 4 bytes.
 Choice convolution(const Operation &o, bool isAligned) {
   auto &x = o.x(), &w = o.w(), &y = o.y();
   if (o.conv.w.stride.size() != 2) return no(kNotSupported, "convolutions of two spatial dimensions only");
@@ -74,13 +77,13 @@ Choice convolution(const Operation &o, bool isAligned) {
     c.why = "pointers of less than 16 bytes alignment";
     return c;
   }
-  // Tensor cores want 16 bytes of channels: others pay for a padded copy.
+  // Tensor cores need channels in whole 16 bytes; other tensors get a padded copy.
   int64_t per = 16 / size(x.type), pad = 0;
   if (w.dims[1] % per || (w.dims[0] / o.groups()) % per || !dense(x) || !dense(y)) pad = size(x.type) * (x.count() + y.count()) * 2;
   c.a = {tensorOp(kTensorOpWorkspace, columns), tensorOp(pad ? kPadding : kTensorOp, pad), plain(kFma)};
   if (o.kind != kOpConvForward) c.a.push_back(atomics);
   c.b = {tensorOp(pad ? kPadding : kTensorOp, pad), plain(kFma)};
-  // For a filter gradient of many channels in groups only the other modes know an engine.
+  // A filter gradient of many channels in groups has engines in the other modes only.
   if (o.kind == kOpConvFilter && o.groups() > 1 && x.dims[1] >= 1024 && is16(x.type))
     c.a.clear(), c.why = "this mode knows no filter gradient of so many channels in groups";
   return c;
@@ -95,7 +98,7 @@ bool broadcastsImages(const Operation &o) {
   return false;
 }
 
-// before collects the operations that the convolution's inputs are made by.
+// before collects the operations that produce the convolution's inputs.
 std::set<const Operation *> before(const Graph &g, const Operation &conv) {
   std::set<const Operation *> found;
   std::vector<const Operation *> todo = {&conv};
@@ -110,7 +113,8 @@ std::set<const Operation *> before(const Graph &g, const Operation &conv) {
   return found;
 }
 
-// Fused convolutions: one convolution, element-wise operations and reductions behind it, element-wise operations before it.
+// Fused convolutions: one convolution, element-wise operations and reductions behind it,
+// element-wise operations before it.
 Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   auto &x = conv.x(), &w = conv.w();
   const Tensor &in = *conv.t(conv.reads[0]), &in2 = *conv.t(conv.reads[1]), &out = *conv.t(conv.writes[0]);
@@ -178,12 +182,13 @@ Choice fusion(const Graph &g, const Operation &conv, bool isAligned) {
   c.a = {compiled(kFused), compiled(kFusedSplit, 4 * conv.y().count())};
   if (odd) c.a.pop_back();
   if (!(odd && (statistics || perImage))) c.fallback = {odd ? plain(kDirect) : compiled(kFused)};
-  // Reductions behind a convolution add with atomics, whatever the notes say.
+  // Reductions behind a convolution add with atomics, independent of the notes.
   if (reductions || statistics) c.a[0].nondeterministic = reductions;
   return c;
 }
 
-// Element-wise operations alone, possibly with one reduction at the end. In four dimensions an operand spans everything, the channels, or one number.
+// Element-wise operations alone, possibly with one reduction at the end. In four dimensions an
+// operand spans all elements, the channels, or one number.
 Choice elementwise(const Graph &g, bool isAligned) {
   if (!isAligned) return no(kNotSupported, "pointers of less than 16 bytes alignment");
   const Operation *reduction = nullptr;
@@ -224,8 +229,9 @@ Choice elementwise(const Graph &g, bool isAligned) {
   return c;
 }
 
-// Batch norm: in training, channels last, in whole 16 bytes; behind it ReLU, or add and ReLU, of which a mask may be kept; before its gradient the
-// ReLU's, by such a mask or of the norm computed again.
+// Batch norm in training, channels last, in whole 16 bytes. ReLU, or add and ReLU, may follow it,
+// and a mask of that ReLU may be kept. The ReLU's gradient may stand before the norm's gradient, by
+// such a mask or by the norm computed again.
 Choice norm(const Graph &g, const Operation &o) {
   bool forward = o.kind == kOpNormForward;
   auto &x = *o.t(forward ? kNormFwdX : kNormBwdX);
@@ -268,7 +274,8 @@ Choice norm(const Graph &g, const Operation &o) {
   return c;
 }
 
-// Pooling: the gradient of a maximum finds it again in x and y where the rows are last, by the index where the channels are.
+// Pooling. The gradient of a maximum finds the maximum again in x and y if the rows are last, and
+// by the index if the channels are.
 Choice pooling(const Operation &o) {
   bool forward = o.kind == kOpResampleForward;
   auto &x = *o.t(forward ? kResampleFwdX : kResampleBwdDx);

@@ -1,10 +1,12 @@
-// Convolutions of two spatial dimensions as matrix products over gathered windows, an image and a group at a time.
+// Convolutions of two spatial dimensions as matrix products over gathered windows, an image and a
+// group at a time.
 //
 //   forward   y[p, k]  = sum over taps and channels of col[p, rsc] * w[k, rsc]
 //   data      col[p, rsc] = sum over k of dy[p, k] * w[k, rsc], scattered back into dx
 //   filter    dw[k, rsc] = sum over images and pixels of dy[p, k] * col[p, rsc]
 //
-// Sums are in float; those of a filter gradient are in float within an image and in double over the images, which is as close as a card comes.
+// Sums are in float. Those of a filter gradient are in float within an image and in double over the
+// images, which is as close as a card comes.
 #include <algorithm>
 
 #include "run.h"
@@ -27,7 +29,7 @@ struct Shape {
     padH = g.pre[0], padW = g.pre[1], strideH = g.stride[0], strideW = g.stride[1], dilationH = g.dilation[0], dilationW = g.dilation[1];
     flip = o.conv.flip;
   }
-  // tile is how many output pixels are gathered at a time: about a quarter of a megabyte.
+  // tile is the number of output pixels that are gathered at a time: about a quarter of a megabyte.
   int64_t tile() const { return std::max<int64_t>(16, std::min<int64_t>(p * q, 65536 / taps)); }
   int64_t row(int64_t pixel, int64_t i) const { return pixel / q * strideH - padH + (flip ? r - 1 - i : i) * dilationH; }
   int64_t column(int64_t pixel, int64_t j) const { return pixel % q * strideW - padW + (flip ? s - 1 - j : j) * dilationW; }

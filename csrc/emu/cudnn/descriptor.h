@@ -1,7 +1,8 @@
-// Backend descriptors: attributes as they were set, and what finalizing made of them.
+// Backend descriptors: the attributes as they were set, and the typed content after finalizing.
 //
-// A parent takes a copy of its children when they are set, as the real library does: a child finalized afterwards is still unfinalized to the
-// parent, one destroyed afterwards lives on in it.
+// A parent copies its children when they are set, as the real library does. A child that is
+// finalized afterwards is still unfinalized to the parent; one that is destroyed afterwards lives
+// on in it.
 #pragma once
 #include <map>
 #include <memory>
@@ -22,7 +23,8 @@ struct Value {
   std::vector<ContentPtr> children;
 };
 
-// Content is what a descriptor holds. Once finalized it does not change, and made is the typed thing (a Tensor, a Graph, a Plan ...).
+// Content is the state of a descriptor. Once finalized it does not change, and made is the typed
+// object (a Tensor, a Graph, a Plan ...).
 struct Content {
   int kind = -1;
   bool finalized = false;
@@ -40,7 +42,8 @@ struct Content {
   void *pointer(int attr) const;  // null if unset
   std::vector<void *> pointers(int attr) const;
   std::string text(int attr) const;
-  // child is the finalized descriptor of that kind set at attr; unset, unfinalized or of another kind it is refused by name.
+  // child is the finalized descriptor of that kind at attr. An attribute that is unset, unfinalized
+  // or of another kind is refused by name.
   ContentPtr child(int attr, int kind) const;
   template <class T> const T &of() const { return *static_cast<const T *>(made.get()); }
 };
@@ -59,15 +62,15 @@ struct Descriptor {
 
 Descriptor *createDescriptor(int kind);
 void destroyDescriptor(Descriptor *d);
-// live returns d's content; a pointer that is no live descriptor ends the process.
+// live returns d's content; a pointer that is not a live descriptor ends the process.
 std::shared_ptr<Content> live(void *d);
 
-// Field is an attribute that a kind of descriptor has.
+// Field is an attribute of a kind of descriptor.
 struct Field {
   int attr, type;
-  int64_t most;   // elements at most
+  int64_t most;   // largest number of elements
   bool required;  // refused by finalize when unset
-  int other = -1;  // a second type that is taken too
+  int other = -1;  // a second type that is accepted
   bool readOnly = false;
   bool operationChildren = false;
 };
@@ -78,7 +81,8 @@ const char *kindName(int kind);
 bool isOperation(int kind);
 
 void setAttribute(Content &c, int attr, int type, int64_t count, const void *elements);
-// storedAttribute copies a set attribute out as cudnnBackendGetAttribute does: *count is what there is, the copy what fits.
+// storedAttribute copies a set attribute out as cudnnBackendGetAttribute does. *count is the number
+// of its elements; the copy has as many as fit.
 void storedAttribute(const Value &v, int64_t room, int64_t *count, void *elements);
 
 }  // namespace dnn

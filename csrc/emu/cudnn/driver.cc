@@ -1,4 +1,5 @@
-// The way down to the emulated driver, found at run time: in the process, or beside this library.
+// The connection to the emulated driver, which is found at run time: in the process, or beside this
+// library.
 #include <dlfcn.h>
 
 #include <cstdlib>
@@ -19,7 +20,7 @@ using Attribute = int (*)(int *, int, int);
 using Fail = void (*)(int);
 using Log = void (*)(const char *);
 
-// Driver holds what is used of libcuda; null functions where there is none.
+// Driver holds the used functions of libcuda; they are null without a driver.
 struct Driver {
   Enqueue enqueue = nullptr;
   Check check = nullptr;
@@ -156,7 +157,7 @@ int cudnnGetProperty(int part, int *value) {
   });
 }
 
-// cudnnQueryRuntimeError: there are no errors left behind on the device.
+// cudnnQueryRuntimeError: the device never has old errors.
 int cudnnQueryRuntimeError(void *handle, int *status, int, void *) {
   return guarded("cudnnQueryRuntimeError", [&] {
     liveHandle(handle);

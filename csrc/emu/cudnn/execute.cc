@@ -13,7 +13,8 @@ struct Range {
 Range range(const Tensor &t, void *p) { return {static_cast<char *>(p), static_cast<char *>(p) + t.bytes()}; }
 bool meet(Range a, Range b) { return a.from < b.to && b.from < a.to; }
 
-// interleaved tells whether two tensors share a range but no element: slices of the channels of one buffer.
+// interleaved tells whether two tensors share a range but no element: slices of the channels of one
+// buffer.
 bool interleaved(const Tensor &a, void *pa, const Tensor &b, void *pb) {
   if (a.type != b.type || a.dims.size() != 4 || b.dims.size() != 4 || a.strides[1] != 1 || b.strides[1] != 1 || a.strides[3] != b.strides[3]) return false;
   int64_t pitch = a.strides[3], apart = (static_cast<char *>(pb) - static_cast<char *>(pa)) / size(a.type) % pitch;
@@ -21,7 +22,8 @@ bool interleaved(const Tensor &a, void *pa, const Tensor &b, void *pb) {
   return apart >= a.dims[1] && apart + b.dims[1] <= pitch;
 }
 
-// inPlace tells whether out may stand in in's memory: only element-wise operations lie between them, and the elements coincide.
+// inPlace tells whether out may use the memory of in: only element-wise operations lie between
+// them, and the elements coincide.
 bool inPlace(const Graph &g, const Tensor &in, void *pin, const Tensor &out, void *pout) {
   if (pin != pout || in.dims != out.dims || in.strides != out.strides || in.type != out.type) return false;
   for (auto &o : g.ops)

@@ -1,4 +1,4 @@
-// cudnnBackendExecute: everything that can be wrong with a call is found before the work is queued.
+// cudnnBackendExecute: every fault of a call is found before the work is queued.
 #pragma once
 #include "handle.h"
 #include "model.h"

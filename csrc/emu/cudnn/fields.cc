@@ -1,4 +1,5 @@
-// Which attributes each kind of descriptor has: type, number of elements, and which must be set before it is finalized.
+// The attributes of each kind of descriptor: type, number of elements, and whether one must be set
+// before finalizing.
 #include "descriptor.h"
 
 namespace dnn {

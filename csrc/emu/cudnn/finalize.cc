@@ -1,4 +1,4 @@
-// Finalizing: the required attributes first, then what each kind of descriptor asks.
+// Finalizing: the required attributes first, then the rules of each kind of descriptor.
 #include <algorithm>
 
 #include "handle.h"
@@ -117,7 +117,8 @@ std::shared_ptr<const void> pack(const Content &c) {
   return shared(p);
 }
 
-// device reads the one fact that matters here out of a card's description: "deviceVer", ten times 10 x major + minor.
+// device reads the one used fact from a card's description: "deviceVer", ten times 10 x major +
+// minor.
 std::shared_ptr<const void> device(const Content &c) {
   if (!c.has(kDevicePropJson)) return shared(Card{currentArch()});
   std::string s = c.text(kDevicePropJson);
@@ -147,7 +148,7 @@ void finalize(Content &c) {
     case kEngineHeuristic: c.made = heuristic(c); break;
     case kEngine: c.made = engine(c); break;
     case kEngineConfig: c.made = config(c); break;
-    case kKnobChoice: break;  // what it says is read by the configuration
+    case kKnobChoice: break;  // the configuration reads it
     case kExecutionPlan: c.made = makePlan(c); break;
     case kVariantPack: c.made = pack(c); break;
     case kDeviceProp: c.made = device(c); break;

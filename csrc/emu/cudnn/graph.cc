@@ -1,4 +1,4 @@
-// Operation graphs: what is connected with what, and an order to run it in.
+// Operation graphs: their connections, and an order to run them in.
 #include <algorithm>
 #include <set>
 
@@ -14,7 +14,7 @@ bool same(const Tensor &a, const Tensor &b) {
   return a.type == b.type && a.dims == b.dims && a.strides == b.strides && a.align == b.align && a.isVirtual == b.isVirtual && a.byValue == b.byValue;
 }
 
-// sorted puts each operation behind those that write what it reads.
+// sorted puts each operation behind the operations that write its inputs.
 std::vector<OperationPtr> sorted(const Graph &g) {
   std::vector<OperationPtr> todo = g.ops, out;
   std::set<const Operation *> done;
@@ -51,8 +51,8 @@ void connected(const Graph &g) {
 
 }  // namespace
 
-// makeGraph refuses several things that the library lets through and then computes nonsense with: one id for two tensors, a virtual tensor that
-// nobody writes or reads, parts without connection.
+// makeGraph refuses several graphs that the library accepts and then computes nonsense with: one id
+// for two tensors, a virtual tensor that no operation writes or reads, parts without connection.
 std::shared_ptr<const void> makeGraph(const Content &c) {
   auto g = std::make_shared<Graph>();
   g->handle = c.pointer(kGraphHandle);

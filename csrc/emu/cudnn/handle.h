@@ -15,16 +15,18 @@ struct Handle {
 // liveHandle returns the handle; null is refused, a destroyed one ends the process.
 Handle *liveHandle(void *h);
 
-// version is what cudnnGetVersion reports.
+// version is the result of cudnnGetVersion.
 size_t version();
 // currentArch is 100 x major + 10 x minor of the current context's device, 900 without one.
 int currentArch();
 
-// The emulated driver's hooks. Without an emulated driver in the process, queue runs the work at once and check finds every pointer good.
-// queue takes over arg: release is called when the work can not run any more.
+// The emulated driver's hooks. Without an emulated driver in the process, queue runs the work at
+// once and check accepts every pointer. queue takes over arg: release is called when the work can
+// not run any more.
 int queue(void *stream, void (*run)(void *), void *arg, void (*release)(void *));
 bool inDevice(const void *p, size_t bytes, bool write);
-// failWork fails the work that the stream is running, with an illegal address: the context is lost, as on a card. Without a driver it ends the process.
+// failWork fails the running work of the stream with an illegal address: the context is lost, as on
+// a card. Without a driver it ends the process.
 void failWork(const std::string &why);
 
 }  // namespace dnn

@@ -1,4 +1,5 @@
-// As much JSON as a plan's text needs: whole numbers, strings without escapes, lists, objects.
+// The part of JSON that a plan's text needs: whole numbers, strings without escapes, lists,
+// objects.
 #pragma once
 #include <cstdint>
 #include <map>

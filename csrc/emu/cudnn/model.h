@@ -1,4 +1,5 @@
-// What finalized descriptors mean: tensors, operations, the graph that they form, and the engines that could run it.
+// The content of finalized descriptors: tensors, operations, the graph that they form, and the
+// engines that could run it.
 #pragma once
 #include <map>
 #include <memory>
@@ -19,7 +20,7 @@ struct Tensor {
 
   int64_t count() const;
   int64_t extent() const;  // elements from the first to the last, both included
-  int64_t bytes() const;   // those of the extent; eight booleans to a byte
+  int64_t bytes() const;   // of the extent; eight booleans to a byte
   bool channelsLast() const;
 };
 using TensorPtr = std::shared_ptr<const Tensor>;
@@ -54,7 +55,8 @@ struct Resample {
   Window w;
 };
 
-// Operation is a node: its tensors by attribute, of which some are read and some written, and what its own descriptor says.
+// Operation is a node: its tensors by attribute, some read and some written, and the values of its
+// own descriptor.
 struct Operation {
   int kind = -1;
   std::map<int, TensorPtr> tensors;
@@ -79,9 +81,9 @@ struct Operation {
 };
 using OperationPtr = std::shared_ptr<const Operation>;
 
-// Graph has its operations in an order in which each reads what is written before.
+// Graph has its operations in an order in which each reads only tensors that are already written.
 struct Graph {
-  std::vector<ContentPtr> sources;  // the operations as they were described
+  std::vector<ContentPtr> sources;  // the operations' descriptors
   std::vector<OperationPtr> ops;
   std::map<int64_t, TensorPtr> tensors;
   std::map<int64_t, const Operation *> writer;
@@ -95,35 +97,38 @@ struct Card {
 };
 using CardPtr = std::shared_ptr<const Card>;
 
-// Knob is a setting that an engine has: its type, and what it may be.
+// Knob is a setting of an engine: its type and its range.
 struct Knob {
   int type = 0;
   int64_t least = 0, most = 0, stride = 1;
 };
 
-// Candidate is one way to run a graph. mode says how its sums are formed (see run.h).
+// Candidate is one way to run a graph. mode is the way in which its sums are formed (see run.h).
 struct Candidate {
   int engine = 0;
   std::vector<int> notes, behaviour;
   int64_t workspace = 0;
   bool tensorCore = false;      // products of floats are rounded to TF32
   bool nondeterministic = false;  // sums change from run to run, noted or not
-  bool broken = false;            // asked to fail to compile
+  bool broken = false;            // made to fail to compile, by a setting
   std::vector<Knob> knobs;
   int64_t slices = 0;  // of the sums, as set by the knob; 0: the engine's own choice
 };
 
-// Choice is what the heuristics of each mode answer; all of them empty means that nothing runs the graph, for the reason why.
+// Choice has the answers of the heuristics of each mode. If all are empty, no engine runs the
+// graph, and why is the reason.
 struct Choice {
   std::vector<Candidate> a, b, fallback;
-  int status = 0;  // of the heuristic query itself, for what the library refuses outright
+  // The status of the heuristic query itself, for graphs that the library refuses outright.
+  int status = 0;
   std::string why;
 };
 constexpr int kEngines = 16;
 Choice choose(const Graph &g);
 // candidate is the graph's candidate of that engine; refused if the engine cannot run it.
 Candidate candidate(const Graph &g, int engine);
-// sliced is how with its sums cut into so many slices, which it keeps in the workspace; refused outside of the knob's range.
+// sliced is the candidate how with its sums cut into so many slices, which it keeps in the
+// workspace; refused outside of the knob's range.
 Candidate sliced(const Graph &g, Candidate how, int64_t slices);
 
 struct Engine {

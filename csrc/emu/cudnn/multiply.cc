@@ -1,10 +1,11 @@
-// The matrix product behind every convolution: panels of 6 rows by 16 columns held in registers. Sums run over k in order, in blocks of 256 that
-// are added up, so one machine always forms them alike.
+// The matrix product of every convolution: panels of 6 rows by 16 columns held in registers. Sums
+// run over k in order, in blocks of 256 that are added up, so that one machine always forms them
+// alike.
 #include <algorithm>
 
 #include "run.h"
 
-// Products and sums into fused ones, whatever the flags.
+// Contracts products and sums into fused ones, independent of the flags.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "fp-contract=fast")
 #endif
@@ -17,7 +18,8 @@ typedef float Vector __attribute__((vector_size(32), aligned(4)));
 
 using Panel = void (*)(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc);
 
-// body adds a (6 rows) times b (k x 16, packed) to c: twelve vectors of sums, which stay in registers.
+// body adds a (6 rows) times b (k x 16, packed) to c: twelve vectors of sums, which stay in
+// registers.
 inline __attribute__((always_inline)) void body(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) {
   Vector s[kRows][2] = {};
   for (int64_t p = 0; p < k; p++) {

@@ -1,7 +1,9 @@
-// Batch norm. With m elements in a channel, mean and variance of the batch, xhat = (x - mean)*invstd and invstd = 1/sqrt(variance + epsilon):
+// Batch norm. With m elements in a channel, mean and variance of the batch, xhat = (x -
+// mean)*invstd and invstd = 1/sqrt(variance + epsilon):
 //
 //   y  = scale*xhat + bias
-//   dx = scale*invstd*(dy - sum(dy)/m - xhat*sum(dy*xhat)/m),  dscale = sum(dy*xhat),  dbias = sum(dy)
+//   dx = scale*invstd*(dy - sum(dy)/m - xhat*sum(dy*xhat)/m)
+//   dscale = sum(dy*xhat),  dbias = sum(dy)
 //   running = (1 - factor)*running + factor*statistic, the variance times m/(m-1)
 //
 // Sums are in double and rounded once.

@@ -1,4 +1,5 @@
-// The storage types and their rounding: round to nearest, ties to even, as the card's conversions do.
+// The storage types and their rounding: round to nearest, ties to even, as the card's conversions
+// do.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -14,11 +15,12 @@ inline float fromBits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
 inline float fromBf16(uint16_t h) { return fromBits(uint32_t(h) << 16); }
 inline uint16_t toBf16(float f) {
   uint32_t u = bits(f);
-  if ((u & 0x7fffffff) > 0x7f800000) return 0x7fff;  // cvt.rn.bf16 gives the one NaN
+  if ((u & 0x7fffffff) > 0x7f800000) return 0x7fff;  // cvt.rn.bf16 has a single NaN
   return uint16_t((u + 0x7fff + ((u >> 16) & 1)) >> 16);
 }
 
-// fromF16 widens by shifting the exponent into place and scaling by 2^112, which makes subnormals come out right; infinities and NaNs are patched.
+// fromF16 widens by shifting the exponent into place and scaling by 2^112, which makes subnormals
+// come out right; infinities and NaNs are patched.
 inline float fromF16(uint16_t h) {
   uint32_t m = uint32_t(h & 0x7fff) << 13;
   float f = fromBits(m) * fromBits(0x77800000);
@@ -29,21 +31,23 @@ inline uint16_t toF16(float f) {
   uint32_t u = bits(f), sign = (u >> 16) & 0x8000, a = u & 0x7fffffff;
   if (a > 0x7f800000) return 0x7fff;
   if (a >= 0x477ff000) return uint16_t(sign | 0x7c00);  // 65520 and above round to infinity
-  if (a < 0x38800000) {                                 // below 2^-14: let the addition of 2^-1 (ulp 2^-24) round
+  // Below 2^-14: the addition of 2^-1 (ulp 2^-24) rounds.
+  if (a < 0x38800000) {
     float r = fromBits(a) + 0.5f;
     return uint16_t(sign | (bits(r) - 0x3f000000));
   }
   return uint16_t(sign | ((a - 0x38000000 + 0xfff + ((a >> 13) & 1)) >> 13));
 }
 
-// toTf32 keeps 10 bits of mantissa, ties away from zero (cvt.rna.tf32): what a tensor core sees of a float.
+// toTf32 keeps 10 bits of mantissa, ties away from zero (cvt.rna.tf32): a float as a tensor core
+// reads it.
 inline float toTf32(float f) {
   uint32_t u = bits(f);
   if ((u & 0x7f800000) == 0x7f800000) return f;
   return fromBits((u + 0x1000) & 0xffffe000);
 }
 
-// size is the bytes of an element, 0 for a type that no number has.
+// size is the bytes of an element, 0 for an unknown type.
 inline int64_t size(int type) {
   switch (type) {
     case abi::kDouble: case abi::kInt64: return 8;
@@ -71,7 +75,7 @@ inline const char *typeName(int type) {
 inline bool is16(int type) { return type == abi::kHalf || type == abi::kBfloat16; }
 inline bool isFloating(int type) { return type == abi::kFloat || is16(type); }
 
-// rounded is f as a tensor of that type holds it.
+// rounded is f in the precision of a tensor of that type.
 inline float rounded(float f, int type) {
   switch (type) {
     case abi::kHalf: return fromF16(toF16(f));

@@ -1,4 +1,4 @@
-// Operations: which tensors each reads and writes, and what their shapes must have to do with each other.
+// Operations: the tensors that each reads and writes, and the relations of their shapes.
 #include <algorithm>
 
 #include "model.h"

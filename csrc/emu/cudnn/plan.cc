@@ -63,7 +63,7 @@ std::string checkSum(const std::string &s) {
   return format("%016lx", (unsigned long)h);
 }
 
-// reload makes the plan that text describes. The library crashes when it knows no device here.
+// reload makes the plan that text describes. If it knows no device here, the library crashes.
 std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *handle) {
   if (!card && !handle) die("a plan read from its text with neither a handle nor a device");
   while (!text.empty() && text.back() == 0) text.pop_back();

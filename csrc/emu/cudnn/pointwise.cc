@@ -1,5 +1,6 @@
-// Element-wise operations, computed in float: y = f(alpha1*x, alpha2*b), operands of size 1 broadcast. ReLU lets no NaN pass unless asked to,
-// as the library's default is.
+// Element-wise operations, computed in float: y = f(alpha1*x, alpha2*b), operands of size 1
+// broadcast. ReLU turns a NaN into 0 unless the descriptor asks for propagation, as the library's
+// default is.
 #include <cmath>
 
 #include "run.h"
@@ -136,7 +137,7 @@ void runPointwise(const Operation &o, State &s) {
     for (size_t i = 0; i < y.v.size(); i++) y.v[i] = float(int64_t(i) / step % y.dims[size_t(axis)]);
     return;
   }
-  // The common ones are worth a loop of their own.
+  // The common operations have loops of their own.
   switch (p.mode) {
     case kAdd: return each(y, x, b, t, [=](float u, float v, float) { return a1 * u + a2 * v; });
     case kMul: return each(y, x, b, t, [=](float u, float v, float) { return (a1 * u) * (a2 * v); });

@@ -1,5 +1,6 @@
-// Pooling over two spatial dimensions, forward and backward. The index of a maximum counts the window's elements row by row, the first of equals;
-// backward finds it again in x where no index is given.
+// Pooling over two spatial dimensions, forward and backward. The index of a maximum counts the
+// window's elements row by row, the first of equals. Without an index, backward finds the maximum
+// again in x.
 #include <cmath>
 
 #include "run.h"
@@ -21,7 +22,8 @@ struct Walk {
         for (int64_t x = 0; x < q; x++)
           for (int64_t k = 0; k < c; k++) f(size_t(((i * p + y) * q + x) * c + k), i * h * w * c + k, y * strideH - padH, x * strideW - padW);
   }
-  // taps calls f(index in the window, place in x) for the elements that are in the image, and returns how many those are.
+  // taps calls f(index in the window, place in x) for the elements inside of the image, and returns
+  // their number.
   template <class F> int64_t taps(int64_t base, int64_t row, int64_t column, F f) const {
     int64_t inside = 0;
     for (int64_t i = 0; i < r; i++)

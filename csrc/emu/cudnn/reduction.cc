@@ -1,5 +1,6 @@
-// Reductions and per-channel statistics: in double, rounded once, as close as a fixed order comes to any card's; a nondeterministic engine adds in
-// float, and in the other order every other time.
+// Reductions and per-channel statistics. Sums are in double and rounded once, as close as a fixed
+// order comes to any card's. A nondeterministic engine adds in float, and in the reverse order
+// every other time.
 #include <cmath>
 
 #include "run.h"

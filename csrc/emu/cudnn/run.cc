@@ -37,8 +37,9 @@ Buffer &State::out(const Operation &o, int attr) {
   return b;
 }
 
-// runPlan is what the stream runs. Memory that has been freed since the call was queued is an illegal address, which loses the context. A workspace
-// is left full of NaNs, so that whoever kept something in it notices.
+// runPlan is the work on the stream. Memory that has been freed since the call was queued is an
+// illegal address, which loses the context. A workspace is left full of NaNs, so that a value kept
+// in it is visibly lost.
 void runPlan(void *arg) {
   auto &run = *static_cast<Run *>(arg);
   auto &engine = *run.plan->engine;

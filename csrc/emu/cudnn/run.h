@@ -1,5 +1,6 @@
-// Running a plan on the host: every tensor of the graph becomes a dense buffer of floats, each operation turns buffers into buffers, and what is
-// written is rounded to its tensor's type, virtual tensors included.
+// Running a plan on the host. Every tensor of the graph becomes a dense buffer of floats, and each
+// operation turns buffers into buffers. An output is rounded to its tensor's type, virtual tensors
+// included.
 #pragma once
 #include <atomic>
 #include <map>
@@ -10,7 +11,8 @@
 
 namespace dnn {
 
-// Buffer holds a tensor densely with the channels last: n, then the spatial dimensions, then c; so a filter is K R S C.
+// Buffer holds a tensor densely with the channels last: n, then the spatial dimensions, then c; so
+// a filter is K R S C.
 struct Buffer {
   std::vector<int64_t> dims;  // in the tensor's order: N C H W
   std::vector<float> v;
@@ -23,7 +25,7 @@ Buffer load(const Tensor &t, const void *p);
 void store(const Buffer &b, const Tensor &t, void *p);
 void roundTo(Buffer &b, int type);
 
-// State is a run in progress: the buffers by tensor id, and how sums are to be formed.
+// State is a run in progress: the buffers by tensor id, and the way in which sums are formed.
 struct State {
   std::map<int64_t, Buffer> buffers;
   bool tf32 = false;      // products of floats are rounded first
@@ -32,7 +34,7 @@ struct State {
   const Buffer &in(const Operation &o, int attr) const { return buffers.at(o.t(attr)->uid); }
   bool has(const Operation &o, int attr) const { return o.t(attr) != nullptr; }
   float scalar(const Operation &o, int attr) const { return in(o, attr).v[0]; }
-  // out makes the buffer of what the operation writes, filled with zeros.
+  // out makes the buffer of an output of the operation, filled with zeros.
   Buffer &out(const Operation &o, int attr);
 };
 
@@ -49,7 +51,8 @@ void runPool(const Operation &o, State &s);
 // multiply adds the product of a (m x k, rows lda apart) and b (k x n) to c (m x n), all row-major.
 void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
 
-// Run is one execution of a plan, queued on a stream, maybe captured and replayed: so it may run often, and outlives plan and pack.
+// Run is one execution of a plan on a stream. It may be captured and replayed, so it may run often,
+// and it outlives plan and pack.
 struct Run {
   std::shared_ptr<const Plan> plan;
   std::map<int64_t, void *> pointers;

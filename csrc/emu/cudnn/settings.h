@@ -1,9 +1,12 @@
-// What the stand-in libcudnn.so.9 does, as a test sets it: SHAKE_EMU_CUDNN holds settings key=value apart by semicolons, read at every call.
+// The behaviour of the stand-in libcudnn.so.9, as a test sets it. SHAKE_EMU_CUDNN holds settings
+// key=value, separated by semicolons, and is read at every call.
 //
-//   version=92801   what cudnnGetVersion says: 8907 plays cuDNN 8
-//   create=N        what cudnnCreate answers: 0, or a cudnnStatus_t such as 1001 (not initialized), 3007 (architecture)
-//   broken=N        the first N configurations of every heuristic answer fail to compile (4001), as some of the library's do
-//   execute=N       what cudnnBackendExecute answers
+//   version=92801   the result of cudnnGetVersion; 8907 plays cuDNN 8
+//   create=N        the result of cudnnCreate: 0, or a cudnnStatus_t such as 1001 (not initialized)
+//                   or 3007 (architecture)
+//   broken=N        the first N configurations of every heuristic answer fail to compile (4001), as
+//                   some of the library's do
+//   execute=N       the result of cudnnBackendExecute
 #pragma once
 
 namespace dnn {

@@ -1,4 +1,5 @@
-// The legacy tensor descriptor and softmax, for which the graph API has nothing: over the channels of each pixel, or over all of an image.
+// The legacy tensor descriptor and softmax, which the graph API lacks: over the channels of each
+// pixel, or over all of an image.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -37,7 +38,7 @@ const Tensor &described(const void *d) {
   return l.t;
 }
 
-// Call is one softmax: x and dy null in the direction that has none.
+// Call is one softmax: x and dy are null in the direction that does not use them.
 struct Call {
   int algorithm, mode;
   float alpha, beta;

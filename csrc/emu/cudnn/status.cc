@@ -99,7 +99,7 @@ const char *cudnnGetErrorString(int status) {
   return "CUDNN_UNKNOWN_STATUS";
 }
 
-// cudnnGetLastErrorString hands out the thread's last message and forgets it.
+// cudnnGetLastErrorString returns the thread's last message and forgets it.
 void cudnnGetLastErrorString(char *message, size_t size) {
   if (!message || !size) return;
   strncpy(message, dnn::last.c_str(), size - 1);

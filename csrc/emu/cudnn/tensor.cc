@@ -29,7 +29,8 @@ std::string show(const std::vector<int64_t> &v) {
 
 std::string show(const Tensor &t) { return "tensor " + std::to_string(t.uid) + " " + show(t.dims) + " " + typeName(t.type) + (t.isVirtual ? " virtual" : ""); }
 
-// makeTensor is stricter than the library where what it lets pass cannot be meant: no type, no id, a dimension of zero, elements that overlap.
+// makeTensor is stricter than the library about mistakes that the library accepts: no type, no id,
+// a dimension of zero, elements that overlap.
 std::shared_ptr<const void> makeTensor(const Content &c) {
   auto t = std::make_shared<Tensor>();
   t->type = c.enumeration(kTensorDataType);
@@ -54,7 +55,7 @@ std::shared_ptr<const void> makeTensor(const Content &c) {
     if (n > (int64_t(1) << 40) / t->dims[i]) refuse(kBadParam, "tensor %ld: %s are too many elements", long(t->uid), show(t->dims).c_str());
     n *= t->dims[i];
   }
-  // Sorted by stride, each dimension must step over all of the smaller ones.
+  // In the order of strides, each dimension must step over all of the smaller ones.
   std::vector<size_t> order;
   for (size_t i = 0; i < t->dims.size(); i++)
     if (t->dims[i] > 1) order.push_back(i);

@@ -1,4 +1,5 @@
-// Command folder builds the emulator and prints the folder of its libraries, for SHAKE_LIBRARY_PATH.
+// Command folder builds the emulator and prints the folder of its libraries, for
+// SHAKE_LIBRARY_PATH.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// A stand-in libnvidia-ml.so.1 for tests: two cards (settings.h says how to make them different), no hardware. As strict as the real one
-// where a caller could go wrong: nothing works before nvmlInit, short buffers are refused, sizes of versioned structures are checked.
+// A stand-in libnvidia-ml.so.1 for tests: two cards without hardware (settings.h lists the ways to
+// make them different). It is as strict as the real one about mistakes of a caller: no call works
+// before nvmlInit, short buffers are refused, and the sizes of versioned structures are checked.
 #include <unistd.h>
 
 #include <chrono>
@@ -14,7 +15,8 @@
 #include "settings.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
-// NEWER marks what drivers before R510 do not have. With SK_NVML_OLD this library does not have it either.
+// NEWER marks functions that drivers before R510 lack. With SK_NVML_OLD this library lacks them
+// too.
 #ifdef SK_NVML_OLD
 #define NEWER extern "C" __attribute__((visibility("hidden")))
 #else
@@ -36,7 +38,7 @@ int users = 0;  // nvmlInit calls without their nvmlShutdown
 nvmlDevice_st cards[maxCards], instances[maxCards][maxInstances];
 int readings[maxCards];
 
-// The energy of a card is the integral of its power over the times at which somebody looked.
+// The energy of a card is the integral of its power over the times of the readings.
 struct {
   double joules = 0, at = 0;
 } meter[maxCards];
@@ -63,7 +65,7 @@ bool lost(int card) {
   return after >= 0 && readings[card] >= after;
 }
 
-// check is what every reading of a card begins with.
+// check makes the checks at the start of every reading of a card.
 nvmlReturn_t check(nvmlDevice_t device, const void *out, const char *field) {
   std::lock_guard<std::mutex> lock(mutex);
   if (users == 0) return NVML_ERROR_UNINITIALIZED;
@@ -187,7 +189,7 @@ EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned 
 
 EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned length) {
   if (nvmlReturn_t r = check(device, uuid, "uuid")) return r;
-  // The emulated libcuda.so.1 has the same: "shake emulator 0".
+  // The emulated libcuda.so.1 gives the same name: "shake emulator 0".
   if (device->instance < 0)
     return copy(numbered("GPU-7368616b-6520-656d-756c-61746f7220%02x", '0' + device->card, 0), uuid,
                 length);
@@ -199,7 +201,7 @@ EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned 
 EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
   if (nvmlReturn_t r = check(device, pci, "pci")) return r;
   std::memset(pci, 0, sizeof *pci);
-  pci->bus = unsigned(0x19 + 0x22 * device->card);  // as the emulated libcuda.so.1
+  pci->bus = unsigned(0x19 + 0x22 * device->card);  // the same as in the emulated libcuda.so.1
   std::snprintf(pci->busId, sizeof pci->busId, "00000000:%02X:00.0", pci->bus);
   std::snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "0000:%02X:00.0", pci->bus);
   return NVML_SUCCESS;

@@ -1,8 +1,10 @@
-// What the stand-in libnvidia-ml.so.1 reports, as a test sets it. SHAKE_EMU_NVML holds settings key=value apart by semicolons or line ends, or
-// "@FILE": then the file holds them and is read again at every call, so that a test can change them under a running program. A key may have a
-// card's number in front ("1.power=300"); the last setting of a key counts, and one with a number goes before one without.
+// The readings of the stand-in libnvidia-ml.so.1, as a test sets them. SHAKE_EMU_NVML holds
+// settings key=value, separated by semicolons or line ends, or "@FILE". In the second case the file
+// holds them and is read again at every call, so that a test can change them under a running
+// program. A key may have a card's number in front ("1.power=300"). The last setting of a key
+// counts, and a setting with a number goes before one without.
 //
-//   init=WORD            what nvmlInit answers: ok, or a failure
+//   init=WORD            the result of nvmlInit: ok, or a failure
 //   cards=2  driver=580.82.07  cuda=13000
 //   name  memory (total)  reserved  used            bytes, or 80G, 512M
 //   gpu  busy            utilisation of the card and of its memory, per cent
@@ -12,10 +14,12 @@
 //   mig=N                N MIG instances (0: MIG is off)
 //   lost=N               the card is lost after N readings of its memory
 //   delay=N              every reading of the memory takes N ms
-//   fail.FIELD=WORD      readings of FIELD fail; FIELD is one of memory utilization power limit energy temperature clocks processes mig name
+//   fail.FIELD=WORD      readings of FIELD fail; FIELD is one of memory utilization power limit energy
+//                        temperature clocks processes mig name
 //
-// A failure is a number of nvmlReturn_t or one of no-driver, no-permission, not-supported, mismatch, timeout, lost, unknown, absent. A number may be MEAN~AMPLITUDE/PERIOD
-// and then swings with the time.
+// A failure is a number of nvmlReturn_t or one of no-driver, no-permission, not-supported,
+// mismatch, timeout, lost, unknown, absent. A number may be MEAN~AMPLITUDE/PERIOD and then swings
+// with the time.
 #pragma once
 
 #include <string>
@@ -28,7 +32,7 @@ std::string text(int card, const std::string &key, const std::string &otherwise)
 // number is text as a number.
 double number(int card, const std::string &key, double otherwise);
 
-// failure is text as a return code; 0 (success) where nothing is set.
+// failure is text as a return code; 0 (success) if it is not set.
 int failure(int card, const std::string &key);
 
 }  // namespace settings

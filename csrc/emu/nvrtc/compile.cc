@@ -49,7 +49,7 @@ std::string home() {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
-// The compiler, and arguments that always go to it.
+// The compiler, and the arguments of every call of it.
 std::vector<std::string> compiler() {
   for (const char *name : {"SHAKE_EMU_CXX", "CXX"}) {
     const char *value = std::getenv(name);
@@ -61,7 +61,8 @@ std::vector<std::string> compiler() {
   return {"c++"};
 }
 
-// Runs a command in a folder, with what it says on stderr going to a file there. Returns its exit status, or -1.
+// Runs a command in a folder, with its stderr going to a file there. Returns its exit status, or
+// -1.
 int command(const std::vector<std::string> &args, const std::string &log) {
   std::vector<char *> argv;
   for (auto &a : args) argv.push_back(const_cast<char *>(a.c_str()));
@@ -85,7 +86,7 @@ int command(const std::vector<std::string> &args, const std::string &log) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// The compiler's messages as NVRTC writes them: name(line): error: text.
+// The compiler's messages in NVRTC's form: name(line): error: text.
 std::string messages(const std::string &raw, const std::string &name) {
   static const std::regex line(R"(^(.*?):(\d+):(?:\d+:)? (?:fatal )?(error|warning): (.*)$)");
   std::istringstream in(raw);
@@ -172,7 +173,7 @@ std::string wrap(const std::string &object, const Options &o) {
   return std::string(reinterpret_cast<char *>(&h), sizeof h) + object;
 }
 
-// Removes a folder of ours with what we put there.
+// Removes a temporary folder and its files.
 void clear(const std::string &dir, const std::vector<std::string> &files) {
   for (auto &f : files) unlink((dir + "/" + f).c_str());
   rmdir(dir.c_str());
@@ -271,7 +272,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   auto args = flags(clang, check);
   args.insert(args.end(), o.flags.begin(), o.flags.end());
 
-  // Compiled before, with the same everything?
+  // The key of the cache of compiled kernels has every input of the compilation.
   std::string key = source + '\0' + name + '\0' + o.macros + '\0' + version;
   for (auto &a : cxx) key += '\0' + a;
   for (auto &a : args) key += '\0' + a;
@@ -309,7 +310,8 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   compile.insert(compile.end(), {"-c", dir + "/k.cc", "-o", dir + "/k.o"});
   int status = command(compile, dir + "/log");
   if (status == 0) {
-    // Linked against the driver, so that a kernel finds it whichever way that was opened.
+    // The object is linked against the driver, so that a kernel finds the driver however it was
+    // opened.
     link.insert(link.end(), {"-shared", "-nostdlib", "-Wl,-Bsymbolic", "-o", dir + "/k.so",
                              dir + "/k.o", "-L" + here, "-l:libcuda.so.1", "-lm", "-lc", "-lgcc"});
     status = command(link, dir + "/log");

@@ -7,10 +7,10 @@ namespace compile {
 
 struct Options {
   int arch = 75;
-  bool portable = false;           // for compute_NN: what a card would make of PTX
+  bool portable = false;           // for compute_NN: stands for PTX
   std::string macros;              // as directives
   std::vector<std::string> flags;  // for the host's compiler
-  std::string error;               // an option that is not known
+  std::string error;               // an unknown option
 };
 Options options(int n, const char *const *given);
 

@@ -1,5 +1,5 @@
-// A stand-in libnvrtc.so.13: the text is compiled by the host's compiler, and the result, a shared object for the emulated driver, is handed out
-// as a cubin.
+// A stand-in libnvrtc.so.13. The host's compiler compiles the text. The result, a shared object for
+// the emulated driver, is returned as a cubin.
 #include <cstring>
 #include <map>
 #include <memory>
@@ -87,7 +87,7 @@ SK_API nvrtcResult nvrtcCreateProgram(nvrtcProgram *program, const char *source,
   if (!program || !source || headers < 0) return NVRTC_ERROR_INVALID_INPUT;
   (void)texts, (void)names;
   if (headers)
-    return NVRTC_ERROR_PROGRAM_CREATION_FAILURE;  // texts without headers are all that is emulated
+    return NVRTC_ERROR_PROGRAM_CREATION_FAILURE;  // only texts without headers are emulated
   auto p = std::make_shared<Program>();
   p->source = source;
   p->name = name && *name ? name : "default_program";
@@ -152,12 +152,13 @@ SK_API nvrtcResult nvrtcGetProgramLog(nvrtcProgram program, char *log) {
             : give(std::string(p->log.c_str(), p->log.size() + 1), log);
 }
 
-// How many compilations were asked for.
+// The number of compilations that were requested.
 SK_API long sk_emu_compilations(void) {
   std::lock_guard<std::mutex> lock(mutex);
   return compilations;
 }
 
-// All that csrc/load/nvrtc.h declares has to be here, or this library does not link.
+// Every function that csrc/load/nvrtc.h declares has to be here; otherwise this library does not
+// link.
 #define ADDRESS(ret, name, args) reinterpret_cast<void *>(static_cast<ret(*) args>(&name)),
 extern "C" void *const sk_emu_nvrtc_all[] = {SK_NVRTC_FUNCTIONS(ADDRESS, ADDRESS)};

@@ -54,7 +54,7 @@ std::vector<Token> tokens(const std::string &s) {
   return out;
 }
 
-// The place behind the bracket that closes the one at i.
+// The position behind the bracket that closes the one at i.
 size_t behind(const std::vector<Token> &t, size_t i) {
   int depth = 0;
   for (; i < t.size(); i++) {
@@ -87,8 +87,8 @@ Text read(const std::string &source, const std::string &name) {
   };
   std::vector<Change> changes;
   int depth = 0;
-  std::vector<int> linkage;  // depths at which an extern "C" { was opened
-  size_t declaration = 0;    // where the declaration began
+  std::vector<int> linkage;  // the depths of the open extern "C" { blocks
+  size_t declaration = 0;    // the start of the declaration
   for (size_t i = 0; i < t.size(); i++) {
     const std::string &w = t[i].text;
     if (w == "{") {
@@ -126,7 +126,8 @@ Text read(const std::string &source, const std::string &name) {
         }
       if (!known) out.kernels.push_back(k);
     } else if (w == "__shared__") {
-      // The array's name stands in front of the first square bracket of the declaration; its end is the semicolon.
+      // The array's name stands in front of the first square bracket of the declaration; the
+      // semicolon ends it.
       const bool external = i > 0 && t[i - 1].text == "extern";
       size_t end = i, open = 0;
       bool assigned = false;

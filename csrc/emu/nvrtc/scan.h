@@ -1,4 +1,5 @@
-// Reading a text of CUDA C++ as far as the host's compiler does not: entry points and arrays of dynamic shared memory.
+// Reading the parts of CUDA C++ that the host's compiler does not understand: entry points and
+// arrays of dynamic shared memory.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,9 +11,9 @@ struct Kernel {
 };
 
 struct Text {
-  std::string text;  // with every line where it was
+  std::string text;  // every line stays at its number
   std::vector<Kernel> kernels;
-  std::string error;  // line and reason, as a compiler says it; empty: none
+  std::string error;  // line and reason in a compiler's form; empty: none
 };
 
 Text read(const std::string &source, const std::string &name);

@@ -1,4 +1,5 @@
-// Atomic operations. Instrumented code may not hold them, so they are functions that check and then act.
+// Atomic operations. Instrumented code must not contain them, so they are functions that check and
+// then act.
 #pragma once
 #include "thread.h"
 

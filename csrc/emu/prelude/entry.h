@@ -1,5 +1,6 @@
-// A line of the table of a text's entry points. The emulated compiler writes SK_ENTRY(name, threads) for each, behind the text; all that it needs stands
-// in front, where the text's macros do not reach.
+// A line of the table of a text's entry points. The emulated compiler writes SK_ENTRY(name,
+// threads) for each, behind the text. Everything that SK_ENTRY needs is defined in front of the
+// text, beyond the reach of the text's macros.
 #pragma once
 #include "block.h"
 

@@ -1,5 +1,6 @@
-// What the compiler's instrumentation calls: each access of memory that is not a variable of the thread's own, and each pointer that is used
-// with too small an alignment. The common cases are decided here, near the kernel; the rest by the driver.
+// The targets of the compiler's instrumentation: each access of memory that is not a local variable
+// of the thread, and each use of a pointer with too small an alignment. The common cases are
+// decided here, near the kernel; the driver decides the rest.
 #pragma once
 #include "block.h"
 
@@ -42,7 +43,8 @@ SK_HOOK void *__tsan_memset(void *to, int c, unsigned long n) {
   return __builtin_memset(to, c, n);
 }
 
-// The compiler's description of a pointer that is used: where, and the logarithm of the alignment that the type asks for.
+// The compiler's description of a pointer: its place in the source, and the logarithm of the
+// alignment that the type requires.
 struct sk_mismatch {
   const char *file;
   unsigned line, column;

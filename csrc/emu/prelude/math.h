@@ -1,4 +1,5 @@
-// The mathematical functions and intrinsics that kernels call. The fast ones are as exact as the others here.
+// The mathematical functions and intrinsics that kernels call. The fast ones are as exact as the
+// others here.
 #pragma once
 #include "thread.h"
 

@@ -1,5 +1,6 @@
-// What CUDA C++ has without any header, for a text that the host's compiler compiles. Included in front of every text,
-// and of the macros given as options, so that those cannot change it.
+// The part of CUDA C++ that exists without any header, for a text that the host's compiler
+// compiles. It is included in front of every text and of the macros given as options, so that those
+// cannot change it.
 #pragma once
 #define SHAKE_EMULATOR 1
 #include "atomic.h"

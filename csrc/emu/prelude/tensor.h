@@ -1,5 +1,7 @@
-// Tensor cores, matrices out of shared memory, and copies that arrive later: instructions of PTX for which CUDA C++ has no name. A text calls these functions for its
-// asm where there is no __CUDA_ARCH__. Addresses of shared memory are those of PTX: numbers of 32 bits, which __cvta_generic_to_shared gives.
+// Tensor cores, matrices out of shared memory, and asynchronous copies: instructions of PTX for
+// which CUDA C++ has no name. A text calls these functions in place of its asm where __CUDA_ARCH__
+// is not defined. Addresses of shared memory are those of PTX: 32-bit numbers, as
+// __cvta_generic_to_shared returns them.
 #pragma once
 #include "types.h"
 
@@ -15,7 +17,8 @@ template <bool BF16> SK_TENSOR void sk_mma_m16n8k16(float (&d)[4], const unsigne
   d[0] = sum[0], d[1] = sum[1], d[2] = sum[2], d[3] = sum[3];
 }
 
-// ldmatrix.sync.aligned.m8n8.xN{.trans}.shared.b16: lane i has the address of row i%8 of matrix i/8.
+// ldmatrix.sync.aligned.m8n8.xN{.trans}.shared.b16: lane i has the address of row i%8 of matrix
+// i/8.
 template <int N, bool TRANS> SK_TENSOR void sk_ldmatrix(unsigned (&r)[N], unsigned address, int line = __builtin_LINE()) {
   static_assert(N == 1 || N == 2 || N == 4, "ldmatrix loads one, two or four matrices");
   unsigned out[4];
@@ -23,7 +26,8 @@ template <int N, bool TRANS> SK_TENSOR void sk_ldmatrix(unsigned (&r)[N], unsign
   for (int i = 0; i < N; i++) r[i] = out[i];
 }
 
-// cp.async.ca.shared.global, and with CG cp.async.cg: BYTES to shared memory, of which the first given come from global memory and the others are zero.
+// cp.async.ca.shared.global, and with CG cp.async.cg: writes BYTES to shared memory. The first
+// `given` bytes come from global memory, the others are zero.
 template <int BYTES, bool CG = false> SK_TENSOR void sk_cp_async(unsigned to, const void *from, unsigned given = BYTES, int line = __builtin_LINE()) {
   static_assert(BYTES == 16 || (!CG && (BYTES == 4 || BYTES == 8)), "cp.async copies 4, 8 or 16 bytes, cp.async.cg 16");
   sk_emu_cp_async(BYTES, to, from, given, line);

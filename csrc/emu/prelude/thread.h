@@ -1,9 +1,10 @@
-// Where a thread is, and how threads wait for one another.
+// The position of a thread, and the ways in which threads wait for one another.
 #pragma once
 #include "hooks.h"
 #include "types.h"
 
-// These are the same as long as a thread lives, hence const; and a function that is not instrumented, so that the checks do not see the reads.
+// These values do not change during a thread's life, hence const. The function is not instrumented,
+// so that the checks do not see the reads.
 #define SK_PLACE(name, field)                                                                 \
   SK_HOOK __attribute__((const)) unsigned sk_##name##_x() { return sk_emu_self->field[0]; }   \
   SK_HOOK __attribute__((const)) unsigned sk_##name##_y() { return sk_emu_self->field[1]; }   \
@@ -22,12 +23,14 @@ SK_PLACE(grid_dim, gdim)
 
 SK_HOOK __attribute__((const)) unsigned char *sk_dynamic() { return sk_emu_self->dynamic; }
 
-// An array of dynamic shared memory at the scope of the file; within a function the emulated compiler writes a pointer instead.
+// An array of dynamic shared memory at the scope of the file; within a function the emulated
+// compiler writes a pointer instead.
 template <class T> struct sk_dynamic_array {
   __forceinline__ operator T *() const { return (T *)sk_dynamic(); }
 };
 
-// The line tells one barrier from another: threads of a block that wait in different ones have diverged.
+// The line tells one barrier from another: threads of a block that wait in different ones have
+// diverged.
 #define __syncthreads() ((void)sk_emu_barrier(SK_EMU_SYNC, 0, __LINE__))
 #define __syncthreads_count(p) sk_emu_barrier(SK_EMU_COUNT, (p) != 0, __LINE__)
 #define __syncthreads_and(p) sk_emu_barrier(SK_EMU_AND, (p) != 0, __LINE__)
@@ -69,7 +72,8 @@ struct sk_warp_sync {
 #define __any_sync(mask, p) (__ballot_sync(mask, p) != 0)
 #define __all_sync(mask, p) (__ballot_sync(mask, !(p)) == 0)
 #define __match_any_sync(mask, v) ((unsigned)sk_emu_warp(SK_EMU_MATCH, mask, sk_bits_of(v), 0, 32, __LINE__))
-#define __activemask() (1u << (sk_lane_id() & 31))  // any set of lanes that has the caller would be right
+// Any set of lanes with the caller in it would be right.
+#define __activemask() (1u << (sk_lane_id() & 31))
 
 static __forceinline__ unsigned sk_lane_id() {
   return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) & 31;

@@ -8,7 +8,7 @@ typedef __PTRDIFF_TYPE__ ptrdiff_t;
 #define __device__
 #define __host__
 #define __constant__
-#define __shared__ thread_local  // the blocks that run at one time are on different OS threads
+#define __shared__ thread_local  // blocks that run at one time are on different OS threads
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) __attribute__((aligned(n)))

@@ -36,7 +36,7 @@ static void record() {
   OK(cu.cuGraphDestroy(g));
   for (int i = 1; i <= 3; i++) {
     OK(cu.cuGraphLaunch(e, s));
-    EQ(*pinned, -1);  // poison until somebody waits
+    EQ(*pinned, -1);  // poison until a call waits
     OK(cu.cuStreamSynchronize(s));
     EQ(*pinned, 106 * i - 100);
   }
@@ -47,7 +47,7 @@ static void record() {
   OK(cu.cuMemFreeHost(pinned));
 }
 
-// Two streams that part and meet again: what nodes and edges are there.
+// Two streams that part and join again; the test looks at the nodes and edges.
 static CUgraph fork(Kernel &k, CUdeviceptr x, CUstream a, CUstream b, bool meet = true, int twice = 0) {
   CUevent out, back;
   OK(cu.cuEventCreate(&out, CU_EVENT_DISABLE_TIMING));
@@ -69,7 +69,7 @@ static CUgraph fork(Kernel &k, CUdeviceptr x, CUstream a, CUstream b, bool meet 
   record();
   EQ(cu.cuEventQuery(out), CUDA_ERROR_CAPTURED_EVENT);
   CUgraph g;
-  // Asking about an event of a capture has spoilt it.
+  // The query of an event of a capture has spoilt the capture.
   EQ(cu.cuStreamEndCapture(a, &g), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
   record();
   EQ(cu.cuStreamEndCapture(a, &g), meet ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
@@ -117,7 +117,7 @@ static void shape() {
   OK(cu.cuStreamSynchronize(a));
   EQ(x.take()[0], 111);
 
-  // Other parameters of a node that is instantiated.
+  // New parameters for a node of an instantiated graph.
   auto set = driver<CUresult (*)(CUgraphExec, CUgraphNode, const CUDA_KERNEL_NODE_PARAMS_v2 *)>("cuGraphExecKernelNodeSetParams_v2");
   OK(cu.cuGraphKernelNodeGetParams_v2(nodes[3], &p));
   int add = 500;
@@ -146,7 +146,7 @@ static void shape() {
   EQ(status, CU_STREAM_CAPTURE_STATUS_NONE);
 }
 
-// What does not belong into a capture fails, and the capture with it.
+// A call that a capture does not allow fails, and the capture with it.
 static void forbidden() {
   Kernel k(kAdd);
   Array<int> x(1);
@@ -218,7 +218,7 @@ static void begin_and_end() {
     EQ(cu.cuStreamEndCapture(s, &other), CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
   }).join();
   OK(cu.cuStreamEndCapture(s, &g));
-  // Another thread's allocation: against a global capture, not against one of this thread only.
+  // An allocation of another thread spoils a global capture, but not a capture of this thread only.
   for (auto mode : {CU_STREAM_CAPTURE_MODE_GLOBAL, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL}) {
     const bool global = mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
     OK(cu.cuStreamBeginCapture_v2(s, mode));
@@ -229,7 +229,7 @@ static void begin_and_end() {
     }).join();
     EQ(cu.cuStreamEndCapture(s, &g), global ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS);
   }
-  // Ended in a stream that joined; two captures that meet.
+  // Ending a capture in a stream that joined; two captures that meet.
   CUevent e;
   OK(cu.cuEventCreate(&e, 0));
   OK(cu.cuStreamBeginCapture_v2(s, CU_STREAM_CAPTURE_MODE_RELAXED));
@@ -245,7 +245,7 @@ static void begin_and_end() {
   EQ(cu.cuStreamEndCapture(t, &g), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
-// Nodes without a way between them run in any order.
+// Nodes without a path between them run in any order.
 static void any_order() {
   Kernel k("extern \"C\" __global__ void k(int *order, int i) { order[atomicAdd(order, 1) + 1] = i; }");
   Array<int> x(9);
@@ -276,7 +276,7 @@ static void any_order() {
   CHECK(seen.size() > 3);
 }
 
-// The work of other libraries is captured like a kernel, and what it needs lives as long as the graph.
+// Work of other libraries is captured like a kernel, and its resources live as long as the graph.
 static int freed = 0, ran = 0;
 static void libraries() {
   CUstream s = stream();

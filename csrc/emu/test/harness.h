@@ -1,4 +1,4 @@
-// Opens the emulated libraries from the folder that the program is given, and says what went wrong where.
+// Opens the emulated libraries from a folder, and reports failures with their place.
 #pragma once
 #include <dlfcn.h>
 
@@ -72,7 +72,7 @@ inline std::string message() {
   return text;
 }
 
-// Whether the last explanation says all of the words.
+// Whether the last explanation has all of the words.
 inline bool says(std::initializer_list<const char *> words) {
   const std::string m = message();
   for (const char *w : words)
@@ -80,7 +80,7 @@ inline bool says(std::initializer_list<const char *> words) {
   return true;
 }
 
-// A compiled text; what the compiler said goes to log.
+// A compiled text; the compiler's output goes to log.
 inline std::string compile(const std::string &source, std::string *log = nullptr, const char *arch = "--gpu-architecture=sm_90", nvrtcResult want = NVRTC_SUCCESS,
                            std::vector<const char *> more = {}) {
   nvrtcProgram p;
@@ -137,7 +137,7 @@ template <class T> struct Array {
   }
 };
 
-// Has f run in a context of its own on a card, so that one that is lost takes no other test along.
+// Runs f in a context of its own on a card, so that a lost context does not affect another test.
 inline void fresh(const char *name, const std::function<void()> &f, int card = 0) {
   const int before = failures;
   CUcontext c;

@@ -1,4 +1,4 @@
-// Kernels: what they compute, how their threads wait for one another, and that each check of them fires.
+// Kernels: their results, the waiting of their threads, and the firing of each check.
 #include <cmath>
 
 #include "harness.h"
@@ -53,7 +53,8 @@ static void shared() {
 }
 
 
-// An error of a kernel: the launch is taken, the wait and everything behind it fails, and the context stays lost.
+// An error of a kernel: the launch succeeds, the wait and every later call fails, and the context
+// stays lost.
 static void lost(CUresult want, std::initializer_list<const char *> words) {
   EQ(cu.cuStreamSynchronize(nullptr), want);
   CHECK(says(words));
@@ -301,7 +302,7 @@ static void cooperative() {
   }
 }
 
-// Each pair that nothing orders, and pairs that something does.
+// Pairs of accesses without an order, and pairs with one.
 static void races() {
   struct {
     const char *what, *text;

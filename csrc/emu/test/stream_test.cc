@@ -89,7 +89,7 @@ static void contexts() {
   OK(cu.cuCtxPopCurrent_v2(nullptr));
   EQ(cu.cuCtxPopCurrent_v2(nullptr), CUDA_ERROR_INVALID_CONTEXT);
   EQ(cu.cuDevicePrimaryCtxRelease_v2(0), CUDA_ERROR_INVALID_CONTEXT);
-  EQ(emu_count("live_bytes"), 0);  // died with the context
+  EQ(emu_count("live_bytes"), 0);  // freed with the context
 }
 
 static void memory() {
@@ -127,7 +127,7 @@ static void memory() {
   EQ(cu.cuMemFreeHost(v), CUDA_ERROR_INVALID_VALUE);
 }
 
-// What the host sees of copies that nobody has waited for.
+// The host's view of copies before a wait.
 static void lazy() {
   CUstream s;
   OK(cu.cuStreamCreateWithPriority(&s, CU_STREAM_NON_BLOCKING, 0));
@@ -144,7 +144,7 @@ static void lazy() {
   OK(cu.cuStreamSynchronize(s));
   EQ(pinned[0], -1);  // the poison was copied up and down again
   OK(cu.cuStreamQuery(s));
-  // From pageable memory the source is read at the call, and to it the call waits.
+  // A copy from pageable memory reads its source at the call; a copy to it waits.
   int v = 9, w = 0;
   OK(cu.cuMemcpyHtoDAsync_v2(x.p, &v, 4, s));
   v = 1;
@@ -152,7 +152,7 @@ static void lazy() {
   OK(cu.cuMemcpyDtoHAsync_v2(&w, x.p, 4, s));
   EQ(w, 9);
   EQ(emu_count("implicit_sync"), implicit + 1);
-  // Asking does some of the work.
+  // A query does some of the work.
   for (int i = 0; i < 3; i++) OK(cu.cuMemcpyDtoDAsync_v2(y.p, x.p, 4, s));
   int asked = 0;
   while (cu.cuStreamQuery(s) == CUDA_ERROR_NOT_READY) asked++;
@@ -163,7 +163,7 @@ static void lazy() {
   EQ(cu.cuStreamSynchronize(s), CUDA_ERROR_INVALID_HANDLE);
 }
 
-// Work in one stream is not done because another is waited for, unless an event says so.
+// Waiting for one stream does not run the work of another, unless an event connects them.
 static void order() {
   CUstream a, b;
   CUevent e;
@@ -174,7 +174,7 @@ static void order() {
   OK(cu.cuEventCreate(&e, CU_EVENT_DISABLE_TIMING));
   OK(cu.cuMemsetD32Async(x.p, 1, 1, a));
   OK(k(1, 1, a, x.p, y.p));
-  OK(k(1, 1, b, y.p, z.p));  // forgot to wait
+  OK(k(1, 1, b, y.p, z.p));  // the wait is missing
   OK(cu.cuStreamSynchronize(b));
   EQ(z.take()[0], 0);  // -1 + 1
   OK(cu.cuEventRecord(e, a));
@@ -184,14 +184,14 @@ static void order() {
   OK(cu.cuStreamSynchronize(b));
   OK(cu.cuEventQuery(e));
   EQ(z.take()[0], 3);
-  // The last thing of a stream may be a wait.
+  // The last item of a stream may be a wait.
   OK(cu.cuMemsetD32Async(x.p, 5, 1, a));
   OK(cu.cuEventRecord(e, a));
   OK(cu.cuStreamWaitEvent(b, e, 0));
   OK(cu.cuStreamSynchronize(b));
   OK(cu.cuEventQuery(e));
   OK(cu.cuStreamQuery(a));
-  // An event that was never recorded is done; one that was destroyed is none.
+  // An event that was never recorded is done; the handle of a destroyed one is invalid.
   CUevent never;
   OK(cu.cuEventCreate(&never, 0));
   OK(cu.cuEventSynchronize(never));
@@ -199,14 +199,14 @@ static void order() {
   OK(cu.cuEventDestroy_v2(never));
   EQ(cu.cuEventDestroy_v2(never), CUDA_ERROR_INVALID_HANDLE);
   EQ(cu.cuEventRecord(never, a), CUDA_ERROR_INVALID_HANDLE);
-  // The work of a stream that is destroyed is done all the same.
+  // The work of a destroyed stream still runs.
   OK(cu.cuMemsetD32Async(x.p, 8, 1, a));
   OK(cu.cuStreamDestroy_v2(a));
   OK(cu.cuCtxSynchronize());
   EQ(x.take()[0], 8);
 }
 
-// The legacy stream waits for blocking streams and they for it; others do not care.
+// The legacy stream waits for blocking streams and they wait for it; other streams are independent.
 static void legacy() {
   CUstream blocking, other;
   Kernel k(kCopy);

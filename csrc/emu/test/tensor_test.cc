@@ -1,4 +1,4 @@
-// Tensor cores, ldmatrix and cp.async: what they compute, and that each mistake with them shows.
+// Tensor cores, ldmatrix and cp.async: their results, and that each mistake with them shows.
 #include <cmath>
 #include <cstdint>
 
@@ -28,7 +28,8 @@ static Halves halves(size_t n, bool bf16, uint32_t seed) {
   return v;
 }
 
-// a[16][16] * b[16][8] + c[16][8], with fragments read from global memory by the table of the PTX manual.
+// a[16][16] * b[16][8] + c[16][8], with fragments read from global memory by the table of the PTX
+// manual.
 static const char *const kMma = R"(
 extern "C" __global__ void k(const unsigned *a, const unsigned short *b, const float *c, float *d) {
   const int lane = threadIdx.x % 32, row = lane / 4, pair = lane % 4;
@@ -63,7 +64,8 @@ static void product() {
   }
 }
 
-// Sums are rounded once: 2^24 + 1 - 2^24 + ... keeps the ones, which float32 would lose one after the other.
+// Sums are rounded once: 2^24 + 1 - 2^24 + ... keeps the ones, which float32 would lose one after
+// the other.
 static void rounded_once() {
   Kernel k("#define BF true\n" + std::string(kMma));
   Halves a(256), b(128, 0x3f80);                                              // b: ones
@@ -81,7 +83,7 @@ static void rounded_once() {
   for (size_t i = 0; i < 128; i++) CHECK(std::isnan(d[i]) == (i % 8 == 0));
 }
 
-// Four matrices whose elements say where they are: 100*matrix + 10*row + column.
+// Four matrices whose elements encode their position: 100*matrix + 10*row + column.
 static void matrices() {
   for (const char *shape : {"1, false", "2, false", "4, false", "1, true", "2, true", "4, true"}) {
     const int n = shape[0] - '0';
@@ -93,7 +95,7 @@ extern "C" __global__ void k(unsigned *out) {
   for (int i = lane; i < 256; i += 32) s[i / 64][i / 8 % 8][i % 8] = i / 64 * 100 + i / 8 % 8 * 10 + i % 8;
   __syncwarp();
   unsigned r[N];
-  // Lanes without a matrix may hold anything.
+  // Lanes without a matrix may pass any address.
   const unsigned address = lane < 8 * N ? (unsigned)__cvta_generic_to_shared(&s[lane / 8][lane % 8][0]) : 0xfffffff1u;
   sk_ldmatrix<SHAPE>(r, address);
   for (int i = 0; i < N; i++) out[i * 32 + lane] = r[i];
@@ -114,7 +116,7 @@ extern "C" __global__ void k(unsigned *out) {
   "__shared__ __align__(16) float s[256]; extern __shared__ __align__(16) float e[];\n"                    \
   "const unsigned to = (unsigned)__cvta_generic_to_shared(s + 4 * threadIdx.x); const float *from = x + 4 * threadIdx.x;\n" body "\n}"
 
-// Each case writes y[0..63]; a wait that is missing leaves NaN.
+// Each case writes y[0..63]; a missing wait leaves NaN.
 static void copies() {
   struct {
     const char *what, *text;

@@ -1,4 +1,5 @@
-// A thin C++ face of a cuDNN backend library opened at run time, for the tests: the stand-in and the real one alike.
+// A thin C++ interface to a cuDNN backend library opened at run time, for the tests: to the
+// stand-in and to the real one alike.
 #pragma once
 #include <dlfcn.h>
 
@@ -31,7 +32,7 @@ struct Api {
   int (*get)(void *, int, int, int64_t, int64_t *, void *) = nullptr;
   int (*execute)(void *, void *, void *) = nullptr;
 
-  // open loads the library at path; the test cannot go on without it.
+  // open loads the library at path; without it the test ends.
   void open(const char *path) {
     so = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     if (!so) { fprintf(stderr, "%s\n", dlerror()); exit(2); }
@@ -53,7 +54,7 @@ struct Api {
 };
 inline Api api;
 
-// Desc owns a backend descriptor; each call keeps the first status that was no success.
+// Desc owns a backend descriptor; it keeps the first status that is not success.
 class Desc {
  public:
   explicit Desc(int kind) { keep(api.descCreate(kind, &d_)); }
@@ -94,7 +95,7 @@ inline DescPtr desc(int kind) { return std::make_shared<Desc>(kind); }
 inline std::vector<int64_t> nhwc(const std::vector<int64_t> &d) { return {d[1] * d[2] * d[3], 1, d[1] * d[3], d[1]}; }
 inline std::vector<int64_t> nchw(const std::vector<int64_t> &d) { return {d[1] * d[2] * d[3], d[2] * d[3], d[3], 1}; }
 
-// TensorSpec is what a test varies of a tensor.
+// TensorSpec has the properties of a tensor that tests vary.
 struct TensorSpec {
   int64_t uid;
   std::vector<int64_t> dims, strides;
@@ -122,7 +123,8 @@ inline DescPtr convolution(const ConvSpec &c) {
   return d;
 }
 
-// conv makes one of the three convolution operations: kOpConvForward (x w y), kOpConvData (dx w dy), kOpConvFilter (x dw dy).
+// conv makes one of the three convolution operations: kOpConvForward (x w y), kOpConvData (dx w
+// dy), kOpConvFilter (x dw dy).
 inline DescPtr conv(int kind, const DescPtr &c, const DescPtr &x, const DescPtr &w, const DescPtr &y, double alpha = 1, double beta = 0) {
   struct { int alpha, beta, desc, w, x, y; } a = {kConvFwdAlpha, kConvFwdBeta, kConvFwdDesc, kConvFwdW, kConvFwdX, kConvFwdY};
   if (kind == kOpConvData) a = {kConvDataAlpha, kConvDataBeta, kConvDataDesc, kConvDataW, kConvDataDx, kConvDataDy};
@@ -162,7 +164,8 @@ inline DescPtr device(const std::string &json) {
   return d;
 }
 
-// heuristics asks for the engine configurations of a graph; card is the described device, null where a handle has a real one.
+// heuristics asks for the engine configurations of a graph; card is the described device, null with
+// a handle on a real one.
 inline std::vector<DescPtr> heuristics(const DescPtr &g, int mode, const DescPtr &card = nullptr, int *status = nullptr, int64_t room = 64) {
   auto h = desc(kEngineHeuristic);
   h->child(kHeurGraph, *g).e(kHeurMode, kTypeHeurMode, mode);
@@ -179,7 +182,7 @@ inline std::vector<DescPtr> heuristics(const DescPtr &g, int mode, const DescPtr
   return out;
 }
 
-// plan makes an execution plan of a configuration, finalized or not: ask its status.
+// plan makes an execution plan of a configuration. Its status tells whether it is finalized.
 inline DescPtr plan(void *handle, const DescPtr &config, const DescPtr &card = nullptr) {
   auto d = desc(kExecutionPlan);
   d->child(kPlanConfig, *config);

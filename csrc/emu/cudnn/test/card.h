@@ -1,4 +1,4 @@
-// A described card: the keys that cuDNN reads of a device's JSON, with an H100's numbers.
+// A described card: the keys of a device's JSON that cuDNN reads, with an H100's numbers.
 #pragma once
 
 inline const char *kH100 =

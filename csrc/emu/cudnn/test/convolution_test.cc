@@ -1,5 +1,6 @@
-// Convolutions against loops in double: all directions, odd shapes, groups, strides, uneven padding, dilation, blending, channel slices, every
-// type and every engine; exactly where the numbers are small integers.
+// Convolutions against loops in double: all directions, odd shapes, groups, strides, uneven
+// padding, dilation, blending, channel slices, every type and every engine. Results of small
+// integers are compared exactly.
 #include "fixture.h"
 
 namespace {
@@ -48,7 +49,7 @@ template <class F> void taps(const Case &c, const std::vector<int64_t> &y, F f) 
               }
 }
 
-// reference computes the tensor that kind writes, from the other two.
+// reference computes the output tensor of kind from the other two.
 std::vector<double> reference(const Case &c, int kind, const std::vector<double> &x, const std::vector<double> &w, const std::vector<double> &y) {
   std::vector<double> out((kind == kOpConvForward ? y : kind == kOpConvData ? x : w).size());
   taps(c, outputOf(c), [&](int64_t i, int64_t j, int64_t k) {
@@ -62,7 +63,8 @@ std::vector<double> reference(const Case &c, int kind, const std::vector<double>
 std::vector<int64_t> strides(const std::vector<int64_t> &d, int layout) {
   if (layout == 0) return nhwc(d);
   if (layout == 1) return nchw(d);
-  return {d[1] * 2 * d[2] * d[3], 1, d[1] * 2 * d[3], d[1] * 2};  // the first half of the channels of a buffer twice as wide
+  // The first half of the channels of a buffer twice as wide.
+  return {d[1] * 2 * d[2] * d[3], 1, d[1] * 2 * d[3], d[1] * 2};
 }
 
 double wantRounded(double v, int type) { return dnn::rounded(float(v), type); }
@@ -92,7 +94,8 @@ void exact() {
           }
 }
 
-// Real numbers: float without tensor cores to 1e-6 of the largest, with them the products of TF32, 16 bits to their half step.
+// Real numbers: float without tensor cores to 1e-6 of the largest, with them the products of TF32,
+// 16 bits to their half step.
 void real() {
   for (auto &c : cases)
     for (int kind : {kOpConvForward, kOpConvData, kOpConvFilter})

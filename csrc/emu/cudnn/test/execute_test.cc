@@ -1,5 +1,6 @@
-// Execution on a stream: what is refused at the call, what is found when the work runs, plans as text. The driver is played by this program, whose
-// hooks the library finds: it queues work until flush, and knows which memory is the device's.
+// Execution on a stream: refusals at the call, faults when the work runs, plans as text. This
+// program plays the driver. The library finds its hooks; they queue work until flush, and know the
+// device's memory.
 #include "card.h"
 #include "fixture.h"
 
@@ -59,7 +60,7 @@ struct Memory {
 
 DescPtr t(int64_t uid, const std::vector<int64_t> &d, int64_t align = 16) { return tensor({uid, d, nhwc(d), kFloat, false, false, align}); }
 DescPtr convGraph() { return graph(handle, {conv(kOpConvForward, convolution({}), t(1, X), t(2, W), t(3, X))}); }
-// withWorkspace is a plan that needs one, without one that does not.
+// withWorkspace is a plan of a graph that needs a workspace, or of one that does not.
 DescPtr withWorkspace(bool wanted) {
   for (auto &c : heuristics(convGraph(), kHeurA)) {
     auto p = plan(handle, c);
@@ -107,7 +108,8 @@ void calls() {
   EXPECT(queued.empty(), "refused calls were queued");
 }
 
-// Work runs when the stream does, as often as it is replayed, also when plan and pack are gone; by then freed memory is an error of the stream.
+// Work runs when the stream does, as often as it is replayed, also when plan and pack are gone.
+// Memory that is freed by then is an error of the stream.
 void order() {
   Memory x(1024), w(256), y(1024), space(1 << 20);
   for (int i = 0; i < 256; i++) x.floats()[i] = 1, y.floats()[i] = -1;
@@ -131,7 +133,8 @@ void order() {
   EXPECT(failed == 700 && y.floats()[0] == -1, "freed before the stream ran: want an illegal address, have %d", failed);
 }
 
-// A scalar is the call's, not the run's; an element-wise operation may write over its input; slices of one buffer's channels lie apart.
+// A scalar belongs to the call, not to the run. An element-wise operation may write over its input.
+// Slices of one buffer's channels do not overlap.
 void memory() {
   Memory x(1024), w(256), y(1024);
   for (int i = 0; i < 256; i++) x.floats()[i] = 2;
@@ -162,7 +165,7 @@ std::string textOf(const DescPtr &p) {
   return s;
 }
 
-// A plan read from its text computes what the plan did, and any damage is found.
+// A plan that is read from its text computes the same as the plan, and any damage is found.
 void text() {
   Memory x(1024), w(256), y(1024), z(1024), space(1 << 20);
   for (int i = 0; i < 256; i++) x.floats()[i] = float(i % 7) - 3;

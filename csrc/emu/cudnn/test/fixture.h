@@ -1,4 +1,5 @@
-// What the tests of the stand-in share: a device of host memory with hooks like the emulated driver's, tensors filled with small numbers, plans run.
+// The common parts of the stand-in's tests: a device of host memory with hooks like the emulated
+// driver's, tensors filled with small numbers, and the running of plans.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -26,7 +27,7 @@ inline int failures = 0;
     EXPECT(have_ == (want), "%s: want status %d, have %d %s (%s)", #have, int(want), have_, api.errorString(have_), api.last().c_str()); \
   } while (0)
 
-// Array is a tensor's description and its memory, as big as its strides reach.
+// Array is a tensor's description and its memory, as large as its strides reach.
 struct Array {
   TensorSpec spec;
   std::vector<unsigned char> memory;
@@ -45,7 +46,7 @@ struct Array {
     for (auto d : spec.dims) n *= d;
     return n;
   }
-  // place is where the i-th element stands, counted in the order of the dimensions.
+  // place is the position of the i-th element, counted in the order of the dimensions.
   int64_t place(int64_t i) const {
     int64_t at = 0;
     for (size_t d = spec.dims.size(); d-- > 0;) at += i % spec.dims[d] * spec.strides[d], i /= spec.dims[d];
@@ -78,7 +79,8 @@ struct Array {
     for (int64_t i = 0; i < count(); i++) v.push_back(get(i));
     return v;
   }
-  // integers fills with whole numbers of [-n, n], which every type holds and every order of summation adds exactly.
+  // integers fills with whole numbers of [-n, n], which every type holds and every order of
+  // summation adds exactly.
   Array &integers(int n, unsigned seed) {
     std::mt19937 r(seed);
     for (int64_t i = 0; i < count(); i++) set(i, int(r() % unsigned(2 * n + 1)) - n);
@@ -95,7 +97,7 @@ struct Array {
 
 inline void *handle = nullptr;
 
-// workspaceOf is memory for a plan, of the size that it asks for.
+// workspaceOf is memory for a plan, of the size that the plan needs.
 struct Workspace {
   std::vector<unsigned char> memory;
   void *at = nullptr;
@@ -119,7 +121,8 @@ inline int runWith(const DescPtr &config, const std::vector<Array *> &arrays, co
   return k->status() ? k->status() : api.execute(handle, p->get(), k->get());
 }
 
-// everyConfig calls f for each configuration of every mode of the heuristics; it expects at least one.
+// everyConfig calls f for each configuration of every mode of the heuristics; it expects at least
+// one.
 inline void everyConfig(const DescPtr &g, const std::function<void(const DescPtr &, int mode, size_t i)> &f) {
   EXPECT(!g->status(), "graph: %s", api.last().c_str());
   size_t n = 0;
@@ -137,7 +140,8 @@ inline bool noted(const DescPtr &config, int note) {
   return false;
 }
 
-// worst is the largest difference between an array and what is wanted, relative to the largest wanted; rounded wanted values must match to half a step.
+// worst is the largest difference between an array and the wanted values, relative to the largest
+// wanted value. Rounded wanted values must match to half a step.
 inline double worst(const Array &a, const std::vector<double> &want) {
   double top = 1e-30, difference = 0;
   for (auto w : want) top = std::fmax(top, std::fabs(w));

@@ -1,4 +1,5 @@
-// Fused graphs, element-wise operations, reductions, batch norm and pooling against loops in double, of every type and by every engine.
+// Fused graphs, element-wise operations, reductions, batch norm and pooling against loops in
+// double, of every type and by every engine.
 #include "fixture.h"
 
 namespace {
@@ -116,7 +117,8 @@ void binary() {
     }
 }
 
-// A virtual tensor holds what its type holds: 1 + 2^-10 is 1 in bfloat16, so that minus one is 0; in float it is 2^-10.
+// A virtual tensor has the precision of its type: 1 + 2^-10 is 1 in bfloat16, so that minus one is
+// 0; in float it is 2^-10.
 void virtualTypes() {
   for (int type : {kFloat, kHalf, kBfloat16}) {
     Array x(spec(1, full)), b(spec(2, one)), c(spec(4, one)), y(spec(5, full));
@@ -196,7 +198,7 @@ void reductions() {
         EXPECT(worst(y, want) < 2e-6, "reduction %d to %zu: off by %g", op, want.size(), worst(y, want));
       });
     }
-  // Asked to be deterministic it says the same bits every time, not asked it does not.
+  // With the request for determinism the bits are the same every time; without it they are not.
   Array x(spec(1, {8, 8, 16, 16})), y(spec(2, channel));
   x.normal(4, 1e3);
   for (bool deterministic : {false, true}) {
@@ -212,7 +214,7 @@ void reductions() {
   }
 }
 
-// scale, bias, ReLU -> convolution -> stored rounded, with the sums of what was not rounded.
+// scale, bias, ReLU -> convolution -> stored rounded, with the sums of the unrounded values.
 void fusedForward() {
   for (int type : {kFloat, kHalf, kBfloat16})
     for (int64_t groups : {1, 2}) {
@@ -225,7 +227,7 @@ void fusedForward() {
       stats->child(kGenStatsSqSum, *square.tensor()).finalize();
       auto g = graph(handle, {pointwise(kMul, x.tensor(), s.tensor(), v1), pointwise(kAdd, v1, b.tensor(), v2), pointwise(kReluFwd, v2, nullptr, v3),
                               conv(kOpConvForward, convolution({{1, 1}, {1, 1}}), v3, w.tensor(), v4), pointwise(kIdentity, v4, nullptr, y.tensor()), stats});
-      // Zeros of padding stay zeros whatever the bias.
+      // Zeros of padding stay zeros for every bias.
       std::vector<double> want(size_t(y.count())), sums(16), squares(16);
       for (int64_t i = 0; i < y.count(); i++) {
         int64_t n = i / (16 * 30), f = i / 30 % 16, p = i / 5 % 6, q = i % 5, cg = 8 / groups;
@@ -248,7 +250,8 @@ void fusedForward() {
     }
 }
 
-// A factor for each image, the residual and ReLU behind a convolution; a filter gradient into and onto float; ReLU's gradient behind a data gradient.
+// A factor for each image, the residual and ReLU behind a convolution; a filter gradient into and
+// onto float; ReLU's gradient behind a data gradient.
 void epilogues() {
   std::vector<int64_t> xd{3, 8, 4, 4}, wd{8, 8, 1, 1}, n{3, 1, 1, 1};
   for (int type : {kHalf, kBfloat16}) {

@@ -17,7 +17,7 @@ void close(const char *what, const Array &a, const std::vector<double> &want, do
   EXPECT(worst(a, want) <= limit, "%s: off by %g", what, worst(a, want));
 }
 
-// Channels are the statistics of each channel, and what belongs to them.
+// Channels are the statistics of each channel, and the parameters of each channel.
 struct Channels {
   std::vector<double> mean, variance, invstd, sum, square;
   explicit Channels(const Array &x, double epsilon) : mean(K), variance(K), invstd(K), sum(K), square(K) {
@@ -87,7 +87,8 @@ void forward() {
     }
 }
 
-// The gradient against finite differences of the sum of dy*y, and through the two-step form (weights first, then dx as an affine function).
+// The gradient against finite differences of the sum of dy*y, and through the two-step form
+// (weights first, then dx as an affine function).
 void backward() {
   NormArrays a(kFloat);
   Array dy(spec(13, full)), dx(spec(14, full)), dscale(spec(15, channel)), dbias(spec(16, channel));
@@ -140,7 +141,7 @@ void backward() {
   });
 }
 
-// ReLU's gradient before the norm's, of the norm computed again.
+// ReLU's gradient before the norm's, with the norm computed again.
 void backwardThroughReLU() {
   NormArrays a(kBfloat16);
   Array dy(spec(13, full, kBfloat16)), dx(spec(14, full, kBfloat16)), dscale(spec(15, channel)), dbias(spec(16, channel));

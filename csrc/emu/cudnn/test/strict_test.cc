@@ -1,5 +1,7 @@
-// What is refused, and with which status: every case is a mistake, and the status is the real library's (9.28) unless that one lets it pass, crashes,
-// or says something else, which is noted. "strict_test LIBRARY real" holds the notes against the real library, with a stub driver loaded before it.
+// Refusals and their statuses. Every case is a mistake. The status is the real library's (9.28),
+// unless the library accepts the mistake, crashes, or gives another status; the case then notes
+// that. "strict_test LIBRARY real" compares the notes with the real library, with a stub driver
+// loaded before it.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,7 +11,7 @@
 namespace {
 
 constexpr int kDies = -1;  // a signal ends the process
-constexpr int kSame = -2;  // the real library answers what we do
+constexpr int kSame = -2;  // the real library gives the same status
 
 struct Case {
   const char *name;
@@ -99,7 +101,7 @@ void *none = nullptr;
 
 std::vector<Case> cases() {
   return {
-      // Descriptors as such.
+      // The descriptors themselves.
       {"a descriptor of an unknown type", [] { void *d; return api.descCreate(999, &d); }, kHostAllocationFailed},
       {"no place for a descriptor", [] { return api.descCreate(kTensor, nullptr); }, kDies},
       {"set on no descriptor", [] { return api.set(nullptr, kTensorUid, kTypeInt64, 1, &five); }, kNullPointer},

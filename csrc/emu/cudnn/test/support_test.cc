@@ -1,6 +1,8 @@
-// Which graphs there is an engine for: the answers of the real library (9.28) for an H100, case by case. "A" is an answer of the heuristics' mode A, "F"
-// one of FALLBACK, "!" a query that is refused. Not played here: sums in half of half tensors, whole numbers in vectors, three dimensions.
-// "support_test LIBRARY DRIVER" asks the real library, with a stub driver loaded before it; that takes minutes.
+// The graphs for which an engine exists: the answers of the real library (9.28) for an H100, case
+// by case. "A" is an answer of the heuristics' mode A, "F" one of FALLBACK, "!" a query that is
+// refused. Not covered: sums in half of half tensors, whole numbers in vectors, three dimensions.
+// "support_test LIBRARY DRIVER" asks the real library, with a stub driver loaded before it; that
+// takes minutes.
 #include "card.h"
 #include "fixture.h"
 
@@ -53,7 +55,7 @@ DescPtr reduction(int op, const DescPtr &x, const DescPtr &y) {
   return d;
 }
 
-// Forward: what stands before and behind the convolution.
+// Forward, with the operations before and behind the convolution.
 DescPtr forward(Shape s, int type, bool prologue, const char *behind) {
   std::vector<int64_t> c{1, s.c, 1, 1}, k{1, s.k, 1, 1}, n{8, 1, 1, 1};
   std::vector<DescPtr> ops;
