@@ -28,8 +28,19 @@ func NewPool(workers int) *Pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	return &Pool{c: C.sk_pool_new(C.int(workers))}
+	c := C.sk_pool_new(C.int(workers))
+	if started := int(C.sk_pool_workers(c)); started < workers {
+		// Go's runtime needs threads too, and ends the process when it is refused one: it gets some
+		// of these, and is told to do with few.
+		C.sk_pool_free(c)
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), spareThreads/2))
+		c = C.sk_pool_new(C.int(max(1, started-spareThreads)))
+	}
+	return &Pool{c: c}
 }
+
+// spareThreads are left to Go's runtime where the system refuses threads.
+const spareThreads = 8
 
 // Workers returns the number of threads, the caller's included.
 func (p *Pool) Workers() int { return int(C.sk_pool_workers(p.c)) }
