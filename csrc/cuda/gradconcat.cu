@@ -57,7 +57,7 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
 #define RUN(first, end, C, ...)                                                                                                                      \
   if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, beta, image, replica, chunk - first);
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
   const sh_pointers p[] = {EACH_GRAD(POINTERS)};
   const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
   __shared__ float beta[COEFS + 1];

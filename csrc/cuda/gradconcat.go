@@ -75,6 +75,7 @@ func (s GradConcatSpec) Kernel() (*Kernel, error) {
 		line.WriteString(")")
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())
+	b.ints("BLOCKS", map[bool]int{true: 3, false: 2}[co.n == 0]) // a multiprocessor: without coefficients 80 registers are enough
 	b.include("gradconcat")
 	b.add("dy", "n:i")
 	return b.done(t.elementwise())

@@ -61,11 +61,18 @@ func described(k *kernels.Kernel, n int, used func(*kernels.Kernel) *Used) *pred
 	return d
 }
 
-var launchBounds = regexp.MustCompile(`__launch_bounds__\(\w+(?:, *(\d+))?\)`)
+var (
+	launchBounds = regexp.MustCompile(`__launch_bounds__\(\w+(?:, *(\d+))?\)`)
+	blocks       = regexp.MustCompile(`constexpr int BLOCKS = (\d+);`)
+)
 
 // promised is how many blocks of so many threads a multiprocessor holds by the kernel's launch bounds: as many as they say, else what 255 registers a thread leave room for.
 func promised(text string, threads int) int {
-	if m := launchBounds.FindStringSubmatch(text); m != nil && m[1] != "" {
+	m := blocks.FindStringSubmatch(text)
+	if m == nil {
+		m = launchBounds.FindStringSubmatch(text)
+	}
+	if m != nil && m[1] != "" {
 		n, _ := strconv.Atoi(m[1])
 		return n
 	}
