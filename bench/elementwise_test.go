@@ -65,8 +65,8 @@ func (x *stage) norm() *kernel.Norm {
 	return m
 }
 
-// coefs are one factor an image.
-func (x *stage) coefs() []float32 {
+// factors are one factor an image.
+func (x *stage) factors() []float32 {
 	f := x.p.Floats(benchImages)
 	for i := range f {
 		f[i] = 0.5
@@ -97,7 +97,7 @@ func BenchmarkJoin(b *testing.B) {
 		s := kernel.JoinSpec{Skip: &skip, Y: x.tensor()}
 		for range 2 {
 			s.Branches = append(s.Branches, kernel.View{T: x.tensor(), C: x.c, Norm: x.norm()})
-			s.Alpha = append(s.Alpha, x.coefs())
+			s.Alpha = append(s.Alpha, x.factors())
 		}
 		op, err := kernel.NewJoin(x.p, s)
 		x.run(b, 4, op, err)
@@ -111,7 +111,7 @@ func BenchmarkSums(b *testing.B) {
 		g := x.tensor()
 		for range 2 {
 			m := x.norm()
-			sums = append(sums, kernel.Sums{Norm: m, Of: kernel.Grad{G: g, C: x.c, Beta: x.coefs(), Norm: m, Y: x.tensor()}})
+			sums = append(sums, kernel.Sums{Norm: m, Of: kernel.Grad{G: g, C: x.c, Beta: x.factors(), Norm: m, Y: x.tensor()}})
 		}
 		op, err := kernel.NewSums(x.p, sums)
 		x.run(b, 3, op, err)

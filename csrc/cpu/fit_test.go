@@ -14,9 +14,9 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 	f.h--
 	m := f.norm(32)
 	good := View{T: x, C: 32}
-	coef := f.coefs()
+	factor := f.factors()
 	join := func(v View) error {
-		_, err := NewJoin(f.p, JoinSpec{Branches: []View{v}, Alpha: [][]float32{coef}, Y: y})
+		_, err := NewJoin(f.p, JoinSpec{Branches: []View{v}, Alpha: [][]float32{factor}, Y: y})
 		return err
 	}
 	apply := func(s GradSumSpec) error { _, err := NewGradSum(f.p, s); return err }
@@ -26,14 +26,14 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 	grad := Grad{G: x, C: 32}
 	full := Grad{G: x, C: 32, Norm: m, Y: y}
 	for name, err := range map[string]error{
-		"a good join":          join(good),
-		"a good gradient":      apply(GradSumSpec{Dst: y, Terms: []Grad{grad, full}}),
-		"a good head":          head(HeadSpec{X: good, Classes: 10, BOff: 320, MaxN: f.maxN}),
-		"good sums":            sums(Sums{Norm: m, Of: full}),
-		"good statistics":      stats(y, Stats{Norm: m}),
-		"the end of a tensor":  apply(GradSumSpec{Dst: narrow, Off: 16, Terms: []Grad{{G: narrow, GOff: 16, C: 4}}}),
-		"a block of a tensor":  apply(GradSumSpec{Dst: x, Terms: []Grad{{G: y, GOff: 16, C: 16}}}),
-		"a skip without coefs": func() error { _, err := NewApply(f.p, good, y, nil); return err }(),
+		"a good join":            join(good),
+		"a good gradient":        apply(GradSumSpec{Dst: y, Terms: []Grad{grad, full}}),
+		"a good head":            head(HeadSpec{X: good, Classes: 10, BOff: 320, MaxN: f.maxN}),
+		"good sums":              sums(Sums{Norm: m, Of: full}),
+		"good statistics":        stats(y, Stats{Norm: m}),
+		"the end of a tensor":    apply(GradSumSpec{Dst: narrow, Off: 16, Terms: []Grad{{G: narrow, GOff: 16, C: 4}}}),
+		"a block of a tensor":    apply(GradSumSpec{Dst: x, Terms: []Grad{{G: y, GOff: 16, C: 16}}}),
+		"a skip without factors": func() error { _, err := NewApply(f.p, good, y, nil); return err }(),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -52,7 +52,7 @@ func TestSpecsThatDoNotFit(t *testing.T) {
 		"no destination":         apply(GradSumSpec{Terms: []Grad{grad}}),
 		"a norm without y":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Norm: m}}}),
 		"a ReLU without y":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, ReLU: true}}}),
-		"few coefficients":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Beta: coef[:1]}}}),
+		"few coefficients":       apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Beta: factor[:1]}}}),
 		"a narrow mask":          apply(GradSumSpec{Dst: y, Terms: []Grad{{G: x, C: 32, Mask: narrow}}}),
 		"terms of two widths":    apply(GradSumSpec{Dst: y, Terms: []Grad{grad, {G: x, C: 16}}}),
 		"no classes":             head(HeadSpec{X: good, MaxN: 1}),

@@ -133,8 +133,8 @@ func (f *fixture) norm(c int) *Norm {
 	return m
 }
 
-// coefs makes one factor an image.
-func (f *fixture) coefs() []float32 {
+// factors makes one factor an image.
+func (f *fixture) factors() []float32 {
 	c := f.p.Floats(f.maxN)
 	for i := range c {
 		c[i] = f.Float32()
@@ -162,7 +162,7 @@ func (f *fixture) grad(c int) Grad {
 		g.Mask = f.tensor(g.MaskOff + c)
 	}
 	if f.IntN(2) == 0 {
-		g.Beta = f.coefs()
+		g.Beta = f.factors()
 	}
 	if f.IntN(3) > 0 {
 		g.NormOff = 16 * f.IntN(2)

@@ -14,7 +14,7 @@ func TestJoin(t *testing.T) {
 			if f.IntN(2) == 0 {
 				v.ReLU = false // the usual join
 			}
-			s.Branches, s.Alpha = append(s.Branches, v), append(s.Alpha, f.coefs())
+			s.Branches, s.Alpha = append(s.Branches, v), append(s.Alpha, f.factors())
 		}
 		if len(s.Branches) == 0 || f.IntN(3) > 0 {
 			v := f.view(c)
@@ -50,7 +50,7 @@ func TestJoinOfTwo(t *testing.T) {
 		c, with := f.someC(), f.IntN(4)
 		branch := func(k int) View { return View{T: f.tensor(c), C: c, Norm: f.norm(c), ReLU: k == with} }
 		skip := View{T: f.tensor(c), C: c, ReLU: with == 2}
-		s := JoinSpec{Branches: []View{branch(0), branch(1)}, Alpha: [][]float32{f.coefs(), f.coefs()}, Skip: &skip, Y: f.tensor(c), ReLU: f.IntN(2) == 0}
+		s := JoinSpec{Branches: []View{branch(0), branch(1)}, Alpha: [][]float32{f.factors(), f.factors()}, Skip: &skip, Y: f.tensor(c), ReLU: f.IntN(2) == 0}
 		before := all(s.Y)
 		op, err := NewJoin(f.p, s)
 		if err != nil {

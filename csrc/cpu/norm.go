@@ -62,11 +62,11 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 			n.rvar[i] = 1
 		}
 	}
-	coef := func() *C.float { return cfloats(p.Floats(s.Replicas * wide)) }
+	array := func() *C.float { return cfloats(p.Floats(s.Replicas * wide)) }
 	*n.c = C.sk_norm{channels: C.int(s.C), blocks: C.int(blocks(s.C)), replicas: C.int(s.Replicas),
 		most_images: C.int(s.MaxN), positions: C.int(s.HW),
 		gamma_at: (*C.int32_t)(&gamma[0]), beta_at: (*C.int32_t)(&beta[0]),
-		mean: coef(), invstd: coef(), scale: coef(), shift: coef(), dx_g: coef(), dx_x: coef(), dx_1: coef(),
+		mean: array(), invstd: array(), scale: array(), shift: array(), dx_g: array(), dx_x: array(), dx_1: array(),
 		running_mean: cfloats(n.rmean), running_var: cfloats(n.rvar), partial: cfloats(p.Floats(s.MaxN * 2 * wide))}
 	return n, nil
 }

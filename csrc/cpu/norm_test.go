@@ -116,7 +116,7 @@ func TestNormBackward(t *testing.T) {
 		c := f.someC()
 		y, g, dst := f.tensor(c), f.tensor(c), f.tensor(c)
 		k := f.train(y)
-		of := Grad{G: g, C: c, Beta: f.coefs(), Norm: k.m, Y: y, ReLU: f.IntN(2) == 0}
+		of := Grad{G: g, C: c, Beta: f.factors(), Norm: k.m, Y: y, ReLU: f.IntN(2) == 0}
 		sums, err := NewSums(f.p, []Sums{{Norm: k.m, Of: of}})
 		if err != nil {
 			f.Fatal(err)
