@@ -1,38 +1,18 @@
-// conv_pack.c: the weights of direct blocks, and the rows that both kinds of blocks consist of.
+// conv_pack.c: the weights of direct blocks.
 #include "conv_pack.h"
 
-// Fills row from the position and tells whether its output channel reads the input block.
-static int row_at(const sk_conv_rows *at, const sk_conv_part *p, sk_conv_row *row) {
-  const int channels = p->c / p->groups, kernel = p->r * p->s, block = at->ib * SK_LANES;
-  const int first = p->x_channel0 + at->k / (p->k / p->groups) * channels;
-  row->tap = at->tap;
-  row->out_lane = (p->y_channel0 + at->k) % SK_LANES;
-  row->lane0 = sk_max(first, block) - block;
-  row->lane_end = sk_min(first + channels, block + SK_LANES) - block;
-  row->at = p->weight_at + ((int64_t)at->k * channels + block + row->lane0 - first) * kernel + at->element;
-  row->pitch = kernel;
-  return row->lane0 < row->lane_end;
-}
-
-int sk_conv_next_row(sk_conv_rows *at, sk_conv_row *row) {
+int sk_conv_next_area(sk_conv_areas *at, sk_conv_area *a) {
   const sk_conv *c = at->conv;
+  const int block = at->ib * SK_LANES;
   for (; at->part < c->shape.parts; at->part++, at->element = 0) {
     const sk_conv_part *p = &c->part[at->part];
     const int begin = sk_max(0, at->kb * SK_LANES - p->y_channel0);
     const int end = sk_min(p->k, (at->kb + 1) * SK_LANES - p->y_channel0);
-    const int block = at->ib * SK_LANES;
     if (p->x_channel0 >= block + SK_LANES || p->x_channel0 + p->c <= block) continue;
-    for (; at->element < p->r * p->s && begin < end; at->element++, at->k = 0) {
-      if (at->k <= begin) {
-        at->k = begin;
-        at->tap = sk_conv_plan_tap(c, at->element / p->s - p->pad_h, at->element % p->s - p->pad_w);
-      }
-      while (at->k < end) {
-        const int reads = row_at(at, p, row);
-        at->k++;
-        if (reads) return 1;
-      }
-    }
+    if (at->element == p->r * p->s || begin >= end) continue;
+    const int r = at->element / p->s, s = at->element % p->s;
+    *a = (sk_conv_area){p, at->element++, sk_conv_plan_tap(c, r - p->pad_h, s - p->pad_w), begin, end};
+    return 1;
   }
   return 0;
 }
@@ -50,13 +30,15 @@ void sk_conv_pack_block(sk_conv *c, int kb, const float *params) {
     const int backward_pitch = c->backward.panel_blocks[ib] * SK_LANES;
     const int64_t *forward = &c->forward.weight_at[((int64_t)kb * c->x_blocks + ib) * c->taps];
     const int64_t *backward = &c->backward.weight_at[((int64_t)ib * c->y_blocks + kb) * c->taps];
-    sk_conv_row r;
-    for (sk_conv_rows at = {.conv = c, .kb = kb, .ib = ib}; sk_conv_next_row(&at, &r);) {
-      float *f = c->forward.weights + forward[r.tap] + r.out_lane;
-      float *d = c->backward.weights + backward[r.tap] + r.out_lane * backward_pitch;
-      for (int lane = r.lane0; lane < r.lane_end; lane++)
-        f[lane * forward_pitch] = d[lane] = params[r.at + (lane - r.lane0) * r.pitch];
-    }
+    sk_conv_area a;
+    for (sk_conv_areas at = {.conv = c, .kb = kb, .ib = ib}; sk_conv_next_area(&at, &a);)
+      for (int k = a.begin; k < a.end; k++) {
+        const sk_conv_row r = sk_conv_row_at(&a, ib, k);
+        float *f = c->forward.weights + forward[a.tap] + r.out_lane;
+        float *d = c->backward.weights + backward[a.tap] + r.out_lane * backward_pitch;
+        for (int lane = r.lane0; lane < r.lane_end; lane++)
+          f[lane * forward_pitch] = d[lane] = params[r.at + (lane - r.lane0) * r.pitch];
+      }
   }
 }
 
@@ -69,11 +51,13 @@ void sk_conv_unpack_block(const sk_conv *c, int kb, const float *acc, const floa
   const int pitch = c->forward.panel_blocks[kb] * SK_LANES;
   for (int ib = 0; ib < c->x_blocks; ib++) {
     const int64_t *forward = &c->forward.weight_at[((int64_t)kb * c->x_blocks + ib) * c->taps];
-    sk_conv_row r;
-    for (sk_conv_rows at = {.conv = c, .kb = kb, .ib = ib}; sk_conv_next_row(&at, &r);) {
-      const float *f = acc + forward[r.tap] + r.out_lane;
-      for (int lane = r.lane0; lane < r.lane_end; lane++)
-        grads[r.at + (lane - r.lane0) * r.pitch] = f[lane * pitch];
-    }
+    sk_conv_area a;
+    for (sk_conv_areas at = {.conv = c, .kb = kb, .ib = ib}; sk_conv_next_area(&at, &a);)
+      for (int k = a.begin; k < a.end; k++) {
+        const sk_conv_row r = sk_conv_row_at(&a, ib, k);
+        const float *f = acc + forward[a.tap] + r.out_lane;
+        for (int lane = r.lane0; lane < r.lane_end; lane++)
+          grads[r.at + (lane - r.lane0) * r.pitch] = f[lane * pitch];
+      }
   }
 }

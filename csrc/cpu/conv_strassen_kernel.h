@@ -76,7 +76,7 @@ SK_INLINE void strassen_blocks(const sk_conv_pass *pass, const sk_conv_chunk *k,
   const int half = gradient ? island->y_blocks : island->x_blocks;
   const int cols = gradient ? c->shape.q : c->shape.w, stride = gradient ? 1 : c->shape.stride;
   const int64_t row_pitch = w->tile_cols * SK_LANES;
-  tile_reader of[2];
+  tile_reader of[2] = {0};
   tile at = tile_at(w, k->tile0);
   for (int t = 0, m, image = -1; t < k->tiles; t += m, dst += m * SK_LANES, tile_skip(w, &at, m)) {
     m = tiles_in_row(w, &at, k->tiles - t);

@@ -21,26 +21,26 @@ static int element(const sk_conv *c, const sk_conv_island *in, int kb, int ib, i
   return (c->tap[tap].dr + 1) * 3 + c->tap[tap].ds + 1;
 }
 
-// Goes through the rows of a filter: of all pairs of blocks that kb and ib stand for.
+// Goes through the areas of a filter: of all pairs of blocks that kb and ib stand for.
 typedef struct {
   const sk_conv_island *in;
-  int kb, ib; // the first pair
-  sk_conv_rows at;
-} filter_rows;
+  int ib; // of the first pair
+  sk_conv_areas at;
+} filter_areas;
 
-static filter_rows rows_of(const sk_conv *c, const sk_conv_island *in, int kb, int ib) {
-  return (filter_rows){in, kb, ib, {.conv = c, .kb = kb, .ib = ib}};
+static filter_areas areas_of(const sk_conv *c, const sk_conv_island *in, int kb, int ib) {
+  return (filter_areas){in, ib, {.conv = c, .kb = kb, .ib = ib}};
 }
 
-// The next row and the float of the filter where its element starts; 0 behind the last.
-static int next_filter_row(filter_rows *f, sk_conv_row *row, int64_t *at) {
-  while (!sk_conv_next_row(&f->at, row)) {
+// The next area and the float of the filter where its element starts; 0 behind the last.
+static int next_filter_area(filter_areas *f, sk_conv_area *a, int64_t *at) {
+  while (!sk_conv_next_area(&f->at, a)) {
     int kb = f->at.kb, ib = f->at.ib + f->in->x_blocks;
     if (ib >= f->in->x1) ib = f->ib, kb += f->in->y_blocks;
     if (kb >= f->in->y1) return 0;
-    f->at = (sk_conv_rows){.conv = f->at.conv, .kb = kb, .ib = ib};
+    f->at = (sk_conv_areas){.conv = f->at.conv, .kb = kb, .ib = ib};
   }
-  *at = (int64_t)element(f->at.conv, f->in, f->at.kb, f->at.ib, row->tap) * ELEMENT_FLOATS;
+  *at = (int64_t)element(f->at.conv, f->in, f->at.kb, f->at.ib, a->tap) * ELEMENT_FLOATS;
   return 1;
 }
 
@@ -62,12 +62,15 @@ void sk_conv_transform_pack(sk_conv *c, int kb, const float *params) {
     if (to < 0) continue;
     memset(g, 0, bytes);
     memset(gt, 0, bytes);
-    sk_conv_row r;
+    sk_conv_area a;
     int64_t e;
-    for (filter_rows at = rows_of(c, in, kb, ib); next_filter_row(&at, &r, &e);)
-      for (int lane = r.lane0; lane < r.lane_end; lane++)
-        g[e + lane * SK_LANES + r.out_lane] = gt[e + r.out_lane * SK_LANES + lane] =
-            params[r.at + (lane - r.lane0) * r.pitch];
+    for (filter_areas at = areas_of(c, in, kb, ib); next_filter_area(&at, &a, &e);)
+      for (int k = a.begin; k < a.end; k++) {
+        const sk_conv_row r = sk_conv_row_at(&a, at.at.ib, k);
+        for (int lane = r.lane0; lane < r.lane_end; lane++)
+          g[e + lane * SK_LANES + r.out_lane] = gt[e + r.out_lane * SK_LANES + lane] =
+              params[r.at + (lane - r.lane0) * r.pitch];
+      }
     maps->filter(g, forward->weights + to, forward->panel_blocks[kb] * SK_LANES, forward->floats);
     maps->filter(gt, backward->weights + back, backward->panel_blocks[ib] * SK_LANES,
                  backward->floats);
@@ -84,10 +87,13 @@ void sk_conv_transform_unpack(const sk_conv *c, int kb, const float *acc, float 
     const int64_t from = forward->weight_at[(int64_t)kb * c->x_blocks + ib];
     if (from < 0) continue;
     maps->filter_gradient(acc + from, forward->panel_blocks[kb] * SK_LANES, forward->floats, g);
-    sk_conv_row r;
+    sk_conv_area a;
     int64_t e;
-    for (filter_rows at = rows_of(c, in, kb, ib); next_filter_row(&at, &r, &e);)
-      for (int lane = r.lane0; lane < r.lane_end; lane++)
-        grads[r.at + (lane - r.lane0) * r.pitch] = g[e + lane * SK_LANES + r.out_lane];
+    for (filter_areas at = areas_of(c, in, kb, ib); next_filter_area(&at, &a, &e);)
+      for (int k = a.begin; k < a.end; k++) {
+        const sk_conv_row r = sk_conv_row_at(&a, at.at.ib, k);
+        for (int lane = r.lane0; lane < r.lane_end; lane++)
+          grads[r.at + (lane - r.lane0) * r.pitch] = g[e + lane * SK_LANES + r.out_lane];
+      }
   }
 }

@@ -16,36 +16,30 @@ SK_INLINE int product_at(const int stride, const int i, const int j) {
   return j < 5 ? 45 + 4 * j + i - 5 : 65 + 4 * (i - 5) + j - 5;
 }
 
-// The floats at which the elements of a tile stand: (i, j) at row[i] + j*col_pitch, or, where
-// products is set, at product_at(i, j)*product_pitch.
+// The floats at which the elements of a tile stand: a product (i, j) at product_at(i, j) *
+// product_pitch, any other element at j*col_pitch behind its row, which starts at row[i], or at
+// i*row_pitch if row is NULL.
 typedef struct {
-  int64_t row[MOST_INPUTS], col_pitch;
-  int products;
-  int64_t product_pitch;
+  int64_t product_pitch, row_pitch, col_pitch;
+  const int64_t *row;
 } places;
 
-SK_INLINE places places_of_products(int64_t product_pitch) {
-  return (places){.products = 1, .product_pitch = product_pitch};
-}
-
-SK_INLINE places places_of_plane(int64_t row_pitch, int64_t col_pitch) {
-  places r = {.col_pitch = col_pitch};
-  UNROLL for (int i = 0; i < MOST_INPUTS; i++) r.row[i] = i * row_pitch;
-  return r;
-}
-
-SK_INLINE int64_t place(const places *p, const int stride, const int i, const int j) {
-  return p->products ? product_at(stride, i, j) * p->product_pitch : p->row[i] + j * p->col_pitch;
+SK_INLINE int64_t place(const places p, const int products, const int stride, const int i,
+                        const int j) {
+  if (products) return product_at(stride, i, j) * p.product_pitch;
+  return (p.row ? p.row[i] : i * p.row_pitch) + j * p.col_pitch;
 }
 
 // Transforms one strip of a tile in both directions, columns first. add: to what is there.
-SK_INLINE void winograd_2d(const int map, const int stride, const float *from, const places *source,
-                           float *to, const places *target, const int add) {
+SK_INLINE void winograd_2d(const int map, const int stride, const float *from, const places source,
+                           float *to, const places target, const int add) {
   const int in = winograd_inputs(map, stride), out = winograd_outputs(map, stride);
+  const int from_products = map == MAP_AT || map == MAP_B;
+  const int to_products = map == MAP_BT || map == MAP_A;
   vf t[MOST_INPUTS][MOST_INPUTS];
   UNROLL for (int j = 0; j < in; j++) {
     vf d[MOST_INPUTS], r[MOST_INPUTS];
-    UNROLL for (int i = 0; i < in; i++) d[i] = vf_load(from + place(source, stride, i, j));
+    UNROLL for (int i = 0; i < in; i++) d[i] = vf_load(from + place(source, from_products, stride, i, j));
     winograd_1d(map, stride, d, r);
     UNROLL for (int i = 0; i < out; i++) t[i][j] = r[i];
   }
@@ -53,7 +47,7 @@ SK_INLINE void winograd_2d(const int map, const int stride, const float *from, c
     vf r[MOST_INPUTS];
     winograd_1d(map, stride, t[i], r);
     UNROLL for (int j = 0; j < out; j++) {
-      float *at = to + place(target, stride, i, j);
+      float *at = to + place(target, to_products, stride, i, j);
       if (add) vf_store(at, vf_load(at) + r[j]);
       else vf_store(at, r[j]);
     }
@@ -63,38 +57,29 @@ SK_INLINE void winograd_2d(const int map, const int stride, const float *from, c
 // The rows that a row of tiles reads, of x or of dy, in a ring that stays in the first-level cache.
 // The next row of tiles needs as many new ones as it is further down.
 typedef struct {
-  int inputs;        // rows and columns of a tile
-  int advance;       // rows and columns from one tile to the next
-  int border;        // rows and columns in front of the image that the first tile reads
-  int rows, cols;    // of the image
+  int inputs;     // rows and columns of a tile
+  int advance;    // rows and columns from one tile to the next
+  int border;     // rows and columns in front of the image that the first tile reads
+  int rows, cols; // of the image
   int64_t row_pitch; // floats
-  int image, done;   // rows of which image the ring has seen
-  tile_reader reader;
 } tile_ring;
 
 SK_INLINE tile_ring ring_of(const sk_conv *c, const int stride, const int gradient) {
   const sk_conv_shape *s = &c->shape;
   if (gradient)
-    return (tile_ring){.inputs = TILE_OUTPUTS, .advance = TILE_OUTPUTS, .border = 0, .rows = s->p,
-                       .cols = s->q, .image = -1,
-                       .row_pitch = TILE_OUTPUTS * c->transform.tile_cols * SK_LANES};
-  return (tile_ring){.inputs = tile_inputs(stride), .advance = TILE_OUTPUTS * stride, .border = 1,
-                     .rows = s->h, .cols = s->w, .image = -1,
-                     .row_pitch = c->transform.raw_dx.row_pitch};
+    return (tile_ring){TILE_OUTPUTS, TILE_OUTPUTS, 0, s->p, s->q,
+                       TILE_OUTPUTS * c->transform.tile_cols * SK_LANES};
+  return (tile_ring){tile_inputs(stride), TILE_OUTPUTS * stride, 1, s->h, s->w,
+                     c->transform.raw_dx.row_pitch};
 }
 
-// Brings the ring to the row of tiles that begins with tile `at` of block b.
-SK_INLINE void ring_read(const sk_conv_pass *pass, const sk_conv_chunk *k, const int gradient,
-                         int b, const tile *at, tile_ring *r) {
-  const int first = r->advance * at->i - r->border;
-  if (at->image != r->image)
-    tile_read_block(pass, gradient, k->image0 + at->image, b, &r->reader);
-  if (at->image != r->image || r->done < first) r->done = first;
-  r->image = at->image;
-  for (; r->done < first + r->inputs; r->done++) {
-    float *row = k->rows + (r->done + r->border) % r->inputs * r->row_pitch + r->border * SK_LANES;
-    if (r->done < 0 || r->done >= r->rows) zero(row, (int64_t)r->cols * SK_LANES);
-    else tile_read(&r->reader, gradient, (positions){r->done * r->cols, 1, r->cols}, row);
+// Reads rows done .. end-1 of the image; rows outside it are zeros.
+SK_INLINE void ring_read(const tile_ring r, const tile_reader *reader, const int gradient,
+                         float *rows, int done, int end) {
+  for (; done < end; done++) {
+    float *row = rows + (done + r.border) % r.inputs * r.row_pitch + r.border * SK_LANES;
+    if (done < 0 || done >= r.rows) zero(row, (int64_t)r.cols * SK_LANES);
+    else tile_read(reader, gradient, (positions){done * r.cols, 1, r.cols}, row);
   }
 }
 
@@ -102,20 +87,27 @@ SK_INLINE void ring_read(const sk_conv_pass *pass, const sk_conv_chunk *k, const
 SK_INLINE void winograd_block(const sk_conv_pass *pass, const sk_conv_chunk *k, const int stride,
                               const int gradient, int b, float *dst) {
   const sk_conv_transform *w = &pass->conv->transform;
-  const places target = places_of_products(w->product_pitch);
-  tile_ring r = ring_of(pass->conv, stride, gradient);
+  const places target = {.product_pitch = w->product_pitch};
+  const tile_ring r = ring_of(pass->conv, stride, gradient);
+  tile_reader reader = {0};
+  int image = -1, done = 0; // rows of the image that the ring has seen
   tile at = tile_at(w, k->tile0);
   for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_LANES, tile_skip(w, &at, m)) {
+    const int first = r.advance * at.i - r.border;
     m = tiles_in_row(w, &at, k->tiles - t);
-    ring_read(pass, k, gradient, b, &at, &r);
-    places source = {.col_pitch = SK_LANES};
-    for (int i = 0; i < r.inputs; i++)
-      source.row[i] = (r.advance * at.i + i) % r.inputs * r.row_pitch;
+    if (at.image != image) tile_read_block(pass, gradient, k->image0 + at.image, b, &reader);
+    if (at.image != image || done < first) done = first;
+    image = at.image;
+    ring_read(r, &reader, gradient, k->rows, done, first + r.inputs);
+    done = first + r.inputs;
+    int64_t row[MOST_INPUTS];
+    UNROLL for (int i = 0; i < r.inputs; i++) row[i] = (r.advance * at.i + i) % r.inputs * r.row_pitch;
+    const places source = {.row = row, .col_pitch = SK_LANES};
     for (int s = 0; s < STRIPS; s++)
       for (int j = 0; j < m; j++) {
         const float *from = k->rows + r.advance * (at.j + j) * SK_LANES + s * SK_W;
-        winograd_2d(gradient ? MAP_A : MAP_BT, stride, from, &source,
-                    dst + j * SK_LANES + s * SK_W, &target, 0);
+        winograd_2d(gradient ? MAP_A : MAP_BT, stride, from, source,
+                    dst + j * SK_LANES + s * SK_W, target, 0);
       }
   }
 }
@@ -145,9 +137,9 @@ SK_INLINE void winograd_output_strip(const int stride, const sk_conv *c, const s
   const sk_conv_transform *w = &c->transform;
   const int p = c->shape.p, q = c->shape.q;
   const int64_t row_pitch = (int64_t)q * SK_LANES, next_block = p * row_pitch;
-  const places source = places_of_products(w->product_pitch);
-  const places whole = places_of_plane(row_pitch, SK_LANES);
-  const places alone = places_of_plane(TILE_OUTPUTS * SK_W, SK_W);
+  const places source = {.product_pitch = w->product_pitch};
+  const places whole = {.row_pitch = row_pitch, .col_pitch = SK_LANES};
+  const places alone = {.row_pitch = TILE_OUTPUTS * SK_W, .col_pitch = SK_W};
   tile at = tile_at(w, k->tile0);
   for (int t = 0; t < k->tiles; t++, tile_skip(w, &at, 1), src += SK_LANES) {
     float *dst = strip + at.image * image_pitch +
@@ -157,11 +149,11 @@ SK_INLINE void winograd_output_strip(const int stride, const sk_conv *c, const s
       for (int i = 0; i < TILE_OUTPUTS && prefetch; i++)
         UNROLL for (int j = 0; j < TILE_OUTPUTS; j++)
           __builtin_prefetch(dst + next_block + i * row_pitch + j * SK_LANES, 1, 2);
-      winograd_2d(MAP_AT, stride, src, &source, dst, &whole, 0);
+      winograd_2d(MAP_AT, stride, src, source, dst, whole, 0);
       continue;
     }
     float edge[TILE_OUTPUTS * TILE_OUTPUTS * SK_W] __attribute__((aligned(64)));
-    winograd_2d(MAP_AT, stride, src, &source, edge, &alone, 0);
+    winograd_2d(MAP_AT, stride, src, source, edge, alone, 0);
     for (int i = 0; i < TILE_OUTPUTS && i < rows; i++)
       for (int j = 0; j < TILE_OUTPUTS && j < cols; j++)
         vf_store(dst + i * row_pitch + j * SK_LANES,
@@ -184,8 +176,8 @@ SK_INLINE void winograd_input_gradient(const int stride, const sk_conv *c, const
                                        sk_conv_panels panels, const float *m, float *raw) {
   const sk_conv_transform *w = &c->transform;
   const int advance = TILE_OUTPUTS * stride;
-  const places source = places_of_products(w->product_pitch);
-  const places target = places_of_plane(w->raw_dx.row_pitch, SK_LANES);
+  const places source = {.product_pitch = w->product_pitch};
+  const places target = {.row_pitch = w->raw_dx.row_pitch, .col_pitch = SK_LANES};
   for (int i = panels.begin; i < panels.end; i++) {
     const sk_conv_panel *panel = &w->backward.panel[i];
     for (int b = panel->block0; panel->terms && b < panel->block0 + panel->blocks; b++) {
@@ -196,7 +188,7 @@ SK_INLINE void winograd_input_gradient(const int stride, const sk_conv *c, const
         for (int s = 0; s < STRIPS; s++) {
           float *dst = block + at.image * w->raw_dx.image_pitch +
                        advance * (at.i * w->raw_dx.row_pitch + at.j * SK_LANES) + s * SK_W;
-          winograd_2d(MAP_B, stride, src + t * SK_LANES + s * SK_W, &source, dst, &target, 1);
+          winograd_2d(MAP_B, stride, src + t * SK_LANES + s * SK_W, source, dst, target, 1);
         }
     }
   }
@@ -207,20 +199,20 @@ enum { ELEMENT = SK_LANES * SK_LANES }; // floats of an element of a filter of b
 SK_INLINE void winograd_filter(const int stride, const float *g, float *u, int64_t row_pitch,
                                int64_t element_pitch) {
   float whole[36 * ELEMENT] __attribute__((aligned(64)));
-  const places source = places_of_plane(3 * ELEMENT, ELEMENT);
-  const places target = places_of_plane(6 * ELEMENT, ELEMENT);
+  const places source = {.row_pitch = 3 * ELEMENT, .col_pitch = ELEMENT};
+  const places target = {.row_pitch = 6 * ELEMENT, .col_pitch = ELEMENT};
   for (int at = 0; at < ELEMENT; at += SK_W)
-    winograd_2d(MAP_G, stride, g + at, &source, whole + at, &target, 0);
+    winograd_2d(MAP_G, stride, g + at, source, whole + at, target, 0);
   filter_put(whole, 36, u, row_pitch, element_pitch);
 }
 
 SK_INLINE void winograd_filter_gradient(const int stride, const float *u, int64_t row_pitch,
                                         int64_t element_pitch, float *g) {
-  const places source = places_of_plane(6 * element_pitch, element_pitch);
-  const places target = places_of_plane(3 * ELEMENT, ELEMENT);
+  const places source = {.row_pitch = 6 * element_pitch, .col_pitch = element_pitch};
+  const places target = {.row_pitch = 3 * ELEMENT, .col_pitch = ELEMENT};
   for (int r = 0; r < SK_LANES; r++)
     for (int s = 0; s < SK_LANES; s += SK_W)
-      winograd_2d(MAP_GT, stride, u + r * row_pitch + s, &source, g + r * SK_LANES + s, &target, 0);
+      winograd_2d(MAP_GT, stride, u + r * row_pitch + s, source, g + r * SK_LANES + s, target, 0);
 }
 
 // The functions of one stride, and their table.
