@@ -15,7 +15,7 @@ import (
 	"shake/internal/train"
 )
 
-// Progress is what a run says of itself while it trains.
+// Progress is the state of a run while it trains.
 type Progress struct {
 	Epoch, Epochs int     // the epoch being trained, from 1
 	Step, Steps   int     // steps done, and steps of the run
@@ -24,7 +24,7 @@ type Progress struct {
 	ETASeconds    float64
 }
 
-// line is a line of "shake run --json", as far as it is read here.
+// line is a line of "shake run --json", with the fields that this package uses.
 type line struct {
 	Event        string   `json:"event"`
 	Epoch        int      `json:"epoch"`
@@ -50,9 +50,10 @@ func command(r Run, net string, args, overrides []string) []string {
 	return append(append(c, args...), "--json")
 }
 
-// Child runs "program args" with env besides this process's environment, hands each line that it prints to hear, and returns what it said last on stderr if it failed.
-// The end of ctx asks the child for a checkpoint and waits for it; what comes from save asks for one and lets it go on. The caller's thread must live as long as the
-// child.
+// Child runs "program args" with env added to this process's environment. It passes each line of
+// the output to hear. If the program failed, the error has its last lines on stderr. When ctx ends,
+// Child asks the program for a checkpoint and waits for its end. A value from save asks for a
+// checkpoint after which the run goes on. The caller's thread must live as long as the child.
 func Child(ctx context.Context, program string, args, env []string, save <-chan struct{}, hear func([]byte)) error {
 	c := exec.CommandContext(ctx, program, args...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
@@ -84,7 +85,7 @@ func Child(ctx context.Context, program string, args, env []string, save <-chan 
 	for s.Scan() {
 		hear(s.Bytes())
 	}
-	io.Copy(io.Discard, out) // behind a line that is too long
+	io.Copy(io.Discard, out) // the rest behind a line that is too long
 	err = c.Wait()
 	if err == nil || ctx.Err() != nil {
 		return nil
@@ -102,7 +103,7 @@ func Child(ctx context.Context, program string, args, env []string, save <-chan 
 	return &Failed{Code: exit.ExitCode(), Said: said.message()}
 }
 
-// Failed means that a run ended with an exit code that is no success.
+// Failed means that a run ended with an exit code other than success.
 type Failed struct {
 	Code int
 	Said string // its last words
@@ -115,13 +116,13 @@ func (e *Failed) Error() string {
 	return e.Said
 }
 
-// tail keeps the last lines of what is written to it.
+// tail keeps the last lines that are written to it.
 type tail struct {
 	lines []string
-	open  bool // the last one has no end yet
+	open  bool // the last line has no end yet
 }
 
-// kept is the number of lines that a tail keeps, and widest that of the bytes of each.
+// kept is the largest number of lines of a tail, and widest the largest number of bytes of a line.
 const kept, widest = 20, 400
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -138,7 +139,8 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// message is the error that the program printed, from the last line on that begins with its name; else the last line.
+// message is the program's printed error, from the last line that begins with its name; or else the
+// last line.
 func (t *tail) message() string {
 	for i := len(t.lines) - 1; i >= 0; i-- {
 		if m, ok := strings.CutPrefix(t.lines[i], "shake: "); ok {

@@ -4,5 +4,6 @@ package experiment
 
 import "syscall"
 
-// attributes make a child a process group of its own, so that Ctrl-C reaches it through its parent only.
+// attributes put a child into a process group of its own, so that Ctrl-C reaches it through its
+// parent only.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -37,7 +37,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// TestChildIsAskedToStop: the end of the context is SIGTERM to the child, whose end is waited for and is no failure.
+// TestChildIsAskedToStop: at the end of the context the child gets SIGTERM. Child waits for its
+// end, which is not a failure.
 func TestChildIsAskedToStop(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := false
@@ -52,7 +53,7 @@ func TestChildIsAskedToStop(t *testing.T) {
 	}
 }
 
-// TestChildSaves: what comes from save is SIGUSR1 to the child, which goes on.
+// TestChildSaves: a value from save is SIGUSR1 to the child, which goes on.
 func TestChildSaves(t *testing.T) {
 	save := make(chan struct{}, 1)
 	saved := false
@@ -67,7 +68,7 @@ func TestChildSaves(t *testing.T) {
 	}
 }
 
-// TestTail: lines that come in pieces are whole, long ones are cut, old ones go.
+// TestTail: a line that comes in pieces is joined, a long line is cut, an old line is dropped.
 func TestTail(t *testing.T) {
 	x := new(tail)
 	for _, s := range []string{"sha", "ke: a\nb", "c\n", strings.Repeat("x", 10*widest) + "\n"} {

@@ -20,7 +20,7 @@ import (
 // The files of a sweep's directory.
 const (
 	SweepFile = "sweep.toml" // the sweep; its rows name the networks beside it
-	NetFile   = "net.toml"   // of a row: its network, resolved
+	NetFile   = "net.toml"   // the resolved network of a row
 	lockFile  = ".lock"
 )
 
@@ -32,12 +32,13 @@ type Directory struct {
 	Path   string
 	Sweep  *dsl.Sweep
 	Shard  Shard
-	Notice string // what the user should know of the lock; "" for nothing
+	Notice string // a remark on the lock for the user; "" for none
 	lock   *flock.Flock
 }
 
-// Open makes or opens the directory of a sweep for a shard of its runs, and writes what a report needs. It refuses a directory of another sweep (*Other), rows that
-// are not what they were (*Changed), and a directory in which the same shard is at work (*Busy).
+// Open makes or opens the directory of a sweep for a shard of its runs, and writes the files that a
+// report needs. It refuses a directory of another sweep (*Other), rows that have changed
+// (*Changed), and a directory in which the same shard is at work (*Busy).
 func Open(path string, s *dsl.Sweep, shard Shard) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, fmt.Errorf("making the sweep's directory: %w", err)
@@ -61,10 +62,10 @@ func Open(path string, s *dsl.Sweep, shard Shard) (*Directory, error) {
 	return d, nil
 }
 
-// Close gives the lock back.
+// Close releases the lock.
 func (d *Directory) Close() { d.lock.Close() }
 
-// prepare checks what is there and writes sweep.toml and the rows' networks.
+// prepare checks the content of the directory and writes sweep.toml and the rows' networks.
 func (d *Directory) prepare() error {
 	if err := d.same(); err != nil {
 		return err
@@ -98,7 +99,7 @@ func put(file string, text []byte) error {
 	return files.ReplaceBytes(file, text)
 }
 
-// same holds the directory against the sweep.
+// same compares the directory with the sweep.
 func (d *Directory) same() error {
 	old, err := files.Read(filepath.Join(d.Path, SweepFile), maxSweep)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +139,7 @@ func (d *Directory) same() error {
 	return nil
 }
 
-// vacant refuses a directory that holds other things than locks and what an interrupted prepare left.
+// vacant refuses a directory with other entries than locks and the files of an interrupted prepare.
 func (d *Directory) vacant() error {
 	entries, err := os.ReadDir(d.Path)
 	if err != nil {
@@ -156,8 +157,9 @@ func (d *Directory) vacant() error {
 	return nil
 }
 
-// Plan lists the runs that a sweep in the directory path has for a shard, seed by seed within each row. Rows for which keep is false are left out after the shards
-// are dealt, so that a choice of rows does not move a run from one shard to another.
+// Plan lists the runs of a sweep in the directory path for a shard, seed by seed within each row.
+// Rows for which keep is false are left out after the runs are dealt to shards, so that a choice of
+// rows does not move a run from one shard to another.
 func Plan(path string, s *dsl.Sweep, shard Shard, keep func(row string) bool) []Run {
 	var runs []Run
 	index := 0
@@ -177,7 +179,7 @@ func runDir(path string, r *dsl.Row, seed uint64) string {
 	return filepath.Join(path, r.Name, fmt.Sprintf("seed-%d", seed))
 }
 
-// Read reads the sweep of a directory that Open made. The error is *NoSweep where there is none.
+// Read reads the sweep of a directory that Open made. Without one the error is *NoSweep.
 func Read(path string) (*dsl.Sweep, error) {
 	file := filepath.Join(path, SweepFile)
 	text, err := files.Read(file, maxSweep)

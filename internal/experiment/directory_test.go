@@ -22,7 +22,7 @@ func load(t *testing.T, name string, over ...string) *dsl.Sweep {
 	return s
 }
 
-// TestDirectory: a directory reads back as the sweep that it was made for, without the files that the sweep came from.
+// TestDirectory: a directory reads back as its sweep, without the files that the sweep came from.
 func TestDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a [b]*")
 	s := load(t, "table5", "train.epochs=2")
@@ -69,7 +69,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestDirectoryDamaged: a directory that cannot be understood is said, and nothing in it is overwritten.
+// TestDirectoryDamaged: damage in a directory is reported, and no file in it is overwritten.
 func TestDirectoryDamaged(t *testing.T) {
 	for name, text := range map[string]string{SweepFile: "seeds = [1", "a-e-e-b/" + NetFile: "lr = "} {
 		dir := t.TempDir()

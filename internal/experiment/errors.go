@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Other means that a directory holds another sweep, or something that is none.
+// Other means that a directory holds another sweep, or other files than a sweep's.
 type Other struct {
-	Dir, Have, Want string // Have is "" where there is no sweep
+	Dir, Have, Want string // Have is "" without a sweep
 }
 
 func (e *Other) Error() string {
@@ -17,7 +17,8 @@ func (e *Other) Error() string {
 	return fmt.Sprintf("%s: the directory is of the sweep %s, not of %s; --out names another", e.Dir, e.Have, e.Want)
 }
 
-// Changed means that rows of a sweep are not the experiments that their directories were begun with.
+// Changed means that rows of a sweep are no longer the experiments that their directories began
+// with.
 type Changed struct {
 	Dir  string
 	Rows []string // "s-s: train.lr: 0.2, now 0.1"

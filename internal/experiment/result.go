@@ -14,14 +14,16 @@ import (
 	"shake/nets"
 )
 
-// Outcome is what has become of a row: its runs, and what the paper has beside them.
+// Outcome is the result of a row: its runs, and the paper's figures for it.
 type Outcome struct {
 	Row      *dsl.Row
 	Runs     []Run
 	Statuses []Status
 	Errors   []float64 // test errors of the last epochs of finished runs, per cent
-	Recipe   []string  // in what the row's experiment is not the published one: "train.epochs: 1800, now 30"
-	Known    bool      // the sweep is a built-in one, so that Recipe tells
+	// Recipe lists the differences between the row's experiment and the published one:
+	// "train.epochs: 1800, now 30".
+	Recipe []string
+	Known  bool // the sweep is a built-in one, so that Recipe is complete
 }
 
 // Count is the number of runs in a state.
@@ -35,7 +37,8 @@ func (o *Outcome) Count(s State) int {
 	return n
 }
 
-// Outcomes reads what the runs of a sweep have come to in the directory path: of the sweep's seeds, and of others that were trained there.
+// Outcomes reads the results of a sweep's runs in the directory path: for the sweep's seeds, and
+// for other seeds that were trained there.
 func Outcomes(path string, s *dsl.Sweep) ([]Outcome, error) {
 	published := map[string]*dsl.Row{}
 	known := false

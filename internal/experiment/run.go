@@ -20,10 +20,11 @@ type Run struct {
 
 func (r Run) String() string { return fmt.Sprintf("%s, seed %d", r.Row.Name, r.Seed) }
 
-// State says how far a run is.
+// State is the progress of a run.
 type State string
 
-// The states of a run. Part means that a checkpoint of it can be resumed, whether or not some process works on it.
+// The states of a run. Part means that a checkpoint of it can be resumed. A process may be at work
+// on it or not.
 const (
 	Waiting  State = "waiting"
 	Part     State = "part"
@@ -32,10 +33,11 @@ const (
 	Damaged  State = "damaged" // its directory cannot be read
 )
 
-// Over tells whether there is nothing left to train.
+// Over tells whether no step is left to train.
 func (s State) Over() bool { return s == Finished || s == Diverged }
 
-// Status is what the directory of a run says. Errors are in per cent, of the last epoch that was evaluated; NaN before the first.
+// Status is the state of a run by its directory. Errors are in per cent, of the last epoch that was
+// evaluated; NaN before the first.
 type Status struct {
 	State      State
 	Epochs     int // whole epochs done
@@ -104,10 +106,11 @@ func Steps(s *dsl.Spec) int {
 	return n
 }
 
-// Work is what a step of a network costs, in multiply-adds of the forward pass: for comparing networks, not for timing one.
+// Work is the cost of a step of a network, in multiply-adds of the forward pass. It serves to
+// compare networks, not to time one.
 func Work(s *dsl.Spec) float64 {
 	g, err := graph.Build(s)
-	if err != nil { // it was built before
+	if err != nil { // the network was built before
 		return 0
 	}
 	return float64(graph.Summarize(g).ForwardMACs) * float64(s.Train.Batch)

@@ -10,15 +10,19 @@ import (
 
 // Runner trains runs as child processes.
 type Runner struct {
-	Program string                                            // shake
-	Args    []string                                          // of every run: --device, --data
-	Jobs    int                                               // at once
-	Slot    func(slot int) (overrides []string, env []string) // of the job with this number, from 0; nil: nothing
-	Hear    func(r Run, p *Progress, end *Result)             // p of a run at work, end of one that ended; calls come one at a time
-	Save    <-chan struct{}                                   // what comes from it asks the runs at work for a checkpoint; nil: nothing
+	Program string   // shake
+	Args    []string // of every run: --device, --data
+	Jobs    int      // the number of runs at one time
+	// Slot gives the settings of the job with this number, from 0. nil: there are none.
+	Slot func(slot int) (overrides []string, env []string)
+	// Hear receives the progress p of a running run, or the result end of a run that ended. Calls
+	// come one at a time.
+	Hear func(r Run, p *Progress, end *Result)
+	// Save asks the running runs for a checkpoint, once for each value. nil: there are no requests.
+	Save <-chan struct{}
 }
 
-// fan hands what comes from one channel to one a job.
+// fan passes each value of a channel to one channel for each job.
 func fan(from <-chan struct{}, jobs int, done <-chan struct{}) []chan struct{} {
 	to := make([]chan struct{}, jobs)
 	for i := range to {
@@ -31,7 +35,7 @@ func fan(from <-chan struct{}, jobs int, done <-chan struct{}) []chan struct{} {
 				for _, c := range to {
 					select {
 					case c <- struct{}{}:
-					default: // one is wanted already
+					default: // one request is already waiting
 					}
 				}
 			case <-done:
@@ -42,14 +46,16 @@ func fan(from <-chan struct{}, jobs int, done <-chan struct{}) []chan struct{} {
 	return to
 }
 
-// Result is how a run ended, by its directory. Err is why, if it is neither finished nor diverged nor was interrupted.
+// Result is the end of a run, by its directory. Err is the reason, if the run is neither finished
+// nor diverged and was not interrupted.
 type Result struct {
 	Status Status
 	Err    error
 }
 
-// Train trains what is left of the runs in d and returns the result of each, in their order; runs that are over are not touched. The end of ctx asks all that are
-// at work for a checkpoint. One that fails does not stop the others.
+// Train trains the unfinished runs of a list in d and returns the result of each, in their order.
+// Finished and diverged runs are not touched. When ctx ends, all running runs are asked for a
+// checkpoint. A run that fails does not stop the others.
 func (r *Runner) Train(ctx context.Context, d *Directory, runs []Run) []Result {
 	results := make([]Result, len(runs))
 	var todo []int

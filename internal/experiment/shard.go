@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Shard is a part of a sweep's runs: of N parts the one with number I, from 1. The parts of one N are disjoint and together whole.
+// Shard is a part of a sweep's runs: number I, from 1, of N parts. The N parts are disjoint and
+// together whole.
 type Shard struct{ I, N int }
 
 // Whole is the shard of a sweep that is not divided.
@@ -37,15 +38,16 @@ func ParseShard(s string) (Shard, error) {
 	return Shard{i, n}, nil
 }
 
-// The variables of the schedulers that number the tasks of a job. Kubernetes tells a pod its index and not their number: a manifest hands that over as
-// JOB_COMPLETIONS.
+// The variables of schedulers that number the tasks of a job. Kubernetes gives a pod its index but
+// not the number of pods; a manifest passes that number as JOB_COMPLETIONS.
 const (
 	slurmID, slurmMin, slurmCount, slurmStep = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_STEP"
 	jobIndex, jobCompletions                 = "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"
 )
 
-// ShardOf finds the shard of this process in the variables of a SLURM array or of an indexed job of Kubernetes; from says where. Without them it is Whole, and from is
-// empty. Variables that contradict each other are an error that prints what was seen.
+// ShardOf finds the shard of this process in the variables of a SLURM array or of an indexed job of
+// Kubernetes; from names the source. Without the variables the shard is Whole and from is empty.
+// Variables that contradict each other are an error, which prints them.
 func ShardOf(getenv func(string) string) (s Shard, from string, err error) {
 	slurm, job := getenv(slurmID) != "", getenv(jobIndex) != ""
 	switch {
@@ -59,7 +61,7 @@ func ShardOf(getenv func(string) string) (s Shard, from string, err error) {
 	return Whole, "", nil
 }
 
-// slurmShard takes the place of an array's task among the evenly spaced ids of the array.
+// slurmShard is the position of an array's task among the evenly spaced ids of the array.
 func slurmShard(getenv func(string) string) (Shard, string, error) {
 	from := seen(getenv, slurmID, slurmMin, slurmCount, slurmStep)
 	id, okID := whole(getenv(slurmID))
@@ -97,7 +99,7 @@ func whole(s string) (int, bool) {
 	return n, err == nil && n >= 0 && len(s) <= 9
 }
 
-// seen prints variables that are set as NAME=value.
+// seen prints the variables that are set, as NAME=value.
 func seen(getenv func(string) string, names ...string) string {
 	var out []string
 	for _, n := range names {
