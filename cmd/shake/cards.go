@@ -10,7 +10,8 @@ import (
 	"shake/internal/gpustat"
 )
 
-// openCards opens NVML and lists the cards. It wants at least one: an error says what is missing and what to do about it.
+// openCards opens NVML and lists at least one card. Its error says what is missing and gives a
+// remedy.
 func openCards() (*gpustat.Driver, []*gpustat.Card, error) {
 	path, err := load.Find(load.NVML)
 	if err != nil {
@@ -31,14 +32,15 @@ func openCards() (*gpustat.Driver, []*gpustat.Card, error) {
 	return d, cards, nil
 }
 
-// cardInfo is a card in "shake devices": what NVML tells of it, and its number among those that CUDA may use.
+// cardInfo is a card in "shake devices": NVML's information, and the card's number among those that
+// CUDA may use.
 type cardInfo struct {
 	*gpustat.Card
 	CUDA   *int `json:"cuda_device"` // nil: CUDA does not see it, or cannot be asked
 	hidden bool // CUDA was asked and does not see it
 }
 
-// inCUDA is a card as CUDA sees it.
+// inCUDA is a card in CUDA's view.
 type inCUDA struct {
 	ordinal         int
 	name, bus, uuid string
@@ -46,7 +48,7 @@ type inCUDA struct {
 	capability      string
 }
 
-// cudaCards lists what CUDA sees.
+// cudaCards lists the cards in CUDA's view.
 func cudaCards() ([]inCUDA, error) {
 	devices, err := cuda.Devices()
 	if err != nil {
@@ -60,8 +62,9 @@ func cudaCards() ([]inCUDA, error) {
 	return out, nil
 }
 
-// merge puts what NVML and CUDA say of the cards together; seen is nil if CUDA could not be asked. A card that only CUDA knows is listed too: a container may
-// have the one library and not the other.
+// merge combines the information of NVML and of CUDA about the cards; seen is nil if CUDA could not
+// be asked. A card that only CUDA knows is listed too: a container may have one of the libraries
+// and not the other.
 func merge(cards []*gpustat.Card, seen []inCUDA) []cardInfo {
 	out := []cardInfo{}
 	for _, c := range cards {
@@ -89,13 +92,13 @@ type libraryInfo struct {
 	What    string   `json:"what"`
 	Version string   `json:"version,omitempty"`
 	Path    string   `json:"path,omitempty"`
-	Others  []string `json:"others,omitempty"`  // other files of it that are found, and not used
+	Others  []string `json:"others,omitempty"`  // other installed files of it, which are not used
 	Support string   `json:"support,omitempty"` // whether the version is supported, in words
 	Problem string   `json:"problem,omitempty"`
 	Remedy  string   `json:"remedy,omitempty"` // of the problem
 }
 
-// needed are the libraries that --device gpu does not do without.
+// needed are the libraries without which --device gpu does not work.
 var needed = []string{load.CUDA.Name, load.NVRTC.Name, load.CUDNN.Name}
 
 // libraries looks for every library that a GPU needs.
@@ -122,7 +125,7 @@ func libraries() []libraryInfo {
 	return out
 }
 
-// problem splits an error of load into what is wrong and what to do.
+// problem splits an error of load into the fault and the remedy.
 func problem(err error, l *load.Library) (what, remedy string) {
 	var missing *load.NotFoundError
 	var broken *load.OpenError

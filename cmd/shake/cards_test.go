@@ -28,7 +28,7 @@ var standIn = sync.OnceValue(func() string {
 	return folder
 })
 
-// withCards lets the test see the stand-in's cards, set as csrc/emu/nvml/settings.h says.
+// withCards shows the stand-in's cards to the test, with settings as in csrc/emu/nvml/settings.h.
 func withCards(t *testing.T, settings string) {
 	t.Helper()
 	if standIn() == "" {
@@ -119,7 +119,8 @@ func TestMeterCannotBegin(t *testing.T) {
 	}
 }
 
-// TestRunOnCards trains with cards in sight: what they took stands in the record, in the summary and in the directory, and goes on over a resume.
+// TestRunOnCards trains on two cards. Their use stands in the record, in the summary and in the
+// directory, and adds up over a resume.
 func TestRunOnCards(t *testing.T) {
 	withCards(t, "used=9G; gpu=70")
 	dir := filepath.Join(t.TempDir(), "run")
@@ -158,7 +159,7 @@ func TestRunOnCards(t *testing.T) {
 	}
 }
 
-// onCards is the reference device, claiming to run on the stand-in's cards.
+// onCards is the reference device, which claims to run on the stand-in's cards.
 type onCards struct{ ref.Backend }
 
 func (b onCards) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {

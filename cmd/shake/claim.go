@@ -10,8 +10,9 @@ import (
 	"shake/internal/files"
 )
 
-// claim makes runs/NAME, or if that is there the first of runs/NAME-2, -3 and so on that is not. Making it is what takes it: of several processes that
-// begin at once each gets one of its own. undo removes the directory again if nothing is in it.
+// claim makes runs/NAME, or if that exists the first free name of runs/NAME-2, -3 and so on. Making
+// the folder claims it, so that of several processes that begin at once each gets a folder of its
+// own. undo removes the folder again if it is empty.
 func claim(name string) (dir string, undo func(), err error) {
 	const runs = "runs"
 	_, err = os.Lstat(runs)
@@ -32,7 +33,7 @@ func claim(name string) (dir string, undo func(), err error) {
 		dir = filepath.Join(runs, fmt.Sprintf("%s-%d", name, n))
 	}
 	return dir, func() {
-		if os.Remove(dir) == nil && ours { // which a folder with something in it is not
+		if os.Remove(dir) == nil && ours { // Remove fails for a folder with content
 			os.Remove(runs)
 		}
 	}, nil

@@ -27,7 +27,7 @@ func (a *app) dataCmd() *cobra.Command {
 // cifarSets are the sets that have files.
 var cifarSets = []string{"cifar10", "cifar100"}
 
-// takesSet is the argument check of a verb that wants the name of a CIFAR set.
+// takesSet is the argument check of a verb that needs the name of a CIFAR set.
 func takesSet(c *cobra.Command, args []string) error {
 	if err := takes("cifar10|cifar100")(c, args); err != nil {
 		return err
@@ -80,10 +80,11 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 	return c
 }
 
-// transfer shows bytes as they come: a live line on a terminal, elsewhere a line every ten seconds.
+// transfer shows the progress of a download: a live line on a terminal, elsewhere a line every ten
+// seconds.
 func transfer(scr *screen, now func() time.Time) func(done, total int64) {
 	start, last := now(), now()
-	var first int64 = -1 // what an earlier attempt had left
+	var first int64 = -1 // the bytes that an earlier attempt left
 	return func(done, total int64) {
 		t := now()
 		if first < 0 {

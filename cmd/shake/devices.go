@@ -17,16 +17,18 @@ import (
 	"shake/internal/report"
 )
 
-// deviceReport is what "shake devices" prints.
+// deviceReport is the output of "shake devices".
 type deviceReport struct {
-	Devices   []deviceInfo  `json:"devices"`
-	Driver    *driverInfo   `json:"driver"`             // null: NVML cannot be asked
-	Cards     []cardInfo    `json:"cards"`              // empty: there is none, or nobody can be asked
-	NoCards   string        `json:"no_cards,omitempty"` // why
-	Unusable  string        `json:"unusable,omitempty"` // why --device gpu cannot be used
-	Limits    []string      `json:"limits,omitempty"`   // of memory and processors, by control groups
+	Devices []deviceInfo `json:"devices"`
+	Driver  *driverInfo  `json:"driver"` // null: NVML cannot be asked
+	// Empty: there are none, or neither library can be asked.
+	Cards   []cardInfo `json:"cards"`
+	NoCards string     `json:"no_cards,omitempty"` // the reason for an empty list
+	// The reason why --device gpu cannot be used.
+	Unusable  string        `json:"unusable,omitempty"`
+	Limits    []string      `json:"limits,omitempty"` // limits by control groups
 	Libraries []libraryInfo `json:"libraries"`
-	Looked    []string      `json:"looked"` // where for libraries, in order
+	Looked    []string      `json:"looked"` // the places searched for libraries, in order
 }
 
 // deviceInfo is a value of --device that needs no card.
@@ -41,7 +43,7 @@ type deviceInfo struct {
 
 type driverInfo struct {
 	Version string `json:"version"`
-	CUDA    string `json:"cuda"` // the newest that it runs
+	CUDA    string `json:"cuda"` // the newest CUDA that it runs
 }
 
 func (a *app) devicesCmd() *cobra.Command {
@@ -79,7 +81,7 @@ func lookAround(isa string) deviceReport {
 		Limits: m.Limits, Libraries: libraries(), Looked: load.Places(),
 	}
 	r.Unusable = unusable(r.Libraries)
-	seen, _ := cudaCards() // why not, Unusable tells
+	seen, _ := cudaCards() // Unusable has the reason for an error
 	d, cards, err := openCards()
 	r.Cards = merge(cards, seen)
 	if err != nil && len(r.Cards) == 0 {
@@ -101,7 +103,7 @@ func lookAround(isa string) deviceReport {
 	return r
 }
 
-// unusable says why --device gpu cannot be used; "" if it can.
+// unusable is the reason why --device gpu cannot be used; "" if it can.
 func unusable(found []libraryInfo) string {
 	var missing, old []string
 	for _, l := range found {
@@ -183,7 +185,8 @@ func printDevices(w io.Writer, r deviceReport) error {
 	return err
 }
 
-// verdict is whether a library's version is supported, in few words; nil where nothing was found or there is no rule.
+// verdict tells in few words whether a library's version is supported; nil for a missing library or
+// one without a rule.
 func verdict(l libraryInfo) any {
 	switch {
 	case l.Support == "" || l.Path == "":
@@ -194,7 +197,7 @@ func verdict(l libraryInfo) any {
 	return l.Support
 }
 
-// printMissing says how to get what was not found.
+// printMissing gives the remedies for missing libraries and cards.
 func printMissing(b *strings.Builder, r deviceReport) {
 	first := true
 	for _, l := range r.Libraries {

@@ -8,8 +8,9 @@ import (
 	"shake/internal/train"
 )
 
-// events writes a run as JSON, one object a line, each with "event": start, progress, step, epoch, saved, notice or end. It is a train.Observer.
-// The first error of writing is kept, and nothing is written after it.
+// events writes a run as JSON, one object a line, each with "event": start, progress, step, epoch,
+// saved, notice or end. It is a train.Observer. The first error of writing is kept, and nothing is
+// written after it.
 type events struct {
 	w   io.Writer
 	err error
@@ -21,7 +22,7 @@ func (e *events) emit(event string, fields map[string]any) {
 	}
 	fields["event"] = event
 	for k, v := range fields {
-		// JSON has no numbers that are not finite; null says so.
+		// JSON has no numbers that are not finite; they become null.
 		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 			fields[k] = nil
 		}
@@ -89,7 +90,7 @@ func (e *events) End(s train.Summary) {
 	e.emit("end", f)
 }
 
-// both is two observers that hear the same.
+// both is two observers of the same events.
 type both struct{ a, b train.Observer }
 
 func (o both) Start(d train.Decisions)   { o.a.Start(d); o.b.Start(d) }

@@ -15,15 +15,17 @@ import (
 
 // The exit codes. Scripts may rely on them; "shake help exit-codes" prints the list.
 const (
-	exitOK          = 0
-	exitInternal    = 1   // a fault of shake or of the machine: no space left, out of memory, a bug
-	exitUsage       = 2   // an unknown verb, flag, device or argument, or a file that is not there
-	exitSpec        = 3   // the network cannot be read: every mistake is listed with its place
-	exitData        = 4   // the data set is missing, foreign or damaged
-	exitDiverged    = 5   // the loss became infinite or not a number: a result, recorded in the run directory
-	exitLocked      = 6   // another process works in the run directory
-	exitCorrupt     = 7   // weights or checkpoints are damaged, of another network, or of a later version
-	exitInterrupted = 130 // stopped by Ctrl-C, SIGTERM, SIGHUP or SIGXCPU after a checkpoint, or by a second Ctrl-C at once
+	exitOK       = 0
+	exitInternal = 1 // a fault of shake or of the machine: no space left, out of memory, a bug
+	exitUsage    = 2 // an unknown verb, flag, device or argument, or a missing file
+	exitSpec     = 3 // the network cannot be read: every mistake is listed with its place
+	exitData     = 4 // the data set is missing, foreign or damaged
+	exitDiverged = 5 // the loss became infinite or not a number: a result of the run
+	exitLocked   = 6 // another process works in the run directory
+	exitCorrupt  = 7 // weights or checkpoints are damaged, foreign, or of a later version
+	// exitInterrupted: stopped by Ctrl-C, SIGTERM, SIGHUP or SIGXCPU after a checkpoint, or by a second
+	// Ctrl-C at once.
+	exitInterrupted = 130
 )
 
 // exitCodes is the list as "shake help exit-codes" prints it.
@@ -39,7 +41,8 @@ const exitCodes = `  0  ok
 134  aborted      SIGABRT from Go's runtime, with a dump: out of memory, or a bug
 `
 
-// fault is an error with the code that the process exits with. A fault without an error has already said all there is to say.
+// fault is an error with the exit code of the process. A fault without an error is already reported
+// in full.
 type fault struct {
 	code int
 	err  error
@@ -90,7 +93,7 @@ func classify(err error) int {
 	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
 		return exitData
 	}
-	// What is left of missing files are those that the user named.
+	// The remaining missing files are those that the user named.
 	if is(fs.ErrNotExist) {
 		return exitUsage
 	}

@@ -9,33 +9,39 @@ import (
 	"time"
 )
 
-// The signals that a verb which works for long hears.
+// The signals that a long verb listens to.
 var (
-	// stopSignals end it in good order. SIGXCPU is the soft limit of processor time, a second before the hard one.
+	// stopSignals end the verb in good order. SIGXCPU is the soft limit of processor time, a second
+	// before the hard one.
 	stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGXCPU}
-	// saveSignals are a scheduler's warning (sbatch --signal): a checkpoint, and on it goes.
+	// saveSignals are a scheduler's warning (sbatch --signal): the run writes a checkpoint and goes
+	// on.
 	saveSignals = []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}
-	// deafSignals end a Go program when it writes to where nothing can be written; the error of that write does instead.
+	// deafSignals end a Go program that writes to a broken pipe or past a limit on file size. They
+	// are ignored, and the write returns an error instead.
 	deafSignals = []os.Signal{syscall.SIGPIPE, syscall.SIGXFSZ}
 )
 
-// bounce is how long after the first signal another one is taken for its echo: a wrapper (timeout, mpirun, docker) passes on the Ctrl-C that the
-// terminal sends to all of them, and a closed terminal sends SIGHUP from the kernel and from the shell.
+// bounce is the time after the first signal during which another one counts as its echo. A wrapper
+// (timeout, mpirun, docker) passes on the Ctrl-C that the terminal sends to all of them, and a
+// closed terminal sends SIGHUP from the kernel and from the shell.
 const bounce = 300 * time.Millisecond
 
-// interruption is what signals ask of a verb.
+// interruption is the requests of signals to a verb.
 type interruption struct {
 	context.Context               // ended by the first of stopSignals
-	save            chan struct{} // a checkpoint is wanted
+	save            chan struct{} // requests for a checkpoint
 	cancel          func()
-	said            chan struct{} // closed when the notice was given
+	said            chan struct{} // closed after the notice is given
 }
 
-// interruptible listens to signals. The first of stopSignals ends the context and has notice called, from another goroutine: whatever
-// notice waits for, such as a terminal that is stopped, holds nothing up. A second Ctrl-C ends the process at once: whoever asks twice does not
-// want to wait for a checkpoint. Repetitions of the others, which are programs', change nothing. SIGHUP stays ignored where it was (nohup).
+// interruptible listens to signals. The first of stopSignals ends the context. It also calls
+// notice, from another goroutine, so that a notice that blocks, as on a stopped terminal, holds
+// nothing up. A second Ctrl-C ends the process at once, without a checkpoint. Repetitions of the
+// other signals, which come from programs, change nothing. SIGHUP stays ignored if it was (nohup).
 //
-// Signals stay caught after stop: the process is about to end, and its exit code is no longer theirs.
+// Signals stay caught after stop: the process is about to end, and its exit code no longer depends
+// on them.
 func interruptible(notice func()) *interruption {
 	ctx, cancel := context.WithCancel(context.Background())
 	i := &interruption{Context: ctx, save: make(chan struct{}, 1), cancel: cancel, said: make(chan struct{})}
@@ -54,7 +60,7 @@ func (i *interruption) hear(signals <-chan os.Signal, notice func()) {
 		case slices.Contains(saveSignals, s):
 			select {
 			case i.save <- struct{}{}:
-			default: // one is wanted already
+			default: // one request is already waiting
 			}
 		case first.IsZero():
 			first = time.Now()
@@ -69,7 +75,8 @@ func (i *interruption) hear(signals <-chan os.Signal, notice func()) {
 	}
 }
 
-// stop ends the context. It waits a moment for the notice, so that it stands above what comes next.
+// stop ends the context. It waits a moment for the notice, so that the notice stands above the next
+// output.
 func (i *interruption) stop() {
 	if i.Err() != nil {
 		select {

@@ -18,7 +18,8 @@ func endless(dir string) []string {
 	return []string{"run", "testdata/tiny.toml", "--out", dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_every=50000"}
 }
 
-// running starts a command whose standard output is read by the returned reader, after the first step of its run.
+// running starts a command and waits for the first step of its run. The returned reader gives its
+// further standard output.
 func running(t *testing.T, c *exec.Cmd) *bufio.Reader {
 	t.Helper()
 	out, err := c.StdoutPipe()
@@ -70,7 +71,8 @@ func interrupted(t *testing.T, dir string) {
 	}
 }
 
-// TestInterrupt stops a run with each signal, which must leave a checkpoint from which it resumes.
+// TestInterrupt stops a run with each signal. The run must leave a checkpoint from which it
+// resumes.
 func TestInterrupt(t *testing.T) {
 	dir := t.TempDir() + "/r"
 	c := exec.Command("shake", endless(dir)...)
@@ -93,7 +95,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestSaveSignals asks a run for checkpoints, as a scheduler's warning does; it goes on.
+// TestSaveSignals asks a run for checkpoints, as a scheduler's warning does; the run goes on.
 func TestSaveSignals(t *testing.T) {
 	dir := t.TempDir() + "/r"
 	c := exec.Command("shake", endless(dir)...)
@@ -110,8 +112,8 @@ func TestSaveSignals(t *testing.T) {
 	}
 }
 
-// TestBrokenOutput closes a run's standard output and error, as a pipeline whose other programs Ctrl-C ended. The run goes on, and the
-// interrupt leaves a checkpoint and its own exit code.
+// TestBrokenOutput closes a run's standard output and error, as in a pipeline whose other programs
+// Ctrl-C has ended. The run goes on. The interrupt leaves a checkpoint and its own exit code.
 func TestBrokenOutput(t *testing.T) {
 	for name, args := range map[string][]string{"json": {"--json"}, "text": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +144,8 @@ func TestBrokenOutput(t *testing.T) {
 				}
 				return rec.Steps
 			}
-			for from := step(); step() < from+20; { // which is more than one line of progress and one of an epoch
+			// That is more than one line of progress and one of an epoch.
+			for from := step(); step() < from+20; {
 				select {
 				case have := <-ended:
 					t.Fatalf("the run ended with %d (%v)", have, c.ProcessState)
@@ -158,7 +161,7 @@ func TestBrokenOutput(t *testing.T) {
 	}
 }
 
-// TestNohup has a run that was started with SIGHUP ignored hear one.
+// TestNohup sends SIGHUP to a run that was started with the signal ignored.
 func TestNohup(t *testing.T) {
 	dir := t.TempDir() + "/r"
 	c := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec shake "$@"`, "sh"}, endless(dir)...)...)
@@ -174,7 +177,7 @@ func TestNohup(t *testing.T) {
 	}
 }
 
-// TestAbort has Go's runtime end a process: not with its own exit code, which means usage here.
+// TestAbort: Go's runtime does not end a process with its own exit code, which means usage here.
 func TestAbort(t *testing.T) {
 	c := exec.Command("panics")
 	c.Run()

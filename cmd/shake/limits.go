@@ -7,14 +7,16 @@ import (
 	"strings"
 )
 
-// limits are what the control groups of this process allow, of either version, its own and those above it.
+// limits are the limits of the control groups of this process, of either version: its own and those
+// above it.
 type limits struct {
 	memory int64   // bytes; 0: no limit
 	free   int64   // bytes below the tightest memory limit; -1: no limit
 	cpus   float64 // processors' worth of time; 0: no limit
 }
 
-// readLimits walks from the process's groups up to the roots of their trees; the tightest limit holds.
+// readLimits walks from the process's groups up to the roots of their trees; the tightest limit
+// holds.
 func readLimits(read func(name string) string) limits {
 	l := limits{free: -1}
 	for _, dir := range groupFolders("", read) {
@@ -30,10 +32,11 @@ func readLimits(read func(name string) string) limits {
 	for _, dir := range groupFolders("memory", read) {
 		value := func(name string) string { return read(path.Join(dir, name)) }
 		stat := value("memory.stat")
-		// Cached files count as used but give way.
+		// Cached files count as used, but the system drops them on demand.
 		used := number(value("memory.usage_in_bytes")) - number(field(stat, "total_inactive_file", " "))
 		l.allow(number(value("memory.limit_in_bytes")), used)
-		l.allow(number(field(stat, "hierarchical_memory_limit", " ")), used) // of a parent that a container may not see
+		// This is the limit of a parent, which a container may not see.
+		l.allow(number(field(stat, "hierarchical_memory_limit", " ")), used)
 	}
 	for _, dir := range groupFolders("cpu", read) {
 		l.share(number(read(path.Join(dir, "cpu.cfs_quota_us"))), number(read(path.Join(dir, "cpu.cfs_period_us"))))
@@ -45,7 +48,8 @@ func readLimits(read func(name string) string) limits {
 	return l
 }
 
-// allow takes a memory limit into account. A value without meaning is no limit, nor is that which version 1 writes for none, close to 2^63.
+// allow takes a memory limit into account. A value that is not a number is no limit; nor is a value
+// close to 2^63, version 1's form of no limit.
 func (l *limits) allow(limit, used int64) {
 	if limit <= 0 || limit >= 1<<60 {
 		return
@@ -68,7 +72,8 @@ func (l *limits) share(quota, period int64) {
 	}
 }
 
-// groupFolders returns the folder of the process's group in the tree of a controller of version 1, or in version 2's for "", and those above it, without the leading slash.
+// groupFolders returns the folder of the process's group in the tree of a controller of version 1,
+// or of version 2 for "", and the folders above it, without the leading slash.
 func groupFolders(controller string, read func(name string) string) (dirs []string) {
 	group, found := "", false
 	for line := range strings.Lines(read("proc/self/cgroup")) {
@@ -92,7 +97,8 @@ func groupFolders(controller string, read func(name string) string) (dirs []stri
 			break
 		}
 	}
-	// In a container the tree may be mounted from the group on, under the name that the machine has for it.
+	// In a container the tree may be mounted from the group on, under the machine's name for the
+	// group.
 	if rest, below := strings.CutPrefix(group, strings.TrimSuffix(root, "/")); below {
 		group = path.Clean("/" + rest)
 	} else {
@@ -106,7 +112,7 @@ func groupFolders(controller string, read func(name string) string) (dirs []stri
 	}
 }
 
-// count returns how many numbers a list such as "0-3,7" names, and 0 if it is no such list.
+// count returns the number of integers in a list such as "0-3,7", and 0 if it is not such a list.
 func count(list string) (n int64) {
 	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
 		first, last, isRange := strings.Cut(part, "-")

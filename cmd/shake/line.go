@@ -8,8 +8,9 @@ import (
 	"shake/internal/train"
 )
 
-// liveLine is the one line that a terminal shows while steps run, in at most width columns. What a person misses least goes first where
-// there is little room: the bar, the learning rate, the speed, the loss, and at last the end of the line.
+// liveLine is the one line of a terminal while steps run, in at most width columns. In a narrow
+// window the least useful fields go first: the bar, the learning rate, the speed, the loss, and at
+// last the end of the line.
 func liveLine(p train.Progress, width int) string {
 	done := 0.0
 	if p.StepsPerEpoch > 0 {
@@ -61,7 +62,7 @@ func bar(done float64, n int) string {
 	return strings.Repeat("#", full) + strings.Repeat(".", n-full)
 }
 
-// progressLine is what a log file gets now and then within a long epoch.
+// progressLine is the line for a log file, now and then within a long epoch.
 func progressLine(p train.Progress) string {
 	s := fmt.Sprintf("epoch %d/%d  step %d/%d  loss %s  error %.2f%%  lr %.4g  %.0f img/s",
 		p.Epoch, p.Epochs, p.Step, p.StepsPerEpoch, loss(p.Loss), p.Error, p.LR, p.ImagesPerSec)

@@ -11,16 +11,20 @@ import (
 	"shake/internal/report"
 )
 
-// machine is what the operating system tells of itself. Empty and zero mean that it does not.
+// machine is the operating system's information about the machine. Empty and zero mean that it
+// gives none.
 type machine struct {
-	CPU         string
-	CPUs        int      // that this process may use at once: of the machine, less what its affinity and its control groups take away
-	MemoryTotal int64    // bytes, no more than the process's control groups may use
-	MemoryFree  int64    // bytes that can be had without swapping
-	Limits      []string // what control groups take away, in words
+	CPU string
+	// CPUs is the number of processors that this process may use at once: those of the machine,
+	// within its affinity and its control groups.
+	CPUs        int
+	MemoryTotal int64    // bytes, within the limits of the control groups
+	MemoryFree  int64    // bytes that are free without swapping
+	Limits      []string // the limits of control groups, in words
 }
 
-// thisMachine reads Linux's /proc and control groups of both versions; elsewhere it knows the number of processors.
+// thisMachine reads Linux's /proc and control groups of both versions; elsewhere it knows the
+// number of processors.
 func thisMachine() machine {
 	return readMachine(runtime.NumCPU(), func(name string) string {
 		b, err := os.ReadFile("/" + name)
@@ -31,7 +35,8 @@ func thisMachine() machine {
 	})
 }
 
-// readMachine is thisMachine over any way of reading files; "" stands for a file that is not there. cpus are those of the affinity.
+// readMachine is thisMachine with a replaceable reader of files; "" stands for a missing file. cpus
+// are those of the affinity.
 func readMachine(cpus int, read func(name string) string) machine {
 	mem := read("proc/meminfo")
 	m := machine{
@@ -65,7 +70,7 @@ func field(text, name, sep string) string {
 	return ""
 }
 
-// number reads a whole number; 0 if s is none.
+// number reads a whole number; for other text it returns 0.
 func number(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"shake/nets"
 )
 
-// The limits of control groups, as the trees of both versions show them on machines and in containers.
+// The limits of control groups in the trees of both versions, on machines and in containers.
 func TestReadMachine(t *testing.T) {
 	const proc = "MemTotal:       1000 kB\nMemFree:          10 kB\nMemAvailable:    800 kB\n"
 	const v2mount = "30 20 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"

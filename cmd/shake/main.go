@@ -1,5 +1,6 @@
-// Command shake trains Shake-Shake networks, and any multi-branch convolutional network that its TOML language can say.
-// Each verb has a file of its own; the exit codes stand in exit.go. Standard output is data, standard error is progress.
+// Command shake trains Shake-Shake networks, and any multi-branch convolutional network that its
+// TOML language can describe. Each verb has a file of its own; exit.go has the exit codes. Standard
+// output is data, standard error is progress.
 package main
 
 import (
@@ -12,5 +13,6 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// abortOnFailure has Go's runtime end the process, out of memory or after a panic, by SIGABRT (134 in a shell): its own exit code, 2, means usage here.
+// abortOnFailure makes Go's runtime end the process by SIGABRT (134 in a shell) when memory runs
+// out or after a panic. The runtime's own exit code, 2, means usage here.
 func abortOnFailure() { debug.SetTraceback("crash") }

@@ -16,7 +16,7 @@ import (
 	"shake/internal/report"
 )
 
-// measurement is a step's launches timed on a card, beside what the model expects of them.
+// measurement is the timed launches of a step on a card, beside the expected times of the model.
 type measurement struct {
 	Network    string        `json:"network"`
 	Batch      int           `json:"batch"`
@@ -31,18 +31,20 @@ type measurement struct {
 	ImagesPerS float64       `json:"img_per_s"`
 }
 
-// measuredRow is one measurement, which holds for all launches that do the same. Times are of one launch, in microseconds.
+// measuredRow is one measurement, which holds for all launches with the same work. Times are of one
+// launch, in microseconds.
 type measuredRow struct {
 	Op       string  `json:"op"`
-	At       []int   `json:"at"` // in the list
+	At       []int   `json:"at"` // positions in the list
 	Text     string  `json:"text"`
 	US       float64 `json:"us"`
-	Expected float64 `json:"expected_us,omitempty"` // with a warm L2, as it was measured
+	Expected float64 `json:"expected_us,omitempty"` // with a warm L2, like the measurement
 	Floor    float64 `json:"floor_us,omitempty"`
-	Off      bool    `json:"off,omitempty"` // by more than a third of what was expected
+	Off      bool    `json:"off,omitempty"` // by more than a third of the expected time
 }
 
-// fill joins times and prediction: for the described card of that name, or if "" for the one that the driver's name fits, if any.
+// fill joins times and prediction. card names a described card; "" stands for the one that fits the
+// driver's name, if any.
 func (m *measurement) fill(card string, t *gpu.Times, ls []predict.Launch) error {
 	model, ok := predict.Of(t.Card)
 	if card != "" {
@@ -124,7 +126,8 @@ func either(s, otherwise string) string {
 	return s
 }
 
-// trainABit takes steps on built-in images, so that what launches read is what they read in training.
+// trainABit takes steps on built-in images, so that the launches read the same kind of data as in
+// training.
 func trainABit(p engine.Program, g *graph.Graph, spec *dsl.Spec) error {
 	if err := p.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
 		return err
@@ -146,7 +149,7 @@ func trainABit(p engine.Program, g *graph.Graph, spec *dsl.Spec) error {
 	return err
 }
 
-// emulatedCard says whether the driver in use is the emulator's, which offers hooks to tests.
+// emulatedCard tells whether the driver in use is the emulator's, which has hooks for tests.
 func emulatedCard() bool {
 	path, err := load.Status(load.CUDA)
 	if err != nil {

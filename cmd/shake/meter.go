@@ -14,7 +14,7 @@ import (
 	"shake/internal/train"
 )
 
-// meterEvery is how often a run's cards are read.
+// meterEvery is the interval between the readings of a run's cards.
 const meterEvery = time.Second
 
 // meter watches the cards of a run and keeps its journal. It is a train.Meter.
@@ -25,7 +25,7 @@ type meter struct {
 	cards   []*gpustat.Card
 	journal *gpustat.Journal
 
-	mu      sync.Mutex // of what the watcher's goroutine writes
+	mu      sync.Mutex // guards the fields that the watcher's goroutine writes
 	tally   gpustat.Tally
 	notices []string
 	full    bool // the journal cannot be written any more
@@ -33,7 +33,7 @@ type meter struct {
 
 func newMeter() *meter { return &meter{every: meterEvery} }
 
-// Begin opens NVML, picks the cards out, takes in the journal of earlier processes and starts to watch.
+// Begin opens NVML, selects the cards, reads the journal of earlier processes and starts to watch.
 func (m *meter) Begin(dir string, addresses []string) error {
 	d, all, err := openCards()
 	if err != nil {
@@ -129,20 +129,20 @@ func (m *meter) Picture(title, format string) ([]byte, error) {
 	return p.Encode(format)
 }
 
-// End stops the watcher and gives NVML back, unless the driver hangs.
+// End stops the watcher and closes NVML, unless the driver hangs.
 func (m *meter) End() {
 	if m.watcher == nil {
 		return
 	}
 	if m.watcher.Stop() {
-		gpustat.Sweep(m.cards, m.hear) // so that a run of less than an interval has figures too
+		gpustat.Sweep(m.cards, m.hear) // a run shorter than an interval then has figures too
 		m.driver.Close()
 		m.journal.Close()
 	}
 	m.watcher = nil
 }
 
-// whole is a figure as a whole number, nil if it is not known.
+// whole is a figure as a whole number, nil if it is unknown.
 func whole(f gpustat.Figure) *int64 {
 	if !f.Known() {
 		return nil
@@ -151,7 +151,7 @@ func whole(f gpustat.Figure) *int64 {
 	return &n
 }
 
-// rounded is a figure with so many parts of one, nil if it is not known.
+// rounded is a figure in whole parts of one, nil if it is unknown.
 func rounded(f gpustat.Figure, parts float64) *float64 {
 	if !f.Known() {
 		return nil
@@ -160,7 +160,7 @@ func rounded(f gpustat.Figure, parts float64) *float64 {
 	return &x
 }
 
-// useLine is what a run took of a card as the summary says it.
+// useLine is the use of a card in the form of the summary.
 func useLine(u train.CardUse) report.CardUse {
 	return report.CardUse{
 		Card: u.Card, Name: u.Name, MemoryTotal: u.MemoryTotal, PeakMemory: u.PeakMemory, Utilization: u.Utilization, EnergyKWh: u.EnergyKWh, Lost: u.Lost,

@@ -22,7 +22,8 @@ type monitorFlags struct {
 	interval     time.Duration
 }
 
-// shortest is the least interval that makes sense: the driver's own figures are means over a sixth of a second and more.
+// shortest is the shortest useful interval: the driver's own figures are means over a sixth of a
+// second and more.
 const shortest = 100 * time.Millisecond
 
 func (a *app) monitorCmd() *cobra.Command {
@@ -119,7 +120,7 @@ func (a *app) monitor(f monitorFlags) error {
 		return errors.New("the driver does not answer any more")
 	}
 	d.Close()
-	if ctx.Err() != nil { // Ctrl-C is how this ends
+	if ctx.Err() != nil { // Ctrl-C is the usual end
 		return nil
 	}
 	return ended(nil, said)
@@ -174,7 +175,7 @@ func sampleLine(s gpustat.Sample) string {
 	return line
 }
 
-// figure0 is a figure without decimals and with its unit; "?" if it is not known.
+// figure0 is a figure without decimals and with its unit; "?" if it is unknown.
 func figure0(f gpustat.Figure, unit string) string {
 	if !f.Known() {
 		return "?" + unit
@@ -182,7 +183,8 @@ func figure0(f gpustat.Figure, unit string) string {
 	return fmt.Sprintf("%.0f%s", float64(f), unit)
 }
 
-// view is what the cards' panels show. The watcher's goroutine fills it and the screen's reads it.
+// view is the content of the cards' panels. The watcher's goroutine fills it and the screen's
+// goroutine reads it.
 type view struct {
 	mu      sync.Mutex
 	head    string
@@ -191,9 +193,9 @@ type view struct {
 	changed chan struct{}
 }
 
-// panel is what is known of one card.
+// panel is the known data of one card.
 type panel struct {
-	card        gpustat.Card // as it was at the start
+	card        gpustat.Card // its state at the start
 	sample      gpustat.Sample
 	lost        string
 	gaps        map[string]string
@@ -201,7 +203,7 @@ type panel struct {
 	memory      *gpustat.Ring
 }
 
-// remembered is how many readings a sparkline goes back: at one a second, four minutes.
+// remembered is the number of readings of a sparkline: at one a second, four minutes.
 const remembered = 240
 
 func newView(d *gpustat.Driver, cards []*gpustat.Card, every time.Duration) *view {

@@ -74,7 +74,8 @@ func TestViewFits(t *testing.T) {
 	}
 }
 
-// TestPage plays a page on a terminal that shrinks: it stays within the window, and what was there before comes back at the end.
+// TestPage plays a page on a terminal that shrinks: it stays within the window, and the first
+// screen comes back at the end.
 func TestPage(t *testing.T) {
 	var b bytes.Buffer
 	size := [2]int{80, 30}

@@ -43,7 +43,8 @@ func (f *netFlags) load(name string) (*dsl.Spec, *graph.Graph, error) {
 	return spec, g, nil
 }
 
-// loadRun is load for what may be a run directory as well: then the network is the run's own.
+// loadRun is load for a name that may be a run directory as well: then the network is the run's
+// own.
 func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		spec, err := f.readConfig(name)
@@ -53,7 +54,7 @@ func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) 
 	return spec, "", err
 }
 
-// loadGraph is load for what may be a run directory as well.
+// loadGraph is load for a name that may be a run directory as well.
 func (f *netFlags) loadGraph(name string) (*dsl.Spec, *graph.Graph, error) {
 	spec, _, err := f.loadRun(name)
 	if err != nil {
@@ -89,7 +90,7 @@ func addDevice(c *cobra.Command, name *string) {
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// backend returns the backend that --device names, if it can run the network here.
+// backend returns the backend of --device, if it can run the network on this machine.
 func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	if name == "auto" {
 		if name = "cpu"; gpu.Available() == nil && load.Check() == nil {
@@ -112,7 +113,8 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		if err := gpu.Available(); err != nil {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
-		if err := load.Check(); err != nil { // an old library fails later, at some layer or other
+		// An old library would fail later, at some layer.
+		if err := load.Check(); err != nil {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
 		return gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}, nil
@@ -120,8 +122,8 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu or ref", name))
 }
 
-// fits refuses a batch whose activations alone are more than all of the memory that this process may have: better than to be ended by the system halfway.
-// A total of 0 is unknown.
+// fits refuses a batch whose activations alone exceed the memory of this process: otherwise the
+// system would end the run halfway. A total of 0 is unknown.
 func fits(spec *dsl.Spec, m machine) error {
 	g, err := graph.Build(spec)
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"shake/internal/files"
 )
 
-// write gives the file that the user named what f writes: a regular file whole or not at all, a device or a pipe as it comes, and for "-" standard
-// output. what says what it is in an error.
+// write gives a file of the user the content that f writes. A regular file is written whole or not
+// at all. A device or a pipe receives the content directly, and "-" is standard output. what
+// describes the content in an error.
 func (a *app) write(name, what string, f func(io.Writer) error) error {
 	if name == "-" {
 		if out, ok := a.out.(*os.File); ok && term.IsTerminal(int(out.Fd())) {

@@ -11,14 +11,15 @@ import (
 	"golang.org/x/term"
 )
 
-// page is a terminal of which all is written anew with every change, on its second screen, so that what was there before comes back at the end.
+// page is a terminal that is redrawn whole after every change. It uses the second screen, so that
+// the first one comes back at the end.
 type page struct {
 	w    io.Writer
 	size func() (width, height int)
 	last [2]int
 }
 
-// newPage finds out what w is; nil if it is no terminal, or one that calls itself dumb.
+// newPage makes a page on w; nil if w is not a terminal, or is one that calls itself dumb.
 func newPage(w io.Writer) *page {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
@@ -32,10 +33,10 @@ func newPage(w io.Writer) *page {
 	}}
 }
 
-// open goes to the second screen and hides the cursor.
+// open changes to the second screen and hides the cursor.
 func (p *page) open() { io.WriteString(p.w, "\x1b[?1049h\x1b[?25l\x1b[2J") }
 
-// close comes back and leaves the last picture there.
+// close changes back and leaves the last picture on the first screen.
 func (p *page) close(v *view) {
 	io.WriteString(p.w, "\x1b[?25h\x1b[?1049l")
 	width, _ := p.size()
@@ -66,7 +67,8 @@ func (p *page) keep(ctx context.Context, done <-chan struct{}, v *view) {
 	}
 }
 
-// draw writes the page: every line over the old one, nothing below. What does not fit in height is left out, with a remark.
+// draw writes the page: every line over the old one, and blank below. Lines beyond the height are
+// left out, with a remark.
 func (p *page) draw(v *view) {
 	width, height := p.size()
 	var b strings.Builder

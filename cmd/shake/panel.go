@@ -17,7 +17,8 @@ const (
 	between    = 3  // columns between two panels
 )
 
-// lines are the whole page in at most width columns: a heading and the panels, as many beside each other as there is room for.
+// lines are the whole page in at most width columns: a heading, and as many panels beside each
+// other as fit.
 func (v *view) lines(width int) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

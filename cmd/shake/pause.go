@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// pauses adds up how long the process was stopped (Ctrl-Z, SIGSTOP, a scheduler that suspends), which is no time of training.
+// pauses adds up the time for which the process was stopped (Ctrl-Z, SIGSTOP, a scheduler that
+// suspends), which is not time of training.
 type pauses struct {
 	total atomic.Int64 // nanoseconds
 	stop  chan struct{}
@@ -16,10 +17,11 @@ type pauses struct {
 
 const (
 	beat   = 100 * time.Millisecond
-	missed = 10 * beat // a gap that no busy machine makes
+	missed = 10 * beat // a gap longer than any busy machine makes
 )
 
-// watchPauses begins to watch. SIGCONT says that a pause ended, the last beat before it when it began.
+// watchPauses begins to watch. SIGCONT marks the end of a pause, and the last beat before it the
+// beginning.
 func watchPauses() *pauses {
 	p := &pauses{stop: make(chan struct{})}
 	continued := make(chan os.Signal, 1)
@@ -35,7 +37,8 @@ func watchPauses() *pauses {
 // watch runs until p.stop is closed.
 func (p *pauses) watch(ticks <-chan time.Time, continued <-chan os.Signal, now func() time.Time) {
 	last := now()
-	gap := time.Duration(0) // a long one that the tick behind a pause saw before the signal did
+	// This is a long gap that the tick behind a pause found before the signal came.
+	gap := time.Duration(0)
 	for {
 		select {
 		case <-p.stop:
@@ -56,5 +59,5 @@ func (p *pauses) watch(ticks <-chan time.Time, continued <-chan os.Signal, now f
 	}
 }
 
-// sum is how long the process was stopped so far.
+// sum is the time for which the process was stopped so far.
 func (p *pauses) sum() time.Duration { return time.Duration(p.total.Load()) }

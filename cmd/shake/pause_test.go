@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestPauses steps a clock through stops and their signals, in both orders in which the tick and the signal behind a stop may come.
+// TestPauses steps a clock through stops and their signals, with the tick and the signal behind a
+// stop in both orders.
 func TestPauses(t *testing.T) {
 	clock := time.Unix(0, 0)
 	ticks, continued := make(chan time.Time), make(chan os.Signal)
@@ -27,7 +28,7 @@ func TestPauses(t *testing.T) {
 	}
 	check := func(want time.Duration) {
 		t.Helper()
-		tick(0) // so that what came before is done
+		tick(0) // waits for earlier events
 		if have := p.sum(); have != want {
 			t.Errorf("have %v, want %v", have, want)
 		}

@@ -14,7 +14,7 @@ import (
 	"shake/internal/graph"
 )
 
-// predictionFlags are those of show --plan --device gpu that ask how long its launches take.
+// predictionFlags are the flags of show --plan --device gpu for the times of its launches.
 type predictionFlags struct {
 	card    string
 	measure bool
@@ -27,7 +27,7 @@ func (f *predictionFlags) add(c *cobra.Command) {
 
 func (f *predictionFlags) given() bool { return f.card != "" || f.measure }
 
-// check is an error where a prediction is asked of something else than a list of launches.
+// check is an error if a prediction is asked of anything but a list of launches.
 func (f *predictionFlags) check(plan bool, device string) error {
 	if f.given() && (!plan || device != "gpu") {
 		return exit(exitUsage, fmt.Errorf("show: --predict and --measure are of launches on a card: give --plan --device gpu with them"))
@@ -35,7 +35,7 @@ func (f *predictionFlags) check(plan bool, device string) error {
 	return nil
 }
 
-// launchRow is a launch in JSON. Times are in microseconds; what is not known is left out.
+// launchRow is a launch in JSON. Times are in microseconds; unknown fields are left out.
 type launchRow struct {
 	Op        string  `json:"op"`
 	Text      string  `json:"text"`
@@ -51,7 +51,9 @@ type launchRow struct {
 	Registers int     `json:"registers,omitempty"`
 	PerSM     int     `json:"blocks_per_multiprocessor,omitempty"`
 	Waves     float64 `json:"waves,omitempty"`
-	Compiled  bool    `json:"compiled,omitempty"` // else blocks_per_multiprocessor is what launch bounds promise at least
+	// Compiled marks figures of a compiled kernel. Without it blocks_per_multiprocessor is the
+	// lower bound of the launch bounds.
+	Compiled bool `json:"compiled,omitempty"`
 }
 
 func rowOf(c predict.Cost) launchRow {
@@ -62,7 +64,7 @@ func rowOf(c predict.Cost) launchRow {
 	return r
 }
 
-// showPrediction prints what a step is expected to cost on a card that need not be here.
+// showPrediction prints the expected cost of a step on a card that need not be in this machine.
 func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON bool) error {
 	card, err := predict.Find(name)
 	if err != nil {
@@ -100,12 +102,13 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		Launches   []launchRow  `json:"launches"`
 		US         float64      `json:"us"`
 		ImagesPerS float64      `json:"img_per_s"`
-		SlowPerS   float64      `json:"img_per_s_slow"` // convolutions at 2/3 of the rate assumed
-		FastPerS   float64      `json:"img_per_s_fast"` // at 4/3
+		// With convolutions at 2/3 of the assumed rate.
+		SlowPerS float64 `json:"img_per_s_slow"`
+		FastPerS float64 `json:"img_per_s_fast"` // at 4/3
 	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast})
 }
 
-// listFor is the list of a training step in 16 bits, which is what cards are described for.
+// listFor is the list of a training step in 16 bits, the precision of the described cards.
 func listFor(spec *dsl.Spec, g *graph.Graph) (*gpu.List, error) {
 	switch spec.Engine.Precision {
 	case "auto", "bf16", "fp16", "":
@@ -114,7 +117,7 @@ func listFor(spec *dsl.Spec, g *graph.Graph) (*gpu.List, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--predict: cards are described for bf16 and fp16, and engine.precision is %s: add -o engine.precision=bf16", spec.Engine.Precision))
 }
 
-// configOf is what a program of spec is compiled with.
+// configOf is the configuration with which a program of spec is compiled.
 func configOf(spec *dsl.Spec) engine.Config {
 	t := spec.Train
 	c := engine.Config{Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,

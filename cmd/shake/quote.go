@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// plainWord are the characters that no shell gives a meaning.
+// plainWord are the characters without a meaning to any shell.
 const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-"
 
 // shellWord is s as one word for a shell, and never taken for a flag.

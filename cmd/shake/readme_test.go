@@ -13,7 +13,8 @@ import (
 	"shake/nets"
 )
 
-// TestReadme holds the README to the program: its network is 26-2x32d, its verbs and flags exist, its overrides are right.
+// TestReadme compares the README with the program: its network is 26-2x32d, its verbs and flags
+// exist, its overrides are right.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {

@@ -106,15 +106,16 @@ func (a *app) report(f reportFlags, args []string) error {
 	return a.printReport(f, s, rows)
 }
 
-// reportRow is a row of a report. Errors are in per cent; what is not known is null in JSON.
+// reportRow is a row of a report. Errors are in per cent; unknown values are null in JSON.
 type reportRow struct {
-	Row        string    `json:"row"`
-	Model      string    `json:"model"`
-	Forward    string    `json:"forward"`
-	Backward   string    `json:"backward"`
-	Level      string    `json:"level"`
-	Range      []float64 `json:"range,omitempty"` // of the draws, where it is not [0, 1)
-	Runs       int       `json:"runs"`            // all
+	Row      string `json:"row"`
+	Model    string `json:"model"`
+	Forward  string `json:"forward"`
+	Backward string `json:"backward"`
+	Level    string `json:"level"`
+	// Range is the range of the draws, unless it is [0, 1).
+	Range      []float64 `json:"range,omitempty"`
+	Runs       int       `json:"runs"` // all
 	Finished   int       `json:"finished"`
 	Errors     []float64 `json:"errors"` // of the finished runs
 	Mean       *float64  `json:"mean"`
@@ -124,10 +125,10 @@ type reportRow struct {
 	Difference *float64  `json:"difference"`
 	P          *float64  `json:"p"`
 	Verdict    string    `json:"verdict"`
-	Recipe     []string  `json:"recipe,omitempty"` // in what it is not the paper's
+	Recipe     []string  `json:"recipe,omitempty"` // the differences from the paper's recipe
 }
 
-// significance is the chance below which a difference is called one.
+// significance is the chance below which a difference is called significant.
 const significance = 0.05
 
 func reportRows(outcomes, others []experiment.Outcome) []reportRow {
@@ -164,7 +165,7 @@ func passes(s dsl.Shake) (forward, backward, level string) {
 	return forward, backward, level
 }
 
-// compare sets the row beside the paper's figure, or beside another sweep.
+// compare compares the row with the paper's figure, or with another sweep.
 func (r *reportRow) compare(o *experiment.Outcome, mean float64, others []experiment.Outcome) {
 	diverged := o.Count(experiment.Diverged)
 	var p float64
@@ -240,7 +241,7 @@ func citedRows(s *dsl.Sweep) (rows []citedRow) {
 	return rows
 }
 
-// printReport prints the table, and below a text in what the recipes are others.
+// printReport prints the table, and below it the rows with other recipes and their differences.
 func (a *app) printReport(f reportFlags, s *dsl.Sweep, rows []reportRow) error {
 	other := "paper"
 	if f.against != "" {
@@ -271,7 +272,7 @@ func (a *app) printReport(f reportFlags, s *dsl.Sweep, rows []reportRow) error {
 	return printRecipes(a.out, rows)
 }
 
-// printRecipes says once for each set of differences which rows have it.
+// printRecipes prints each set of differences once, with the rows that have it.
 func printRecipes(w io.Writer, rows []reportRow) error {
 	by := map[string][]string{}
 	var order []string

@@ -9,7 +9,8 @@ import (
 	"shake/internal/train"
 )
 
-// drawOutcomes draws the rows of a sweep: a panel for each model, in it a course for each row that has begun.
+// drawOutcomes draws the rows of a sweep: a panel for each model, and in it a course for each row
+// that has begun.
 func drawOutcomes(f reportFlags, outcomes []experiment.Outcome) error {
 	if len(f.figures) == 0 {
 		return nil

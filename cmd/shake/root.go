@@ -14,13 +14,14 @@ import (
 	"shake/internal/report"
 )
 
-// app is the command's world: what it reads, its data (out) and its progress (err).
+// app is the command's world: its input, its data (out) and its progress (err).
 type app struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// run executes one command line and returns the exit code. It never exits itself, and errors go to stderr.
+// run executes one command line and returns the exit code. It never exits itself, and errors go to
+// stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin, stdout, stderr}
 	root := a.root()
@@ -37,7 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		f = &fault{classify(err), err}
 	}
 	if f.err != nil {
-		// All of err: what is wrapped around a fault may say what to do.
+		// The whole of err is printed: a text around a fault may have the remedy.
 		fmt.Fprintf(stderr, "shake: %s\n", report.Plain(strings.TrimRight(err.Error(), "\n")))
 	}
 	return f.code
@@ -109,7 +110,7 @@ func verb(c *cobra.Command, args []string) error {
 	return exit(exitUsage, errors.New(msg))
 }
 
-// takes is the argument check of a verb that wants exactly the named arguments.
+// takes is the argument check of a verb that needs exactly the named arguments.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) == len(names) {
@@ -137,7 +138,7 @@ func exclusive(c *cobra.Command, flags ...string) error {
 	return exit(exitUsage, fmt.Errorf("%s: only one of %s at a time", c.Name(), strings.Join(given, ", ")))
 }
 
-// given is an error if one of the flags was given with nothing in it, as an unset variable does.
+// given is an error if one of the flags was given with an empty value, as from an unset variable.
 func given(c *cobra.Command, flags ...string) error {
 	for _, f := range flags {
 		if c.Flags().Changed(f) && c.Flag(f).Value.String() == "" {
@@ -147,13 +148,14 @@ func given(c *cobra.Command, flags ...string) error {
 	return nil
 }
 
-// ends refuses a file's name with another ending than that of what is written into it. Standard output, devices, pipes and links have none.
+// ends refuses a file name whose ending is not that of its content. Standard output, devices, pipes
+// and links are not checked.
 func ends(file, ending string) error {
 	if file == "-" || filepath.Ext(file) == ending {
 		return nil
 	}
 	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
-		return nil // files.Write says what it thinks of a folder
+		return nil // files.Write reports a folder
 	}
 	return exit(exitUsage, fmt.Errorf("%s: want a name that ends in %s", file, ending))
 }

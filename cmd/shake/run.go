@@ -37,7 +37,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
   shake run --resume runs/26-2x32d
   shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
 		Args: func(c *cobra.Command, args []string) error {
-			// An unset variable is no new run.
+			// The empty value of an unset variable must not begin a new run.
 			if err := given(c, "resume", "out", "weights", "data"); err != nil {
 				return err
 			}
@@ -82,12 +82,13 @@ func (a *app) begin(f runFlags, name string) error {
 	}
 	err = a.train(f, train.Options{Spec: spec, Dir: dir, Weights: f.weights})
 	if err != nil {
-		undo() // a mistake before the run began leaves nothing behind
+		undo() // a mistake before the run began leaves no folder behind
 	}
 	return err
 }
 
-// resume continues the run in f.resume, on the device that it began on unless --device names another.
+// resume continues the run in f.resume, on the device that it began on unless --device names
+// another.
 func (a *app) resume(c *cobra.Command, f runFlags) error {
 	spec, err := f.net.readConfig(f.resume)
 	if err != nil {
@@ -108,7 +109,7 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 	return err
 }
 
-// train fills in what every run needs, runs, and says how it ended.
+// train fills in the options of every run, runs, and reports the end.
 func (a *app) train(f runFlags, o train.Options) error {
 	var err error
 	if o.Backend, err = a.backend(f.device, o.Spec); err != nil {
@@ -151,7 +152,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	return err
 }
 
-// loadData reads what the network trains on.
+// loadData reads the data set of a network.
 func loadData(spec *dsl.Spec, dir string) (tr, te *engine.Images, prov data.Provenance, err error) {
 	tr, te, prov, err = data.Load(spec.Data, spec.Seed, dir)
 	return tr, te, prov, exit(exitData, err)

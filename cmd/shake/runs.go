@@ -19,7 +19,7 @@ import (
 	"shake/nets"
 )
 
-// unknown is a figure that is not known.
+// unknown is an unknown figure.
 var unknown = math.NaN()
 
 // runInfo is a run directory as "shake runs" and "shake report" list it.
@@ -29,7 +29,7 @@ type runInfo struct {
 	Label      string    `json:"label"` // "" if its network cannot be read
 	Seed       uint64    `json:"seed"`
 	Epochs     int       `json:"epochs"`
-	Of         int       `json:"of"` // epochs that the network asks for
+	Of         int       `json:"of"` // epochs that the network has
 	State      string    `json:"state"`
 	TrainError *float64  `json:"train_error"`
 	TestError  *float64  `json:"test_error"`
@@ -85,14 +85,15 @@ func (a *app) runsCmd() *cobra.Command {
 	return c
 }
 
-// findRuns lists the folders below a folder, it included, that have a run's config.toml and run.json. It does not look into runs.
+// findRuns lists the folders in and below a folder that have a run's config.toml and run.json. It
+// does not look into runs.
 func findRuns(folder string) (dirs []string, err error) {
 	err = filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if path == folder {
 				return err
 			}
-			return nil // a folder that may not be entered holds no run of this user's
+			return nil // a folder without permission to enter holds no run of this user's
 		}
 		if !e.IsDir() {
 			return nil
@@ -111,7 +112,7 @@ func findRuns(folder string) (dirs []string, err error) {
 	return dirs, err
 }
 
-// readRun reads a run directory. What is wrong with it is its Problem.
+// readRun reads a run directory. A fault of the directory is its Problem.
 func (a *app) readRun(dir string) runInfo {
 	r := runInfo{Dir: dir, State: "damaged"}
 	rec, err := train.ReadRecord(dir)

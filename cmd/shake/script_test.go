@@ -15,12 +15,13 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// TestMain lets tests run "shake" as a process of its own, which is this test binary.
+// TestMain lets this test binary run as the process "shake".
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }})
 }
 
-// TestScripts runs testdata/script: a file a verb, and one for what goes wrong. "exits CODE shake ..." holds the exit code.
+// TestScripts runs testdata/script: a file for each verb, and one for failures. "exits CODE shake
+// ..." checks the exit code.
 func TestScripts(t *testing.T) {
 	nets, err := os.ReadFile("testdata/tiny.toml")
 	if err != nil {
@@ -39,7 +40,7 @@ func TestScripts(t *testing.T) {
 				folder, err := emu.Build()
 				ts.Check(err)
 				ts.Setenv(emu.PathVariable, folder)
-				// Kernels take seconds to compile, so they are kept where other tests keep theirs.
+				// Kernels take seconds to compile, so they share the cache of the other tests.
 				if dir, err := os.UserCacheDir(); err == nil {
 					ts.Setenv(cuda.KernelCacheVariable, filepath.Join(dir, "shake", "kernels"))
 				}

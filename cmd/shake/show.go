@@ -81,7 +81,7 @@ as float32, before any fusion; MACs are of one image's forward pass.`,
 	return c
 }
 
-// planFor is what a device runs for a training step; it needs no device.
+// planFor is the plan of a training step for a device, which need not be in this machine.
 func planFor(device string, spec *dsl.Spec, g *graph.Graph) (fmt.Stringer, error) {
 	switch device {
 	case "cpu":

@@ -12,7 +12,8 @@ import (
 	"shake/nets"
 )
 
-// printSummary writes the block at the end of a run: how it ended, the result beside the paper's figure, where things are, and what to type next.
+// printSummary writes the block at the end of a run: its end, the result beside the paper's figure,
+// the places of its files, and the next commands.
 func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error {
 	w = report.PlainWriter(w)
 	r := report.Result{
@@ -49,7 +50,7 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error
 	return nil
 }
 
-// figure is the paper's row as report.Summary wants it; nil if there is no figure in it.
+// figure is the paper's row in the form of report.Summary; nil if the row has no figure.
 func figure(r nets.Row) *report.Figure {
 	if r.Error == 0 {
 		return nil
@@ -65,10 +66,10 @@ func figure(r nets.Row) *report.Figure {
 	}
 }
 
-// origin is what a run was given besides its network; "" is nothing.
+// origin is the options of a run besides its network; "" is none.
 type origin struct{ data, device, weights string }
 
-// flags are the flags that give it again.
+// flags are the command-line flags for the same options.
 func (g origin) flags(names ...string) (text string) {
 	for _, n := range names {
 		value := map[string]string{"data": g.data, "device": g.device, "weights": g.weights}[n]
@@ -79,7 +80,7 @@ func (g origin) flags(names ...string) (text string) {
 	return text
 }
 
-// next are commands that make sense after this run, for a shell.
+// next are useful commands after this run, for a shell.
 func next(spec *dsl.Spec, s *train.Summary, g origin) []string {
 	shake, dir := shellWord(program(os.Args[0])), shellWord(s.Dir)
 	eval := fmt.Sprintf("%s eval %s%s", shake, dir, g.flags("data", "device"))
@@ -95,7 +96,8 @@ func next(spec *dsl.Spec, s *train.Summary, g origin) []string {
 	return []string{eval, fmt.Sprintf("%s export %s weights.safetensors", shake, dir)}
 }
 
-// program is how the user called this program, for commands to copy: "bin/shake", or "shake" if it is found on the path.
+// program is the user's name for this program, for commands to copy: "bin/shake", or "shake" if it
+// is found on the path.
 func program(arg0 string) string {
 	if filepath.Base(arg0) != "shake" {
 		return "shake"

@@ -105,7 +105,8 @@ func (a *app) sweep(f sweepFlags, name string) error {
 	return a.trainIn(f, dir, s, shard, from, runs)
 }
 
-// trainIn trains runs of a sweep in its directory, after a look at what every run would fail for.
+// trainIn trains runs of a sweep in its directory. First it checks for faults that would fail every
+// run.
 func (a *app) trainIn(f sweepFlags, dir string, s *dsl.Sweep, shard experiment.Shard, from string, runs []experiment.Run) error {
 	slot, err := a.slots(f)
 	if err != nil {
@@ -151,7 +152,7 @@ func (a *app) seeds(r runFlags, name string) error {
 	return a.trainIn(f, dir, s, experiment.Whole, "", experiment.Plan(dir, s, experiment.Whole, func(string) bool { return true }))
 }
 
-// load reads the sweep with what the command line says over it.
+// load reads the sweep with the overrides of the command line.
 func (f *sweepFlags) load(name string) (*dsl.Sweep, error) {
 	over := f.net.overrides
 	if f.epochs < 0 {
@@ -172,7 +173,8 @@ func (f *sweepFlags) load(name string) (*dsl.Sweep, error) {
 	return s, nil
 }
 
-// chosen is the sweep with the seeds of --seeds, for the choice of runs: the directory keeps the sweep's own.
+// chosen is the sweep with the seeds of --seeds, for the choice of runs. The directory keeps the
+// sweep's own seeds.
 func (f *sweepFlags) chosen(s *dsl.Sweep) (*dsl.Sweep, error) {
 	if f.seeds == "" {
 		return s, nil
@@ -266,7 +268,8 @@ func sets(s *dsl.Sweep) (specs []*dsl.Spec) {
 	return specs
 }
 
-// slots says what the jobs that run at once get: one card each in turn, or an equal share of the cores.
+// slots gives the resources of the jobs that run at once: one card each in turn, or an equal share
+// of the cores.
 func (a *app) slots(f sweepFlags) (func(slot int) (overrides, env []string), error) {
 	if f.jobs == 1 {
 		return nil, nil
@@ -284,7 +287,7 @@ func (a *app) slots(f sweepFlags) (func(slot int) (overrides, env []string), err
 	return func(int) ([]string, []string) { return []string{fmt.Sprintf("train.workers=%d", workers)}, nil }, nil
 }
 
-// childArgs are the arguments that every run gets.
+// childArgs are the common arguments of all runs.
 func (f *sweepFlags) childArgs() []string {
 	args := []string{"--device", f.device}
 	if f.data != "" {
@@ -293,7 +296,7 @@ func (f *sweepFlags) childArgs() []string {
 	return args
 }
 
-// trainSweep trains the runs and says how they ended.
+// trainSweep trains the runs and reports their ends.
 func (a *app) trainSweep(f sweepFlags, d *experiment.Directory, runs []experiment.Run, slot func(int) ([]string, []string)) error {
 	program, err := os.Executable()
 	if err != nil {

@@ -24,12 +24,13 @@ type dryRow struct {
 	Seeds   []uint64 `json:"seeds"`
 	Over    int      `json:"over"` // runs that are finished or diverged
 	Epochs  int      `json:"epochs"`
-	Images  int64    `json:"images"`            // that are left to train, over all seeds
+	Images  int64    `json:"images"`            // left to train, over all seeds
 	Speed   float64  `json:"images_per_second"` // measured here
 	Seconds float64  `json:"seconds"`           // Images at Speed, without evaluation
 }
 
-// dryRun prints what would run. The speed of each network is measured by a few steps on made-up images.
+// dryRun prints the runs of a sweep without training them. The speed of each network is measured by
+// a few steps on made-up images.
 func (a *app) dryRun(f sweepFlags, runs []experiment.Run) error {
 	ctx := interruptible(func() {})
 	defer ctx.stop()
@@ -102,13 +103,14 @@ type speed struct {
 	images float64 // a second
 }
 
-// dryShort and dryLong are the steps of the two measured runs. The time between their ends is free of what a start costs.
+// dryShort and dryLong are the steps of the two measured runs. The difference of their times is
+// free of the cost of a start.
 const (
 	dryShort = 1
 	dryLong  = 3
 )
 
-// speedOf measures the row's network, or finds it among those measured.
+// speedOf measures the row's network, unless it is measured already.
 func (a *app) speedOf(ctx context.Context, measured *[]speed, f sweepFlags, row *dsl.Row) (float64, error) {
 	for _, m := range *measured {
 		if m.batch == row.Spec.Train.Batch && reflect.DeepEqual(m.net, row.Spec.Net) {

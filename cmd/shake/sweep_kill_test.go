@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// TestSweepKilled kills a sweep of six runs, with all that it started, at twenty random instants and lets it end: no run is trained twice, and each has the same bits
-// as in a sweep that was never stopped.
+// TestSweepKilled kills a sweep of six runs, with all processes of it, at twenty random instants
+// and then lets it end. No run is trained twice, and each has the same bits as in a sweep that was
+// never stopped.
 func TestSweepKilled(t *testing.T) {
 	sweep := sixRuns(t)
 	root := filepath.Dir(sweep)
@@ -43,7 +44,7 @@ func TestSweepKilled(t *testing.T) {
 	for range kills {
 		c, _ := start("killed")
 		time.Sleep(time.Duration(random.Int64N(int64(long))))
-		c.Process.Kill() // its runs get SIGTERM from the system
+		c.Process.Kill() // the system sends SIGTERM to its runs
 		c.Wait()
 		for _, run := range finishedRuns(t, filepath.Join(root, "killed")) {
 			if b, err := os.ReadFile(filepath.Join(run, "run.json")); err == nil && done[run] == nil {
@@ -55,7 +56,7 @@ func TestSweepKilled(t *testing.T) {
 		c, said := start("killed")
 		if err := c.Wait(); err == nil {
 			break
-		} else if tries > 20 { // the runs of the last one may still write their checkpoints
+		} else if tries > 20 { // the runs of the last sweep may still write their checkpoints
 			t.Fatalf("%v\n%s", err, said)
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSweepShards runs the tasks of a SLURM array, and the pods of an indexed job, all at once as processes with their variables, in one directory: every run is
-// trained by exactly one of them.
+// TestSweepShards runs the tasks of a SLURM array, and the pods of an indexed job, as processes
+// with their variables, all at once in one directory. Exactly one of them trains each run.
 func TestSweepShards(t *testing.T) {
 	for name, variables := range map[string]func(i, n int) []string{
 		"SLURM": func(i, n int) []string {

@@ -10,7 +10,8 @@ import (
 	"shake/internal/report"
 )
 
-// sweepView is the live table of a sweep: a line a row, with its seeds, its state, its error and the time that is left.
+// sweepView is the live table of a sweep: a line for each row, with its seeds, its state, its error
+// and the remaining time.
 type sweepView struct {
 	mu     sync.Mutex
 	title  string
@@ -33,7 +34,7 @@ type sweepRow struct {
 type sweepRun struct {
 	run    experiment.Run
 	status experiment.Status
-	live   *experiment.Progress // of a run at work
+	live   *experiment.Progress // of a running run
 	steps  int                  // at which this process found it
 	err    error
 }
@@ -52,14 +53,14 @@ func newSweepView(d *experiment.Directory, runs []experiment.Run) *sweepView {
 	return v
 }
 
-// end says that the user asked to stop.
+// end records that the user asked to stop.
 func (v *sweepView) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ending = true
 }
 
-// hear takes news of a run in, and returns the lines that a log file gets of it.
+// hear takes news of a run in, and returns the lines for a log file.
 func (v *sweepView) hear(r experiment.Run, p *experiment.Progress, end *experiment.Result) (lines []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -83,7 +84,7 @@ func (v *sweepView) hear(r experiment.Run, p *experiment.Progress, end *experime
 	return lines
 }
 
-// ended1 says how a run ended.
+// ended1 describes the end of a run.
 func ended1(r experiment.Result) string {
 	switch {
 	case r.Err != nil:
@@ -104,7 +105,7 @@ func (v *sweepView) find(r experiment.Run) *sweepRun {
 			}
 		}
 	}
-	return nil // not of this view: a fault
+	return nil // a run of another view, which is a bug
 }
 
 // table is the view as a table.
@@ -127,7 +128,7 @@ func (r *sweepRow) over() string {
 	return fmt.Sprintf("%d/%d", n, len(r.runs))
 }
 
-// state is what the row is doing, or has come to.
+// state is the present work or the result of the row.
 func (r *sweepRow) state() string {
 	count := map[experiment.State]int{}
 	failed := 0
@@ -200,7 +201,8 @@ func percent(x float64) string {
 	return fmt.Sprintf("%.2f%%", x)
 }
 
-// left is the time until all runs are over, at the mean speed of this process: "ETA 3 h 5 m", or "" before anything is known.
+// left is the time until all runs are over, at the mean speed of this process: "ETA 3 h 5 m", or ""
+// before a speed is known.
 func (v *sweepView) left() string {
 	var done, todo float64
 	for _, r := range v.rows {
@@ -227,7 +229,7 @@ func (v *sweepView) left() string {
 	return "ETA " + report.Duration(todo/done*seconds)
 }
 
-// lines are the page: a heading, the table, and what is left.
+// lines are the page: a heading, the table, and the remaining time.
 func (v *sweepView) lines(width int) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -283,7 +285,7 @@ func runsJSON(runs []experiment.Run, results []experiment.Result) []runJSON {
 	return out
 }
 
-// finite is x, or nil if it is no number.
+// finite is x, or nil if it is not a finite number.
 func finite(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil

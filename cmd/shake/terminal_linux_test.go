@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal opens a pseudoterminal: what a program writes to slave is read from master.
+// terminal opens a pseudoterminal: the output of a program on slave is read from master.
 func terminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -40,7 +40,8 @@ func terminal(t *testing.T) (master, slave *os.File) {
 	return master, slave
 }
 
-// TestLostTerminal closes the terminal of a run, as a lost SSH connection does: the kernel sends SIGHUP, and every write fails with EIO.
+// TestLostTerminal closes the terminal of a run, as a lost SSH connection does: the kernel sends
+// SIGHUP, and every write fails with EIO.
 func TestLostTerminal(t *testing.T) {
 	dir := t.TempDir() + "/r"
 	master, slave := terminal(t)

@@ -11,11 +11,12 @@ import (
 // version is the newest heading of CHANGELOG.md.
 const version = "0.1.0"
 
-// commit is the revision that was built, set by the linker (see Makefile). The Go tool's own record is not used: it names the repository around this one where
-// the sources lie inside another.
+// commit is the revision of the build, set by the linker (see Makefile). The Go tool's own record
+// is not used: if the sources lie inside another repository, it names that one.
 var commit string
 
-// revision returns the commit of this binary, with "+" after it if the tree was modified, or "unknown".
+// revision returns the commit of this binary, with "+" after it if the tree was modified, or
+// "unknown".
 func revision() string { return cmp.Or(commit, "unknown") }
 
 func (a *app) versionCmd() *cobra.Command {

@@ -14,19 +14,20 @@ import (
 	"shake/internal/train"
 )
 
-// quiet is how long a log file waits for a line within an epoch.
+// quiet is the time after which a log file gets a line within an epoch.
 const quiet = time.Minute
 
-// screen is where progress goes: a terminal, whose last lines are rewritten, or anything else, which gets whole lines and never
-// a carriage return.
+// screen is the destination of progress. On a terminal the last lines are rewritten. Any other
+// destination gets whole lines and never a carriage return.
 type screen struct {
 	mu   sync.Mutex
 	w    io.Writer
 	size func() (width, height int) // nil: not a terminal
-	live int                        // the last so many lines are live
+	live int                        // the number of last lines that are live
 }
 
-// newScreen finds out what w is. A terminal that calls itself dumb is taken for a file. No colour is used, with NO_COLOR or without.
+// newScreen makes a screen on w. A terminal that calls itself dumb counts as a file. No colour is
+// used, with NO_COLOR or without.
 func newScreen(w io.Writer) *screen {
 	s := &screen{w: w}
 	f, ok := w.(*os.File)
@@ -50,7 +51,8 @@ func (s *screen) print(line string) {
 	fmt.Fprintln(s.w, report.Plain(line))
 }
 
-// show replaces the live lines; without a terminal it does nothing. Lines that the terminal has no room for are left out.
+// show replaces the live lines; without a terminal it does nothing. Lines beyond the terminal's
+// height are left out.
 func (s *screen) show(lines func(width int) []string) {
 	if s.size == nil {
 		return
@@ -85,7 +87,7 @@ func (s *screen) wipe() {
 type watcher struct {
 	*screen
 	now    func() time.Time
-	last   time.Time // when the last lasting line was written
+	last   time.Time // time of the last lasting line
 	epochs int
 	name   string // of the run directory
 }
@@ -121,7 +123,7 @@ func (w *watcher) Notice(text string) { w.line(text) }
 
 func (w *watcher) End(train.Summary) { w.close() }
 
-// decisionLines is what was decided, before the first step.
+// decisionLines are the decisions of a run, before the first step.
 func decisionLines(d train.Decisions) []string {
 	row := func(name, format string, args ...any) string {
 		return fmt.Sprintf("%-11s", name) + fmt.Sprintf(format, args...)

@@ -43,7 +43,8 @@ func TestLiveLine(t *testing.T) {
 	}
 }
 
-// watch plays an epoch of a run to a screen of the given width (0: no terminal) and returns what it wrote.
+// watch plays an epoch of a run to a screen of the given width (0: no terminal) and returns the
+// output.
 func watch(width int) string {
 	var b bytes.Buffer
 	s := &screen{w: &b}
@@ -77,7 +78,8 @@ func TestWatcherOnATerminal(t *testing.T) {
 	}
 }
 
-// TestScreenOfSeveralLines: live lines are wiped from the last one up, and no more are shown than the terminal has.
+// TestScreenOfSeveralLines: live lines are wiped from the last one up, and at most as many are
+// shown as the terminal has.
 func TestScreenOfSeveralLines(t *testing.T) {
 	var b bytes.Buffer
 	s := &screen{w: &b, size: func() (int, int) { return 10, 3 }}
