@@ -6,7 +6,8 @@ import (
 	"shake/internal/engine/gpu"
 )
 
-// BenchmarkCardStep runs whole training steps on a card, by the clock from the first launch to the last result: nothing in between waits for the host.
+// BenchmarkCardStep runs whole training steps on a card, by the clock from the first launch to the
+// last result. No call in between waits for the host.
 func BenchmarkCardStep(b *testing.B) {
 	openCard(b)
 	for _, net := range []string{"quick", "26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {

@@ -74,8 +74,9 @@ func convCases(tb testing.TB, net string) []convCase {
 	return out
 }
 
-// BenchmarkConv runs every distinct convolution of the nets forward, for the weights (dw), and for weights and data together (dw+dx), as
-// the engine does it and by direct convolution throughout.
+// BenchmarkConv runs every distinct convolution of the nets forward, for the weights (dw), and for
+// weights and data together (dw+dx), with the engine's choice of algorithm and with direct
+// convolution throughout.
 func BenchmarkConv(b *testing.B) {
 	for _, net := range []string{"26-2x32d", "26-2x96d", "resnext29"} {
 		for _, c := range convCases(b, net) {

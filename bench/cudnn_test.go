@@ -11,7 +11,7 @@ import (
 	"shake/nets"
 )
 
-// cardConv is one distinct convolution of a net in one direction, with what cuDNN needs to know.
+// cardConv is one distinct convolution of a net in one direction, with the arguments of cuDNN.
 type cardConv struct {
 	name    string
 	x, w, y cudnn.TensorDesc
@@ -38,7 +38,8 @@ func f32(d cudnn.TensorDesc) cudnn.TensorDesc {
 	return d
 }
 
-// describe names a convolution by its shape, and says if it reads or writes a slice of wider tensors.
+// describe names a convolution by its shape, and says if it reads or writes a slice of wider
+// tensors.
 func describe(l *gpu.List, c gpu.Call, x, y gpu.Part) string {
 	s := fmt.Sprintf("N%dC%dH%dK%dR%ds%dg%d", l.Batch, x.C, l.Plan.Buffers[x.Buf].H, c.K, c.R, c.Stride, c.Groups)
 	for _, p := range []gpu.Part{x, y} {
@@ -49,7 +50,8 @@ func describe(l *gpu.List, c gpu.Call, x, y gpu.Part) string {
 	return s
 }
 
-// cardConvs lists the distinct convolutions of a net's training step on a card, in the layouts that the step has.
+// cardConvs lists the distinct convolutions of a net's training step on a card, in the layouts of
+// the step.
 func cardConvs(b *testing.B, net, precision string) []cardConv {
 	b.Helper()
 	types := map[string]cudnn.DataType{"bf16": cudnn.BF16, "fp16": cudnn.F16, "tf32": cudnn.F32, "fp32": cudnn.F32}
@@ -95,8 +97,9 @@ func (c *cardConv) flops() float64 {
 	return 2 * float64(c.y.Elements()) * float64(c.w.Elements()) / float64(c.w.Dims[0])
 }
 
-// peakFLOPS is what the card can do at its greatest clock in the given type: additions and multiplications a cycle and multiprocessor, from NVIDIA's
-// papers on each architecture, dense, with sums in float32. 0: unknown.
+// peakFLOPS is the card's peak rate at its greatest clock in the given type: additions and
+// multiplications a cycle and multiprocessor, from NVIDIA's papers on each architecture, dense,
+// with sums in float32. 0: unknown.
 func (c *card) peakFLOPS(b *testing.B, precision string) float64 {
 	b.Helper()
 	d := c.ctx.Device()
@@ -111,7 +114,7 @@ func (c *card) peakFLOPS(b *testing.B, precision string) float64 {
 	return cycle * float64(d.SMs()) * float64(must(d.Attribute(cuda.ClockRate))(b)) * 1e3
 }
 
-// memory is bytes of zeros on the card, which a benchmark owns.
+// memory is bytes of zeros on the card, freed at the end of the benchmark.
 func (c *card) memory(b *testing.B, bytes int64) cuda.Ptr {
 	b.Helper()
 	m := must(c.ctx.Alloc(bytes))(b)
@@ -134,8 +137,9 @@ func (c *card) dnn(b *testing.B) *cudnn.Handle {
 	return h
 }
 
-// BenchmarkCardConv times every distinct convolution of the nets' steps by the card's events, in each direction, by the fastest of cuDNN's
-// engines, and reports TFLOP/s and per cent of what the card's tensor cores can do. dw is stored in float32.
+// BenchmarkCardConv times every distinct convolution of the nets' steps by the card's events, in
+// each direction, with the fastest of cuDNN's engines. It reports TFLOP/s and per cent of the peak
+// of the card's tensor cores. dw is stored in float32.
 func BenchmarkCardConv(b *testing.B) {
 	c := openCard(b)
 	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
@@ -178,12 +182,13 @@ func (c *card) benchConv(b *testing.B, conv *cardConv, precision string) {
 		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
 	}
 	b.ReportMetric(float64(best.Workspace())/1e6, "MB-workspace")
-	b.ReportMetric(0, "ns/op") // the host's, which says nothing
+	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
 	b.Logf("%s; the slowest of %d: %v", best.Engine(), len(timings), timings[len(timings)-1].Time)
 }
 
-// BenchmarkCardCudnnNorm is cuDNN's own batch norm on the maps of BenchmarkCardNorm, all images as one group, against a copy of as many bytes: forward reads x and
-// writes y, backward reads x and dy and writes dx.
+// BenchmarkCardCudnnNorm is cuDNN's own batch norm on the maps of BenchmarkCardNorm, all images as
+// one group, against a copy of as many bytes. Forward reads x and writes y; backward reads x and dy
+// and writes dx.
 func BenchmarkCardCudnnNorm(b *testing.B) {
 	c := openCard(b)
 	for _, n := range []int{64, 128, 1024} {
@@ -203,7 +208,8 @@ func BenchmarkCardCudnnNorm(b *testing.B) {
 	}
 }
 
-// benchGraph times a graph's first plan and compares it with a copy of as many bytes as it must move.
+// benchGraph times a graph's first plan and compares it with a copy of as many bytes as it must
+// move.
 func (c *card) benchGraph(b *testing.B, g *cudnn.Graph, bytes int64) {
 	h := c.dnn(b)
 	yardstick := c.yardstick(b, bytes)

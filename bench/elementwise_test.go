@@ -10,7 +10,8 @@ import (
 	"shake/internal/graph"
 )
 
-// stage is a batch of 128 images in two replicas at one stage of 26 2x32d, with the best instruction set and all cores.
+// stage is a batch of 128 images in two replicas at one stage of 26 2x32d, with the best
+// instruction set and all cores.
 type stage struct {
 	p     *kernel.Pool
 	a     *kernel.Arena
@@ -132,7 +133,8 @@ func BenchmarkApply(b *testing.B) {
 	})
 }
 
-// A norm's gradient, ReLU behind it, added to what is there: two tensors read, one read and written.
+// A norm's gradient, ReLU behind it, added to what is there: two tensors read, one read and
+// written.
 func BenchmarkGradSum(b *testing.B) {
 	everyStage(b, func(b *testing.B, x *stage) {
 		g := kernel.Grad{G: x.tensor(), C: x.c, Norm: x.norm(), Y: x.tensor(), ReLU: true}

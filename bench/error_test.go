@@ -15,12 +15,15 @@ import (
 	"shake/nets"
 )
 
-// errorGate bounds the error of a convolution as the engine computes it, as a multiple of that of direct float32 convolution.
+// errorGate bounds the error of the engine's choice of convolution, as a multiple of the error of
+// direct float32 convolution.
 const errorGate = 4
 
-// The error against float64, relative rms, of every distinct convolution of every built-in net: forward, data gradient, weight gradient, as the engine
-// chooses and direct throughout. Operands are what networks have: activations behind a ReLU, weights as they are drawn, normal gradients. The
-// reference is taken at a sample of each result's elements. (go test -v -run TestConvErrors ./bench prints them all.)
+// TestConvErrors bounds the error against float64, relative rms, of every distinct convolution of
+// every built-in net: forward, data gradient, weight gradient, with the engine's choice and direct
+// throughout. The operands are like those of networks: activations behind a ReLU, freshly drawn
+// weights, normal gradients. The reference is computed at a sample of each result's elements. (go
+// test -v -run TestConvErrors ./bench prints them all.)
 func TestConvErrors(t *testing.T) {
 	if testing.Short() {
 		t.Skip("convolutions of real size")
@@ -56,7 +59,8 @@ func TestConvErrors(t *testing.T) {
 
 const sampleImages, sampled = 2, 1500
 
-// sample is a convolution's operands, images one after the other in C×H×W order, and its results in float64 at random elements.
+// sample is a convolution's operands, images one after the other in C×H×W order, and its results in
+// float64 at random elements.
 type sample struct {
 	spec         kernel.ConvSpec
 	x, dy, w     []float32
@@ -210,9 +214,11 @@ var (
 	seeds     = flag.Int("seeds", 8, "how many seeds TestShortTraining trains with, from the first on; at least 3")
 )
 
-// Whole short trainings on real images, ten epochs of the net quick, by Winograd's transforms and direct. After half a dozen steps two runs that round differently
-// share nothing but their recipe, so only the ends can be compared: the mean test errors may differ, either way, by no more than the direct runs differ from each
-// other, and not so much that Welch's t tells the two apart: three standard errors.
+// TestShortTraining runs whole short trainings on real images, ten epochs of the net quick, by
+// Winograd's transforms and direct. After half a dozen steps two runs that round differently share
+// only their recipe, so only their ends can be compared. The mean test errors may differ, either
+// way, by no more than the direct runs differ from each other. Nor may Welch's t tell the two
+// apart: three standard errors.
 //
 //	go test -v -run TestShortTraining -timeout 3h ./bench -training data
 func TestShortTraining(t *testing.T) {

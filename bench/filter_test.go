@@ -10,8 +10,10 @@ import (
 	"shake/nets"
 )
 
-// BenchmarkCardFilter times every distinct weight gradient of the nets' steps by the card's events, by our kernel and by the fastest of cuDNN's engines for the same
-// float32 result, and reports TFLOP/s and per cent of what the card's tensor cores can do. Each pair runs in turn in one process.
+// BenchmarkCardFilter times every distinct weight gradient of the nets' steps by the card's events,
+// with our kernel and with the fastest of cuDNN's engines for the same float32 result. It reports
+// TFLOP/s and per cent of the peak of the card's tensor cores. Each pair runs in turn in one
+// process.
 func BenchmarkCardFilter(b *testing.B) {
 	c := openCard(b)
 	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
@@ -30,7 +32,7 @@ func BenchmarkCardFilter(b *testing.B) {
 				name := describe(l, f.Call, f.X, f.DY) + "/dw"
 				conv, ok := convs[name]
 				if !ok {
-					continue // seen
+					continue // a shape that is already timed
 				}
 				delete(convs, name)
 				b.Run(net+"/"+precision+"/"+conv.name+"/ours", func(b *testing.B) { c.benchOwnFilter(b, l, f, &conv, precision) })
@@ -68,5 +70,5 @@ func (c *card) benchOwnFilter(b *testing.B, l *gpu.List, f *gpu.ConvFilter, conv
 		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
 	}
 	b.ReportMetric(float64(partial)/1e6, "MB-workspace")
-	b.ReportMetric(0, "ns/op") // the host's, which says nothing
+	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
 }

@@ -45,7 +45,7 @@ func openCard(b *testing.B) *card {
 	return c
 }
 
-// here makes the card that of the benchmark's goroutine, of which every one has its own.
+// here makes the card's context current on this goroutine; each benchmark runs on its own.
 func (c *card) here(b *testing.B) {
 	b.Helper()
 	runtime.LockOSThread()
@@ -65,7 +65,8 @@ func must[T any](v T, err error) func(b *testing.B) T {
 	}
 }
 
-// call is a kernel bound to memory of its own: every pointer named in sizes gets so many zero bytes, every number its value, all else null or 0.
+// call is a kernel bound to memory of its own. Every pointer named in sizes gets so many zero bytes
+// and every number its value; all other arguments are null or 0.
 func (c *card) call(b *testing.B, spec kernels.Spec, n int, sizes map[string]int64, numbers map[string]int) *cuda.Call {
 	b.Helper()
 	k := must(spec.Kernel())(b)
@@ -89,7 +90,7 @@ func (c *card) call(b *testing.B, spec kernels.Spec, n int, sizes map[string]int
 	return c.bind(b, k, n, ptrs, numbers)
 }
 
-// bind is a kernel bound to the memory and the numbers that are named, all else null or 0.
+// bind is a kernel bound to the named memory and numbers; all other arguments are null or 0.
 func (c *card) bind(b *testing.B, k *kernels.Kernel, n int, ptrs map[string]cuda.Ptr, numbers map[string]int) *cuda.Call {
 	b.Helper()
 	text, options, entry := k.Source()
@@ -120,7 +121,7 @@ func (c *card) bind(b *testing.B, k *kernels.Kernel, n int, ptrs map[string]cuda
 	return call
 }
 
-// seconds is the time of one run by the card's events, over runs while again says so.
+// seconds is the mean time of one run by the card's events, over runs until again returns false.
 func (c *card) seconds(b *testing.B, call func(*cuda.Stream) error, again func() bool) float64 {
 	b.Helper()
 	start, end := must(c.ctx.NewEvent(true))(b), must(c.ctx.NewEvent(true))(b)
@@ -161,8 +162,9 @@ func (c *card) yardstick(b *testing.B, bytes int64) float64 {
 	return y
 }
 
-// time reports GB/s of an operation that must move so many bytes, and per cent of what a copy of as many bytes reaches in the same run: tensors that fit in the
-// card's cache are compared with a copy that fits as well.
+// time reports GB/s of an operation that must move so many bytes, and per cent of the rate of a
+// copy of as many bytes in the same run. Tensors that fit in the card's cache are thus compared
+// with a copy that fits as well.
 func (c *card) time(b *testing.B, bytes int64, spec kernels.Spec, n int, sizes map[string]int64, numbers map[string]int) {
 	b.Helper()
 	c.here(b)
@@ -171,10 +173,11 @@ func (c *card) time(b *testing.B, bytes int64, spec kernels.Spec, n int, sizes m
 	b.ReportMetric(s*1e6, "us")
 	b.ReportMetric(float64(bytes)/s/1e9, "GB/s")
 	b.ReportMetric(100*float64(bytes)/s/1e9/yardstick, "%copy")
-	b.ReportMetric(0, "ns/op") // the host's, which says nothing
+	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
 }
 
-// maps are the activations of the paper's nets: 26 2x32d, 2x64d and 2x96d at each stage, ResNeXt-29's inner width; the batch of the paper and one beyond the cache.
+// maps are the activations of the paper's nets: 26 2x32d, 2x64d and 2x96d at each stage, and
+// ResNeXt-29's inner width. The batch is the paper's and one beyond the cache.
 func maps(b *testing.B, f func(b *testing.B, s kernels.Shape, n, c int)) {
 	for _, n := range []int{128, 1024} {
 		for _, m := range []struct{ c, hw int }{{32, 32}, {64, 16}, {128, 8}, {64, 32}, {128, 16}, {256, 8}, {96, 32}, {192, 16}, {384, 8}, {1024, 8}} {
@@ -208,7 +211,8 @@ func BenchmarkCardJoin(b *testing.B) {
 	})
 }
 
-// BenchmarkCardJoinBack is its backward pass in two: the sums of both branches, then their gradients.
+// BenchmarkCardJoinBack is its backward pass in two kernels: the sums of both branches, then their
+// gradients.
 func BenchmarkCardJoinBack(b *testing.B) {
 	c := openCard(b)
 	whole := func(ch int) kernels.Slice { return kernels.Slice{C: ch, Pitch: ch} }
@@ -238,7 +242,7 @@ func BenchmarkCardJoinBack(b *testing.B) {
 	})
 }
 
-// BenchmarkCardNorm is the forward pass in two, statistics and apply with ReLU.
+// BenchmarkCardNorm is the forward pass in two kernels, statistics and apply with ReLU.
 func BenchmarkCardNorm(b *testing.B) {
 	c := openCard(b)
 	b.Run("stats", func(b *testing.B) {
@@ -273,7 +277,8 @@ func BenchmarkCardHead(b *testing.B) {
 	}
 }
 
-// BenchmarkCardSGD is the update of 26 2x32d's, 2x64d's and 2x96d's parameters with their bf16 copy.
+// BenchmarkCardSGD is the update of 26 2x32d's, 2x64d's and 2x96d's parameters with their bf16
+// copy.
 func BenchmarkCardSGD(b *testing.B) {
 	c := openCard(b)
 	for _, n := range []int{2923162, 11653978, 26192922} {

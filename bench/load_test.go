@@ -9,8 +9,9 @@ import (
 	"shake/internal/engine/cpu"
 )
 
-// BenchmarkLoaded trains in turns with the machine to itself and beside another program that keeps one core busy, and reports the median speed of both, and
-// their ratio. With two cores three threads share them, so fairness leaves 67 %.
+// BenchmarkLoaded trains in turns alone on the machine and beside another program that keeps one
+// core busy. It reports the median speed of both, and their ratio. With two cores three threads
+// share them, so a fair scheduler leaves 67 %.
 func BenchmarkLoaded(b *testing.B) {
 	_, batch, step := stepper(b, "26-2x32d", 0, cpu.Backend{}, "")
 	var quiet, loaded []float64

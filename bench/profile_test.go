@@ -14,16 +14,18 @@ import (
 	"shake/nets"
 )
 
-// BenchmarkProfile says where the time of a training step goes, operation by operation: processor time of all workers, waiting in a spin included;
-// arithmetic as of direct convolution and as per cent of the peak of one core, so that Winograd can pass 100; bytes of the tensors that it reads
-// and writes, each once. (go test -run NONE -bench Profile -benchtime 3x -v ./bench)
+// BenchmarkProfile breaks the time of a training step down by operation. It reports processor time
+// of all workers, waiting in a spin included. It reports arithmetic as of direct convolution and as
+// per cent of the peak of one core, so that Winograd can pass 100. It reports bytes of the tensors
+// that the operation reads and writes, each once. (go test -run NONE -bench Profile -benchtime 3x
+// -v ./bench)
 func BenchmarkProfile(b *testing.B) {
 	for net, images := range map[string]int{"26-2x32d": 128, "26-2x96d": 32, "resnext29": 32} {
 		b.Run(net, func(b *testing.B) { benchProfile(b, net, images) })
 	}
 }
 
-// spent is what operations of one kind and shape took.
+// spent is the cost of the operations of one kind and shape.
 type spent struct {
 	name       string
 	calls      int
@@ -88,7 +90,8 @@ func benchProfile(b *testing.B, net string, images int) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// operation names a step, and says how many multiplications it takes an image and how many floats it reads and writes.
+// operation names a step, and returns its multiplications an image and the floats that it reads and
+// writes.
 func operation(p *engine.Plan, s engine.PlanStep) (name string, macs, floats float64) {
 	size := func(b engine.BufID, c int) float64 { return float64(c * p.Buffers[b].H * p.Buffers[b].W) }
 	grad := func(g engine.Grad) float64 {

@@ -18,11 +18,13 @@ import (
 
 var serve = flag.String("serve", "", "NET,DEVICE,PHASE: TestServe times steps on request, as bench/peers/worker.py does")
 
-// tune says whether programs on a card time cuDNN's proposals: SHAKE_AUTOTUNE, as for the command.
+// tune tells whether programs on a card time cuDNN's proposals: SHAKE_AUTOTUNE, as for the command.
 func tune() bool { return os.Getenv("SHAKE_AUTOTUNE") != "0" }
 
-// TestServe is our side of bench/peers/compare.py, one process for all rounds: it reads a number of steps a line on stdin and answers with rates as JSON, a
-// list of [img/s, images a core-second]. On the CPU a rate a step; on a card one for all steps of the line, by the clock from the first launch to the last result.
+// TestServe is our side of bench/peers/compare.py, in one process for all rounds. It reads a number
+// of steps a line on stdin and answers with rates as JSON, a list of [img/s, images a core-second].
+// On the CPU it gives a rate for each step. On a card it gives one for all steps of the line, by
+// the clock from the first launch to the last result.
 func TestServe(t *testing.T) {
 	if *serve == "" {
 		t.Skip("-serve names no network: only bench/peers/compare.py asks for this")

@@ -16,7 +16,8 @@ import (
 	"shake/nets"
 )
 
-// BenchmarkStep runs whole training steps (augmentation, forward, backward, SGD) at each net's own batch, and inference.
+// BenchmarkStep runs whole training steps (augmentation, forward, backward, SGD) at each net's own
+// batch, and inference.
 func BenchmarkStep(b *testing.B) {
 	for _, net := range []string{"quick", "26-2x32d", "26-2x96d", "resnext29"} {
 		b.Run(net, func(b *testing.B) {
@@ -38,8 +39,9 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// stepper compiles a net for a backend, with images to train and to test on, and returns what trains on one batch; it has done so once. The batch is that of
-// SHAKE_BENCH_BATCH, if set, else the one given, or with 0 the net's own.
+// stepper compiles a net for a backend, with images to train and to test on, and returns a function
+// that trains on one batch. It has called the function once. The batch is that of
+// SHAKE_BENCH_BATCH, if set, else the given one, or with 0 the net's own.
 func stepper(b testing.TB, net string, images int, backend engine.Backend, precision string) (prog engine.Program, batch int, step func()) {
 	spec, err := nets.Load(net)
 	if err != nil {
@@ -80,7 +82,7 @@ func stepper(b testing.TB, net string, images int, backend engine.Backend, preci
 		}
 		it++
 	}
-	step() // the first one meets its memory for the first time
+	step() // the first step touches its memory for the first time
 	return prog, t.Batch, step
 }
 
@@ -113,7 +115,8 @@ func reportSteps(b *testing.B, batch int, from time.Duration) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// cpuTime is what the process's threads have used. On a machine that lends its cores to others it says more than the clock.
+// cpuTime is the processor time of the process's threads. On a machine that lends its cores to
+// others it is more reliable than the clock.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
