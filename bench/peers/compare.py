@@ -1,17 +1,23 @@
-"""Speed of whole training steps, or of inference (--phase eval), against PyTorch, in one run, alternating.
+"""Speed of whole training steps, or of inference (--phase eval), against PyTorch, in one run,
+alternating.
 
-    python bench/peers/compare.py NET [--batch N] [--modes eager,channels_last,compile,max-autotune] [--rounds 5] [--steps 3]
+    python bench/peers/compare.py NET [--batch N] [--rounds 5] [--steps 3]
+                                      [--modes eager,channels_last,compile,max-autotune]
     python bench/peers/compare.py NET --modes channels_last-bf16,compile-bf16,max-autotune-bf16
-    python bench/peers/compare.py NET --device cuda --modes channels_last-bf16,compile-bf16,reduce-overhead-bf16,graph-bf16 --steps 200
+    python bench/peers/compare.py NET --device cuda --steps 200
+                                      --modes channels_last-bf16,compile-bf16,reduce-overhead-bf16,graph-bf16
 
-The modes are started at once, each a process of its own, and wait once they are warm; with --apart one after the other, so that none tunes itself while another uses the
-card. Ours follows. Then, round by round, they take turns on all cores. A mode that is not warm in time (--ready), that stops or that hangs (--patience) is left out,
-with the reason, and the exit code says so. --hold waits for a line on stdin before ours is started and leaves out what is not warm by then: another program may
-want the machine while the modes warm up.
+The modes start at once, each a process of its own, and wait once they are warm. With --apart they
+start one after the other, so that none tunes itself while another uses the card. Ours follows.
+Then, round by round, they take turns on all cores. A mode that is not warm in time (--ready), that
+stops or that hangs (--patience) is left out, with the reason, and the exit code shows it. --hold
+waits for a line on stdin before ours starts, and leaves out the modes that are not warm by then:
+another program may need the machine while the modes warm up.
 
-After each round prints what there is so far: as min/median/max, img/s and the ratio ours/peer of each round, then the same of images a core-second (by the CPU time
-that the process used, waiting in a spin included), which neighbours on the machine disturb less. As text, or with --json a line of JSON a round. That both sides compute
-the same net is what replay.py beside this file shows.
+Each round prints the results so far as min/median/max: img/s and the ratio ours/peer of each round.
+Then it prints the same of images a core-second (by the CPU time of the process, waiting in a spin
+included), which neighbours on the machine disturb less. The form is text, or with --json a line of
+JSON a round. replay.py beside this file shows that both sides compute the same net.
 """
 
 import argparse
@@ -31,26 +37,27 @@ ROOT = HERE.parents[1]
 
 
 class Lost(Exception):
-    """A side that does not answer."""
+    """A side has given no answer."""
 
 
 class Side:
-    """A process that times steps: a number of them a line on its stdin, rates as JSON on its stdout."""
+    """A process that times steps. A line on its stdin is their number; its stdout gives the rates
+    as JSON."""
 
     def __init__(self, name, command, cwd, env=None):
         self.name, self.errors, self.rest = name, tempfile.TemporaryFile(), b""
         self.p = subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
-        self.ask(1)  # answered when it is warm
+        self.ask(1)  # the answer comes when the process is warm
 
     def ask(self, steps):
         try:
             self.p.stdin.write(f"{steps}\n".encode())
             self.p.stdin.flush()
         except BrokenPipeError:
-            pass  # answer says why
+            pass  # answer() gives the reason
 
     def answer(self, until):
-        """The rates, or Lost if there are none by then."""
+        """The rates; raises Lost without rates by that time."""
         while b"\n" not in self.rest:
             ready, _, _ = select.select([self.p.stdout], [], [], max(0, until - time.monotonic()))
             if not ready:
@@ -68,7 +75,7 @@ class Side:
             raise Lost(f"said {line.decode(errors='replace')[:200]!r}; {self.last()}") from None
 
     def last(self):
-        """The last lines that it wrote to stderr."""
+        """The last lines of its stderr."""
         self.errors.seek(0)
         return " | ".join(self.errors.read().decode(errors="replace").strip().splitlines()[-3:]) or "it wrote nothing to stderr"
 
@@ -103,7 +110,7 @@ def warm(a, binary, lost):
             ready(sides[-1])
     if a.hold:
         sys.stdin.readline()
-        until = min(until, time.monotonic() + 5)  # whatever is about to answer
+        until = min(until, time.monotonic() + 5)  # a short time for the answers on their way
     if not a.apart:
         for side in list(sides):
             ready(side)
@@ -118,7 +125,7 @@ def spread(values):
 
 
 def result(a, sides, rates, lost):
-    """What is known so far."""
+    """The results so far."""
     r = {"net": a.net, "batch": a.batch, "rounds": len(rates["shake"]), "memory_mb": {s.name: s.memory() for s in sides}, "warmed": "apart" if a.apart else "together", "lost": lost}
     peers = [s.name for s in sides if s.name != "shake"]
     for i, unit in enumerate(("img_per_s", "img_per_core_s")):
@@ -140,7 +147,7 @@ def show(r):
 
 
 def drop(sides, lost, side, why):
-    """Goes on without a side; without ours there is nothing to compare."""
+    """Goes on without a side; without ours the comparison ends."""
     print(f"compare: {side.name} {why}", file=sys.stderr, flush=True)
     lost[side.name] = str(why)
     sides.remove(side)
@@ -167,7 +174,7 @@ def main():
     ap.add_argument("--ready", type=float, default=3600, help="seconds that the sides may take to warm up")
     ap.add_argument("--patience", type=float, default=600, help="seconds that a side may take for a round")
     ap.add_argument("--apart", action="store_true", help="start a side when the one before is warm")
-    ap.add_argument("--hold", action="store_true", help="wait for a line on stdin before ours is started, and leave out what is not warm by then")
+    ap.add_argument("--hold", action="store_true", help="wait for a line on stdin before ours is started, and leave out the modes that are not warm by then")
     ap.add_argument("--json", action="store_true")
     a = ap.parse_args()
     binary = a.binary and str(pathlib.Path(a.binary).resolve())

@@ -1,4 +1,5 @@
-"""compare.py with stand-ins for both sides: python -m unittest discover -s bench/peers -p '*_test.py'"""
+"""compare.py with stand-ins for both sides: python -m unittest discover -s bench/peers -p
+'*_test.py'"""
 
 import json
 import pathlib
@@ -10,7 +11,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Answers 200 img/s for ours and 100 for a peer; the mode says what else it does.
+# Answers 200 img/s for ours and 100 for a peer; the mode sets its other behaviour.
 STAND_IN = '''#!/usr/bin/env python3
 import json, sys, time
 mode = sys.argv[2] if sys.argv[0].endswith("worker.py") else "ours"

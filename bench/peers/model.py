@@ -1,4 +1,5 @@
-"""The PyTorch twin: any network of shake's language as a torch module with the same parameter names."""
+"""The PyTorch twin: any network of shake's language as a torch module with the same parameter
+names."""
 
 import math
 import pathlib
@@ -12,7 +13,8 @@ NETS = pathlib.Path(__file__).resolve().parents[2] / "nets"
 
 
 def load(path):
-    """The resolved tables of a TOML file: extends followed, defaults filled in. A bare name is a built-in network."""
+    """The resolved tables of a TOML file: extends followed, defaults filled in. A bare name is a
+    built-in network."""
     path = pathlib.Path(path)
     if not path.suffix:
         path = NETS / (path.name + ".toml")
@@ -62,7 +64,8 @@ def _layer(word):
 
 
 class ShakeSum(torch.autograd.Function):
-    """sum over k of alpha[k] * branch_k; in the backward pass branch k gets beta[k] * dy. alpha and beta are [branches, N]."""
+    """sum over k of alpha[k] * branch_k; in the backward pass branch k gets beta[k] * dy. alpha and
+    beta are [branches, N]."""
 
     @staticmethod
     def forward(ctx, alpha, beta, *branches):
@@ -76,7 +79,8 @@ class ShakeSum(torch.autograd.Function):
 
 
 class TwoFlow(nn.Module):
-    """ReLU; every stride-th pixel, and the same of the map shifted one pixel right and down, each through a 1x1 conv; concatenated; BN."""
+    """ReLU; every stride-th pixel, and the same of the map shifted one pixel right and down, each
+    through a 1x1 conv; concatenated; BN."""
 
     def __init__(self, cin, cout, stride):
         super().__init__()
@@ -158,7 +162,8 @@ class ShakeNet(nn.Module):
         return [block for stage in self.stages for block in stage]
 
     def forward(self, x, alpha=None, beta=None):
-        """x is normalised N,3,32,32; alpha and beta are lists of [branches, N], one a block; None: even, as in testing."""
+        """x is normalised N,3,32,32; alpha and beta are lists of [branches, N], one a block; None:
+        even, as in testing."""
         x = self.stem(x)
         for i, block in enumerate(self.blocks()):
             x = block(x, alpha and alpha[i], beta and beta[i])
@@ -167,7 +172,8 @@ class ShakeNet(nn.Module):
         return self.head[-1](x.mean((2, 3)))
 
     def initializations(self):
-        """(kind, scale) of every parameter, in order: conv N(0, sqrt(2/(R*S*out))), BN 1 and 0, linear U(+-1/sqrt(in)) and 0."""
+        """(kind, scale) of every parameter, in order: conv N(0, sqrt(2/(R*S*out))), BN 1 and 0,
+        linear U(+-1/sqrt(in)) and 0."""
         out = []
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,4 +1,5 @@
-"""Philox 4x32-10 and every draw of a run, in numpy: the same numbers, to the last bit, as internal/rng and internal/engine."""
+"""Philox 4x32-10 and every draw of a run, in numpy: the same numbers, to the last bit, as
+internal/rng and internal/engine."""
 
 import functools
 import math
@@ -10,7 +11,8 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 
 def philox(seed, c0, c1, c2, c3):
-    """Four words for every counter (c0, c1, c2, c3), which broadcast: uint64 array [..., 4] of values below 2^32."""
+    """Four words for every counter (c0, c1, c2, c3), which broadcast: uint64 array [..., 4] of
+    values below 2^32."""
     c = [np.asarray(x, np.uint64) for x in np.broadcast_arrays(c0, c1, c2, c3)]
     k0, k1 = seed & 0xFFFFFFFF, seed >> 32
     for _ in range(10):
@@ -31,7 +33,8 @@ def below(word, n):
 
 
 def normal(w0, w1):
-    """Two arrays of N(0, 1) by Box and Muller, with the series of rng.Normal in the same order of operations."""
+    """Two arrays of N(0, 1) by Box and Muller, with the series of rng.Normal in the same order of
+    operations."""
     m, e = np.frexp((w0.astype(np.float64) + 0.5) / 2**32)
     small = m < math.sqrt(2) / 2
     m, e = np.where(small, m * 2, m), e - small

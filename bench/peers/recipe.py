@@ -1,4 +1,5 @@
-"""The recipe of a spec in PyTorch: data order, augmentation, draws, schedule, SGD and replicas, with shake's own random numbers."""
+"""The recipe of a spec in PyTorch: data order, augmentation, draws, schedule, SGD and replicas,
+with shake's own random numbers."""
 
 import math
 
@@ -24,7 +25,8 @@ def lr(train, step, steps_per_epoch):
 
 
 class Trainer:
-    """One run of a spec on pix (uint8 N,3,32,32) and labels. Statistics and draws are per replica; the loss is the mean of the whole batch."""
+    """One run of a spec on pix (uint8 N,3,32,32) and labels. Statistics and draws are per replica;
+    the loss is the mean of the whole batch."""
 
     def __init__(self, spec, pix, labels, dtype=torch.float32, memory_format=torch.contiguous_format):
         self.spec, self.dtype, self.pix, self.labels = spec, dtype, pix, np.asarray(labels)

@@ -1,9 +1,11 @@
 """Replays a run of shake in PyTorch with the same random numbers and compares them.
 
-    python bench/peers/replay.py NET --data DIR [--steps 10] [--device cpu] [--seeds 1] [-o key=value ...] [--epochs]
+    python bench/peers/replay.py NET --data DIR [--steps 10] [--device cpu] [--seeds 1]
+                                     [-o key=value ...] [--epochs]
 
-DIR holds CIFAR-10 in its binary format. `shake run NET` trains with one metrics line a step; the twin takes the same images, initial weights,
-order, augmentation and draws, and prints both losses a step. With --epochs whole epochs are trained on both sides and the test errors compared instead.
+DIR holds CIFAR-10 in its binary format. `shake run NET` trains with one metrics line a step. The
+twin takes the same images, initial weights, order, augmentation and draws, and prints both losses a
+step. With --epochs both sides train whole epochs and the test errors are compared instead.
 """
 
 import argparse

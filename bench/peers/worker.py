@@ -1,13 +1,17 @@
-"""Times whole training steps of the PyTorch twin, or inference. Reads a number of steps a line on stdin, answers with rates as JSON: a list of [img/s, images a core-second].
+"""Times whole training steps of the PyTorch twin, or inference. A line on stdin is a number of
+steps; the answer is the rates as JSON: a list of [img/s, images a core-second].
 
     python worker.py NET MODE BATCH [DEVICE [train|eval]]
 
-MODE: eager, channels_last, compile, max-autotune or, on a card, reduce-overhead (compile, with what it can captured) and graph (channels_last, the whole step
-captured); with "-bf16": under autocast.
-DEVICE: cpu (a rate a step, by the clock) or cuda (one rate for all of a line's steps, by the card's events).
+MODE: eager, channels_last, compile, max-autotune or, on a card, reduce-overhead (compile, with the
+parts that can be captured in graphs) and graph (channels_last, the whole step captured); with
+"-bf16": under autocast.
+DEVICE: cpu (a rate a step, by the clock) or cuda (one rate for all of a line's steps, by the card's
+events).
 
-The peer is given every advantage: the images are on hand, normalised and augmented; the draws come from torch.rand; one BN over the whole batch;
-on a card its convolutions are tuned (cudnn.benchmark, TF32) and nothing waits for the host.
+The peer has every advantage: the images are in memory, normalised and augmented; the draws come
+from torch.rand; one BN covers the whole batch. On a card its convolutions are tuned
+(cudnn.benchmark, TF32) and no step waits for the host.
 """
 
 import json
@@ -23,7 +27,8 @@ WARM_UP = {"cpu": 1, "cuda": 50}
 
 
 class Twin:
-    """The network, a batch and an optimizer; step() trains once and returns the loss without waiting for it."""
+    """The network, a batch and an optimizer; step() trains once and returns the loss without
+    waiting for it."""
 
     def __init__(self, name, mode, batch, device, phase):
         torch.manual_seed(0)
