@@ -18,7 +18,7 @@ type CardCourse struct {
 	Name            string    // "card 0"
 	Seconds         []float64 // since the beginning; rising
 	Memory          []float64 // bytes in use, as many as Seconds
-	PeakMemory      float64   // of single samples, which Memory may be means of
+	PeakMemory      float64   // of single samples; Memory may be means of them
 	MemoryTotal     float64   // bytes
 	Utilization     []float64 // per cent
 	MeanUtilization float64
@@ -75,7 +75,7 @@ func (c CardCurves) Encode(format string) ([]byte, error) {
 	return encodeRow(format, left, right)
 }
 
-// panel is one of the two plots; of gives a card's values, what to multiply them with, and its line
+// panel is one of the two plots. of gives a card's values, their scale factor, and the card's line
 // in the legend.
 func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) (values []float64, scale float64, name string)) (*plot.Plot, error) {
 	p := plot.New()
@@ -115,10 +115,10 @@ func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) 
 	return p, nil
 }
 
-// headroom is how much higher a plot is than its values, so that the legend stands above them.
+// headroom is the ratio of a plot's height to its values, so that the legend stands above them.
 func (c CardCurves) headroom() float64 { return 1 / (1 - .05 - .065*float64(min(len(c.Cards), 8))) }
 
-// stretches cuts a course where it is not known.
+// stretches cuts a course at its unknown values.
 func stretches(x, y []float64, sx, sy float64) []plotter.XYs {
 	var out []plotter.XYs
 	var run plotter.XYs

@@ -37,8 +37,8 @@ var (
 const (
 	curvesWidth  = 10 * vg.Inch
 	curvesHeight = 4 * vg.Inch
-	// logFrom is the ratio of largest to smallest value from which an axis is logarithmic: the end
-	// of a long run is not flattened by its start.
+	// logFrom is the ratio of largest to smallest value from which an axis is logarithmic. The
+	// start of a long run then does not flatten its end.
 	logFrom    = 10
 	errorLabel = "error, %" // an axis that ends at 100
 	// glyphsUpTo is the number of points up to which each is marked.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Markdown writes the table as GitHub's Markdown has it.
+// Markdown writes the table in GitHub's Markdown.
 func (t *Table) Markdown(w io.Writer) error {
 	escape := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;")
 	var b strings.Builder

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Overlay is a picture of several experiments: one panel beside the other, in each the training
-// curves dark and the test curves light, as the paper's Figures 2, 5 and 6 have them.
+// Overlay is a picture of several experiments: panels side by side, in each the training curves
+// dark and the test curves light, as in the paper's Figures 2, 5 and 6.
 type Overlay struct {
 	Panels []Panel
 	LR     bool // a thin line of the learning rate, its highest value at the top
@@ -25,8 +25,8 @@ type Panel struct {
 	Courses []Course
 }
 
-// Course is one experiment: the curves of its runs. Its lines are the means over the runs that have
-// a figure for the epoch, between them the spread from least to most.
+// Course is one experiment: the curves of its runs. Its lines are the means over the runs with a
+// figure for the epoch. The band around a line is the spread from least to most.
 type Course struct {
 	Name string
 	Runs [][]Point
@@ -64,7 +64,7 @@ func (o Overlay) Encode(format string) ([]byte, error) {
 // spread is a curve with its spread over the runs.
 type spread struct {
 	mean, low, high plotter.XYs
-	runs            int // the most that any point has
+	runs            int // the largest number of runs at any point
 }
 
 // spreadOf gathers a figure of all runs, epoch by epoch.
@@ -129,7 +129,8 @@ func (o Overlay) panel(panel Panel) *plot.Plot {
 			continue
 		}
 		line := c.draw(p, c.color, c.dash)
-		if i%2 == 1 || len(curves[i+1].mean) == 0 { // once for each course: its training curve, or else its test curve
+		// Once for each course: its training curve, or else its test curve.
+		if i%2 == 1 || len(curves[i+1].mean) == 0 {
 			p.Legend.Add(panel.Courses[i/2].Name, line)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Plain returns s as a terminal can be given it: what is no printable character, no line end and no
-// tab is written as \x1b or \u202e. Names out of files, answers of servers and messages of
-// libraries are other people's bytes, and a terminal obeys some of them.
+// Plain returns s without control of the terminal: any character that is not printable, a line end
+// or a tab becomes \x1b or \u202e. Names in files, answers of servers and messages of libraries are
+// foreign bytes, and a terminal obeys some of them.
 func Plain(s string) string {
 	harmless := func(r rune) bool { return r == '\n' || r == '\t' || unicode.IsPrint(r) }
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !harmless(r) }) < 0 {
@@ -32,7 +32,7 @@ func Plain(s string) string {
 	return b.String()
 }
 
-// PlainWriter writes Plain of what it is given to w. A call must not end within a character.
+// PlainWriter writes Plain of its input to w. A call must not end within a character.
 func PlainWriter(w io.Writer) io.Writer { return plain{w} }
 
 type plain struct{ w io.Writer }

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Sparkline draws the course of a figure in width columns, the newest at the right. Room is the
-// number of values that fill it: then each column is the mean of room/width of them (at least one);
-// with fewer values the left stays empty. First is the number of the oldest value since the
-// beginning: columns begin at its multiples, so that a column, once full, keeps its height. Values
-// from 0 to top are drawn; NaN leaves a column empty.
+// Sparkline draws the course of a figure in width columns, the newest at the right. room is the
+// number of values that fill the width. Each column is then the mean of room/width values (at least
+// one); with fewer values the left stays empty. first is the number of the oldest value since the
+// beginning. A column begins at a multiple of the number of values in a column, so that a full
+// column keeps its height. Values from 0 to top are drawn; NaN leaves a column empty.
 func Sparkline(values []float64, first, room, width int, top float64, glyphs []rune) string {
 	if width <= 0 {
 		return ""

@@ -2,8 +2,8 @@ package report
 
 import "math"
 
-// MeanDeviation is the mean of x and its standard deviation, with n-1 below; of less than two
-// figures the deviation is NaN, of none the mean too.
+// MeanDeviation is the mean of x and its standard deviation, with divisor n-1. For fewer than two
+// figures the deviation is NaN; for none the mean is too.
 func MeanDeviation(x []float64) (mean, deviation float64) {
 	n := float64(len(x))
 	for _, v := range x {
@@ -26,7 +26,7 @@ func MeanDeviation(x []float64) (mean, deviation float64) {
 //	t = (mean a - mean b) / sqrt(s_a²/n_a + s_b²/n_b)
 //
 // with the degrees of freedom of Welch and Satterthwaite; p is the chance of so large a |t| if both
-// have one mean. All are NaN where a sample is too small or nothing varies.
+// have one mean. All are NaN if a sample is too small or has no variation.
 func Welch(a, b []float64) (t, freedom, p float64) {
 	ma, sa := MeanDeviation(a)
 	mb, sb := MeanDeviation(b)
@@ -40,8 +40,8 @@ func Welch(a, b []float64) (t, freedom, p float64) {
 	return t, freedom, StudentP(t, freedom)
 }
 
-// AgainstMean tests a sample of two figures or more against the mean of m others that is all that
-// is known of them, taking their deviation for the sample's:
+// AgainstMean tests a sample of two figures or more against the mean of m others whose deviation is
+// unknown and taken to be the sample's:
 //
 //	t = (mean a - mean) / (s sqrt(1/n + 1/m)), n-1 degrees of freedom
 func AgainstMean(a []float64, mean float64, m int) (t, p float64) {
@@ -70,7 +70,7 @@ func betaInc(a, b, x float64) float64 {
 		return 0
 	case x >= 1:
 		return 1
-	case x > (a+1)/(a+b+2): // where the fraction converges slowly
+	case x > (a+1)/(a+b+2): // the fraction converges slowly here
 		return 1 - betaInc(b, a, 1-x)
 	}
 	la, _ := math.Lgamma(a)

@@ -9,7 +9,7 @@ func near(a, b, tolerance float64) bool {
 	return math.Abs(a-b) <= tolerance || math.IsNaN(a) && math.IsNaN(b)
 }
 
-// TestStudentP holds the tails against closed forms: of 1 and 2 degrees of freedom, and of the
+// TestStudentP compares the tails with closed forms: of 1 and 2 degrees of freedom, and of the
 // normal distribution for very many.
 func TestStudentP(t *testing.T) {
 	for _, x := range []float64{0, 0.1, 0.5, 1, 2, 4.3, 12.7, 63.7, -2, 1e6} {
@@ -34,7 +34,7 @@ func TestStudentP(t *testing.T) {
 	}
 }
 
-// TestWelch: the example of the four samples' arithmetic by hand.
+// TestWelch: an example of two samples, computed by hand.
 func TestWelch(t *testing.T) {
 	a, b := []float64{1, 2, 3}, []float64{2, 4, 6, 8}
 	// Means 2 and 5, variances 1 and 20/3: t = -3 / sqrt(1/3 + 5/3), freedom = 4 / ((1/9)/2 +

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Result is what the block at the end of a run says. Errors are in per cent; NaN-free figures are
-// the caller's care.
+// Result is the content of the block at the end of a run. Errors are in per cent; the caller passes
+// no NaN.
 type Result struct {
 	Name         string
 	TrainError   float64
@@ -26,16 +26,16 @@ type Result struct {
 	Cards        []CardUse
 }
 
-// Figure is a published test error to set beside the result: Label says whose row ("26 2x32d S-S-I,
-// 1800 epochs, mean of 3"), Table where it stands ("Table 1").
+// Figure is a published test error to set beside the result. Label names its experiment ("26 2x32d
+// S-S-I, 1800 epochs, mean of 3"), Table its place in the paper ("Table 1").
 type Figure struct {
 	Label string
 	Table string
 	Error float64
 }
 
-// Summary writes the block: the last epoch's error, the paper's figure where there is one, and
-// where everything lies.
+// Summary writes the block: the last epoch's error, the paper's figure if there is one, and the
+// paths of the files.
 func Summary(w io.Writer, r Result, paper *Figure) error {
 	var b strings.Builder
 	row := func(key, format string, args ...any) {
@@ -79,7 +79,7 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 	return err
 }
 
-// Duration writes seconds as a person says them: 42 s, 3 m 20 s, 5 h 12 m, 2 d 3 h.
+// Duration writes seconds in a person's units: 42 s, 3 m 20 s, 5 h 12 m, 2 d 3 h.
 func Duration(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
 	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60

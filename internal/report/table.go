@@ -13,11 +13,11 @@ type Table struct {
 	Rows    [][]any // as many values as columns; nil is empty
 }
 
-// Column is a heading and how the values below it are printed.
+// Column is a heading and the format of the values below it.
 type Column struct {
 	Title string
 	Verb  string // of fmt; "" is %v
-	Right bool   // aligned right, as numbers want
+	Right bool   // aligned right, as for numbers
 }
 
 // Text writes the table with aligned columns, two spaces apart, under its headings. A row shorter
