@@ -1,5 +1,7 @@
-"""compare.py with stand-ins for both sides: python -m unittest discover -s bench/peers -p
-'*_test.py'"""
+"""compare.py with stand-ins for both sides.
+
+    python -m unittest discover -s bench/peers -p '*_test.py'
+"""
 
 import json
 import pathlib

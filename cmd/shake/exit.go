@@ -20,11 +20,14 @@ const (
 	exitUsage    = 2 // an unknown verb, flag, device or argument, or a missing file
 	exitSpec     = 3 // the network cannot be read: every mistake is listed with its place
 	exitData     = 4 // the data set is missing, foreign or damaged
-	exitDiverged = 5 // the loss became infinite or not a number: a result of the run
+	// exitDiverged: the loss became infinite or not a number. This is a result, and the run directory
+	// records it.
+	exitDiverged = 5
 	exitLocked   = 6 // another process works in the run directory
-	exitCorrupt  = 7 // weights or checkpoints are damaged, foreign, or of a later version
-	// exitInterrupted: stopped by Ctrl-C, SIGTERM, SIGHUP or SIGXCPU after a checkpoint, or by a second
-	// Ctrl-C at once.
+	// exitCorrupt: weights or checkpoints are damaged, of another network, or of a later version.
+	exitCorrupt = 7
+	// exitInterrupted: Ctrl-C, SIGTERM, SIGHUP or SIGXCPU stopped the run after a checkpoint, or a
+	// second Ctrl-C stopped it at once.
 	exitInterrupted = 130
 )
 
