@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"shake/dsl"
 	"shake/internal/files"
 	"shake/internal/train"
@@ -33,7 +31,7 @@ type Directory struct {
 	Sweep  *dsl.Sweep
 	Shard  Shard
 	Notice string // a remark on the lock for the user; "" for none
-	lock   *flock.Flock
+	lock   *files.Lock
 }
 
 // Open makes or opens the directory of a sweep for a shard of its runs, and writes the files that a
@@ -48,12 +46,12 @@ func Open(path string, s *dsl.Sweep, shard Shard) (*Directory, error) {
 	if shard != Whole {
 		name = fmt.Sprintf("%s-%d-of-%d", lockFile, shard.I, shard.N)
 	}
-	d.lock = flock.New(filepath.Join(path, name))
-	switch ok, err := d.lock.TryLock(); {
-	case err != nil:
-		d.Notice = fmt.Sprintf("%s cannot be locked (%v): see that no other sweep works there", path, err)
-	case !ok:
+	disk := &files.Disk{Notice: func(text string) { d.Notice = text }}
+	var err error
+	if d.lock, err = disk.Lock(filepath.Join(path, name)); errors.Is(err, files.ErrLocked) {
 		return nil, &Busy{Dir: path, Shard: shard}
+	} else if err != nil {
+		return nil, fmt.Errorf("locking the sweep's directory: %w", err)
 	}
 	if err := d.prepare(); err != nil {
 		d.Close()
