@@ -13,23 +13,29 @@ import (
 
 // Backend is the first card that CUDA shows (CUDA_VISIBLE_DEVICES chooses others).
 type Backend struct {
-	Precision string       // what "auto" is; "": the card's best
-	Eager     bool         // launch everything by itself, instead of one graph a step
-	Tune      bool         // time cuDNN's proposals on the card instead of believing its heuristics, its statistics and norms against ours, and its weight gradients too
-	Rivals    []string     // kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter) taken wherever there are any, instead of those measured to be faster; may be empty
-	Report    func(string) // told of what is worth a line: a cache that was of no use; may be nil
+	Precision string // the precision of "auto"; "": the card's best
+	Eager     bool   // launch every kernel on its own, instead of one graph a step
+	// Tune times cuDNN's proposals on the card instead of trusting its heuristics. It also times
+	// cuDNN's statistics and norms, and its weight gradients, against ours.
+	Tune bool
+	// Rivals are the kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter) that are
+	// taken wherever one exists. All other kinds are taken where they were measured to be faster.
+	// May be empty.
+	Rivals []string
+	// Report receives a line about an event worth reporting, such as an unusable cache; may be nil.
+	Report func(string)
 }
 
 // Name returns "gpu".
 func (Backend) Name() string { return "gpu" }
 
-// maxCrop is what the kernels take.
+// maxCrop is the largest Config.Crop that the kernels take.
 const maxCrop = 1<<16 - 1
 
 // Compile implements engine.Backend.
 //
-// Errors: *NoCardError where there is no card or no driver that can be used; what cuDNN and NVRTC say where they are missing; *MemoryError where the
-// network does not fit the card.
+// Errors: *NoCardError where the machine has no card or no usable driver; the load errors of cuDNN
+// and NVRTC where a library is missing; *MemoryError where the network does not fit the card.
 func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
 	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
 		return nil, fmt.Errorf("gpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
@@ -61,7 +67,8 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	err = p.thread.do(func() error { return p.build() })
 	var full *cuda.OutOfMemoryError
 	if errors.As(err, &full) && full.Total > 0 {
-		// What there was beforehand was enough by the list's own count: cuDNN wants more to work in than is left.
+		// The list alone fitted into the free memory; cuDNN asks for a larger workspace than is
+		// left.
 		err = p.tooLarge(p.need+full.Want, 0)
 	}
 	if err != nil {
@@ -83,7 +90,8 @@ func firstCard() (cuda.Device, error) {
 	return ds[0], nil
 }
 
-// Available says whether a network can run here: nil, or what Compile would say of a missing card, driver, cuDNN or NVRTC.
+// Available says whether a network can run here. It returns nil, or the error that Compile would
+// return for a missing card, driver, cuDNN or NVRTC.
 func Available() error {
 	if _, err := firstCard(); err != nil {
 		return err
@@ -144,11 +152,14 @@ func (p *program) build() error {
 	if err := p.setState(p.list.fresh()); err != nil {
 		return err
 	}
-	_, err = p.runner(training, p.cfg.Batch) // finds cuDNN's engines now, so that what they cannot do is said before the start
+	// Binding here finds cuDNN's engines, so that an unsupported convolution is reported before the
+	// start.
+	_, err = p.runner(training, p.cfg.Batch)
 	return err
 }
 
-// fits compares what the network needs with what is free. Where it is close, what cuDNN wants to work in counts too.
+// fits compares the memory that the network needs with the free memory. Where the two are close,
+// cuDNN's workspaces count too.
 func (p *program) fits() error {
 	free, total, err := p.dev.ctx.MemInfo()
 	if err != nil {
@@ -167,7 +178,7 @@ func (p *program) fits() error {
 		if c := p.list.convolution(o, p.cfg.Batch, p.precision); c != nil {
 			plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, c.options(p.cfg.Deterministic)...)
 			if err != nil {
-				continue // binding says so, or finds another way
+				continue // binding reports it, or finds another way
 			}
 			work = max(work, plan.Workspace())
 			plan.Close()
@@ -179,7 +190,8 @@ func (p *program) fits() error {
 	return p.tooLarge(p.need+align(work), 0)
 }
 
-// tooLarge is the error of a network that needs more than was free, data sets of so many bytes included.
+// tooLarge is the error of a network that needs more than the free memory. need and data are bytes;
+// data is the part of need for data sets.
 func (p *program) tooLarge(need, data int64) error {
 	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need+4*int64(p.list.beside))
 	if err != nil {
@@ -188,7 +200,7 @@ func (p *program) tooLarge(need, data int64) error {
 	return &MemoryError{Card: p.card.Name(), Batch: p.cfg.Batch, Need: need, Data: data, Free: p.free, Total: p.total, Largest: largest}
 }
 
-// reserve allocates device memory and what is pinned.
+// reserve allocates device memory and pinned host memory.
 func (p *program) reserve() error {
 	if err := p.dev.allocate(p.list); err != nil {
 		return err

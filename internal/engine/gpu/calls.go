@@ -6,8 +6,9 @@ import (
 	"shake/internal/graph"
 )
 
-// Call is one cuDNN convolution within a graph.Conv: channels XOff.. of what it reads to channels YOff.. of what it writes, both with whole lanes.
-// The filter is K×R×S×(C/Groups); tap (r, s) of output (p, q) reads pixel (p*Stride+r-PadH, q*Stride+s-PadW).
+// Call is one cuDNN convolution within a graph.Conv. It reads the channels of x from XOff on and
+// writes the channels of y from YOff on, both in whole lanes. The filter is K×R×S×(C/Groups); tap
+// (r, s) of output (p, q) reads pixel (p*Stride+r-PadH, q*Stride+s-PadW).
 type Call struct {
 	XOff, C    int
 	YOff, K    int
@@ -15,26 +16,30 @@ type Call struct {
 	R, S       int
 	PadH, PadW int
 	Stride     int
-	Again      bool // an earlier call reads the same channels: its data gradient is added to theirs
-	Filter     Filter
+	// An earlier call reads the same channels: this data gradient is added to that of the earlier
+	// call
+	Again  bool
+	Filter Filter
 
 	parts []graph.ConvPart
 }
 
-// Filter is where a call's weights stand.
+// Filter is the place of a call's weights.
 type Filter struct {
 	Offset int  // in numbers, from the beginning of the parameters or of the packed filters
-	Packed bool // in the packed filters
+	Packed bool // the place is in the packed filters
 }
 
 // Size is the number of weights.
 func (c *Call) Size() int { return c.K * c.R * c.S * c.C / c.Groups }
 
-// calls cuts a merged convolution into as few cuDNN convolutions as can do it:
+// calls cuts a merged convolution into as few cuDNN convolutions as possible:
 //
-//   - parts that read the same channels become one, smaller windows as structured zeros of the largest, if that no more than doubles the work;
+//   - parts that read the same channels become one; smaller windows become structured zeros of
+//     the largest, if the work at most doubles;
 //   - equal parts that read adjacent channels become one with groups;
-//   - what would begin or end within lanes, or read channels that overlap in part, becomes one dense convolution with zero blocks, which computes the same.
+//   - parts that begin or end within lanes, or read channels that overlap in part, become one
+//     dense convolution with zero blocks, which computes the same.
 func calls(g *graph.Graph, op *graph.Conv) ([]Call, error) {
 	var out []Call
 	for rest := op.Parts; len(rest) > 0; {
@@ -66,7 +71,7 @@ func calls(g *graph.Graph, op *graph.Conv) ([]Call, error) {
 	return out, nil
 }
 
-// sameInput counts the parts from the first on that read the channels that it reads, without groups.
+// sameInput counts the leading parts without groups that read the same channels as the first.
 func sameInput(parts []graph.ConvPart) int {
 	n := 1
 	for n < len(parts) && parts[0].Groups == 1 && parts[n].Groups == 1 && parts[n].XOff == parts[0].XOff && parts[n].C == parts[0].C {
@@ -75,7 +80,7 @@ func sameInput(parts []graph.ConvPart) int {
 	return n
 }
 
-// sameShape counts the parts from the first on that together are one grouped convolution.
+// sameShape counts the leading parts that together are one grouped convolution.
 func sameShape(parts []graph.ConvPart) int {
 	n, a := 1, parts[0]
 	for n < len(parts) {
@@ -90,7 +95,8 @@ func sameShape(parts []graph.ConvPart) int {
 	return n
 }
 
-// split makes one call of a run, or one for each window where a common window would more than double the work and every piece has whole lanes.
+// split makes one call of a run. It makes one for each window where a common window would more than
+// double the work and every piece has whole lanes.
 func split(run []graph.ConvPart) []Call {
 	whole := envelope(run)
 	if run[0].Groups > 1 || len(run) > 1 && run[1].XOff != run[0].XOff {
@@ -156,7 +162,8 @@ func (c *Call) pad(g *graph.Graph, op *graph.Conv) {
 	}
 }
 
-// aligned says whether every call has whole lanes, in each group, and any two of them read the same channels or none in common.
+// aligned says whether every call has whole lanes in each group, and any two calls read either the
+// same channels or disjoint ones.
 func aligned(cs []Call) bool {
 	for i, c := range cs {
 		if c.XOff%lanes != 0 || c.YOff%lanes != 0 || c.C/c.Groups%lanes != 0 || c.K/c.Groups%lanes != 0 {
@@ -172,7 +179,8 @@ func aligned(cs []Call) bool {
 	return true
 }
 
-// fit enlarges the window by zero taps below and to the right until the output size is the one that equal padding on all sides gives, which is what cuDNN computes.
+// fit enlarges the window by zero taps below and to the right. cuDNN derives the output size from
+// equal padding on all sides; fit stops when that size is the op's.
 func (c *Call) fit(g *graph.Graph, op *graph.Conv) error {
 	x, y := g.Values[op.X.Value], g.Values[op.Y]
 	size := func(in, pad, window, out int) (int, bool) {
@@ -188,7 +196,7 @@ func (c *Call) fit(g *graph.Graph, op *graph.Conv) error {
 	return nil
 }
 
-// plain says whether the parts' weights, one after another, are the call's filter as they are.
+// plain says whether the parts' weights, one after another, are already the call's filter.
 func (c *Call) plain() bool {
 	for _, p := range c.parts {
 		if p.R != c.R || p.S != c.S || p.PadH != c.PadH || p.PadW != c.PadW || p.C/p.Groups != c.C/c.Groups {
@@ -199,9 +207,10 @@ func (c *Call) plain() bool {
 	return last.YOff+last.K == c.YOff+c.K
 }
 
-// each calls f with every weight of part p: its place among the part's own weights, [k, r, s, c], and in the call's filter.
+// each calls f with every weight of part p: its index among the part's own weights, [k, r, s, c],
+// and its index in the call's filter.
 func (c *Call) each(p graph.ConvPart, f func(own, packed int)) {
-	cin, kout := p.C/p.Groups, p.K/p.Groups // of a group
+	cin, kout := p.C/p.Groups, p.K/p.Groups // channels of one group
 	for k := range p.K {
 		for r := range p.R {
 			for s := range p.S {

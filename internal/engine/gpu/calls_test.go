@@ -10,7 +10,8 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// window is one convolution of the test: graph.Conv's formula, over one image of xc channels a pixel.
+// window is one convolution of the test: graph.Conv's formula, over one image of xc channels a
+// pixel.
 type window struct {
 	w                          []float64
 	xoff, yoff, k, cin, groups int
@@ -37,7 +38,8 @@ func (c window) at(x []float64, h, w, xc, k, i, j int) float64 {
 	return sum
 }
 
-// The calls of every merged convolution, with filters read in place or packed, compute what its parts do.
+// The calls of every merged convolution compute the same as its parts, with filters read in place
+// or packed.
 func TestCallsCompute(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		rnd := rand.New(rand.NewPCG(1, 2))
@@ -105,7 +107,8 @@ func checkCalls(t *testing.T, l *List, op *graph.Conv, cs []Call, flat, packed [
 	}
 }
 
-// Every float of a loose parameter has one place in the packed filters, and that place comes from it.
+// Every float of a loose parameter has one place in the packed filters, and that place names the
+// float.
 func TestPacking(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		p := l.Params

@@ -14,7 +14,8 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// In an epoch the host waits for nothing: one small copy and one launch of a graph a step, from the second step of its size on.
+// The host never waits within an epoch. A step is one small copy and one launch of a graph, from
+// the second step of its size on.
 func TestNoWaitInAnEpoch(t *testing.T) {
 	require(t)
 	emu.Only(t)
@@ -59,7 +60,7 @@ func TestStepAllocates(t *testing.T) {
 	}
 }
 
-// Nothing is left on the card when a program is closed, and closing twice is nothing.
+// Close leaves no memory on the card, and a second Close does nothing.
 func TestCloseFrees(t *testing.T) {
 	require(t)
 	emu.Only(t)
@@ -82,7 +83,7 @@ func TestCloseFrees(t *testing.T) {
 		}
 		return p
 	}
-	use().Close() // what a process has once is there now
+	use().Close() // memory that a process allocates once is allocated now
 	bytes, handles := emu.Count("live_bytes"), emu.Count("live_handles")
 	p := use()
 	if err := p.Close(); err != nil {
@@ -102,7 +103,8 @@ func TestCloseFrees(t *testing.T) {
 	}
 }
 
-// compileError is the error of compiling a net for a batch of 64 on the cards that settings describe.
+// compileError is the error of compiling a net for a batch of 64 on the cards that settings
+// describe.
 func compileError(t *testing.T, settings string, c engine.Config) error {
 	t.Helper()
 	require(t)
@@ -119,7 +121,8 @@ func compileError(t *testing.T, settings string, c engine.Config) error {
 	return err
 }
 
-// A net that does not fit is refused before anything runs, with the figure and the largest batch that fits; that one does.
+// A net that does not fit is refused before any kernel runs. The error names the bytes and the
+// largest batch that fits, and that batch does fit.
 func TestTooLittleMemory(t *testing.T) {
 	err := compileError(t, "memory=6M", engine.Config{Precision: "bf16"})
 	var e *gpu.MemoryError
@@ -137,7 +140,8 @@ func TestTooLittleMemory(t *testing.T) {
 	p.Close()
 }
 
-// Images that find no room beside the net are refused likewise, and the program goes on without them.
+// Images that find no room beside the net are refused likewise, and the program continues without
+// them.
 func TestTooLittleMemoryForImages(t *testing.T) {
 	require(t)
 	emu.With(t, "memory=6M")
@@ -160,14 +164,16 @@ func TestTooLittleMemoryForImages(t *testing.T) {
 	}
 }
 
-// Cards that are too old for a precision say which they have; "auto" takes one that they have.
+// On a card that is too old for a precision the error says which precisions the card has; "auto"
+// takes one of those.
 func TestOldCard(t *testing.T) {
 	if err := compileError(t, "cc=7.5", engine.Config{Precision: "bf16"}); err == nil || !strings.Contains(err.Error(), "take fp16 or fp32") {
 		t.Errorf("bf16 on compute capability 7.5: %v", err)
 	}
 }
 
-// Engines are timed once for each shape: the first program says so, the next finds the choice on disk, and both train.
+// Engines are timed once for each shape. The first program reports the timing, the next one finds
+// the choice on disk, and both train.
 func TestTune(t *testing.T) {
 	require(t)
 	emu.Only(t)

@@ -14,11 +14,12 @@ import (
 	"shake/internal/files"
 )
 
-// choices are the rivals that were faster on a card, kept in a file so that a card is timed once for each network, and trains to the same bits ever after. The
-// file is JSON, and may be read, or deleted, at any time.
+// choices are the rivals that were faster on a card. A file keeps them, so that a card is timed
+// once for each network, and a network trains to the same bits ever after. The file is JSON and may
+// be read or deleted at any time.
 type choices struct {
-	file  string // "": not kept
-	found bool   // the file was there and fits
+	file  string // "": the choices are not kept
+	found bool   // the file exists and fits
 	say   func(string)
 
 	Card    string
@@ -28,24 +29,26 @@ type choices struct {
 	Taken   []choice
 }
 
-// choice is a rival that is taken, and what was measured.
+// choice is a rival that is taken, and its measured times.
 type choice struct {
-	At       int // the first launch of the list that it replaces: shake show NET --plan --device gpu
-	Launches int // how many
+	At       int // the first replaced launch, by its number in shake show NET --plan --device gpu
+	Launches int // number of replaced launches
 	Kind     string
 	Took     time.Duration // nanoseconds
-	Beside   time.Duration // what it replaces
+	Beside   time.Duration // time of the replaced launches, nanoseconds
 }
 
-// maxChoices is more than a file of choices can have: a few hundred bytes for each launch of a list.
+// maxChoices is above the size of any file of choices, in bytes: an entry for each launch of a list
+// takes a few hundred bytes.
 const maxChoices = 16 << 20
 
-// openChoices reads the file for the program's network, batch, precision, card and library, if there is one that fits.
+// openChoices reads the file for the program's network, batch, precision, card and library, if a
+// file exists and fits.
 func (p *program) openChoices() *choices {
 	c := &choices{say: p.say, Card: p.card.Name(), CuDNN: p.dnn.Version(), Network: p.list.Plan.Graph.Name, Batch: p.cfg.Batch}
 	base, err := os.UserCacheDir()
 	if err != nil {
-		return c // a user without a home: measure each time
+		return c // without a home folder each run measures
 	}
 	h := sha256.New()
 	fmt.Fprintln(h, "choices 1", p.dnn.Card(), c.CuDNN, p.precision.name, p.list)
@@ -80,7 +83,7 @@ func (p *program) openChoices() *choices {
 	return c
 }
 
-// fit says what does not belong to any of rs.
+// fit returns an error that names an entry without a rival in rs.
 func (c *choices) fit(rs []*rival) error {
 	if c.Card == "" || c.Taken == nil {
 		return errors.New("damaged: fields are missing")
@@ -110,7 +113,8 @@ func (c *choices) takes(r *rival) bool {
 	return false
 }
 
-// store writes the file, whole or not at all. One that cannot be written is said, and measured again next time.
+// store writes the file, whole or not at all. A failure to write is reported, and the next run
+// measures again.
 func (c *choices) store() {
 	if c.file == "" {
 		return

@@ -13,7 +13,8 @@ func (l *List) tensor(p Part, n int, t cudnn.DataType) cudnn.TensorDesc {
 	return cudnn.TensorDesc{Dims: []int64{int64(n), int64(p.C), h, w}, Strides: []int64{h * w * pitch, 1, w * pitch, pitch}, Type: t}
 }
 
-// convolution is what cuDNN needs to know of an op for a batch of n. The three tensors are in the order of the plan's pointers:
+// convolution describes an op for a batch of n to cuDNN. The three tensors are in the order of the
+// plan's pointers:
 //
 //	y = conv(x, w)      dx = conv'(dy, w)      dw = conv'(x, dy), in float32
 type convolution struct {
@@ -22,12 +23,12 @@ type convolution struct {
 	plans func(*cudnn.Handle, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.TensorDesc, cudnn.ConvDesc, ...cudnn.Option) ([]*cudnn.Plan, error)
 	desc  cudnn.ConvDesc
 	t     [3]cudnn.TensorDesc
-	at    [3]Arg // where they are: an activation, or the filter
+	at    [3]Arg // the places of the three: an activation, or the filter
 	off   [3]int // in elements
 	again bool
 }
 
-// convolution describes o for a batch of n; nil if it is none.
+// convolution describes o for a batch of n; nil if o is no convolution.
 func (l *List) convolution(o Op, n int, p precision) *convolution {
 	t := dataType(p.storage)
 	of := func(d cudnn.Direction, c Call) *convolution {
@@ -64,7 +65,7 @@ func (l *List) convolution(o Op, n int, p precision) *convolution {
 	return c
 }
 
-// options are those under which an engine is looked for.
+// options are the options of the search for an engine.
 func (c *convolution) options(deterministic bool) []cudnn.Option {
 	o := planOptions(deterministic)
 	if c.again {
@@ -73,7 +74,7 @@ func (c *convolution) options(deterministic bool) []cudnn.Option {
 	return o
 }
 
-// planOptions are those of every plan.
+// planOptions are the options of every plan.
 func planOptions(deterministic bool) []cudnn.Option {
 	o := []cudnn.Option{cudnn.WorkspaceLimit(workspaceLimit)}
 	if deterministic {
@@ -82,15 +83,17 @@ func planOptions(deterministic bool) []cudnn.Option {
 	return o
 }
 
-// workspaceLimit is the most that a convolution may ask for to work in.
+// workspaceLimit is the largest workspace of a convolution, in bytes.
 const workspaceLimit = 1 << 30
 
-// key names all that decides about a plan. (A TensorDesc does not print the strides of a slice.)
+// key names everything that decides about a plan. (A TensorDesc does not print the strides of a
+// slice.)
 func (c *convolution) key() string {
 	return fmt.Sprint(c.dir, c.t, c.t[0].Strides, c.t[1].Strides, c.t[2].Strides, c.desc, c.desc.Compute, c.again)
 }
 
-// slicesOf cuts a convolution with groups into one for each group, over slices of channels: the same work, for which cuDNN has other engines. nil: o has no groups.
+// slicesOf cuts a convolution with groups into one for each group, over slices of channels. The
+// work is the same, but cuDNN has other engines for it. nil: o has no groups.
 func slicesOf(o Op) []Op {
 	one := func(c Call, i int) Call {
 		n := c.Groups

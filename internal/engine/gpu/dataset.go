@@ -43,7 +43,8 @@ func (d *dataSet) close() {
 	}
 }
 
-// Load implements engine.Program. The error is a *MemoryError where the card has no room for the images beside the network.
+// Load implements engine.Program. The error is a *MemoryError where the card has no room for the
+// images beside the network.
 func (p *program) Load(train, test *engine.Images) error {
 	in := p.list.Plan.Buffers[0]
 	for _, im := range []*engine.Images{train, test} {
@@ -68,7 +69,7 @@ func (p *program) Load(train, test *engine.Images) error {
 		if err := p.dev.stream.Synchronize(); err != nil {
 			return err
 		}
-		p.dropRunners() // they know the old addresses
+		p.dropRunners() // runners hold the old addresses
 		for i, d := range sets {
 			p.sets[i].close()
 			p.sets[i] = d

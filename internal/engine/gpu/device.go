@@ -8,12 +8,12 @@ import (
 	"shake/internal/engine"
 )
 
-// device is what a program has on a card. All of it belongs to one thread.
+// device is the memory of a program on a card. All of it belongs to one thread.
 type device struct {
 	ctx    *cuda.Context
 	stream *cuda.Stream
 	owned  []*cuda.Memory
-	single [whats]cuda.Ptr // things that are one of a kind
+	single [whats]cuda.Ptr // arrays of which a program has one
 	bytes  [whats]int64
 	arena  cuda.Ptr
 	norms  [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
@@ -33,7 +33,7 @@ func (d *device) alloc(bytes int64) (cuda.Ptr, error) {
 	return m.Ptr(), nil
 }
 
-// allocate reserves all that l needs.
+// allocate reserves all memory of l.
 func (d *device) allocate(l *List) error {
 	var err error
 	if d.bytes, err = l.sizes(); err != nil {
@@ -66,7 +66,7 @@ func (d *device) allocate(l *List) error {
 	return nil
 }
 
-// address resolves what an argument is.
+// address resolves an argument to its address.
 func (d *device) address(l *List, a Arg) cuda.Ptr {
 	switch a.What {
 	case Activation:
@@ -77,12 +77,12 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 	return d.single[a.What]
 }
 
-// place resolves where a place stands for replica r, whose first image is number lo of the batch.
+// place resolves p to its address for replica r, whose first image is number lo of the batch.
 func (d *device) place(l *List, p place, r, lo int) cuda.Ptr {
 	return d.address(l, p.arg) + cuda.Ptr(p.off+p.replica*int64(r)+p.image*int64(lo))
 }
 
-// initialize writes what stays as it is.
+// initialize writes the arrays that never change.
 func (d *device) initialize(l *List) error {
 	up := func(w What, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
 	zero := func(w What) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }

@@ -2,7 +2,7 @@ package gpu
 
 import "fmt"
 
-// NoCardError says that there is no card to run on, and why.
+// NoCardError says that no usable card was found, and why.
 type NoCardError struct{ Err error }
 
 func (e *NoCardError) Error() string {
@@ -15,9 +15,9 @@ func (e *NoCardError) Unwrap() error { return e.Err }
 type MemoryError struct {
 	Card              string
 	Batch             int
-	Need, Free, Total int64 // bytes
+	Need, Free, Total int64 // part of Need for the data sets; 0: they are not counted yet
 	Data              int64 // of Need, for the data sets; 0: they were not counted yet
-	Largest           int   // batch that fits; 0: none
+	Largest           int   // largest batch that fits; 0: none
 }
 
 func (e *MemoryError) Error() string {

@@ -2,7 +2,7 @@ package gpu
 
 import "shake/internal/engine"
 
-// Taken counts the rivals of a program that are taken, by kind, and all that there are.
+// Taken counts by kind the rivals of a program that are taken, and all rivals.
 func Taken(p engine.Program) (taken, all map[string]int) {
 	taken, all = map[string]int{}, map[string]int{}
 	for _, r := range p.(*program).taken {
@@ -16,7 +16,7 @@ func Taken(p engine.Program) (taken, all map[string]int) {
 	return taken, all
 }
 
-// LastAt is where the last rival of a kind begins.
+// LastAt is the first op of the last rival of a kind.
 func LastAt(p engine.Program, kind string) int {
 	at := -1
 	for _, r := range p.(*program).rivals {

@@ -7,14 +7,19 @@ import (
 	"shake/cudnn"
 )
 
-// A weight gradient is a product with few rows and columns and a very long sum, over all images and positions: of the first blocks of 26 2x32d, 64 by 288 of 131,072
-// products each. An engine that gives each tile of the result one thread block uses 9 of an H100's 132 multiprocessors. So beside the library's own proposals there are
-// candidates whose sum is cut into slices, as many as fill the card. The card's timer decides; where there is no measurement, a small model does.
+// A weight gradient is a product with few rows and columns and a very long sum, over all images and
+// positions: in the first blocks of 26 2x32d, 64 by 288 results of 131,072 products each. An engine
+// with one thread block for each tile of the result uses 9 of an H100's 132 multiprocessors.
+// Besides the library's own proposals, the candidates therefore include plans that cut the sum into
+// slices, as many as fill the card. The card's timer decides; without a measurement, a small model
+// decides.
 
-// tile is the side of a tile of the result that a thread block computes, about: what engines of today use is 64 to 256.
+// tile is the approximate side of the tile of the result that a thread block computes: engines of
+// today use 64 to 256.
 const tile = 128
 
-// filterShape is a weight gradient as a product: K rows, columns of a tap, taps, in each of the groups, and the length of the sum.
+// filterShape is a weight gradient as a product: in each of the groups k rows and, for each of the
+// taps, c columns. Each result is a sum of sum products.
 type filterShape struct {
 	k, c, taps, groups, sum int64
 }
@@ -26,16 +31,19 @@ func shapeOf(x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc) filterShape {
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
-// tiles is how many thread blocks a product has without slices, its taps side by side: the fewest.
+// tiles is the number of thread blocks of a product without slices if its taps lie side by side:
+// the fewest.
 func (s filterShape) tiles() int64 { return s.groups * ceil(s.k, tile) * ceil(s.c*s.taps, tile) }
 
-// tapTiles is the same where each tap has tiles of its own: the most.
+// tapTiles is the same number if each tap has tiles of its own: the most.
 func (s filterShape) tapTiles() int64 { return s.groups * s.taps * ceil(s.k, tile) * ceil(s.c, tile) }
 
-// shortestSlice is the least that is worth a thread block of its own: sixteen turns of a loop of 32 products.
+// shortestSlice is the shortest slice that is worth a thread block of its own: sixteen turns of a
+// loop of 32 products.
 const shortestSlice = 512
 
-// slices is how many slices fill the card so many times, one thread block a multiprocessor, within the knob's range.
+// slices is the number of slices that fill the card so many times, one thread block a
+// multiprocessor, within the knob's range.
 func (s filterShape) slices(sms, times int, k cudnn.Knob) int64 {
 	n := min(int64(times*sms)/s.tiles(), s.sum/shortestSlice, k.Max)
 	n = max(n, k.Min)
@@ -45,8 +53,9 @@ func (s filterShape) slices(sms, times int, k cudnn.Knob) int64 {
 	return n
 }
 
-// grid is what the model knows of a plan: into how many slices it cuts the sum, and how many thread blocks that makes. A plan that slices keeps the slices in its
-// workspace, whose size so tells how many there are; what was chosen by the knob tells itself.
+// grid is the model's view of a plan: the slices of its sum, and its thread blocks. A plan with
+// slices keeps them in its workspace, so the size of the workspace tells their number. A plan
+// chosen by the knob records the number itself.
 func (s filterShape) grid(plan *cudnn.Plan, dw cudnn.TensorDesc) (slices, blocks int64) {
 	if n, ok := plan.Config().Setting(cudnn.KnobSplitKSlices); ok && n > 0 {
 		return n, n * s.tiles()
@@ -55,17 +64,19 @@ func (s filterShape) grid(plan *cudnn.Plan, dw cudnn.TensorDesc) (slices, blocks
 	return n, n * s.tapTiles()
 }
 
-// addSlice is what storing and adding a slice costs, in products.
+// addSlice is the cost of storing and adding a slice, in products.
 const addSlice = 16
 
-// cost is the model's time of a plan, in products that a thread block adds one after the other: waves of thread blocks, times the length of a slice, and what the slices
-// cost to be added.
+// cost is the model's time of a plan, in products that a thread block adds one after the other:
+// waves of thread blocks times the length of a slice, plus the cost of adding the slices.
 func (s filterShape) cost(slices, blocks int64, sms int) int64 {
 	return ceil(blocks, int64(sms))*ceil(s.sum, slices) + slices*addSlice
 }
 
-// filterPlan is convolution.plan of a weight gradient: what was measured; else the library's first proposal, unless it leaves more than a quarter of the card idle: then,
-// of it and of one in slices, what the model thinks faster; and where no engine slices, the one in 16 bits if it multiplies on tensor cores: such engines cut their sums by themselves.
+// filterPlan is convolution.plan of a weight gradient. A measured choice comes first. Next is the
+// library's first proposal, unless it leaves more than a quarter of the card idle. In that case the
+// model picks the faster of this proposal and one in slices. Where no engine slices, the plan in 16
+// bits is taken if it multiplies on tensor cores: such engines cut their sums by themselves.
 func filterPlan(h *cudnn.Handle, x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc, o ...cudnn.Option) (*cudnn.Plan, error) {
 	if x.Type == cudnn.F32 {
 		return h.ConvBackwardFilter(x, dy, dw, c, o...)
@@ -103,10 +114,11 @@ func filterPlan(h *cudnn.Handle, x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc, o
 	case first != nil:
 		return first, nil
 	}
-	return h.ConvBackwardFilter(x, dy, dw, c, o...) // which says why not
+	return h.ConvBackwardFilter(x, dy, dw, c, o...) // its error says why no plan exists
 }
 
-// filterPlans is convolution.plans: what the timer chooses from. Those of the library, in 16 bits too; and those in slices that fill the card once and twice.
+// filterPlans is convolution.plans of a weight gradient, the candidates of the timer: the library's
+// proposals, also in 16 bits, and plans in slices that fill the card once and twice.
 func filterPlans(h *cudnn.Handle, x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc, o ...cudnn.Option) ([]*cudnn.Plan, error) {
 	all, err := h.ConvBackwardFilterPlans(x, dy, dw, c, o...)
 	if err != nil && !errors.Is(err, cudnn.ErrNotSupported) || x.Type == cudnn.F32 {
@@ -119,8 +131,9 @@ func filterPlans(h *cudnn.Handle, x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc, 
 	return all, nil
 }
 
-// slicedPlans are plans of the first engine that stores float32 sums and cuts them, into as many slices as fill the card so many times each. An engine that does not take
-// them says so at once.
+// slicedPlans are plans of the first engine that stores float32 sums and cuts them, into as many
+// slices as fill the card so many times each. An engine that does not support the convolution fails
+// at once.
 func slicedPlans(h *cudnn.Handle, x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc, o []cudnn.Option, times ...int) []*cudnn.Plan {
 	s := shapeOf(x, dy, dw, c)
 	g := cudnn.ConvBackwardFilterF32Graph(x, dy, dw, c, o...)

@@ -10,7 +10,8 @@ import (
 	"shake/nets"
 )
 
-// The model's counts for weight gradients of 26 2x32d, batch 128, beside those that NVIDIA's cuDNN tells by its plans' workspaces (TestRealSlices).
+// The model's counts for weight gradients of 26 2x32d, batch 128, beside the counts that follow
+// from the workspaces of NVIDIA's plans (TestRealSlices).
 func TestFilterShape(t *testing.T) {
 	knob := cudnn.Knob{Type: cudnn.KnobSplitKSlices, Min: 1, Max: 128, Stride: 1}
 	for _, c := range []struct {
@@ -47,8 +48,10 @@ func TestFilterShape(t *testing.T) {
 	}
 }
 
-// TestRealSlices cuts the sum of every dense weight gradient of the networks that come with shake, in bf16, by the engine that the real cuDNN has for it: 4, 16 and 64 slices in
-// turn, or all three with SHAKE_PLANS=all. All plan, deterministic ones, on every version and card here.
+// TestRealSlices cuts the sum of every dense weight gradient of the built-in networks, in bf16, by
+// the engine that the real cuDNN has for it: into 4, 16 and 64 slices in turn, or into all three
+// with SHAKE_PLANS=all. Every plan succeeds, deterministic ones too, on every version and described
+// card.
 func TestRealSlices(t *testing.T) {
 	counts := []int64{4, 16, 64}
 	h := cudnntest.Offline(t, "h100")

@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { emu.Main(m) }
 
-// require wants a card, or the emulator, for which hundreds of kernels are compiled the first time.
+// require skips the test without a card or the emulator, for which hundreds of kernels are compiled
+// the first time.
 func require(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -88,7 +89,7 @@ func state(t *testing.T, p engine.Program) []engine.Tensor {
 	return ts
 }
 
-// differs says where two states are not the same bits; "" if they are.
+// differs names the first difference in bits between two states; "" if they are the same.
 func differs(have, want []engine.Tensor) string {
 	for i, w := range want {
 		for j, v := range w.F32 {
@@ -100,7 +101,7 @@ func differs(have, want []engine.Tensor) string {
 	return ""
 }
 
-// distance is that of all parameters together, relative to their own size.
+// distance is the distance of all parameters together, relative to their own norm.
 func distance(have, want []engine.Tensor, params int) float64 {
 	diff, norm := 0.0, 0.0
 	for i := range params {
@@ -120,7 +121,8 @@ func params(t *testing.T, s *dsl.Spec) int {
 	return len(g.Params)
 }
 
-// A step that is one graph has the bits of one whose launches are made one by one, ragged batches included.
+// A step in one graph has the bits of a step whose launches are made one by one, ragged batches
+// included.
 func TestGraphsSameBits(t *testing.T) {
 	require(t)
 	for _, f := range []string{"26", "resnext"} {
@@ -149,7 +151,9 @@ func TestGraphsSameBits(t *testing.T) {
 	}
 }
 
-// Ten steps stay near the CPU engine's, as far as the storage type lets them: distances are relative to the parameters, which the steps move by a per cent. The rate is low, because a net this small on six images turns a rounding into a thousandfold difference within a few large steps.
+// Ten steps stay as near to the CPU engine's as the storage type allows. Distances are relative to
+// the parameters, which the steps move by a per cent. The rate is low, because a net this small on
+// six images turns a rounding into a thousandfold difference within a few large steps.
 func TestPrecisions(t *testing.T) {
 	require(t)
 	for _, c := range []struct {
@@ -164,7 +168,7 @@ func TestPrecisions(t *testing.T) {
 	} {
 		for _, f := range []string{"26", "resnext"} {
 			if f == "resnext" && c.precision == "fp16" {
-				continue // its arithmetic is that of tf32, its storage that of 26
+				continue // the arithmetic is that of tf32, the storage that of 26
 			}
 			t.Run(c.precision+"/"+f, func(t *testing.T) {
 				if f != "26" {
@@ -195,7 +199,7 @@ func TestPrecisions(t *testing.T) {
 	}
 }
 
-// A checkpoint of either engine goes on in the other, in the middle of a run.
+// A checkpoint of either engine continues in the other, in the middle of a run.
 func TestCheckpointsSwap(t *testing.T) {
 	require(t)
 	s := graphtest.Small("26", 16, 1)
@@ -228,7 +232,8 @@ func TestCheckpointsSwap(t *testing.T) {
 	}
 }
 
-// Under fp16 a step whose gradients overflow changes nothing but the loss scale, which falls until steps count again; the loss is that of the images all the while.
+// Under fp16 a step whose gradients overflow changes only the loss scale. The scale falls until
+// gradients are finite again; the loss is the loss of the images all the while.
 func TestLossScale(t *testing.T) {
 	require(t)
 	p := program(t, gpu.Backend{Precision: "fp16"}, graphtest.Small("26", 16, 1))
@@ -264,7 +269,8 @@ func TestLossScale(t *testing.T) {
 	}
 	t.Logf("step %d counted", steps)
 
-	// The scale goes with the state: a program that takes over takes the same steps, where one that begins with the first scale would skip some.
+	// The scale is part of the state: a program with the state takes the same steps, while a
+	// program with the first scale would skip some.
 	q := program(t, gpu.Backend{Precision: "fp16"}, graphtest.Small("26", 16, 1))
 	middle := state(t, p)
 	if err := q.SetState(middle); err != nil {

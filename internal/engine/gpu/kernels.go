@@ -7,7 +7,8 @@ import (
 	"shake/internal/engine"
 )
 
-// Kernels are the distinct kernels of ours that the list launches in training and evaluation under configuration c, in the order of their first launch.
+// Kernels are the distinct kernels of ours that the list launches in training and evaluation under
+// configuration c, in the order of their first launch.
 func (l *List) Kernels(c engine.Config) ([]*kernels.Kernel, error) {
 	var out []*kernels.Kernel
 	seen := map[string]bool{}

@@ -7,32 +7,34 @@ import (
 	"shake/internal/engine"
 )
 
-// Launch is one launch of a kernel of ours: which text, and what each of its arguments is, still without addresses.
+// Launch is one launch of a kernel of ours: the kernel's text and the meaning of each argument,
+// still without addresses.
 type Launch struct {
 	Kernel *kernels.Kernel
 	Args   []Arg // in the order of Kernel.Args
-	N      int   // what its grid is for; 0: as many as the batch at hand has images
+	N      int   // size of its grid; 0: the images of the batch at hand
 }
 
 // Arg is the meaning of a kernel's argument.
 type Arg struct {
 	What  What
-	Index int // of a buffer or norm; the number itself of a Number
+	Index int // number of the buffer or norm; the value of a Number
 }
 
-// What is a kind of thing in device memory, or a number.
+// What is a kind of array in device memory, or a number.
 type What int
 
-// The kinds of argument. One-dimensional things of a program are these by themselves; Activation to BetaAt are numbered.
+// The kinds of argument. Kinds from Activation to BetaAt are numbered. A program has one array of
+// every other kind.
 const (
 	Null       What = iota
 	Activation      // a buffer of the arena: Index is its BufID
 	Norm            // the coefficients of norm Index
-	Running         // its running statistics
-	GammaAt         // where its scales stand among the parameters, by channel
-	BetaAt          // its shifts
+	Running         // the running statistics of norm Index
+	GammaAt         // the place of its scales among the parameters, by channel
+	BetaAt          // the place of its shifts, likewise
 	Number          // Index itself
-	Images          // how many images the batch at hand has
+	Images          // the number of images in the batch at hand
 
 	Weights     // all parameters
 	Velocity    // their momentum
@@ -43,12 +45,12 @@ const (
 	PackFrom    // Params.From
 	PackTo      // Params.To
 	StepRecord  // kernels.Step: what changes from step to step
-	Index       // which images the batch at hand consists of
+	Index       // the indexes of the images in the batch at hand
 	LossScale   // kernels.Scaler
 	Partial     // scratch of one launch
 	Counter     // counters of one launch
-	Sums        // what cuDNN adds up for a kernel of ours, see rivals
-	Mean        // what the head keeps of a batch: pooled images
+	Sums        // sums by cuDNN for a kernel of ours, see rivals
+	Mean        // the head's result for a batch: pooled images
 	DLogits
 	Logits
 	Loss
@@ -61,10 +63,10 @@ const (
 	EvalPixels
 	EvalTable
 	EvalLabels
-	whats // how many there are
+	whats // the number of kinds
 )
 
-// args matches the arguments of k with what they mean, by name; pointers that are not named are null.
+// args matches the arguments of k with their meanings by name; pointers without a name are null.
 func args(k *kernels.Kernel, named map[string]Arg) ([]Arg, error) {
 	var out []Arg
 	used := 0
@@ -74,7 +76,7 @@ func args(k *kernels.Kernel, named map[string]Arg) ([]Arg, error) {
 		case ok:
 			used++
 		case a.Name == "scaler":
-			v = Arg{} // only where the loss is scaled
+			v = Arg{} // this argument exists only where the loss is scaled
 		case a.Name == "n":
 			v = Arg{What: Images}
 		case a.Name == "params":
@@ -108,7 +110,7 @@ func launch(spec kernels.Spec, named map[string]Arg) (*Launch, error) {
 	return &Launch{Kernel: k, Args: a, N: named["n"].Index}, err
 }
 
-// mode is what a list is run for.
+// mode is the purpose of a pass over a list.
 type mode int
 
 const (
@@ -116,7 +118,8 @@ const (
 	evaluation
 )
 
-// launch is op's launch; nil where there is none: convolutions, clearing, and in evaluation all that only training does.
+// launch is op's launch. It is nil for convolutions, for clearing, and in evaluation for every op
+// that only training runs.
 func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	switch o := o.(type) {
 	case *Augment:
@@ -156,5 +159,5 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	return nil, nil
 }
 
-// growth is after how many steps without an overflow the loss scale doubles.
+// growth is the number of steps without an overflow after which the loss scale doubles.
 const growth = 2000

@@ -36,7 +36,7 @@ func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
 	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
 }
 
-// headLaunch reads no lanes: the classifier has none.
+// headLaunch uses no lanes: the classifier's arrays have none.
 func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
 	o := operands{l, false}
 	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training}
@@ -67,7 +67,7 @@ func (l *List) normEvalLaunch(id engine.NormID) (*Launch, error) {
 	return normLaunch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas}, id, map[string]Arg{"running": {Running, int(id)}, "norm": {Norm, int(id)}})
 }
 
-// castLaunch makes the weights' copy in the storage type, as SGD leaves it.
+// castLaunch makes the weights' copy in the storage type, with the same bits as SGD's.
 func (l *List) castLaunch() (*Launch, error) {
 	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type, Plain: true}, map[string]Arg{"x": {What: Weights}, "y": {What: Storage}, "n": {Number, l.Params.Floats}})
 }

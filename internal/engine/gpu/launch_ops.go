@@ -8,7 +8,8 @@ import (
 	"shake/internal/graph"
 )
 
-// operands are what one launch reads and writes pixel by pixel. The lanes behind the last channel of a tensor take part if they can in all operands.
+// operands are the tensors that one launch reads and writes pixel by pixel. The lanes behind the
+// last channel take part if every operand has them.
 type operands struct {
 	*List
 	wide bool
@@ -83,7 +84,7 @@ func (o operands) grad(g engine.Grad) kernels.Grad {
 	return k
 }
 
-// draw is what the kernels need to know of a block.
+// draw describes the draws of a block to the kernels.
 func draw(b graph.Block) kernels.Draw {
 	s := b.Shake
 	return kernels.Draw{Branches: b.Branches, Forward: kernels.Mode(s.Forward), Backward: kernels.Mode(s.Backward), Level: kernels.Level(s.Level), Low: s.Range[0], High: s.Range[1]}

@@ -6,7 +6,7 @@ import (
 	"shake/internal/engine"
 )
 
-// Every op but those of cuDNN has a launch whose kernel takes all that the op names.
+// Every op without a cuDNN call has a launch whose kernel takes every operand of the op.
 func TestLaunchesBind(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		for i, o := range l.Ops {

@@ -6,29 +6,34 @@ import (
 	"shake/internal/graph"
 )
 
-// lanes is the channel granularity of everything in device memory: 16 bytes of the narrowest storage type, which is what tensor cores read. Channels of
-// a buffer are rounded up to it, and what lies beyond a tensor's own channels is zero.
+// lanes is the channel granularity of every array in device memory: 16 bytes of the narrowest
+// storage type, the width of a tensor core's read. The channels of a buffer are rounded up to
+// lanes, and the lanes beyond a tensor's own channels are zero.
 const lanes = 8
 
 // round is c channels rounded up to whole lanes.
 func round(c int) int { return (c + lanes - 1) / lanes * lanes }
 
-// List is a training step as launches over buffers in device memory. Tensors are N×H×W×C with C rounded up to whole lanes.
+// List is a training step as launches over buffers in device memory. Tensors are N×H×W×C with C
+// rounded up to whole lanes.
 type List struct {
-	Plan     *engine.Plan // Buffers beyond the plan's own are materialised views and gradients; their Size and Offset are bytes of a full batch
+	// Plan has buffers beyond the plan's own: materialised views and gradients. Their Size and
+	// Offset are bytes of a full batch.
+	Plan     *engine.Plan
 	Type     kernels.Type
 	Batch    int
 	Replicas int
 	Params   Params
 	Ops      []Op // one step, in order; those of Evaluation are its forward pass alone
 	Arena    int  // bytes of all buffers
-	beside   int  // floats of scratch that launches of rivals ask for
+	beside   int  // floats of scratch for launches of rivals
 }
 
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradConcat,
+// ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -52,7 +57,8 @@ type Part struct {
 	Off, C int
 }
 
-// Stats takes the statistics of a buffer for all its norms at once, turns them into the norms' affine maps, and moves the running statistics.
+// Stats takes the statistics of a buffer for all its norms at once, turns them into the norms'
+// affine maps, and moves the running statistics.
 type Stats struct {
 	X     BufID
 	Stats []engine.StatsOf
@@ -64,13 +70,14 @@ type Apply struct {
 	Y BufID
 }
 
-// Join computes a block's shaken sum y, and relu(y) into Copy if a convolution reads that.
+// Join computes a block's shaken sum y. It also stores relu(y) into Copy if a convolution reads
+// that.
 type Join struct {
 	*engine.JoinStep
 	Copy BufID
 }
 
-// Clear writes zeros to a whole buffer, which someone else will not fill with its lanes.
+// Clear writes zeros to a whole buffer whose lanes no other op fills.
 type Clear struct{ Y BufID }
 
 // Head is pooling, classifier and loss with the gradient of x.
@@ -80,7 +87,7 @@ type Head struct {
 	DX *engine.GradOut // nil: no gradient of x
 }
 
-// HeadGrad computes the gradients of the classifier from what Head left.
+// HeadGrad computes the gradients of the classifier from Head's results.
 type HeadGrad struct{ Op *graph.Head }
 
 // Tally adds the batch's losses and errors to the totals.
@@ -104,12 +111,13 @@ type ConvFilter struct {
 	X, DY Part
 }
 
-// GradSum completes a gradient, and takes the backward sums of the norms that it belongs to, which it turns into the coefficients of the norms' gradients and the
-// gradients of gamma and beta:
+// GradSum completes a gradient. It also takes the backward sums of the norms that the gradient
+// belongs to, and turns them into the coefficients of the norms' gradients and the gradients of
+// gamma and beta:
 //
 //	dst = (Accumulate ? dst : 0) + [Mask > 0, if any] * DX, if any, + sum of Terms
 //
-// DX may be dst itself. Without Write dst stays as it is: only sums are taken.
+// DX may be dst itself. Without Write dst keeps its value: only sums are taken.
 type GradSum struct {
 	Dst        Part
 	Write      bool
@@ -119,10 +127,11 @@ type GradSum struct {
 	Sums       []engine.SumsOf
 }
 
-// Unpack copies the gradients of packed filters to their places among the gradients of the parameters.
+// Unpack copies the gradients of packed filters to their places among the gradients of the
+// parameters.
 type Unpack struct{}
 
-// Finite finds out whether a gradient overflowed under loss scaling.
+// Finite detects an overflow of a gradient under loss scaling.
 type Finite struct{}
 
 // SGD updates every parameter and its copy in the storage type, unless a gradient overflowed.

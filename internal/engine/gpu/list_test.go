@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// variants are the corners of lowering and nets of words in random order.
+// variants are the corner cases of lowering, and nets with words in random order.
 func variants() map[string]*dsl.Spec {
 	m := graphtest.Corners()
 	for seed := range uint64(8) {
@@ -71,7 +71,8 @@ func TestListGolden(t *testing.T) {
 	}
 }
 
-// Every network that comes with shake has a list, and launches of a step are counted here so that nobody adds one unseen.
+// Every built-in network has a list. The launches of a step are counted here, so that an added one
+// shows.
 func TestLaunches(t *testing.T) {
 	want := map[string]int{"26-2x32d": 181, "26-2x64d": 181, "26-2x96d": 181, "a": 181, "b": 181, "c": 71, "quick": 56, "resnext29": 212}
 	for _, name := range nets.Names() {
@@ -85,7 +86,8 @@ func TestLaunches(t *testing.T) {
 	}
 }
 
-// Buffers that live at the same op must not share memory, and every one must be written before it is read.
+// Buffers that live at the same op never share memory, and every buffer is written before it is
+// read.
 func TestArena(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		bufs := l.Plan.Buffers
@@ -109,7 +111,8 @@ func TestArena(t *testing.T) {
 					return
 				}
 				g, sums := o.(*GradSum)
-				own := sums && g.Write && !g.Accumulate && g.Dst.Buf == b && g.DX.Buf != b // its sums read what it has just written
+				// The sums of such an op read the gradient that the op has just written.
+				own := sums && g.Write && !g.Accumulate && g.Dst.Buf == b && g.DX.Buf != b
 				if !written[b] && !own {
 					t.Errorf("op %d, %s: reads %%%d before anything is written", i, l.op(o), b)
 				}
@@ -119,7 +122,7 @@ func TestArena(t *testing.T) {
 	})
 }
 
-// What cuDNN reads and writes has whole lanes, and every channel of every output is written.
+// cuDNN reads and writes only whole lanes, and every channel of every output is written.
 func TestWholeLanes(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		fits := func(i int, p Part) {
@@ -153,7 +156,7 @@ func TestWholeLanes(t *testing.T) {
 	})
 }
 
-// A batch that fits must be found, the next one must not fit, and memory must grow with the batch.
+// A batch that fits is found, the next one does not fit, and memory grows with the batch.
 func TestLargestBatch(t *testing.T) {
 	g := build(t, graphtest.Spec("26", 32, 1))
 	m, err := list(t, graphtest.Spec("26", 32, 1), kernels.BF16, 100, 2).Memory()

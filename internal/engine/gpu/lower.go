@@ -9,7 +9,8 @@ import (
 	"shake/internal/graph"
 )
 
-// Lower makes the list of a graph's training step for a batch of n images in so many replicas, stored as t.
+// Lower makes the list of a graph's training step for a batch of n images in so many replicas,
+// stored as t.
 func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 	plan, err := engine.NewPlan(g, lanes)
 	if err != nil {
@@ -55,7 +56,7 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 // lowering turns a plan's steps into ops.
 type lowering struct {
 	*List
-	stored map[engine.View]BufID // where a view is materialised
+	stored map[engine.View]BufID // the buffer of each materialised view
 	calls  map[*graph.Conv][]Call
 }
 
@@ -93,7 +94,8 @@ func (l *List) whole(b BufID) Part { return Part{b, 0, l.Plan.Buffers[b].C} }
 
 func isPlain(v engine.View) bool { return v.Norm == engine.None && !v.ReLU }
 
-// part is where a view can be read as it is stored: in place, or where it is materialised, which happens now if it has not yet.
+// part is the place of a view as a stored tensor: in place, or in a buffer of its own. The first
+// call for a view materialises it.
 func (l *lowering) part(v engine.View) Part {
 	if isPlain(v) {
 		return Part{v.Buf, v.Off, v.C}
@@ -127,7 +129,7 @@ func (l *lowering) forward(s engine.PlanStep) error {
 			l.emit(&Conv{Call: c, X: slice(x, c.XOff, c.C), Y: Part{s.Y, c.YOff, c.K}})
 		}
 		l.stats(s.Y, s.Stats)
-	case *engine.NormStep: // done by whoever takes the statistics
+	case *engine.NormStep: // the op that takes the statistics does this step
 	case *engine.ApplyStep:
 		l.emit(&Apply{X: s.X, Y: s.Y})
 		l.stats(s.Y, s.Stats)
@@ -172,7 +174,7 @@ func (l *lowering) head(s *engine.HeadStep) {
 // none is no part of any buffer.
 var none = Part{Buf: engine.None}
 
-// sums takes sums over gradients that are complete, those of one buffer in one launch.
+// sums takes sums over complete gradients, those of one buffer in one launch.
 func (l *lowering) sums(s []engine.SumsOf) {
 	for len(s) > 0 {
 		b := s[0].Of.Buf
@@ -191,7 +193,7 @@ func (l *lowering) sums(s []engine.SumsOf) {
 
 func (l *lowering) backward(s engine.PlanStep) error {
 	switch s := s.(type) {
-	case *engine.NormBackStep: // done by whoever takes the sums
+	case *engine.NormBackStep: // the op that takes the sums does this step
 	case *engine.SumsStep:
 		l.sums(s.Sums)
 	case *engine.GradSumStep:
@@ -208,7 +210,8 @@ func plainGrad(g engine.Grad) bool {
 	return g.Mask == engine.None && g.Block == engine.None && g.Norm == engine.None && !g.ReLU
 }
 
-// gradient is dy as cuDNN reads it: in place if it is stored so, else in a buffer of its own.
+// gradient is dy as cuDNN reads it: in place if it is stored in that form, else in a buffer of its
+// own.
 func (l *lowering) gradient(s *engine.ConvBackStep) Part {
 	if len(s.DY) == 1 && plainGrad(s.DY[0]) {
 		return Part{s.DY[0].Buf, s.DY[0].Off, s.DY[0].C}

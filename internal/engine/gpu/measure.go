@@ -8,18 +8,21 @@ import (
 	"shake/internal/engine"
 )
 
-// Times is how long the launches of a training step take on a card, each by itself.
+// Times are the times of the launches of a training step on a card, each on its own.
 type Times struct {
 	List *List
-	Ops  []time.Duration // by List.Ops; launches that do the same on tensors of the same shape are timed once
-	Like []int           // by List.Ops: the first op that does the same
+	Ops  []time.Duration // by List.Ops; equal launches on tensors of the same shape are timed once
+	Like []int           // by List.Ops: the first equal op
 	Step time.Duration   // the whole step as one graph, as it runs
-	Card string          // as the driver calls it
+	Card string          // the driver's name of the card
 }
 
-// Measure times every launch of p's training step as repeats of it in a captured graph, by the card's events, and the step as a whole. p is a program of this package
-// that has images and has taken a step, so that what the kernels read are numbers; what it has learned is lost. Where cuDNN does several launches in one (Backend.Tune) the launches are
-// still timed as they stand in the list, and the step as it runs. quick is for a card of which times say nothing: everything once.
+// Measure times every launch of p's training step by the card's events, as repeats of it in a
+// captured graph, and the step as a whole. p is a program of this package that has images and has
+// taken a step, so that the kernels read finite numbers. Its trained state is lost. Where cuDNN
+// replaces several launches by one (Backend.Tune), the launches are still timed as they stand in
+// the list, and the step as it runs. quick runs everything once, for a card whose times have no
+// meaning.
 func Measure(prog engine.Program, quick bool) (*Times, error) {
 	p, ok := prog.(*program)
 	if !ok {

@@ -6,7 +6,8 @@ import (
 	"shake/internal/graph"
 )
 
-// alignment of every buffer, in bytes: a cache line pair, and what cuDNN asks of its fastest engines many times over.
+// alignment of every buffer, in bytes: a pair of cache lines, and a multiple of the alignment that
+// cuDNN's fastest engines require.
 const alignment = 256
 
 func align(n int64) int64 { return (n + alignment - 1) &^ (alignment - 1) }
@@ -40,14 +41,16 @@ func (l *List) arrange() {
 	}
 }
 
-// Memory is what a program asks of a device, in bytes, without the data set and what cuDNN needs to work in.
+// Memory is a program's need of device memory, in bytes, without the data set and cuDNN's
+// workspaces.
 type Memory struct {
-	Activations int64 // and their gradients: the arena
-	Single      int64 // weights, momentum, gradients, copies in the storage type, packed filters, scratch, records
-	Norms       int64 // coefficients, running statistics, indexes
+	Activations int64 // activations and their gradients: the arena
+	// weights, momentum, gradients, copies in the storage type, packed filters, scratch, records
+	Single int64
+	Norms  int64 // coefficients, running statistics, indexes
 }
 
-// Total is the sum.
+// Total is the sum of all parts.
 func (m Memory) Total() int64 { return m.Activations + m.Single + m.Norms }
 
 // Memory counts the bytes of a list.
@@ -65,7 +68,7 @@ func (l *List) Memory() (Memory, error) {
 	return m, err
 }
 
-// sizes are the bytes of everything that is one of a kind.
+// sizes are the bytes of every array of which a program has one.
 func (l *List) sizes() ([whats]int64, error) {
 	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
 	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
@@ -83,7 +86,7 @@ func (l *List) sizes() ([whats]int64, error) {
 	return s, err
 }
 
-// scratch is the most that any launch of a full batch needs: counters and floats.
+// scratch is the largest need of any launch of a full batch: counters and floats.
 func (l *List) scratch() (counters, partial int, err error) {
 	counters, partial = 1, max(1, l.beside)
 	for _, o := range l.Ops {
@@ -98,13 +101,15 @@ func (l *List) scratch() (counters, partial int, err error) {
 	return counters, partial, nil
 }
 
-// normSizes are the bytes of a norm's coefficients, running statistics and indexes of scales and shifts.
+// normSizes are the bytes of a norm's coefficients, running statistics and indexes of scales and
+// shifts.
 func (l *List) normSizes(id engine.NormID) [4]int64 {
 	n := 4 * int64(l.normWidth(id))
 	return [4]int64{7 * n * int64(l.Replicas), 2 * n * int64(l.Replicas), n, n}
 }
 
-// LargestBatch is the largest multiple of replicas whose memory for g is at most free bytes beside other ones; 0 if there is none. It looks no further than most.
+// LargestBatch is the largest multiple of replicas, at most most, for which the memory of g and
+// other bytes together are at most free bytes; 0 if there is none.
 func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, free, other int64) (int, error) {
 	lo, hi := 0, most/replicas // lo fits, hi+1 does not
 	for lo < hi {

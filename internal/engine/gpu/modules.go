@@ -10,14 +10,15 @@ import (
 	"shake/internal/engine"
 )
 
-// bound is a launch with the function that its kernel was loaded as.
+// bound is a launch with the loaded function of its kernel.
 type bound struct {
 	*Launch
 	function *cuda.Function
 	room     int // blocks that the card holds at a time
 }
 
-// loadKernels makes the launches of every op for training and evaluation, compiles their kernels, each different one once, and loads them.
+// loadKernels makes the launches of every op for training and evaluation. It compiles each distinct
+// kernel once, and loads the kernels.
 func (p *program) loadKernels() error {
 	var all []*bound
 	add := func(l *Launch, err error) (*bound, error) {
@@ -138,7 +139,7 @@ func (p *program) load(all []*bound, images map[string][]byte) error {
 	return nil
 }
 
-// argument is a number or an address as the kind of argument that a kernel takes.
+// argument converts a number or an address to the kind of argument that a kernel takes.
 func argument(kind kernels.ArgKind, n int, p cuda.Ptr) any {
 	switch kind {
 	case kernels.Uint32:

@@ -7,14 +7,16 @@ import (
 	kernels "shake/csrc/cuda"
 )
 
-// OwnFilter is the kind of rival that computes a weight gradient by kernels of ours on tensor cores (csrc/cuda/wgrad.cu), in place of cuDNN's engine: 3x3 and 1x1 filters in 16
-// bits, the same bits each time.
+// OwnFilter is the kind of rival that computes a weight gradient by kernels of ours on tensor cores
+// (csrc/cuda/wgrad.cu), in place of cuDNN's engine: 3x3 and 1x1 filters in 16 bits, with the same
+// bits each time.
 const OwnFilter = "own weight gradient"
 
-// ownFilterMajor is the first generation of cards that has what the kernel needs.
+// ownFilterMajor is the first generation of cards with the kernel's instructions.
 const ownFilterMajor = 8
 
-// ownFilter is the rival of the weight gradient at i for a card of so many multiprocessors; nil where the kernel does not take the convolution.
+// ownFilter is the rival of the weight gradient at i for a card of so many multiprocessors; nil
+// where the kernel does not take the convolution.
 func (l *List) ownFilter(i int, o *ConvFilter, sms int) (*rival, error) {
 	ks, err := l.ownFilterLaunches(o, sms)
 	if len(ks) == 0 || err != nil {
@@ -23,7 +25,8 @@ func (l *List) ownFilter(i int, o *ConvFilter, sms int) (*rival, error) {
 	return &rival{kind: OwnFilter, at: i, count: 1, after: ks}, nil
 }
 
-// OwnFilter returns the kernels of ours that compute o on a card of so many multiprocessors, in order; none where they do not take the convolution.
+// OwnFilter returns the kernels of ours that compute o on a card of so many multiprocessors, in
+// order; none where they do not take the convolution.
 func (l *List) OwnFilter(o *ConvFilter, sms int) (ks []*kernels.Kernel, err error) {
 	launches, err := l.ownFilterLaunches(o, sms)
 	for _, k := range launches {
@@ -32,7 +35,8 @@ func (l *List) OwnFilter(o *ConvFilter, sms int) (ks []*kernels.Kernel, err erro
 	return ks, err
 }
 
-// ownFilterText says in the printed list how many blocks of ours could compute o: tiles of the filter, groups, parts of the pixels.
+// ownFilterText is the note in the printed list about our weight gradient of o: its blocks by tiles
+// of the filter, groups, and parts of the pixels.
 func (l *List) ownFilterText(o Op) string {
 	f, ok := o.(*ConvFilter)
 	if !ok {

@@ -10,9 +10,10 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// With our kernels for every weight gradient the first step is cuDNN's but for the order of float32 sums, and where its engine stores dw in 16 bits, its rounding:
-// forward pass and data gradients have the same bits, so the momentum of norms and of the classifier has too. After ten steps, ragged batches among them, a training
-// is as near to the CPU engine's as with cuDNN.
+// With our kernels for every weight gradient, the first step differs from cuDNN's in the order of
+// float32 sums and, where cuDNN's engine stores dw in 16 bits, in its rounding. Forward pass and
+// data gradients have the same bits, so the momentum of norms and of the classifier has too. After
+// ten steps, ragged batches among them, a training is as near to the CPU engine's as with cuDNN.
 func TestOwnFilter(t *testing.T) {
 	require(t)
 	for _, c := range []struct {

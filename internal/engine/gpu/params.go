@@ -4,24 +4,25 @@ import (
 	"shake/internal/graph"
 )
 
-// Params is the layout of parameters, momentum and gradients: one flat float32 array each. Convolution weights stand in the order K R S C, those of one call
-// one after another, so that a merged filter is a slice. Weights that must be packed come first.
+// Params is the layout of parameters, momentum and gradients: one flat float32 array each.
+// Convolution weights stand in the order K R S C. The weights of one call stand one after another,
+// so that a merged filter is a slice. Weights that need packing come first.
 type Params struct {
 	Offset []int // by graph.ParamID
 	Floats int
-	Loose  int // floats from the beginning that packed filters are made of
+	Loose  int // leading floats that the packed filters are made of
 
-	// Packed filters are an array of their own. From says for each of their numbers which float it is, To for each of the first Loose floats which number of
-	// theirs holds it; -1: zero.
+	// Packed filters are an array of their own, with Packed numbers. From names the float of each
+	// of these numbers. To names the number that holds each of the first Loose floats; -1: zero.
 	Packed   int
 	From, To []int32
 }
 
-// line keeps arrays on boundaries of 128 bytes of the narrowest type.
+// line rounds n up, so that arrays begin at multiples of 128 bytes of the narrowest type.
 func line(n int) int { return (n + 63) &^ 63 }
 
-// newParams lays out the parameters of g and gives every call its filter. The scales of a norm stand one after another, as cuDNN's batch norm reads them, and so do
-// its shifts.
+// newParams lays out the parameters of g and gives every call its filter. The scales of a norm
+// stand one after another, and so do its shifts: cuDNN's batch norm reads them in this form.
 func newParams(g *graph.Graph, convs [][]Call, norms []*graph.Norm) Params {
 	p := Params{Offset: make([]int, len(g.Params))}
 	for i := range p.Offset {

@@ -9,13 +9,14 @@ import (
 	"shake/internal/graph"
 )
 
-// precision is how numbers are stored and multiplied. Sums, statistics, master weights, momentum and the loss are float32 or better with all of them.
+// precision is the storage and the arithmetic of a training. Sums, statistics, master weights,
+// momentum and the loss are float32 or better in every precision.
 type precision struct {
 	name    string
 	storage kernels.Type   // activations, their gradients, the weights that convolutions read
-	compute cudnn.DataType // what products of float32 operands may be rounded to
+	compute cudnn.DataType // least precision of products of float32 operands
 	scaled  bool           // the loss is scaled so that small gradients survive
-	major   int            // smallest compute capability that has it
+	major   int            // smallest compute capability with this precision
 }
 
 var precisions = []precision{
@@ -25,7 +26,8 @@ var precisions = []precision{
 	{name: "fp32", storage: kernels.F32, compute: cudnn.F32, major: 5},
 }
 
-// choosePrecision resolves a configuration's precision for a card: bf16 where nothing else is said, fp16 on cards before it.
+// choosePrecision resolves a configuration's precision for a card. "auto" is bf16, or fp16 on cards
+// without bf16.
 func choosePrecision(c engine.Config, card string, major, minor int) (precision, error) {
 	var names []string
 	for _, p := range precisions {
@@ -46,12 +48,13 @@ func choosePrecision(c engine.Config, card string, major, minor int) (precision,
 	return precision{}, fmt.Errorf("gpu: %s has compute capability %d.%d: want 5.0 or more", card, major, minor)
 }
 
-// dataType is t in cuDNN's words.
+// dataType is cuDNN's name of t.
 func dataType(t kernels.Type) cudnn.DataType {
 	return map[kernels.Type]cudnn.DataType{kernels.F32: cudnn.F32, kernels.F16: cudnn.F16, kernels.BF16: cudnn.BF16}[t]
 }
 
-// ListFor makes the list of a training step without a card: with "auto", for one that has every precision.
+// ListFor makes the list of a training step without a card. "auto" is resolved for a card with
+// every precision.
 func ListFor(g *graph.Graph, precision string, n, replicas int) (*List, error) {
 	p, err := choosePrecision(engine.Config{Precision: precision}, "any card", 99, 0)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // String lists the launches of a training step, with the blocks of our own weight gradient on 132
-// multiprocessors where that is a rival; then the buffers with the launches they live through and
-// their place in the arena.
+// multiprocessors where that is a rival. The buffers follow, with the launches they live through
+// and their place in the arena.
 func (l *List) String() string {
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "list %s: %s, batch %d, replicas %d: %d launches, %d buffers, %.1f MiB; %d parameters with padding, %d packed\n",
@@ -129,7 +129,7 @@ func (l *List) gradSum(o *GradSum) string {
 	return fmt.Sprintf("%s %s %s%s", l.part(o.Dst), op, strings.Join(append(terms, "0")[:max(len(terms), 1)], " + "), l.Plan.SumsText(o.Sums))
 }
 
-// String writes the filter's shape and where it stands.
+// String writes the filter's shape and place.
 func (c Call) String() string {
 	s := fmt.Sprintf("%dx%dx%dx%d", c.K, c.R, c.S, c.C/c.Groups)
 	if c.Groups > 1 {

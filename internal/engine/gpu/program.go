@@ -12,12 +12,13 @@ import (
 	"shake/internal/graph"
 )
 
-// program is a network on a card. Its methods hand their work to the thread that the card's context belongs to.
+// program is a network on a card. Its methods run their work on the thread that owns the card's
+// context.
 type program struct {
 	cfg       engine.Config
-	graph     *graph.Graph // as it was before the passes
+	graph     *graph.Graph // the graph before the passes
 	list      *List
-	order     []engine.NormLayer // of the running statistics in the state
+	order     []engine.NormLayer // order of the running statistics in the state
 	precision precision
 	card      cuda.Device
 	backend   Backend
@@ -27,28 +28,28 @@ type program struct {
 	dnn      *cudnn.Handle
 	plans    map[string]*cudnn.Plan // by convolution.key and graphKey
 	modules  []*cuda.Module
-	kernels  [2][]*bound // by mode and op, nil where there is none
+	kernels  [2][]*bound // by mode and op; nil for an op without a kernel
 	normEval []*bound    // by norm
-	rivals   []*rival    // that may be taken
-	taken    []*rival    // by the op that they begin at, nil where none does
-	cast     *bound      // weights to their copy; nil with float32 storage
+	rivals   []*rival    // all rivals that may be taken
+	taken    []*rival    // by their first op; nil where none is taken
+	cast     *bound      // conversion of the weights to their copy; nil with float32 storage
 	runners  map[purpose]*runner
 	ring     *ring
-	host     *cuda.Pinned // where totals and logits come back to
+	host     *cuda.Pinned // totals and logits, copied from the card
 	sets     [2]*dataSet  // training, test
-	next     engine.Step  // what step queues
+	next     engine.Step  // the argument of stepNext
 	step     func() error // stepNext
 	closed   bool
-	tuned    bool  // it has been said that engines are timed
+	tuned    bool  // the report about timing of engines has been made
 	need     int64 // bytes of the list
-	free     int64 // bytes that the card had when the program was made
-	total    int64 // bytes that it has
+	free     int64 // bytes free on the card when the program was made
+	total    int64 // bytes of the card
 
-	workspace      cuda.Ptr // for cuDNN to work in
+	workspace      cuda.Ptr // cuDNN's workspace
 	workspaceBytes int64
 }
 
-// purpose is what a runner was made for.
+// purpose is the key of a runner.
 type purpose struct {
 	mode mode
 	n    int
@@ -69,7 +70,8 @@ func (p *program) Info() engine.Info {
 	}
 }
 
-// evalBatches is how many batches one call of Eval may take: a card needs about a millisecond for each. Every call waits for the card twice and sets every norm.
+// evalBatches is the most batches of one call of Eval: a card needs about a millisecond for each.
+// Every call waits for the card twice and sets every norm.
 const evalBatches = 128
 
 // runner returns the runner for a batch of n, made on first use.
@@ -108,7 +110,7 @@ func (p *program) Step(s engine.Step) error {
 	return p.do(p.step)
 }
 
-// stepNext queues p.next. It is a function made once, so that a step allocates nothing.
+// stepNext queues p.next. The function value is made once, so that a step allocates nothing.
 func (p *program) stepNext() error {
 	s := p.next
 	if err := p.check(p.sets[training], "training", s.Index); err != nil {
@@ -117,7 +119,7 @@ func (p *program) stepNext() error {
 	return p.queue(training, kernels.Step{Seed: p.cfg.Seed, Iteration: s.Iteration, Images: uint32(len(s.Index)), LR: float32(s.LR)}, s.Index)
 }
 
-// check says what is wrong with a batch of images of a data set.
+// check returns an error for an invalid batch of images of a data set.
 func (p *program) check(d *dataSet, what string, index []int32) error {
 	if d == nil {
 		return fmt.Errorf("gpu: no %s images are loaded", what)
@@ -157,7 +159,7 @@ func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
 	return m, err
 }
 
-// totals waits for the stream.
+// totals waits for the stream, and returns the totals in w.
 func (p *program) totals(w What) (engine.Metrics, error) {
 	b := p.host.Bytes()[:kernels.TotalsSize]
 	if err := p.dev.stream.CopyToHost(b, p.dev.single[w]); err != nil {
@@ -170,7 +172,7 @@ func (p *program) totals(w What) (engine.Metrics, error) {
 	return engine.Metrics{Images: int(t.Images), Loss: t.Loss, Errors: int(t.Errors), BadStep: t.BadStep}, nil
 }
 
-// resetTotals needs the stream to be idle: it uses the same pinned memory.
+// resetTotals requires an idle stream: it uses the same pinned memory as the stream's copies.
 func (p *program) resetTotals(w What) error {
 	b := p.host.Bytes()[:kernels.TotalsSize]
 	putTotals(b, kernels.Totals{BadStep: -1})
@@ -217,7 +219,8 @@ func (p *program) Logits(lo, hi int) (out []float32, err error) {
 	return out, err
 }
 
-// evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time, and calls each with the images of the batch at hand.
+// evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time. It
+// calls each after every batch, with the number of its images.
 func (p *program) evaluate(lo, hi int, each func(n int) error) error {
 	d := p.sets[evaluation]
 	if d == nil {
@@ -330,7 +333,7 @@ func (p *program) Close() error {
 	return err
 }
 
-// release frees everything on the device that there is so far.
+// release frees every device object of the program.
 func (p *program) release() {
 	if p.dev == nil {
 		return

@@ -14,13 +14,15 @@ import (
 
 var plansFolder = flag.String("plans", "", "TestRealPlans: keep the plans of three networks in this `folder`, for a card that has no time to make them")
 
-// TestRealPlans makes the plans of a training step by the real cuDNN for a described H100 and keeps them in a cache, as a first start on the card would without tuning: what
-// make plans packs. With -plans it does so for the networks that gpu-check runs, else for a few convolutions of the small one.
+// TestRealPlans makes the plans of a training step by the real cuDNN for a described H100 and keeps
+// them in a cache, as a first start on the card without tuning would. make plans packs this cache.
+// With -plans the plans are those of the networks of gpu-check, else those of a few convolutions of
+// the small network.
 func TestRealPlans(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	dir, names, most := *plansFolder, []string{"26-2x32d", "26-2x96d", "resnext29"}, 1<<20
 	if dir == "" {
-		dir, names, most = t.TempDir(), []string{"quick"}, 3 // some take seconds
+		dir, names, most = t.TempDir(), []string{"quick"}, 3 // some plans take seconds
 	}
 	cache, err := cudnn.OpenCache(dir)
 	if err != nil {
@@ -45,7 +47,7 @@ func TestRealPlans(t *testing.T) {
 			pieces := []*convolution{c}
 			if err := planned(h, c); errors.Is(err, cudnn.ErrNotSupported) {
 				pieces = nil
-				for _, s := range slicesOf(o) { // as a program would
+				for _, s := range slicesOf(o) { // the slices that a program would try
 					pieces = append(pieces, l.convolution(s, l.Batch, p))
 				}
 			}
@@ -69,7 +71,7 @@ func TestRealPlans(t *testing.T) {
 	t.Logf("cuDNN %s for %s: %d plans, %.1f MB", h.Version(), h.Card(), len(files), float64(size)/1e6)
 }
 
-// planned makes c's plan, or finds it.
+// planned makes c's plan, or finds it in the cache.
 func planned(h *cudnn.Handle, c *convolution) error {
 	plan, err := c.plan(h, c.t[0], c.t[1], c.t[2], c.desc, c.options(true)...)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"shake/nets"
 )
 
-// realPrecisions are those that a test against the real cuDNN goes through: usual ones, or every one under SHAKE_PLANS=all, which takes a quarter of an hour.
+// realPrecisions are the precisions of a test against the real cuDNN: the usual ones, or every one
+// under SHAKE_PLANS=all, which takes a quarter of an hour.
 func realPrecisions(usual ...string) []precision {
 	return slices.DeleteFunc(slices.Clone(precisions), func(p precision) bool {
 		return !realAll() && !slices.Contains(usual, p.name)
@@ -27,10 +28,10 @@ func realPrecisions(usual ...string) []precision {
 // realCards are described cards of sm_90, sm_80 and sm_89: two for data centres, one for desks.
 var realCards = []string{"h100", "a100", "rtx4090"}
 
-// realAll says that everything is to be planned, which takes hours.
+// realAll says whether every plan is tested, which takes hours.
 func realAll() bool { return os.Getenv("SHAKE_PLANS") == "all" }
 
-// realNets are those whose plans are asked for on a card.
+// realNets are the networks whose plans are tested on a card.
 func realNets(card string) []string {
 	if card == "h100" || realAll() {
 		return nets.Names()
@@ -38,16 +39,18 @@ func realNets(card string) []string {
 	return []string{"26-2x32d", "resnext29"}
 }
 
-// goldenFile is where a test keeps what a version of cuDNN plans for a card.
+// goldenFile is the file with the plans of one version of cuDNN for a card.
 func goldenFile(what, card string, h *cudnn.Handle) string {
 	version, _, _ := strings.Cut(strings.TrimPrefix(h.Version(), "9."), ".")
 	return filepath.Join("testdata", fmt.Sprintf("%s-%s-9.%s.golden", what, card, version))
 }
 
-// TestRealConvolutions plans every distinct convolution of every network that comes with shake, as this engine runs it, by the real cuDNN for described cards:
-// all three directions, merged, grouped, packed, on slices of channels. In bf16; of every net on the H100, of one of each family on the others. Under SHAKE_PLANS=all of every
-// net on every card in every precision, and those with groups also as one a group. What was chosen in the former case and the memory that it wants to work in are kept in a
-// golden file for each version.
+// TestRealConvolutions plans every distinct convolution of every built-in network, as this engine
+// runs it, by the real cuDNN for described cards: all three directions, merged, grouped, packed, on
+// slices of channels. It plans in bf16: every net on the H100, one net of each family on the other
+// cards. Under SHAKE_PLANS=all it plans every net on every card in every precision, and
+// convolutions with groups also as one a group. A golden file for each version keeps the engines
+// and workspaces of the usual case.
 func TestRealConvolutions(t *testing.T) {
 	for _, card := range realCards {
 		t.Run(card, func(t *testing.T) {
@@ -64,7 +67,7 @@ func TestRealConvolutions(t *testing.T) {
 	}
 }
 
-// realPlans plans what seen does not have yet of a network.
+// realPlans plans the convolutions of a network that seen does not have yet.
 func realPlans(t *testing.T, h *cudnn.Handle, name string, p precision, sliced bool, seen map[string]bool) []string {
 	t.Helper()
 	spec, err := nets.Load(name)
@@ -101,8 +104,10 @@ func realPlans(t *testing.T, h *cudnn.Handle, name string, p precision, sliced b
 	return lines
 }
 
-// TestRealRivals prepares every distinct graph that the engine may choose instead of its own kernels, for the replica's part of the batch that a net trains with, by the
-// real cuDNN for described cards, for the nets and precisions of TestRealConvolutions. What it does not take is on record: there the engine's own kernels stay.
+// TestRealRivals prepares every distinct rival graph of the engine by the real cuDNN for described
+// cards, for the nets and precisions of TestRealConvolutions. A graph works on the replica's part
+// of the batch that a net trains with. Graphs without support are on record: the engine's own
+// kernels stay there.
 func TestRealRivals(t *testing.T) {
 	for _, card := range realCards {
 		t.Run(card, func(t *testing.T) {
@@ -115,7 +120,8 @@ func TestRealRivals(t *testing.T) {
 					lines = append(lines, realRivals(t, h, name, p, seen, can)...)
 				}
 				for _, kind := range []string{ConvStats, BatchNorm, BatchNormBackward} {
-					if can[kind] == 0 && (p.name != "fp32" || kind != ConvStats) { // fused convolutions multiply on tensor cores
+					// Fused convolutions multiply on tensor cores, so fp32 has none.
+					if can[kind] == 0 && (p.name != "fp32" || kind != ConvStats) {
 						t.Errorf("in %s cuDNN takes no %s at all", p.name, kind)
 					}
 				}
@@ -125,7 +131,8 @@ func TestRealRivals(t *testing.T) {
 	}
 }
 
-// realRivals prepares what seen does not have yet of a network, and counts by kind in can what cuDNN takes.
+// realRivals prepares the graphs of a network that seen does not have yet, and counts the supported
+// ones in can, by kind.
 func realRivals(t *testing.T, h *cudnn.Handle, name string, p precision, seen map[string]bool, can map[string]int) []string {
 	t.Helper()
 	spec, err := nets.Load(name)
@@ -167,8 +174,9 @@ func realRivals(t *testing.T, h *cudnn.Handle, name string, p precision, seen ma
 	return lines
 }
 
-// golden compares lines with a file whose first line is the version that they are for: all of the file's must be there, and no others but under SHAKE_PLANS=all. A version
-// that has no file is not compared.
+// golden compares lines with a file whose first line is the library's version. Every line of the
+// file must be among lines, and lines has no others but under SHAKE_PLANS=all. A version without a
+// file is not compared.
 func golden(t *testing.T, file string, lines []string) {
 	t.Helper()
 	slices.Sort(lines[1:])

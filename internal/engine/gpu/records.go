@@ -7,7 +7,7 @@ import (
 	kernels "shake/csrc/cuda"
 )
 
-// stepBytes is what a kernels.Step takes in front of the indexes of its images.
+// stepBytes is the size of a kernels.Step in front of the indexes of its images.
 const stepBytes = 64
 
 // putStep writes s as the kernels read it.

@@ -16,8 +16,9 @@ var (
 	sharedUsed    = regexp.MustCompile(`(\d+) bytes smem`)
 )
 
-// CompileFor compiles the kernels of a training step for an architecture, such as sm_90, several at a time, and returns what the compiler made of each. It needs NVRTC
-// and no card. With a compiler that does not say what it used (an emulated one) it is nil throughout.
+// CompileFor compiles the kernels of a training step for an architecture, such as sm_90, several at
+// a time. It returns the compiler's report on each kernel. It needs NVRTC and no card. The returned
+// function is nil with a compiler that reports nothing (an emulated one).
 //
 // Errors: those of cuda.Compile.
 func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *Used, error) {
@@ -58,7 +59,7 @@ func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *
 	return func(k *kernels.Kernel) *Used { return used[k.Text] }, first
 }
 
-// usedBy reads what ptxas says under -v; nil if it says nothing.
+// usedBy reads the report of ptxas under -v; nil if the log has none.
 func usedBy(log string) *Used {
 	m := registersUsed.FindStringSubmatch(log)
 	if m == nil {

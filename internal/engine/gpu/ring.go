@@ -8,8 +8,9 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// ring sends what changes from step to step to the device: a record and the indexes of the images, by asynchronous copies out of pinned memory. A slot is used
-// again only after its copy has been done, which an event a quarter of the ring says; until so many steps are under way, nobody waits.
+// ring sends the changing data of each step to the device: a record and the indexes of the images,
+// by asynchronous copies out of pinned memory. A slot is used again only after its copy is done; an
+// event for every quarter of the ring tells this. The host waits only when all slots are under way.
 type ring struct {
 	memory *cuda.Pinned
 	slot   int // bytes
@@ -18,7 +19,8 @@ type ring struct {
 	marked [4]bool
 }
 
-// slots is how many steps can be under way: a multiple of 4, and more than an epoch of the published recipes has.
+// slots is the largest number of steps under way: a multiple of 4, and more than the steps of an
+// epoch in the published recipes.
 const slots = 2048
 
 func newRing(ctx *cuda.Context, batch int) (*ring, error) {

@@ -11,35 +11,41 @@ import (
 	"shake/internal/graph"
 )
 
-// The kinds of rival: what cuDNN can do at one go that a list does by an op after the other; and OwnFilter.
+// The kinds of rival. The first three are single cuDNN graphs in place of several ops of a list;
+// OwnFilter is the other kind.
 const (
-	ConvStats         = "conv+statistics"     // convolutions, with the sums of y beside them; then the norms' coefficients from these
-	BatchNorm         = "batch norm"          // statistics, affine map and ReLU
-	BatchNormBackward = "batch norm backward" // the sums over a gradient and the gradient in front of the norm
+	// ConvStats is convolutions with the sums of y beside them, then the norms' coefficients from
+	// these sums.
+	ConvStats = "conv+statistics"
+	BatchNorm = "batch norm" // statistics, affine map and ReLU
+	// The sums over a gradient and the gradient in front of the norm
+	BatchNormBackward = "batch norm backward"
 )
 
-// rival is another way to do ops at .. at+count-1 of a training step: graphs of cuDNN's, one replica after the other, then kernels of ours.
+// rival is another way to do ops at .. at+count-1 of a training step: cuDNN graphs, one replica
+// after the other, then kernels of ours.
 type rival struct {
 	kind      string
 	at, count int
 	graphs    []rivalGraph
 	after     []*Launch
-	bound     []*bound // after, once loaded
+	bound     []*bound // the launches of after, once loaded
 }
 
-// rivalGraph is one of cuDNN's graphs for images lo .. hi-1, and where what it binds stands.
+// rivalGraph is a cuDNN graph for images lo .. hi-1, and the places of the tensors that it binds.
 type rivalGraph struct {
 	make  func(images int) *cudnn.Graph
 	bound []place
 }
 
-// place is an argument and how far behind its beginning, in bytes: off, and so many more for each image and each replica in front.
+// place is an argument and a distance from its beginning, in bytes: off, plus so many for each
+// preceding image and each preceding replica.
 type place struct {
 	arg                 Arg
 	image, replica, off int64
 }
 
-// rivals finds them all, for a card of so many multiprocessors. Those of one op may overlap.
+// rivals finds all rivals for a card of so many multiprocessors. The rivals of one op may overlap.
 func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 	var out []*rival
 	var problems []error
@@ -78,7 +84,7 @@ func (l *List) activation(p Part) place {
 	return place{arg: buffer(p.Buf), image: int64(b.H*b.W*round(b.C)) * size, off: int64(p.Off) * size}
 }
 
-// coefficients is array number a of a norm's, one row a replica.
+// coefficients is array number a of a norm, one row a replica.
 func (l *List) coefficients(w What, id engine.NormID, a int) place {
 	row := 4 * int64(l.normWidth(id))
 	return place{arg: Arg{w, int(id)}, replica: row, off: int64(a) * int64(l.Replicas) * row}
@@ -89,7 +95,8 @@ func sumsOf(a, off, channels int) place {
 	return place{arg: Arg{What: Sums}, replica: 8 * int64(channels), off: 4 * int64(a*channels+off)}
 }
 
-// wholeNorm says whether a norm has whole lanes and its scales and shifts each stand together, as cuDNN reads them; then where.
+// wholeNorm says whether a norm has whole lanes, and its scales and its shifts each stand together,
+// as cuDNN reads them. It returns their places.
 func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 	n := l.Plan.Norms[id]
 	first := n.Parts[0]
@@ -104,14 +111,16 @@ func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 	return at(first.Gamma), at(first.Beta), n.X.C%lanes == 0
 }
 
-// normLaunch is a kernel with a thread a channel, which finds a norm's arrays under their usual names.
+// normLaunch is a launch with a thread a channel; the kernel finds a norm's arrays under their
+// usual names.
 func normLaunch(spec kernels.Spec, id engine.NormID, more map[string]Arg) (*Launch, error) {
 	named := map[string]Arg{"gamma_at": {GammaAt, int(id)}, "beta_at": {BetaAt, int(id)}}
 	maps.Copy(named, more)
 	return launch(spec, named)
 }
 
-// convStats is the rival of statistics at i and of the convolutions in front of them, where these compute every channel that is asked for.
+// convStats is the rival of the statistics at i and of the convolutions in front of them. It exists
+// where these compute every channel of the statistics.
 func (l *List) convStats(i int, s *Stats, p precision) (*rival, error) {
 	r := &rival{kind: ConvStats, at: i}
 	channels, covered := round(l.Plan.Buffers[s.X].C), 0
@@ -152,7 +161,8 @@ func (l *List) convStats(i int, s *Stats, p precision) (*rival, error) {
 	return r, nil
 }
 
-// batchNorm is the rival of one norm's statistics at i and of the view through it that follows.
+// batchNorm is the rival of one norm's statistics at i and of the view through the norm that
+// follows.
 func (l *List) batchNorm(i int, s *Stats, a *Apply) (*rival, error) {
 	if len(s.Stats) != 1 {
 		return nil, nil
@@ -173,8 +183,9 @@ func (l *List) batchNorm(i int, s *Stats, a *Apply) (*rival, error) {
 	}}}, err
 }
 
-// batchNormBackward is the rival of the sums over a gradient at i and of the gradient in front of the norm, where nothing but the norm lies between and nobody
-// else asks for its coefficients.
+// batchNormBackward is the rival of the sums over a gradient at i and of the gradient in front of
+// the norm. It exists where only the norm lies between the two, and no other op needs the norm's
+// coefficients.
 func (l *List) batchNormBackward(i int, s *GradSum, a *GradConcat) (*rival, error) {
 	if s.Write || len(s.Sums) != 1 || len(a.Terms) != 1 || s.Sums[0].Of != a.Terms[0] {
 		return nil, nil
@@ -221,7 +232,7 @@ func (l *List) coefficientsUsed(id engine.NormID) (n int) {
 	return n
 }
 
-// sumsSize is the bytes of the sums that a rival of this list may leave for the kernel behind it.
+// sumsSize is the most bytes of sums that a rival of this list leaves for the kernel behind it.
 func (l *List) sumsSize() int64 {
 	most := 0
 	for _, b := range l.Plan.Buffers {

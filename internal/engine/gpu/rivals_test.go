@@ -20,11 +20,13 @@ func rivalsOf(t *testing.T, l *List) []*rival {
 	return rs
 }
 
-// What could be done instead in the networks that come with shake. Our weight gradient takes every one of them.
+// The rivals in the built-in networks. Our weight gradient takes every one of their convolutions.
 func TestRivals(t *testing.T) {
-	// Every convolution in front of statistics is one: two a block and the stem, three with a skip of its own. The norm in the middle of a branch has a view of its own
-	// behind it, and shares its statistics with a skip's norm in three blocks of 26 2x32d and one of ResNeXt; so has the stem's norm. The quick net's stem has a second
-	// reader, for whom the gradient is written.
+	// Every convolution in front of statistics has a rival: two a block and the stem, three in a
+	// block whose skip has a convolution. The norm in the middle of a branch has a view of its own
+	// behind it. In three blocks of 26 2x32d and one of ResNeXt it shares its statistics with a
+	// skip's norm; the stem's norm shares them too. The stem of the quick net has a second reader,
+	// for which the gradient is written.
 	want := map[string]map[string]int{
 		"26-2x32d":  {ConvStats: 25, BatchNorm: 10, BatchNormBackward: 10, OwnFilter: 25},
 		"resnext29": {ConvStats: 30, BatchNorm: 18, BatchNormBackward: 18, OwnFilter: 30},
@@ -45,7 +47,8 @@ func TestRivals(t *testing.T) {
 	}
 }
 
-// A rival binds as many tensors as its graph, each within whole lanes of a buffer or a norm, and the graphs are sound.
+// A rival binds as many tensors as its graph, each within whole lanes of a buffer or a norm, and
+// the graphs are sound.
 func TestRivalsBind(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		for _, r := range rivalsOf(t, l) {

@@ -10,14 +10,15 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// runner is a list bound for one purpose and one number of images: the launches with all their arguments, and, from the second run on, one graph of them.
+// runner is a list bound for one purpose and one number of images: the launches with all their
+// arguments and, from the second run on, one graph of them.
 type runner struct {
 	work  []work
 	graph *cuda.GraphExec
 	runs  int
 }
 
-// work is one entry of a runner: a call of ours, a plan of cuDNN's, or a buffer to clear.
+// work is one entry of a runner: a call of our kernel, a cuDNN plan, or a buffer to clear.
 type work struct {
 	call      *cuda.Call
 	plan      *cudnn.Plan
@@ -62,7 +63,7 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 	return r, p.giveWorkspace(r.work)
 }
 
-// giveWorkspace lets all plans of ws work in the same memory.
+// giveWorkspace makes all plans of ws share one workspace.
 func (p *program) giveWorkspace(ws []work) error {
 	var most int64
 	for _, w := range ws {
@@ -77,7 +78,7 @@ func (p *program) giveWorkspace(ws []work) error {
 	return err
 }
 
-// bind binds op i for n images; nothing, where only training does it and m is another mode.
+// bind binds op i for n images. It returns nil for an op of training alone if m is another mode.
 func (p *program) bind(m mode, i, n int) ([]work, error) {
 	o := p.list.Ops[i]
 	if m == evaluation && trains(o) {
@@ -104,7 +105,7 @@ func (p *program) bind(m mode, i, n int) ([]work, error) {
 	return []work{{call: call}}, nil
 }
 
-// trains says whether only training does o.
+// trains says whether o is an op of training alone.
 func trains(o Op) bool {
 	switch o.(type) {
 	case *Augment, *Pack, *Conv, *Apply, *Join, *Head, *Tally:
@@ -144,7 +145,8 @@ func (p *program) launchOnce(k *bound) error {
 	return call.Run(p.dev.stream)
 }
 
-// bindGroups binds a convolution. One with groups is cut into one for each where cuDNN has no engine for it, or where they were measured to be faster together.
+// bindGroups binds a convolution. It cuts a convolution with groups into one for each group where
+// cuDNN has no engine for the whole, or where the parts were measured to be faster.
 func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
 	whole, err := p.bindConvolution(o, c, n)
 	pieces := slicesOf(o)
@@ -172,7 +174,8 @@ func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
 	return cut, nil
 }
 
-// bindConvolution makes the plan of a convolution, or takes one of the same shape, and says where its operands are.
+// bindConvolution makes the plan of a convolution, or takes one of the same shape, and binds the
+// addresses of its operands.
 func (p *program) bindConvolution(o Op, c *convolution, n int) (work, error) {
 	w := work{ptrs: make([]cuda.Ptr, len(c.at))}
 	for i, a := range c.at {
@@ -190,7 +193,7 @@ func (p *program) bindConvolution(o Op, c *convolution, n int) (work, error) {
 	return w, err
 }
 
-// planOf is the program's plan of that key, made the first time it is asked for.
+// planOf is the program's plan with that key, made on first use.
 func (p *program) planOf(key string, prepare func() (*cudnn.Plan, error)) (*cudnn.Plan, error) {
 	if plan := p.plans[key]; plan != nil {
 		return plan, nil
@@ -202,8 +205,8 @@ func (p *program) planOf(key string, prepare func() (*cudnn.Plan, error)) (*cudn
 	return plan, err
 }
 
-// choose picks a convolution's engine: what an earlier run on such a card measured, or else the first proposal of the library's heuristics, or, with
-// tuning, the fastest of its proposals.
+// choose picks a convolution's engine: the choice that an earlier run measured on such a card, else
+// the first proposal of the library's heuristics or, with tuning, the fastest of its proposals.
 func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 	options := c.options(p.cfg.Deterministic)
 	plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, options...)
@@ -216,7 +219,7 @@ func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 	}
 	all, err := c.plans(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, append(options, cudnn.Candidates(candidates))...)
 	if err != nil {
-		return plan, nil // what the heuristics prefer is good enough
+		return plan, nil // without tuning the heuristics' first proposal is taken
 	}
 	defer func() {
 		for _, x := range append(all, plan) {
@@ -247,7 +250,7 @@ func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 	return best, nil
 }
 
-// candidates is how many of the library's proposals are timed.
+// candidates is the number of the library's proposals that are timed.
 const candidates = 6
 
 func (p *program) say(line string) {
@@ -256,21 +259,23 @@ func (p *program) say(line string) {
 	}
 }
 
-// workspaceOf returns memory of at least n bytes. Everything on the stream may share it, since one thing is done after the other.
+// workspaceOf returns memory of at least n bytes. All work on the stream may share it, since the
+// stream runs one entry after the other.
 func (p *program) workspaceOf(n int64) (cuda.Ptr, error) {
 	if n > p.workspaceBytes {
 		m, err := p.dev.ctx.Alloc(n)
 		if err != nil {
 			return 0, fmt.Errorf("gpu: memory for cuDNN to work in: %w", err)
 		}
-		p.dev.owned = append(p.dev.owned, m) // the one before may still be part of a graph
+		p.dev.owned = append(p.dev.owned, m) // the earlier workspace may still be part of a graph
 		p.workspace, p.workspaceBytes = m.Ptr(), n
 	}
 	return p.workspace, nil
 }
 
-// run queues r's work on the stream. The first time everything is launched by itself, so that whatever the libraries do at first use is done; the second time it
-// is captured, and from then on it is one launch of a graph.
+// run queues r's work on the stream. The first run launches every entry on its own, so that the
+// libraries finish their work of first use. The second run captures the launches; from then on a
+// run is one launch of a graph.
 func (r *runner) run(s *cuda.Stream, graphs bool) error {
 	r.runs++
 	if r.graph == nil && r.runs > 1 && graphs {
@@ -298,7 +303,8 @@ func (r *runner) capture(s *cuda.Stream) (err error) {
 	return err
 }
 
-// captured is what f puts on the stream as a graph, which is sent to the card ahead of its first launch.
+// captured captures the work that f puts on the stream as a graph, and sends the graph to the card
+// ahead of its first launch.
 func captured(s *cuda.Stream, f func() error) (*cuda.GraphExec, error) {
 	if err := s.BeginCapture(cuda.CaptureThreadLocal); err != nil {
 		return nil, err
@@ -330,7 +336,7 @@ func (r *runner) close() {
 	drop(r.work)
 }
 
-// drop frees what a program does not keep of bound work.
+// drop frees the bound work that a program does not keep.
 func drop(ws []work) {
 	for _, w := range ws {
 		if w.call != nil {

@@ -8,20 +8,23 @@ import (
 	"shake/internal/engine"
 )
 
-// hostState is everything that training changes, in host memory and in the device's layout.
+// hostState is all state that training changes, in host memory and in the device's layout.
 type hostState struct {
-	w, v    []float32   // as Params
-	running [][]float32 // by NormID: mean, then variance, of every replica and channel with its lanes
+	w, v []float32 // laid out by Params
+	// by NormID: mean, then variance, of every replica and channel with its lanes
+	running [][]float32
 	scaler  kernels.Scaler
 }
 
-// lossScale is the tensor of a state in fp16 that no other precision and no other engine has: the loss scale, and the steps since it changed.
+// lossScale is a tensor of a state in fp16: the loss scale, and the steps since it changed. No
+// other precision and no other engine has it.
 const lossScale = engine.Own + "loss_scale"
 
 // firstScale is the loss scale at the start.
 const firstScale = 65536
 
-// fresh is the state of a program that has not been given one: momentum and means 0, variances 1, the first loss scale where there is one.
+// fresh is the initial state of a program: momentum and means 0, variances 1, and in fp16 the first
+// loss scale.
 func (l *List) fresh() *hostState {
 	h := &hostState{w: make([]float32, l.Params.Floats), v: make([]float32, l.Params.Floats), scaler: kernels.Scaler{Scale: 1, Inverse: 1}}
 	if l.Type == kernels.F16 {
@@ -38,7 +41,8 @@ func (l *List) fresh() *hostState {
 	return h
 }
 
-// runningAt is where replica r's mean of a BN layer stands in the running statistics of its norm; its variance is half of the array further.
+// runningAt is the index of replica r's mean of a BN layer in the running statistics of its norm.
+// The variance stands half of the array further.
 func (l *List) runningAt(part engine.NormLayer, r int) int {
 	return r*l.normWidth(part.Norm) + part.Off
 }
@@ -95,7 +99,7 @@ func (l *List) take(h *hostState, order []engine.NormLayer, slots []engine.Slot[
 	}
 }
 
-// checkScale refuses what no loss scale can be.
+// checkScale refuses an impossible loss scale.
 func checkScale(ts []engine.Tensor) error {
 	for _, t := range ts {
 		if t.Name == lossScale && len(t.F32) == 2 && !(t.F32[0] > 0 && t.F32[0] <= math.MaxFloat32 && t.F32[1] >= 0 && t.F32[1] < 1<<24) {
@@ -105,8 +109,9 @@ func checkScale(ts []engine.Tensor) error {
 	return nil
 }
 
-// transpose calls f with every element of a parameter: where it stands in PyTorch's order and where in the flat arrays. Convolution weights are K C R S there
-// and K R S C here; all others are the same.
+// transpose calls f with the two indexes of every element of a parameter: in PyTorch's order and in
+// the flat arrays. Convolution weights are K C R S there and K R S C here; all other parameters
+// have the same order.
 func (l *List) transpose(id int, f func(torch, own int)) {
 	shape, off := l.Plan.Graph.Params[id].Shape, l.Params.Offset[id]
 	if len(shape) != 4 {
@@ -125,7 +130,8 @@ func (l *List) transpose(id int, f func(torch, own int)) {
 	}
 }
 
-// normIndex says for every channel of a norm, lanes included, which float of the parameters its scale and its shift are; -1 behind the last.
+// normIndex returns, for every channel of a norm, lanes included, the indexes of its scale and its
+// shift among the parameters; -1 behind the last channel.
 func (l *List) normIndex(id engine.NormID) (gamma, beta []int32) {
 	gamma, beta = make([]int32, l.normWidth(id)), make([]int32, l.normWidth(id))
 	for i := range gamma {

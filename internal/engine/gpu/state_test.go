@@ -8,7 +8,7 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// A state survives the way to PyTorch's layout and back, and a weight is where PyTorch has it.
+// A state survives the way to PyTorch's layout and back, and a weight has PyTorch's index there.
 func TestStateLayout(t *testing.T) {
 	spec := graphtest.Spec("resnext", 6, 1)
 	g := build(t, spec)

@@ -2,8 +2,8 @@ package gpu
 
 import "runtime"
 
-// thread runs functions, one after another, on one operating system thread, which is where a CUDA context and what cuDNN makes for it live. It belongs to one
-// goroutine, as the program does.
+// thread runs functions, one after another, on one operating system thread, the home of a CUDA
+// context and of cuDNN's objects for it. It belongs to one goroutine, as the program does.
 type thread struct {
 	work chan func() error
 	done chan error
@@ -12,7 +12,9 @@ type thread struct {
 func newThread() *thread {
 	t := &thread{work: make(chan func() error), done: make(chan error)}
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and the context's place in it
+		// Never unlocked: thread and goroutine end together, and the context's place in the thread
+		// too
+		runtime.LockOSThread()
 		defer close(t.done)
 		for f := range t.work {
 			t.done <- f()

@@ -12,8 +12,9 @@ import (
 	"shake/internal/engine/gpu/predict"
 )
 
-// Launches are the list's as a model of a card sees them: what each reads and writes, its multiply-adds, its grid. used says what a compiler made of a kernel; nil, or where it returns nil,
-// nobody compiled it.
+// Launches are the list's launches in the terms of a card's model: the bytes that each reads and
+// writes, its multiply-adds, its grid. used is the compiler's report on a kernel. A nil used, or a
+// nil result, means that the kernel was not compiled.
 func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]predict.Launch, error) {
 	var out []predict.Launch
 	for _, o := range l.Ops {
@@ -40,7 +41,7 @@ func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]pr
 	return out, nil
 }
 
-// Used is what a compiler made of a kernel.
+// Used is the compiler's report on a kernel.
 type Used struct {
 	Registers int // a thread
 	Shared    int // bytes a block
@@ -66,7 +67,8 @@ var (
 	blocks       = regexp.MustCompile(`constexpr int BLOCKS = (\d+);`)
 )
 
-// promised is how many blocks of so many threads a multiprocessor holds by the kernel's launch bounds: as many as they say, else what 255 registers a thread leave room for.
+// promised is the number of blocks of so many threads that a multiprocessor holds by the kernel's
+// launch bounds. Without bounds it is the number that 255 registers a thread leave room for.
 func promised(text string, threads int) int {
 	m := blocks.FindStringSubmatch(text)
 	if m == nil {
@@ -79,7 +81,7 @@ func promised(text string, threads int) int {
 	return max(1, 65536/256/threads)
 }
 
-// traffic is what an op moves.
+// traffic is the data that an op moves.
 type traffic struct {
 	reads, writes []Part
 	extra         int64 // bytes that are in no buffer
@@ -151,7 +153,7 @@ func (l *List) traffic(o Op) traffic {
 		t.reads = append(t.reads, gradParts(o.Terms...)...)
 		for _, s := range o.Sums {
 			for _, x := range gradParts(s.Of) {
-				if x.Buf != o.Dst.Buf || !o.Write { // what it writes it has
+				if x.Buf != o.Dst.Buf || !o.Write { // an op has the value that it writes
 					t.reads = append(t.reads, x)
 				}
 			}
@@ -172,10 +174,10 @@ func (l *List) traffic(o Op) traffic {
 	case *Rescale:
 		return traffic{}
 	}
-	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic has every op
+	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic covers every op
 }
 
-// flops of a call in any direction, whose output, or its gradient, is at y.
+// flops of a call in any direction; y is the place of its output or of the output's gradient.
 func (l *List) flops(c Call, y Part) float64 {
 	b := l.Plan.Buffers[y.Buf]
 	return 2 * float64(l.Batch*b.H*b.W) * float64(c.Size())

@@ -29,7 +29,7 @@ func predicted(t *testing.T, net string, card predict.Card) (*List, *predict.Ste
 	return l, predict.Predict(card, ls)
 }
 
-// What is predicted for the H100 is on record, so that a change of the list shows in it.
+// The prediction for the H100 is on record, so that a change of the list shows in it.
 func TestPredictGolden(t *testing.T) {
 	card, err := predict.Find("h100")
 	if err != nil {
@@ -54,7 +54,7 @@ func TestPredictGolden(t *testing.T) {
 	}
 }
 
-// Every op of every list has its bytes: what an op writes or reads by its own account (uses) is what it moves.
+// Every op of every list moves exactly the bytes of the buffers that its uses method names.
 func TestTraffic(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		for i, o := range l.Ops {
@@ -80,7 +80,8 @@ func TestTraffic(t *testing.T) {
 	})
 }
 
-// The convolutions' FLOPs are those of the network: three times its forward MACs, twice, and what merged filters have in zeros.
+// The FLOPs of the convolutions are twice three times the network's forward MACs, plus those on the
+// zeros of merged filters.
 func TestTrafficFLOPs(t *testing.T) {
 	for net, want := range map[string]float64{"26-2x64d": 1685.5e6, "26-2x32d": 426.7e6} {
 		l, step := predicted(t, net, predict.Cards[0])
@@ -107,7 +108,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// ptxas's own words are read.
+// usedBy reads a report in ptxas's own words.
 func TestUsedBy(t *testing.T) {
 	u := usedBy("ptxas info    : 0 bytes gmem\nptxas info    : Function properties for stats\nptxas info    : Used 80 registers, used 1 barriers, 16900 bytes smem, 400 bytes cmem[0]\n")
 	if u == nil || u.Registers != 80 || u.Shared != 16900 {

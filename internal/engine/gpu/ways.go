@@ -12,7 +12,8 @@ import (
 	"shake/internal/engine"
 )
 
-// bindRival binds a rival for a batch of n. errors.Is cudnn.ErrNotSupported where cuDNN has no engine for it.
+// bindRival binds a rival for a batch of n. The error is cudnn.ErrNotSupported (errors.Is) where
+// cuDNN has no engine for it.
 func (p *program) bindRival(r *rival, n int) ([]work, error) {
 	var out []work
 	for replica := range p.cfg.Replicas {
@@ -45,7 +46,8 @@ func (p *program) bindRival(r *rival, n int) ([]work, error) {
 	return out, nil
 }
 
-// graphKey names all that decides about a rival's plan: within a program the name of the graph, its nodes and its tensors do.
+// graphKey names everything that decides about a rival's plan. Within a program these are the name
+// of the graph, its nodes and its tensors.
 func graphKey(g *cudnn.Graph) string {
 	s := g.Name
 	for _, n := range g.Nodes {
@@ -57,7 +59,8 @@ func graphKey(g *cudnn.Graph) string {
 	return s
 }
 
-// findRivals lists those that the backend asks for. (The binding refuses a deterministic ConvStats: its sums may be atomic additions, of which the library says nothing.)
+// findRivals lists the rivals that the backend asks for. (The binding refuses a deterministic
+// ConvStats: its sums may be atomic additions, and the library does not say.)
 func (p *program) findRivals() error {
 	kinds := p.backend.Rivals
 	if kinds == nil && p.backend.Tune {
@@ -79,8 +82,10 @@ func (p *program) findRivals() error {
 	return err
 }
 
-// decide says for every op which rival does it and what follows, nil where none does: those of the kinds that the backend insists on, wherever cuDNN has them; else
-// those that were faster on this card. It runs what it times, so what is in memory afterwards means nothing.
+// decide fills p.taken, by op, with nil where no rival is taken. Kinds listed in Backend.Rivals are
+// taken wherever cuDNN supports them. All others are taken where they were faster on this card, now
+// or by the kept choices. decide runs the candidates, so the device memory has no meaning
+// afterwards.
 func (p *program) decide() error {
 	p.taken = make([]*rival, len(p.list.Ops))
 	switch {
@@ -120,7 +125,7 @@ func (p *program) decide() error {
 	return nil
 }
 
-// overlaps says whether a rival that is taken does an op of r's.
+// overlaps says whether a taken rival replaces an op that r replaces too.
 func (p *program) overlaps(r *rival) bool {
 	for i, t := range p.taken {
 		if t != nil && i < r.at+r.count && r.at < i+t.count {
@@ -130,7 +135,8 @@ func (p *program) overlaps(r *rival) bool {
 	return false
 }
 
-// time measures every op that has a rival, and every rival, as parts of a graph, and finds the fastest way through the step. What looks the same is measured once.
+// time measures every op that has a rival, and every rival, as parts of a graph, and finds the
+// fastest way through the step. Equal keys are measured once.
 func (p *program) time(c *choices) error {
 	known := map[string]time.Duration{}
 	measured := func(key string, bind func() ([]work, error)) (time.Duration, error) {
@@ -178,7 +184,8 @@ func (p *program) time(c *choices) error {
 	return nil
 }
 
-// fastest picks the rivals on the shortest way through the ops; those without a time cannot be had.
+// fastest picks the rivals on the shortest way through the ops. A rival without a time is
+// unsupported.
 func fastest(own []time.Duration, rivals []*rival, took map[*rival]time.Duration) []*rival {
 	best := make([]time.Duration, len(own)+1)
 	by := make([]*rival, len(own))
@@ -202,7 +209,7 @@ func fastest(own []time.Duration, rivals []*rival, took map[*rival]time.Duration
 	return out
 }
 
-// opKey names all that decides how long op i takes.
+// opKey names everything that decides about the time of op i.
 func (p *program) opKey(i, n int) string {
 	if c := p.list.convolution(p.list.Ops[i], n, p.precision); c != nil {
 		return c.key()
@@ -213,7 +220,7 @@ func (p *program) opKey(i, n int) string {
 	return p.kernels[training][i].Kernel.Text
 }
 
-// key names all that decides how long r takes for a batch of n.
+// key names everything that decides about the time of r for a batch of n.
 func (r *rival) key(n int) string {
 	s := fmt.Sprint(r.kind, n)
 	for _, g := range r.graphs {
@@ -225,10 +232,11 @@ func (r *rival) key(n int) string {
 	return s
 }
 
-// measure is how long ws take as part of a graph: the median of several launches of a graph that repeats them.
+// measure is the time of ws as part of a graph: the median of several launches of a graph that
+// repeats them.
 func (p *program) measure(ws []work) (time.Duration, error) { return p.repeated(ws, 8, 7) }
 
-// repeated is the median of so many launches of a graph that does ws so many times.
+// repeated is the median of so many launches of a graph that repeats ws so many times.
 func (p *program) repeated(ws []work, repeats, launches int) (time.Duration, error) {
 	if err := p.giveWorkspace(ws); err != nil {
 		return 0, err

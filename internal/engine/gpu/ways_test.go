@@ -18,8 +18,9 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// With cuDNN's statistics and norms in place of ours, wherever it has them, a training is the same but for rounding: parameters, running statistics, and the
-// evaluation, which is ours alone. The nets are as small as those of TestPrecisions, so that no rounding turns a ReLU.
+// With cuDNN's statistics and norms in place of ours, wherever it has them, a training is the same
+// but for rounding: parameters, running statistics, and the evaluation, which always runs on our
+// kernels. The nets are as small as those of TestPrecisions, so that no rounding flips a ReLU.
 func TestRivalsCompute(t *testing.T) {
 	require(t)
 	for _, c := range []struct {
@@ -63,7 +64,7 @@ func TestRivalsCompute(t *testing.T) {
 	}
 }
 
-// compileTuned makes a program that measures, and returns what it said.
+// compileTuned makes a program that measures, and returns its reports.
 func compileTuned(t *testing.T, s *dsl.Spec, deterministic bool) (engine.Program, string) {
 	t.Helper()
 	g, err := graph.Build(s)
@@ -80,7 +81,8 @@ func compileTuned(t *testing.T, s *dsl.Spec, deterministic bool) (engine.Program
 	return p, strings.Join(said, "\n")
 }
 
-// What was measured on a card is kept, and is what the next program does; a file that is damaged is said, and made again; a deterministic run leaves sums beside convolutions alone.
+// The choices measured on a card are kept, and the next program follows them. A damaged file is
+// reported and made again. A deterministic run never takes sums beside convolutions.
 func TestChoices(t *testing.T) {
 	require(t)
 	emu.Only(t)
@@ -131,7 +133,7 @@ func TestChoices(t *testing.T) {
 		t.Errorf("%+v, with %d taken", c, n)
 	}
 
-	// Somebody else's choice: the last batch norm alone. The program follows, and does not measure.
+	// A choice from elsewhere: the last batch norm alone. The program follows it without measuring.
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {

@@ -4,14 +4,15 @@ import (
 	"container/list"
 )
 
-// cache is the card's L2 as the model has it: it keeps the tensors that were touched last, by their lanes, and of the least recent one what there is room for.
+// cache is the model of the card's L2: it keeps the tensors touched last, by their lanes, and as
+// much of the least recent one as has room.
 type cache struct {
 	room, used float64
 	order      *list.List // of *held, the least recent first
 	at         map[int]*list.Element
 }
 
-// held is what the cache has of a tensor.
+// held is the part of a tensor in the cache.
 type held struct {
 	tensor int
 	lanes  map[int]float64 // bytes by lane
@@ -22,7 +23,7 @@ func newCache(room float64) *cache {
 	return &cache{room: room, order: list.New(), at: map[int]*list.Element{}}
 }
 
-// touch reads or writes lanes of a tensor and returns how many bytes of it were there.
+// touch reads or writes lanes of a tensor and returns the bytes of them that the cache held.
 func (c *cache) touch(s Span) (hit float64) {
 	e := c.at[s.Tensor]
 	if e == nil {

@@ -5,40 +5,56 @@ import (
 	"strings"
 )
 
-// Card is what the model knows of a card. Rates are what a program can hope for, not what a data sheet promises; where a number comes from stands beside it in the table.
+// Card is the model's knowledge of a card. A rate is one that a program can reach, not the promise
+// of a data sheet. The source of each number stands beside it in the table.
 type Card struct {
 	Name   string `json:"name"`   // of the table
-	Device string `json:"device"` // a part of the name that the driver gives it
-	Arch   string `json:"arch"`   // what its kernels are compiled for
+	Device string `json:"device"` // a part of the driver's name of the card
+	Arch   string `json:"arch"`   // the architecture that its kernels are compiled for
 
 	// Facts, from the vendor's data sheets and architecture papers.
-	SMs        int     `json:"multiprocessors"`        // multiprocessors
-	GHz        float64 `json:"ghz"`                    // boost clock
-	TensorPeak float64 `json:"tensor_flop_per_s"`      // dense 16-bit products with float32 sums, FLOP/s
+	SMs int     `json:"multiprocessors"` // multiprocessors
+	GHz float64 `json:"ghz"`             // boost clock
+	// Dense 16-bit products with float32 sums, FLOP/s
+	TensorPeak float64 `json:"tensor_flop_per_s"`
 	MemoryPeak float64 `json:"memory_peak_byte_per_s"` // bytes a second
-	L2         float64 `json:"l2_byte"`                // bytes
-	Threads    int     `json:"threads"`                // a multiprocessor holds at most
-	Blocks     int     `json:"blocks"`                 // likewise
-	Shared     int     `json:"shared_byte"`            // bytes a multiprocessor has for blocks, what it reserves for each included
+	L2         float64 `json:"l2_byte"`                // largest number of threads a multiprocessor
+	Threads    int     `json:"threads"`                // largest number of blocks a multiprocessor
+	// Bytes a multiprocessor has for blocks, the reserve for each block included
+	Blocks int `json:"blocks"`
+	// Bytes a multiprocessor has for blocks, what it reserves for each included
+	Shared int `json:"shared_byte"`
 
-	// Assumptions, to be replaced by what a card was measured to do.
-	Memory  float64    `json:"memory_byte_per_s"` // bytes a second of a kernel that reads and writes
-	Cache   float64    `json:"l2_byte_per_s"`     // bytes a second out of the L2
-	Kept    float64    `json:"l2_kept_byte"`      // bytes of the L2 that hold what was touched last; the rest goes to code, parameters, and lines in the wrong place
-	Conv    [3]float64 `json:"conv_flop_per_s"`   // FLOP/s of the library's convolutions: forward, data gradient, weight gradient
-	Launch  float64    `json:"launch_s"`          // seconds that a kernel costs in a captured graph beside its work: the gap, its ramp and its tail
-	Call    float64    `json:"call_s"`            // the same of a convolution
-	Reduce  float64    `json:"reduce_s"`          // second stage of a weight gradient that is split over images
-	Merge   float64    `json:"merge_s"`           // what the last block of a reduction does alone: the fence, the norm's coefficients
-	Slot    float64    `json:"slot_s"`            // and for every block whose sums it reads
-	Sources string     `json:"sources"`           // of the numbers above
+	// Assumptions, to be replaced by measurements on the card.
+	// Bytes a second of a kernel that reads and writes
+	Memory float64 `json:"memory_byte_per_s"`
+	Cache  float64 `json:"l2_byte_per_s"` // bytes a second out of the L2
+	// bytes of the L2 that hold recently touched tensors; the rest holds code, parameters, and
+	// lines in the wrong place
+	Kept float64 `json:"l2_kept_byte"`
+	// FLOP/s of the library's convolutions: forward, data gradient, weight gradient
+	Conv [3]float64 `json:"conv_flop_per_s"`
+	// seconds that a kernel costs in a captured graph beside its work: the gap, its ramp and its
+	// tail
+	Launch float64 `json:"launch_s"`
+	Call   float64 `json:"call_s"` // the same for a convolution
+	// Second stage of a weight gradient that is split over images
+	Reduce float64 `json:"reduce_s"`
+	// seconds that the last block of a reduction works alone: the fence, the norm's coefficients
+	Merge float64 `json:"merge_s"`
+	// Seconds more for every block whose sums it reads
+	Slot    float64 `json:"slot_s"`
+	Sources string  `json:"sources"` // of the numbers above
 }
 
-// sharedToll is bytes of shared memory that a block takes beside what it asks for, from compute capability 8.0 on. (CUDA C++ programming guide.)
+// sharedToll is the shared memory that a block takes beside its request, in bytes, from compute
+// capability 8.0 on. (CUDA C++ programming guide.)
 const sharedToll = 1024
 
-// Cards are all that are described. The kernel costs and the convolutions' share of the tensor peak on the H100 (300, 280 and 220 of 989 TFLOP/s) are estimates for
-// 26 2x32d's small shapes by hand, from what such kernels usually reach; the other cards take them over, scaled by peak, with the smaller the card the larger the share.
+// Cards are all described cards. The costs of kernels and the convolutions' share of the tensor
+// peak on the H100 (300, 280 and 220 of 989 TFLOP/s) are estimates by hand for the small shapes of
+// 26 2x32d, from the usual rates of such kernels. The other cards take them over, scaled by peak;
+// the smaller the card, the larger the share.
 var Cards = []Card{
 	{
 		Name: "h100", Device: "H100", Arch: "sm_90", SMs: 132, GHz: 1.98, TensorPeak: 989e12, MemoryPeak: 3.35e12, L2: 50 << 20, Threads: 2048, Blocks: 32, Shared: 228 << 10,
@@ -84,7 +100,7 @@ func Find(name string) (Card, error) {
 	return Card{}, fmt.Errorf("no card %q is described: want one of %s", name, strings.Join(names, ", "))
 }
 
-// Of returns the card that a driver calls so; false if none is described.
+// Of returns the card with this driver's name; false if none is described.
 func Of(device string) (Card, bool) {
 	for _, c := range Cards {
 		if strings.Contains(device, c.Device) {

@@ -8,13 +8,14 @@ import (
 
 // Launch is one launch as the model sees it.
 type Launch struct {
-	Op     string // what it is: conv, dgrad, wgrad, stats, ...; launches are summed up by it
-	Text   string // what it does, for people
+	Op     string // kind of operation: conv, dgrad, wgrad, stats, ...; Kinds sums up by it
+	Text   string // description for people
 	FLOPs  float64
 	Reads  []Span
 	Writes []Span
-	Extra  float64 // bytes of what is no tensor: parameters, images, indexes; they are never in the cache
-	Kernel *Kernel // nil: the library's, of which nothing is known beforehand
+	// bytes that belong to no tensor: parameters, images, indexes; the cache never holds them
+	Extra  float64
+	Kernel *Kernel // nil: a kernel of the library, unknown beforehand
 }
 
 // Span is lanes of a tensor: groups of eight channels of every pixel of the batch.
@@ -28,28 +29,35 @@ func (s Span) bytes() float64 { return float64(s.Lanes) * s.LaneBytes }
 
 // Kernel is a launch of a kernel of ours.
 type Kernel struct {
-	Blocks, Threads int  // Blocks of so many Threads
-	Registers       int  // a thread
-	Shared          int  // bytes a block
-	AtLeast         int  // blocks a multiprocessor that its launch bounds promise, where Registers is 0: it was not compiled
-	Slots           int  // blocks whose sums the last one adds up; 0: none
-	Compiled        bool // Registers and Shared are the compiler's
+	Blocks, Threads int // Blocks of so many Threads
+	Registers       int // a thread
+	Shared          int // bytes a block
+	// blocks a multiprocessor that the launch bounds promise, for a kernel without Registers: it
+	// was not compiled
+	AtLeast  int
+	Slots    int  // blocks whose sums the last one adds up; 0: none
+	Compiled bool // Registers and Shared are the compiler's
 }
 
 // The kinds of convolution, by Launch.Op: Card.Conv is in this order.
 var directions = map[string]int{"conv": 0, "dgrad": 1, "wgrad": 2}
 
-// Cost is what the model says of a launch. Times are in seconds.
+// Cost is the model's result for a launch. Times are in seconds.
 type Cost struct {
 	Launch
-	Bytes  float64 // all that it reads and writes, each byte once
-	Hit    float64 // of those, read from the L2
-	Memory float64 // of those, moved to or from memory: reads that miss, half of what is written (the rest is overwritten or dies in the L2), Extra
-	Floor  float64 // no card of the table's facts is faster: bytes at the memory's and the L2's rate, FLOPs at the tensor peak, and no cost of a launch
-	Time   float64 // what is expected
-	Warm   float64 // what is expected when it is repeated, so that its tensors are in the L2 where they fit
-	PerSM  int     // blocks of its kernel that a multiprocessor holds; 0: unknown
-	Waves  float64 // how often its blocks fill the card; 0: unknown
+	Bytes float64 // all bytes read and written, each byte once
+	Hit   float64 // bytes of these read from the L2
+	// Memory is the bytes of these moved to or from memory: reads that miss, half of the writes
+	// (the rest is overwritten or dies in the L2), and Extra.
+	Memory float64
+	// Floor is a lower bound by the table's facts alone: bytes at the memory's and the L2's rate,
+	// FLOPs at the tensor peak, and no cost of a launch.
+	Floor float64
+	Time  float64 // expected time
+	// Warm is the expected time of a repeat, whose tensors are in the L2 where they fit.
+	Warm  float64
+	PerSM int     // blocks of its kernel that a multiprocessor holds; 0: unknown
+	Waves float64 // number of times that its blocks fill the card; 0: unknown
 }
 
 // Step is a prediction of a whole list.
@@ -57,11 +65,12 @@ type Step struct {
 	Card  Card
 	Costs []Cost
 	Time  float64
-	// Time if all convolutions ran at two thirds, and at four thirds, of the rates assumed.
+	// Step's time if all convolutions ran at two thirds, and at four thirds, of the assumed rates.
 	Slow, Fast float64
 }
 
-// Predict runs the launches, one after the other, through the model (docs/notes/gpu-model.md has its formulas).
+// Predict runs the launches, one after the other, through the model (docs/notes/gpu-model.md has
+// its formulas).
 func Predict(card Card, ls []Launch) *Step {
 	s := &Step{Card: card}
 	l2 := newCache(card.Kept)
@@ -109,7 +118,7 @@ func (c *Cost) move(l2 *cache) {
 	}
 }
 
-// time is the cost of a launch and the larger of what its bytes and its FLOPs take.
+// time is the cost of a launch plus the larger of the times of its bytes and of its FLOPs.
 func (c *Cost) time(card Card) float64 {
 	if d, ok := directions[c.Op]; ok {
 		t := card.Call + max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache)
@@ -129,7 +138,7 @@ func (c *Cost) floor(card Card) float64 {
 	return max(c.FLOPs/card.TensorPeak, c.Memory/card.MemoryPeak, c.Bytes/card.Cache)
 }
 
-// occupy finds out how many blocks of the kernel a multiprocessor holds, and how often they fill the card.
+// occupy computes the blocks of the kernel that a multiprocessor holds, and the number of waves.
 func (c *Cost) occupy(card Card) {
 	k := c.Kernel
 	if k == nil || k.Blocks == 0 {
@@ -141,7 +150,8 @@ func (c *Cost) occupy(card Card) {
 	}
 }
 
-// perSM follows the CUDA occupancy calculator: registers are given to warps by 256, a quarter of a multiprocessor has a quarter of its 65536.
+// perSM follows the CUDA occupancy calculator: warps get registers in units of 256, and a quarter
+// of a multiprocessor has a quarter of its 65536.
 func (k *Kernel) perSM(card Card) int {
 	warps := (k.Threads + 31) / 32
 	n := min(card.Blocks, card.Threads/(32*warps))
@@ -187,5 +197,5 @@ func (s *Step) Kinds() []Kind {
 	return out
 }
 
-// Off says whether a measured time is off by more than a third of the expected one, either way.
+// Off says whether a measured time differs from the expected one by more than a third, either way.
 func Off(measured, expected float64) bool { return math.Abs(measured-expected) > expected/3 }

@@ -49,7 +49,7 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-// Lanes of a tensor come and go by themselves.
+// Lanes of a tensor come and go one by one.
 func TestLanes(t *testing.T) {
 	c := newCache(30e6)
 	half := Span{Tensor: 1, First: 0, Lanes: 5, LaneBytes: 1e6}
@@ -64,7 +64,7 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// Repeated, a launch finds what fits.
+// A repeated launch finds its tensors in the cache if they fit.
 func TestWarm(t *testing.T) {
 	s := Predict(card, []Launch{{Op: "apply", Reads: []Span{whole(0, 20)}}, {Op: "apply", Reads: []Span{whole(1, 60)}}})
 	if w := s.Costs[0].Warm * 1e6; math.Abs(w-(2+5)) > 1e-6 {
@@ -94,7 +94,7 @@ func TestOccupancy(t *testing.T) {
 	}
 }
 
-// Every card of the table is whole, and no assumption is better than the fact behind it.
+// Every card of the table is complete, and no assumption is better than the fact behind it.
 func TestCards(t *testing.T) {
 	for _, c := range Cards {
 		if got, err := Find(c.Name); err != nil || got.Name != c.Name {

@@ -51,7 +51,8 @@ func (c Card) String() string {
 		c.Name, c.SMs, c.Memory/1e12, c.L2/(1<<20), c.Conv[0]/1e12, c.Conv[1]/1e12, c.Conv[2]/1e12)
 }
 
-// grid is blocks, blocks a multiprocessor and waves; "+" stands where launch bounds promise so many at least, and "-" where nothing is known.
+// grid is blocks, blocks a multiprocessor, and waves. "+" marks a number that launch bounds promise
+// as the least, "-" an unknown one.
 func (c *Cost) grid() string {
 	if c.Kernel == nil {
 		return "-\t-\t-"
