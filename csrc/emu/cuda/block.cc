@@ -38,7 +38,8 @@ void place_thread(Worker &w, unsigned t) {
 
 void place_block(Worker &w, unsigned long b) {
   const unsigned *n = w.launch->work->grid;
-  w.block.bid[0] = unsigned(b % n[0]), w.block.bid[1] = unsigned(b / n[0] % n[1]), w.block.bid[2] = unsigned(b / n[0] / n[1]);
+  w.block.bid[0] = unsigned(b % n[0]), w.block.bid[1] = unsigned(b / n[0] % n[1]),
+  w.block.bid[2] = unsigned(b / n[0] / n[1]);
 }
 
 void thread_main() {
@@ -66,7 +67,8 @@ std::string waiting(const Worker &w) {
   for (unsigned t = 0; t < w.group; t++) {
     const Thread &f = w.threads[w.base + t];
     if (f.state == Thread::kBarrier) where["in __syncthreads at line " + std::to_string(f.line)]++;
-    if (f.state == Thread::kWarp) where["in a warp's operation at line " + std::to_string(f.line)]++;
+    if (f.state == Thread::kWarp)
+      where["in a warp's operation at line " + std::to_string(f.line)]++;
     if (f.state == Thread::kGone) where["that returned"]++;
   }
   std::string out;
@@ -102,7 +104,9 @@ enum Outcome { kFinished, kBlocked, kFailed };
 Outcome turns(Worker &w, unsigned long long seed) {
   Launch &l = *w.launch;
   w.live = w.arrived = 0;
-  for (unsigned t = 0; t < w.group; t++) w.live += w.threads[w.base + t].state != Thread::kGone, w.arrived += w.threads[w.base + t].state == Thread::kBarrier;
+  for (unsigned t = 0; t < w.group; t++)
+    w.live += w.threads[w.base + t].state != Thread::kGone,
+        w.arrived += w.threads[w.base + t].state == Thread::kBarrier;
   for (unsigned phase = 0;; phase++) {
     const Order order(w.group, seed ? seed + phase : 0);
     bool ran = false;
@@ -119,8 +123,10 @@ Outcome turns(Worker &w, unsigned long long seed) {
     for (t = 0; t < w.group; t++)
       if (w.threads[w.base + t].state == Thread::kYielded) return kBlocked;
     w.running = nullptr;
-    l.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + l.function->name + ", block (" + std::to_string(w.block.bid[0]) + "," + std::to_string(w.block.bid[1]) + "," +
-                                         std::to_string(w.block.bid[2]) + "): the threads of the block wait for one another for ever: " + waiting(w));
+    l.fail(CUDA_ERROR_LAUNCH_FAILED,
+           "kernel " + l.function->name + ", block (" + std::to_string(w.block.bid[0]) + "," +
+               std::to_string(w.block.bid[1]) + "," + std::to_string(w.block.bid[2]) +
+               "): the threads of the block wait for one another for ever: " + waiting(w));
     return kFailed;
   }
 }
@@ -138,7 +144,8 @@ void start(Worker &w, unsigned base, unsigned n) {
 
 void wake(Worker &w) {
   for (unsigned t = 0; t < w.group; t++)
-    if (w.threads[w.base + t].state == Thread::kYielded) w.threads[w.base + t].state = Thread::kReady;
+    if (w.threads[w.base + t].state == Thread::kYielded)
+      w.threads[w.base + t].state = Thread::kReady;
 }
 
 // A block's static and dynamic shared memory begins as poison.
@@ -157,7 +164,10 @@ void blocks_with_fibers(Worker &w, unsigned char *shared) {
     poison(w, shared);
     start(w, 0, l.threads);
     for (Outcome o; (o = turns(w, l.seed ? l.seed * 31 + i * 1009 : 0)) == kBlocked; wake(w)) {
-      if (now() > l.deadline) l.fail(CUDA_ERROR_LAUNCH_TIMEOUT, "kernel " + l.function->name + ": its threads wait for something that does not come");
+      if (now() > l.deadline)
+        l.fail(
+            CUDA_ERROR_LAUNCH_TIMEOUT,
+            "kernel " + l.function->name + ": its threads wait for something that does not come");
       if (l.error) break;
     }
   }
@@ -169,7 +179,8 @@ void blocks_together(Worker &w, unsigned char *shared) {
   Launch &l = *w.launch;
   const size_t fixed = l.function->module->shared;
   const size_t dynamic = (l.work->dynamic + 1023) / 1024 * 1024;
-  std::vector<std::vector<unsigned char>> saved(l.blocks, std::vector<unsigned char>(fixed, kPoison));
+  std::vector<std::vector<unsigned char>> saved(l.blocks,
+                                                std::vector<unsigned char>(fixed, kPoison));
   std::vector<bool> finished(l.blocks);
   unsigned char *all = w.block.dynamic;
   if (dynamic) memset(all, kPoison, dynamic * l.blocks);
@@ -185,10 +196,13 @@ void blocks_together(Worker &w, unsigned char *shared) {
       w.block.near[SK_EMU_DYNAMIC] = range(uintptr_t(w.block.dynamic), l.work->dynamic);
       if (fixed) memcpy(shared, saved[b].data(), fixed);
       wake(w);
-      if (turns(w, l.seed ? l.seed * 31 + round * 1009 + b : 0) == kFinished) finished[b] = true, left--;
+      if (turns(w, l.seed ? l.seed * 31 + round * 1009 + b : 0) == kFinished)
+        finished[b] = true, left--;
       if (fixed) memcpy(saved[b].data(), shared, fixed);
     }
-    if (now() > l.deadline) l.fail(CUDA_ERROR_LAUNCH_TIMEOUT, "kernel " + l.function->name + ": its blocks wait for something that does not come");
+    if (now() > l.deadline)
+      l.fail(CUDA_ERROR_LAUNCH_TIMEOUT,
+             "kernel " + l.function->name + ": its blocks wait for something that does not come");
   }
 }
 
@@ -203,7 +217,8 @@ void blocks_plainly(Worker &w, unsigned char *shared) {
   for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
     place_block(w, order(i));
     poison(w, shared);
-    const unsigned first = l.seed ? unsigned(order(i) * 2654435761u ^ unsigned(l.seed)) % l.threads : 0;
+    const unsigned first =
+        l.seed ? unsigned(order(i) * 2654435761u ^ unsigned(l.seed)) % l.threads : 0;
     for (unsigned t = 0; t < l.threads; t++) {
       place_thread(w, l.seed ? (first + l.threads - t) % l.threads : t);
       call(l.args.data());
@@ -235,7 +250,9 @@ void work_on(Launch &l) {
   const unsigned long at_once = work.cooperative ? l.blocks : 1;
   if (l.fibers) {
     w.stack = fiber::stacks(at_once * l.threads);
-    if (!w.stack) return l.fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "kernel " + l.function->name + ": no memory for the stacks of its threads");
+    if (!w.stack)
+      return l.fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+                    "kernel " + l.function->name + ": no memory for the stacks of its threads");
     w.threads.resize(std::max(w.threads.size(), size_t(at_once * l.threads)));
   }
   const size_t dynamic = (work.dynamic + 1023) / 1024 * 1024;

@@ -70,7 +70,8 @@ CUresult forbid(Enter &in, Stream *s) {
   if (s) return CUDA_SUCCESS;
   CUresult e = CUDA_SUCCESS;
   for (auto &c : captures)
-    if (c->origin->context == in.context.get()) invalidate(*c), e = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (c->origin->context == in.context.get())
+      invalidate(*c), e = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   return e;
 }
 
@@ -79,7 +80,8 @@ CUresult unsafe_call() {
   CUresult e = CUDA_SUCCESS;
   for (auto &c : captures) {
     if (c->mode == CU_STREAM_CAPTURE_MODE_RELAXED) continue;
-    const bool others = c->mode == CU_STREAM_CAPTURE_MODE_GLOBAL && thread_mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
+    const bool others =
+        c->mode == CU_STREAM_CAPTURE_MODE_GLOBAL && thread_mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
     if (c->thread == self() || others) invalidate(*c), e = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   }
   return e;
@@ -92,7 +94,8 @@ SK_API CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mod
   if (in.error) return in.error;
   auto s = stream_of(in, stream);
   if (!s) return in.error;
-  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;
+  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+    return CUDA_ERROR_INVALID_VALUE;
   if (s->legacy) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   if (s->capture) return CUDA_ERROR_ILLEGAL_STATE;
   static unsigned long long ids = 0;
@@ -120,7 +123,8 @@ SK_API CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
   auto c = s->capture;
   if (!c) return CUDA_ERROR_ILLEGAL_STATE;
   if (c->origin != s.get()) return invalidate(*c), CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
-  if (c->mode != CU_STREAM_CAPTURE_MODE_RELAXED && c->thread != self()) return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+  if (c->mode != CU_STREAM_CAPTURE_MODE_RELAXED && c->thread != self())
+    return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   CUresult e = c->valid ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
   if (!e) {
     // All work of the other streams has to be in front of some node of this one.
@@ -147,7 +151,9 @@ SK_API CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
 }
 
 static CUstreamCaptureStatus status_of(const Stream &s) {
-  return !s.capture ? CU_STREAM_CAPTURE_STATUS_NONE : s.capture->valid ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_INVALIDATED;
+  return !s.capture         ? CU_STREAM_CAPTURE_STATUS_NONE
+         : s.capture->valid ? CU_STREAM_CAPTURE_STATUS_ACTIVE
+                            : CU_STREAM_CAPTURE_STATUS_INVALIDATED;
 }
 
 SK_API CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status) {
@@ -161,13 +167,15 @@ SK_API CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *stat
   return CUDA_SUCCESS;
 }
 
-SK_API CUresult cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status, unsigned long long *id, CUgraph *graph, const CUgraphNode **deps,
-                                          size_t *n) {
+SK_API CUresult cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status,
+                                          unsigned long long *id, CUgraph *graph,
+                                          const CUgraphNode **deps, size_t *n) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto s = stream_of(in, stream);
   if (!s) return in.error;
-  if (!status || graph || deps || n) return status ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
+  if (!status || graph || deps || n)
+    return status ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
   *status = status_of(*s);
   if (id && s->capture) *id = s->capture->id;
   return CUDA_SUCCESS;

@@ -60,7 +60,8 @@ template <class T> CUresult fill(CUdeviceptr dst, T value, size_t n, CUstream st
   auto s = stream_of(in, stream);
   if (!s) return in.error;
   if (n == 0) return CUDA_SUCCESS;
-  if (dst % sizeof(T) || n > SIZE_MAX / sizeof(T) || !on_card(dst, n * sizeof(T))) return CUDA_ERROR_INVALID_VALUE;
+  if (dst % sizeof(T) || n > SIZE_MAX / sizeof(T) || !on_card(dst, n * sizeof(T)))
+    return CUDA_ERROR_INVALID_VALUE;
   auto w = std::make_shared<Work>();
   w->type = CU_GRAPH_NODE_TYPE_MEMSET;
   w->dst = dst, w->bytes = n * sizeof(T), w->width = sizeof(T), w->value = value;
@@ -75,7 +76,8 @@ CUresult give(size_t bytes, memory::Where where, uintptr_t *out) {
   if (!out || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
   if (auto e = unsafe_call()) return e;
   const char *name = where == memory::kDevice ? "cuMemAlloc" : "cuMemHostAlloc";
-  if (auto e = CUresult(settings::number(in.context->device, std::string("fail.") + name, 0))) return e;
+  if (auto e = CUresult(settings::number(in.context->device, std::string("fail.") + name, 0)))
+    return e;
   count(where == memory::kDevice ? "alloc" : "host_alloc");
   return memory::allocate(in.context.get(), bytes, where, out);
 }
@@ -97,7 +99,9 @@ CUresult take(uintptr_t p, memory::Where where) {
 
 }  // namespace
 
-SK_API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t bytes) { return give(bytes, memory::kDevice, reinterpret_cast<uintptr_t *>(p)); }
+SK_API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t bytes) {
+  return give(bytes, memory::kDevice, reinterpret_cast<uintptr_t *>(p));
+}
 SK_API CUresult cuMemFree_v2(CUdeviceptr p) { return take(uintptr_t(p), memory::kDevice); }
 SK_API CUresult cuMemHostAlloc(void **p, size_t bytes, unsigned flags) {
   if (flags > 7) return CUDA_ERROR_INVALID_VALUE;
@@ -129,20 +133,45 @@ SK_API CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CUdevic
   return CUDA_SUCCESS;
 }
 
-SK_API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dst, const void *src, size_t n, CUstream s) { return copy(kToDevice, dst, uintptr_t(src), n, s, false); }
-SK_API CUresult cuMemcpyDtoHAsync_v2(void *dst, CUdeviceptr src, size_t n, CUstream s) { return copy(kToHost, uintptr_t(dst), src, n, s, false); }
-SK_API CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream s) { return copy(kWithin, dst, src, n, s, false); }
-SK_API CUresult cuMemcpyHtoD_v2(CUdeviceptr dst, const void *src, size_t n) { return copy(kToDevice, dst, uintptr_t(src), n, nullptr, true); }
-SK_API CUresult cuMemcpyDtoH_v2(void *dst, CUdeviceptr src, size_t n) { return copy(kToHost, uintptr_t(dst), src, n, nullptr, true); }
-SK_API CUresult cuMemcpyDtoD_v2(CUdeviceptr dst, CUdeviceptr src, size_t n) { return copy(kWithin, dst, src, n, nullptr, false); }
+SK_API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dst, const void *src, size_t n, CUstream s) {
+  return copy(kToDevice, dst, uintptr_t(src), n, s, false);
+}
+SK_API CUresult cuMemcpyDtoHAsync_v2(void *dst, CUdeviceptr src, size_t n, CUstream s) {
+  return copy(kToHost, uintptr_t(dst), src, n, s, false);
+}
+SK_API CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream s) {
+  return copy(kWithin, dst, src, n, s, false);
+}
+SK_API CUresult cuMemcpyHtoD_v2(CUdeviceptr dst, const void *src, size_t n) {
+  return copy(kToDevice, dst, uintptr_t(src), n, nullptr, true);
+}
+SK_API CUresult cuMemcpyDtoH_v2(void *dst, CUdeviceptr src, size_t n) {
+  return copy(kToHost, uintptr_t(dst), src, n, nullptr, true);
+}
+SK_API CUresult cuMemcpyDtoD_v2(CUdeviceptr dst, CUdeviceptr src, size_t n) {
+  return copy(kWithin, dst, src, n, nullptr, false);
+}
 
 // Addresses are unified: they show the direction of the copy.
 SK_API CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream s) {
-  return copy(!on_card(dst, n) ? kToHost : on_card(src, n) ? kWithin : kToDevice, dst, src, n, s, false);
+  return copy(!on_card(dst, n)  ? kToHost
+              : on_card(src, n) ? kWithin
+                                : kToDevice,
+              dst, src, n, s, false);
 }
 
-SK_API CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream s) { return fill(d, v, n, s, false); }
-SK_API CUresult cuMemsetD16Async(CUdeviceptr d, unsigned short v, size_t n, CUstream s) { return fill(d, v, n, s, false); }
-SK_API CUresult cuMemsetD32Async(CUdeviceptr d, unsigned v, size_t n, CUstream s) { return fill(d, v, n, s, false); }
-SK_API CUresult cuMemsetD8_v2(CUdeviceptr d, unsigned char v, size_t n) { return fill(d, v, n, nullptr, true); }
-SK_API CUresult cuMemsetD32_v2(CUdeviceptr d, unsigned v, size_t n) { return fill(d, v, n, nullptr, true); }
+SK_API CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream s) {
+  return fill(d, v, n, s, false);
+}
+SK_API CUresult cuMemsetD16Async(CUdeviceptr d, unsigned short v, size_t n, CUstream s) {
+  return fill(d, v, n, s, false);
+}
+SK_API CUresult cuMemsetD32Async(CUdeviceptr d, unsigned v, size_t n, CUstream s) {
+  return fill(d, v, n, s, false);
+}
+SK_API CUresult cuMemsetD8_v2(CUdeviceptr d, unsigned char v, size_t n) {
+  return fill(d, v, n, nullptr, true);
+}
+SK_API CUresult cuMemsetD32_v2(CUdeviceptr d, unsigned v, size_t n) {
+  return fill(d, v, n, nullptr, true);
+}

@@ -2,7 +2,8 @@
 
 namespace {
 
-// The driver's own wording.
+// The driver's own wording. The list is laid out by hand.
+// clang-format off
 struct {
   CUresult code;
   const char *name, *text;
@@ -62,6 +63,7 @@ struct {
     E(CUDA_ERROR_UNKNOWN, "unknown error")
 #undef E
 };
+// clang-format on
 
 }  // namespace
 

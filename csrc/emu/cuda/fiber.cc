@@ -24,7 +24,8 @@ unsigned char *stacks(size_t n) {
   thread_local Stacks s;
   if (n <= s.have) return s.base;
   s.clear();
-  void *p = mmap(nullptr, n * (kStack + kGuard), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *p = mmap(nullptr, n * (kStack + kGuard), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return nullptr;
   s.base = static_cast<unsigned char *>(p), s.have = n;
   if (n <= 4096)  // the system counts each guard page as two mappings
@@ -60,8 +61,9 @@ sk_fiber_change:
 extern "C" void sk_fiber_change(void **from, void **to);
 
 void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
-  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15));
-  *--top = 0;                                // main's return address: alignment as behind a call
+  auto *top =
+      reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15));
+  *--top = 0;  // main's return address: alignment as behind a call
   *--top = reinterpret_cast<uintptr_t>(main);
   for (int i = 0; i < 6; i++) *--top = 0;
   f.sp = top;
@@ -108,7 +110,9 @@ sk_fiber_change:
 extern "C" void sk_fiber_change(void **from, void **to);
 
 void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
-  auto *top = reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15)) - 20;
+  auto *top =
+      reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15)) -
+      20;
   for (int i = 0; i < 20; i++) top[i] = 0;
   top[11] = reinterpret_cast<uintptr_t>(main);  // x30
   f.sp = top;

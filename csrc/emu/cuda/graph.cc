@@ -51,13 +51,16 @@ std::vector<std::shared_ptr<const Work>> shuffled(const std::vector<Exec::Step> 
 }
 
 // A copy of w with other parameters of its kernel.
-CUresult change(const Work &w, const CUDA_KERNEL_NODE_PARAMS_v2 *p, std::shared_ptr<const Work> *out) {
+CUresult change(const Work &w, const CUDA_KERNEL_NODE_PARAMS_v2 *p,
+                std::shared_ptr<const Work> *out) {
   auto f = get<Function>(kFunction, p->func);
-  if (!f || !p->kernelParams || p->extra) return !f ? CUDA_ERROR_INVALID_HANDLE : CUDA_ERROR_INVALID_VALUE;
+  if (!f || !p->kernelParams || p->extra)
+    return !f ? CUDA_ERROR_INVALID_HANDLE : CUDA_ERROR_INVALID_VALUE;
   if (w.type != CU_GRAPH_NODE_TYPE_KERNEL || w.library) return CUDA_ERROR_INVALID_VALUE;
   auto n = std::make_shared<Work>(w);
   n->function = f;
-  const unsigned grid[3] = {p->gridDimX, p->gridDimY, p->gridDimZ}, block[3] = {p->blockDimX, p->blockDimY, p->blockDimZ};
+  const unsigned grid[3] = {p->gridDimX, p->gridDimY, p->gridDimZ},
+                 block[3] = {p->blockDimX, p->blockDimY, p->blockDimZ};
   memcpy(n->grid, grid, sizeof grid), memcpy(n->block, block, sizeof block);
   n->dynamic = p->sharedMemBytes;
   if (auto e = validate(*f, *n)) return e;
@@ -76,7 +79,8 @@ CUresult list(const std::vector<CUgraphNode> &from, CUgraphNode *nodes, size_t *
 
 }  // namespace
 
-SK_API CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned long long flags) {
+SK_API CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph,
+                                            unsigned long long flags) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto g = get<Graph>(kGraph, graph);
@@ -123,7 +127,8 @@ SK_API CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   return in.context->error;
 }
 
-SK_API CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph, CUgraphExecUpdateResultInfo *info) {
+SK_API CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph,
+                                     CUgraphExecUpdateResultInfo *info) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto x = get<Exec>(kExec, exec);
@@ -137,12 +142,15 @@ SK_API CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph, CUgraphExe
     if (i < steps.size()) info->errorNode = reinterpret_cast<CUgraphNode>(steps[i].node);
     return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
   };
-  if (steps.size() != x->steps.size()) return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, steps.size());
+  if (steps.size() != x->steps.size())
+    return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, steps.size());
   for (size_t i = 0; i < steps.size(); i++) {
     const Work &a = *x->steps[i].work, &b = *steps[i].work;
-    if (steps[i].after != x->steps[i].after) return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, i);
+    if (steps[i].after != x->steps[i].after)
+      return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, i);
     if (a.type != b.type) return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED, i);
-    if (a.cooperative != b.cooperative) return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_ATTRIBUTES_CHANGED, i);
+    if (a.cooperative != b.cooperative)
+      return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_ATTRIBUTES_CHANGED, i);
   }
   x->steps = std::move(steps);
   return CUDA_SUCCESS;
@@ -177,7 +185,8 @@ SK_API CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *n) {
   return list(all, nodes, n);
 }
 
-SK_API CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode *from, CUgraphNode *to, CUgraphEdgeData *data, size_t *n) {
+SK_API CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode *from, CUgraphNode *to,
+                                   CUgraphEdgeData *data, size_t *n) {
   Enter in(kInit);
   if (in.error) return in.error;
   auto g = get<Graph>(kGraph, graph);
@@ -185,13 +194,16 @@ SK_API CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode *from, CUgraphNode
   if (!n || !from != !to) return CUDA_ERROR_INVALID_VALUE;
   std::vector<CUgraphNode> a, b;
   for (auto &node : g->nodes)
-    for (Node *before : node->after) a.push_back(as_handle<CUgraphNode>(*before)), b.push_back(as_handle<CUgraphNode>(*node));
+    for (Node *before : node->after)
+      a.push_back(as_handle<CUgraphNode>(*before)), b.push_back(as_handle<CUgraphNode>(*node));
   if (from && data) memset(data, 0, std::min(*n, a.size()) * sizeof *data);
   size_t m = *n;
   if (to) list(b, to, &m);
   return list(a, from, n);
 }
-SK_API CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode *from, CUgraphNode *to, size_t *n) { return cuGraphGetEdges_v2(graph, from, to, nullptr, n); }
+SK_API CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode *from, CUgraphNode *to, size_t *n) {
+  return cuGraphGetEdges_v2(graph, from, to, nullptr, n);
+}
 
 SK_API CUresult cuGraphNodeGetType(CUgraphNode node, CUgraphNodeType *type) {
   Enter in(kInit);
@@ -219,7 +231,8 @@ SK_API CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode node, CUDA_KERNEL_NODE
   return CUDA_SUCCESS;
 }
 
-SK_API CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *p) {
+SK_API CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode node,
+                                              const CUDA_KERNEL_NODE_PARAMS_v2 *p) {
   Enter in(kInit);
   if (in.error) return in.error;
   auto n = get<Node>(kNode, node);
@@ -227,7 +240,8 @@ SK_API CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode node, const CUDA_KERNE
   return p ? change(*n->work, p, &n->work) : CUDA_ERROR_INVALID_VALUE;
 }
 
-SK_API CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *p) {
+SK_API CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
+                                                  const CUDA_KERNEL_NODE_PARAMS_v2 *p) {
   Enter in(kInit);
   if (in.error) return in.error;
   auto x = get<Exec>(kExec, exec);

@@ -10,7 +10,9 @@ using namespace emu;
 
 namespace {
 
-unsigned number_of(const sk_emu_block &b) { return b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]); }
+unsigned number_of(const sk_emu_block &b) {
+  return b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]);
+}
 
 void wait(Worker &w) {
   if (w.block.watch) w.races.settle(w);
@@ -27,9 +29,13 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
     if (!(mask >> i & 1) || t[i].state == Thread::kGone) continue;
     if (t[i].state != Thread::kWarp || t[i].mask != mask) return;
     if (any && t[i].op == any->op && t[i].line == any->line && t[i].site != any->site)
-      fault(w, CUDA_ERROR_LAUNCH_FAILED, "lanes of one warp meet in two calls of " + tensor_name(t[i].op) + " of line " + std::to_string(t[i].line));
+      fault(w, CUDA_ERROR_LAUNCH_FAILED,
+            "lanes of one warp meet in two calls of " + tensor_name(t[i].op) + " of line " +
+                std::to_string(t[i].line));
     if (any && (t[i].op != any->op || t[i].line != any->line)) {
-      fault(w, CUDA_ERROR_LAUNCH_FAILED, "lanes of one warp meet in different operations, at lines " + std::to_string(any->line) + " and " + std::to_string(t[i].line));
+      fault(w, CUDA_ERROR_LAUNCH_FAILED,
+            "lanes of one warp meet in different operations, at lines " +
+                std::to_string(any->line) + " and " + std::to_string(t[i].line));
     }
     any = &t[i];
     there |= 1u << i;
@@ -38,8 +44,10 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
   const int op = any->op;
   if (op >= SK_EMU_MMA_F16) {
     if (there != 0xffffffff)
-      fault(w, CUDA_ERROR_LAUNCH_FAILED, "line " + std::to_string(any->line) + ": " + tensor_name(op) + " needs all 32 lanes of a warp, and has " +
-                                             std::to_string(__builtin_popcount(there)));
+      fault(w, CUDA_ERROR_LAUNCH_FAILED,
+            "line " + std::to_string(any->line) + ": " + tensor_name(op) +
+                " needs all 32 lanes of a warp, and has " +
+                std::to_string(__builtin_popcount(there)));
     tensor(t, op);
     for (unsigned i = 0; i < 32; i++) t[i].state = Thread::kReady;
     w.races.warp(warp);
@@ -52,15 +60,15 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
     const auto v = t[i].value;
     const unsigned a = unsigned(r), b = unsigned(v);
     switch (op) {
-      case SK_EMU_BALLOT: r |= (unsigned long long)(v != 0) << i; break;
-      case SK_EMU_RADD: r = begun ? a + b : b; break;
-      case SK_EMU_RMIN: r = begun ? std::min(a, b) : b; break;
-      case SK_EMU_RMAX: r = begun ? std::max(a, b) : b; break;
-      case SK_EMU_RMINS: r = begun ? unsigned(std::min(int(a), int(b))) : b; break;
-      case SK_EMU_RMAXS: r = begun ? unsigned(std::max(int(a), int(b))) : b; break;
-      case SK_EMU_RAND: r = begun ? a & b : b; break;
-      case SK_EMU_ROR: r = a | b; break;
-      case SK_EMU_RXOR: r = a ^ b; break;
+    case SK_EMU_BALLOT: r |= (unsigned long long)(v != 0) << i; break;
+    case SK_EMU_RADD: r = begun ? a + b : b; break;
+    case SK_EMU_RMIN: r = begun ? std::min(a, b) : b; break;
+    case SK_EMU_RMAX: r = begun ? std::max(a, b) : b; break;
+    case SK_EMU_RMINS: r = begun ? unsigned(std::min(int(a), int(b))) : b; break;
+    case SK_EMU_RMAXS: r = begun ? unsigned(std::max(int(a), int(b))) : b; break;
+    case SK_EMU_RAND: r = begun ? a & b : b; break;
+    case SK_EMU_ROR: r = a | b; break;
+    case SK_EMU_RXOR: r = a ^ b; break;
     }
     begun = true;
   }
@@ -124,12 +132,18 @@ SK_API int sk_emu_barrier(int kind, int predicate, int line) {
   return f.predicate;
 }
 
-SK_API unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width, int line) {
+SK_API unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane,
+                                      int width, int line) {
   Worker &w = *worker;
   Thread &f = *w.running;
   const unsigned number = number_of(w.block);
-  if (!(mask >> number % 32 & 1)) fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION, "line " + std::to_string(line) + ": the mask of a warp's operation lacks the lane that calls it");
-  if (width < 1 || width > 32 || (width & (width - 1))) fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION, "line " + std::to_string(line) + ": a width that is no power of two up to 32");
+  if (!(mask >> number % 32 & 1))
+    fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          "line " + std::to_string(line) +
+              ": the mask of a warp's operation lacks the lane that calls it");
+  if (width < 1 || width > 32 || (width & (width - 1)))
+    fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          "line " + std::to_string(line) + ": a width that is no power of two up to 32");
   f.op = op, f.mask = mask, f.value = value, f.lane = lane, f.width = width, f.line = line;
   f.state = Thread::kWarp;
   try_warp(w, number / 32, mask);
@@ -143,7 +157,9 @@ SK_API void sk_emu_yield(void) {
   wait(w);
 }
 
-SK_API void sk_emu_trap(const char *what, int line) { fault(*worker, CUDA_ERROR_ASSERT, "line " + std::to_string(line) + ": " + what); }
+SK_API void sk_emu_trap(const char *what, int line) {
+  fault(*worker, CUDA_ERROR_ASSERT, "line " + std::to_string(line) + ": " + what);
+}
 
 SK_API int sk_emu_printf(const char *format, ...) {
   va_list args;
@@ -153,9 +169,11 @@ SK_API int sk_emu_printf(const char *format, ...) {
   return n;
 }
 
-SK_API void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file, unsigned line) {
+SK_API void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file,
+                              unsigned line) {
   char text[200];
-  snprintf(text, sizeof text, "%s(%u): uses address %p, which is no multiple of %lu", file, line, p, alignment);
+  snprintf(text, sizeof text, "%s(%u): uses address %p, which is no multiple of %lu", file, line, p,
+           alignment);
   fault(*worker, CUDA_ERROR_MISALIGNED_ADDRESS, text);
 }
 
@@ -167,7 +185,8 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
   if (w.block.fuel <= 0 && (!w.block.watch || --w.patience <= 0)) {
     w.block.fuel = together ? 1 << 12 : 1 << 20;
     w.patience = w.block.fuel;
-    if (now() > w.launch->deadline) fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
+    if (now() > w.launch->deadline)
+      fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
     if (w.block.watch) w.block.fuel = 0;
     if (together) sk_emu_yield();
   }
@@ -178,9 +197,14 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
   const Module &m = *w.launch->function->module;
   if (a >= m.lo && a + bytes <= m.hi) {  // a variable of the module
     b.lo = m.lo, b.size = m.hi - m.lo;
-  } else if (!memory::find(a, bytes, &b) || (b.where == memory::kDevice && b.device != w.launch->context->device)) {
+  } else if (!memory::find(a, bytes, &b) ||
+             (b.where == memory::kDevice && b.device != w.launch->context->device)) {
     char text[100];
-    snprintf(text, sizeof text, "%s %lu bytes at %p, ", how == SK_EMU_READ ? "reads" : how == SK_EMU_WRITE ? "writes" : "changes", bytes, p);
+    snprintf(text, sizeof text, "%s %lu bytes at %p, ",
+             how == SK_EMU_READ    ? "reads"
+             : how == SK_EMU_WRITE ? "writes"
+                                   : "changes",
+             bytes, p);
     fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, text + memory::nearest(a));
   }
   w.block.near[SK_EMU_RECENT + w.round] = range(b.lo, b.size);

@@ -23,7 +23,8 @@ int active_blocks(const Function &f, int threads, size_t dynamic) {
 CUresult validate(const Function &f, const Work &w) {
   const unsigned *g = w.grid, *b = w.block;
   if (!g[0] || !g[1] || !g[2] || !b[0] || !b[1] || !b[2]) return CUDA_ERROR_INVALID_VALUE;
-  if (g[0] > 2147483647u || g[1] > 65535 || g[2] > 65535 || b[0] > 1024 || b[1] > 1024 || b[2] > 64) return CUDA_ERROR_INVALID_VALUE;
+  if (g[0] > 2147483647u || g[1] > 65535 || g[2] > 65535 || b[0] > 1024 || b[1] > 1024 || b[2] > 64)
+    return CUDA_ERROR_INVALID_VALUE;
   const unsigned long threads = (unsigned long)b[0] * b[1] * b[2];
   if (threads > 1024) return CUDA_ERROR_INVALID_VALUE;
   if (f.kernel->max_threads && threads > f.kernel->max_threads) return CUDA_ERROR_INVALID_VALUE;
@@ -33,7 +34,8 @@ CUresult validate(const Function &f, const Work &w) {
   if (w.cooperative) {
     int sms = 0;
     cuDeviceGetAttribute(&sms, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, f.module->context->device);
-    if ((unsigned long)g[0] * g[1] * g[2] > (unsigned long)sms * (unsigned long)fit) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+    if ((unsigned long)g[0] * g[1] * g[2] > (unsigned long)sms * (unsigned long)fit)
+      return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   }
   return CUDA_SUCCESS;
 }
@@ -70,8 +72,9 @@ std::vector<void *> unpack(const Function &f, const std::vector<unsigned char> &
 
 }  // namespace emu
 
-static CUresult launch(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream,
-                       void **params, void **extra, bool cooperative) {
+static CUresult launch(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                       unsigned by, unsigned bz, unsigned shared, CUstream stream, void **params,
+                       void **extra, bool cooperative) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto f = get<Function>(kFunction, function);
@@ -93,17 +96,20 @@ static CUresult launch(CUfunction function, unsigned gx, unsigned gy, unsigned g
   return submit(in, *s, w);
 }
 
-SK_API CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream s,
-                               void **params, void **extra) {
+SK_API CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                               unsigned by, unsigned bz, unsigned shared, CUstream s, void **params,
+                               void **extra) {
   return launch(f, gx, gy, gz, bx, by, bz, shared, s, params, extra, false);
 }
 
-SK_API CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+SK_API CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
+                                          unsigned bx, unsigned by, unsigned bz, unsigned shared,
                                           CUstream s, void **params) {
   return launch(f, gx, gy, gz, bx, by, bz, shared, s, params, nullptr, true);
 }
 
-SK_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function, int threads, size_t dynamic) {
+SK_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function,
+                                                            int threads, size_t dynamic) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto f = get<Function>(kFunction, function);
@@ -126,7 +132,8 @@ SK_API CUresult cuLaunchHostFunc(CUstream stream, CUhostFn run, void *arg) {
   return submit(in, *s, w);
 }
 
-SK_API int sk_emu_enqueue(CUstream stream, void (*run)(void *), void *arg, void (*free_arg)(void *)) {
+SK_API int sk_emu_enqueue(CUstream stream, void (*run)(void *), void *arg,
+                          void (*free_arg)(void *)) {
   // The owner is made before the lock, so that it outlives the lock.
   std::shared_ptr<void> owned(arg, free_arg ? free_arg : [](void *) {});
   if (!run) return CUDA_ERROR_INVALID_VALUE;

@@ -42,7 +42,9 @@ void publish() {
 
 size_t pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
-void give_back(const Block &b) { munmap(reinterpret_cast<void *>(b.lo & ~uintptr_t(4095)), pages(b.size + (b.lo & 4095))); }
+void give_back(const Block &b) {
+  munmap(reinterpret_cast<void *>(b.lo & ~uintptr_t(4095)), pages(b.size + (b.lo & 4095)));
+}
 
 void retire(std::map<uintptr_t, Block>::iterator it) {
   const Block b = it->second;
@@ -63,7 +65,8 @@ void retire(std::map<uintptr_t, Block>::iterator it) {
 CUresult allocate(Context *c, size_t bytes, Where where, uintptr_t *out) {
   std::lock_guard<std::mutex> lock(guard);
   const size_t total = card_memory(c->device);
-  if (where == kDevice && (bytes > total || by_device[c->device] > total - bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (where == kDevice && (bytes > total || by_device[c->device] > total - bytes))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   void *p = mmap(nullptr, pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
   // The block ends at the end of its last page, as far as an alignment of 512 allows: a far access
@@ -116,7 +119,8 @@ bool find(uintptr_t p, size_t bytes, Block *out) {
     mine = sorted;
     seen = version;
   }
-  auto it = std::upper_bound(mine->begin(), mine->end(), p, [](uintptr_t a, const Block &b) { return a < b.lo; });
+  auto it = std::upper_bound(mine->begin(), mine->end(), p,
+                             [](uintptr_t a, const Block &b) { return a < b.lo; });
   if (it == mine->begin()) return false;
   const Block &b = *--it;
   if (p - b.lo >= b.size || bytes > b.size - (p - b.lo)) return false;
@@ -144,16 +148,27 @@ std::string nearest(uintptr_t p) {
   char text[200], card[32] = "";
   if (best->where != kPinned) snprintf(card, sizeof card, " of card %d", best->device);
   const bool inside = p >= best->lo && p < best->lo + best->size;
-  snprintf(text, sizeof text, "%zu bytes %s the %zu bytes of %s%s memory from 0x%zx%s on", size_t(inside ? p - best->lo : p < best->lo ? best->lo - p : distance - 1),
-           inside ? "from the start of" : p < best->lo ? "before" : "behind the end of", size_t(best->size), gone ? "freed " : "",
-           best->where == kPinned ? "pinned host" : best->where == kVariable ? "a module's" : "device", size_t(best->lo), card);
+  snprintf(text, sizeof text, "%zu bytes %s the %zu bytes of %s%s memory from 0x%zx%s on",
+           size_t(inside         ? p - best->lo
+                  : p < best->lo ? best->lo - p
+                                 : distance - 1),
+           inside         ? "from the start of"
+           : p < best->lo ? "before"
+                          : "behind the end of",
+           size_t(best->size), gone ? "freed " : "",
+           best->where == kPinned     ? "pinned host"
+           : best->where == kVariable ? "a module's"
+                                      : "device",
+           size_t(best->lo), card);
   return text;
 }
 
 }  // namespace memory
 }  // namespace emu
 
-SK_API int sk_emu_check(const void *p, size_t bytes, int) { return bytes == 0 || emu::memory::find(uintptr_t(p), bytes, nullptr); }
+SK_API int sk_emu_check(const void *p, size_t bytes, int) {
+  return bytes == 0 || emu::memory::find(uintptr_t(p), bytes, nullptr);
+}
 
 SK_API size_t sk_emu_live_bytes(void) {
   size_t n = 0;

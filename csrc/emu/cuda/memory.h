@@ -26,7 +26,7 @@ struct Block {
 
 CUresult allocate(Context *c, size_t bytes, Where where, uintptr_t *out);
 CUresult release(uintptr_t p, Where where);
-void release(const Context *c);  // all blocks of a context
+void release(const Context *c);                     // all blocks of a context
 void adopt(Context *c, uintptr_t p, size_t bytes);  // a variable of a module
 void disown(uintptr_t lo, uintptr_t hi);            // the variables of a module
 

@@ -30,7 +30,9 @@ bool write_all(int fd, const void *p, size_t n) {
 int segments(dl_phdr_info *info, size_t, void *arg) {
   auto *m = static_cast<Module *>(arg);
   link_map *map;
-  if (dlinfo(m->library, RTLD_DI_LINKMAP, &map) || map->l_addr != info->dlpi_addr || strcmp(map->l_name, info->dlpi_name)) return 0;
+  if (dlinfo(m->library, RTLD_DI_LINKMAP, &map) || map->l_addr != info->dlpi_addr ||
+      strcmp(map->l_name, info->dlpi_name))
+    return 0;
   m->lo = ~uintptr_t(0);
   for (int i = 0; i < info->dlpi_phnum; i++) {
     auto &p = info->dlpi_phdr[i];
@@ -68,8 +70,10 @@ CUresult load_image(Context &c, const void *data, std::shared_ptr<Module> &out) 
   int major, minor;
   cuDeviceComputeCapability(&major, &minor, c.device);
   const uint32_t card = uint32_t(10 * major + minor);
-  const bool fits = h.flags & image::kPortable ? h.arch <= card : h.arch / 10 == card / 10 && h.arch <= card;
-  if (!fits || h.abi != SK_EMU_ABI || h.machine != image::kMachine) return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  const bool fits =
+      h.flags & image::kPortable ? h.arch <= card : h.arch / 10 == card / 10 && h.arch <= card;
+  if (!fits || h.abi != SK_EMU_ABI || h.machine != image::kMachine)
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
   auto m = std::make_shared<Module>();
   m->context = &c;
   m->file = memfd_create("kernel", MFD_CLOEXEC);
@@ -89,7 +93,8 @@ CUresult load_image(Context &c, const void *data, std::shared_ptr<Module> &out) 
 
 }  // namespace emu
 
-SK_API CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned n, CUjit_option *options, void **values) {
+SK_API CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned n,
+                                   CUjit_option *options, void **values) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   if (!module || !image || (n && (!options || !values))) return CUDA_ERROR_INVALID_VALUE;
@@ -102,7 +107,9 @@ SK_API CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned
   *module = as_handle<CUmodule>(*m);
   return CUDA_SUCCESS;
 }
-SK_API CUresult cuModuleLoadData(CUmodule *module, const void *image) { return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr); }
+SK_API CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+  return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr);
+}
 
 SK_API CUresult cuModuleUnload(CUmodule module) {
   Enter in(kCurrent);
@@ -139,7 +146,8 @@ SK_API CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const
   return CUDA_ERROR_NOT_FOUND;
 }
 
-SK_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *p, size_t *bytes, CUmodule module, const char *name) {
+SK_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *p, size_t *bytes, CUmodule module,
+                                     const char *name) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto m = get<Module>(kModule, module);
@@ -148,7 +156,9 @@ SK_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *p, size_t *bytes, CUmodule mod
   void *at = dlsym(m->library, name);
   Dl_info info;
   const ElfW(Sym) *symbol = nullptr;
-  if (!at || uintptr_t(at) < m->lo || uintptr_t(at) >= m->hi || !dladdr1(at, &info, reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&symbol)), RTLD_DL_SYMENT) ||
+  if (!at || uintptr_t(at) < m->lo || uintptr_t(at) >= m->hi ||
+      !dladdr1(at, &info, reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&symbol)),
+               RTLD_DL_SYMENT) ||
       !symbol || ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT)
     return CUDA_ERROR_NOT_FOUND;
   memory::adopt(in.context.get(), uintptr_t(at), symbol->st_size);
@@ -176,7 +186,8 @@ SK_API CUresult cuFuncGetModule(CUmodule *module, CUfunction function) {
   return CUDA_SUCCESS;
 }
 
-SK_API CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset, size_t *size) {
+SK_API CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset,
+                                   size_t *size) {
   Enter in(kInit);
   if (in.error) return in.error;
   auto f = get<Function>(kFunction, function);
@@ -203,13 +214,17 @@ SK_API CUresult cuFuncGetAttribute(int *value, CUfunction_attribute a, CUfunctio
   int major, minor;
   cuDeviceComputeCapability(&major, &minor, in.context->device);
   switch (a) {
-    case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = f->kernel->max_threads ? int(f->kernel->max_threads) : 1024; break;
-    case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = int(f->module->shared); break;
-    case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES: case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = 0; break;
-    case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break;  // registers are not modelled
-    case CU_FUNC_ATTRIBUTE_PTX_VERSION: case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = 10 * major + minor; break;
-    case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = int(f->dynamic); break;
-    default: *value = 0; return a < 0 || a > 16 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+  case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
+    *value = f->kernel->max_threads ? int(f->kernel->max_threads) : 1024;
+    break;
+  case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = int(f->module->shared); break;
+  case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
+  case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = 0; break;
+  case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break;  // registers are not modelled
+  case CU_FUNC_ATTRIBUTE_PTX_VERSION:
+  case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = 10 * major + minor; break;
+  case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = int(f->dynamic); break;
+  default: *value = 0; return a < 0 || a > 16 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
   }
   return CUDA_SUCCESS;
 }
@@ -219,10 +234,13 @@ SK_API CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute a, 
   if (in.error) return in.error;
   auto f = get<Function>(kFunction, function);
   if (!f) return CUDA_ERROR_INVALID_HANDLE;
-  if (a != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) return a == 9 && value >= -1 && value <= 100 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  if (a != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
+    return a == 9 && value >= -1 && value <= 100 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   int most;
-  cuDeviceGetAttribute(&most, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, in.context->device);
-  if (value < 0 || size_t(value) + f->module->shared > size_t(most)) return CUDA_ERROR_INVALID_VALUE;
+  cuDeviceGetAttribute(&most, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
+                       in.context->device);
+  if (value < 0 || size_t(value) + f->module->shared > size_t(most))
+    return CUDA_ERROR_INVALID_VALUE;
   f->dynamic = unsigned(value);
   return CUDA_SUCCESS;
 }

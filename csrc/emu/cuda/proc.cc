@@ -6,7 +6,8 @@
 #include "state.h"
 
 // Takes the newest version of a function; a name may have its version's suffix or not.
-SK_API CUresult cuGetProcAddress_v2(const char *symbol, void **f, int version, unsigned long long flags, int *status) {
+SK_API CUresult cuGetProcAddress_v2(const char *symbol, void **f, int version,
+                                    unsigned long long flags, int *status) {
   (void)version, (void)flags;
   if (!symbol || !f) return CUDA_ERROR_INVALID_VALUE;
   static void *self = [] {
@@ -20,7 +21,8 @@ SK_API CUresult cuGetProcAddress_v2(const char *symbol, void **f, int version, u
   if (status) *status = *f ? 0 : 1;
   return *f ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }
-SK_API CUresult cuGetProcAddress(const char *symbol, void **f, int version, unsigned long long flags) {
+SK_API CUresult cuGetProcAddress(const char *symbol, void **f, int version,
+                                 unsigned long long flags) {
   return cuGetProcAddress_v2(symbol, f, version, flags, nullptr);
 }
 

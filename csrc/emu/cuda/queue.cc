@@ -73,7 +73,8 @@ OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work) {
   if (!s.queue.empty()) op->after.push_back(s.queue.back());
   if (s.legacy) {
     for (auto &other : c.streams)
-      if (other.second->blocking && other.second.get() != &s && !other.second->queue.empty()) op->after.push_back(other.second->queue.back());
+      if (other.second->blocking && other.second.get() != &s && !other.second->queue.empty())
+        op->after.push_back(other.second->queue.back());
   } else if (s.blocking && !c.null_stream->queue.empty()) {
     op->after.push_back(c.null_stream->queue.back());
   }
@@ -147,29 +148,30 @@ CUresult perform(const Work &w, Context &c) {
   auto reach = [&](uintptr_t p, bool host) {
     memory::Block b;
     if (host || memory::find(p, w.bytes, &b)) return true;
-    say("%s of %zu bytes at 0x%zx: %s", w.type == CU_GRAPH_NODE_TYPE_MEMSET ? "a fill" : "a copy", w.bytes, size_t(p), memory::nearest(p).c_str());
+    say("%s of %zu bytes at 0x%zx: %s", w.type == CU_GRAPH_NODE_TYPE_MEMSET ? "a fill" : "a copy",
+        w.bytes, size_t(p), memory::nearest(p).c_str());
     return false;
   };
   switch (w.type) {
-    case CU_GRAPH_NODE_TYPE_MEMCPY: {
-      const void *src = w.staged ? w.staged->data() : reinterpret_cast<const void *>(w.src);
-      if (!reach(w.dst, w.to_host) || (w.to_host && !reach(w.src, false))) return CUDA_ERROR_ILLEGAL_ADDRESS;
-      memmove(reinterpret_cast<void *>(w.dst), src, w.bytes);
-      return CUDA_SUCCESS;
-    }
-    case CU_GRAPH_NODE_TYPE_MEMSET:
-      if (!reach(w.dst, false)) return CUDA_ERROR_ILLEGAL_ADDRESS;
-      fill(w);
-      return CUDA_SUCCESS;
-    case CU_GRAPH_NODE_TYPE_KERNEL:
-      if (!w.library) return run_kernel(w, c);
-      [[fallthrough]];
-    case CU_GRAPH_NODE_TYPE_HOST:
-      c.failure = CUDA_SUCCESS;
-      w.run(w.arg.get());
-      return CUresult(c.failure.load());
-    default:
-      return CUDA_SUCCESS;
+  case CU_GRAPH_NODE_TYPE_MEMCPY: {
+    const void *src = w.staged ? w.staged->data() : reinterpret_cast<const void *>(w.src);
+    if (!reach(w.dst, w.to_host) || (w.to_host && !reach(w.src, false)))
+      return CUDA_ERROR_ILLEGAL_ADDRESS;
+    memmove(reinterpret_cast<void *>(w.dst), src, w.bytes);
+    return CUDA_SUCCESS;
+  }
+  case CU_GRAPH_NODE_TYPE_MEMSET:
+    if (!reach(w.dst, false)) return CUDA_ERROR_ILLEGAL_ADDRESS;
+    fill(w);
+    return CUDA_SUCCESS;
+  case CU_GRAPH_NODE_TYPE_KERNEL:
+    if (!w.library) return run_kernel(w, c);
+    [[fallthrough]];
+  case CU_GRAPH_NODE_TYPE_HOST:
+    c.failure = CUDA_SUCCESS;
+    w.run(w.arg.get());
+    return CUresult(c.failure.load());
+  default: return CUDA_SUCCESS;
   }
 }
 

@@ -9,10 +9,13 @@ namespace {
 
 std::string name(const Worker &w, unsigned t) {
   const unsigned *n = w.launch->work->block;
-  return "thread (" + std::to_string(t % n[0]) + "," + std::to_string(t / n[0] % n[1]) + "," + std::to_string(t / n[0] / n[1]) + ")";
+  return "thread (" + std::to_string(t % n[0]) + "," + std::to_string(t / n[0] % n[1]) + "," +
+         std::to_string(t / n[0] / n[1]) + ")";
 }
 
-const char *word(bool atomic, bool write) { return atomic ? "changes" : write ? "writes" : "reads"; }
+const char *word(bool atomic, bool write) {
+  return atomic ? "changes" : write ? "writes" : "reads";
+}
 
 }  // namespace
 
@@ -38,13 +41,17 @@ bool Races::touch(Worker &w, uintptr_t a, unsigned long n, int how) {
   const Touch now{epoch, turn[t / 32], t, atomic};
   // Whether the access of other is not ordered before the access of this thread.
   auto loose = [&](const Touch &other) {
-    return other.epoch == epoch && other.thread != t && !(other.atomic && atomic) && (other.thread / 32 != t / 32 || other.turn == now.turn);
+    return other.epoch == epoch && other.thread != t && !(other.atomic && atomic) &&
+           (other.thread / 32 != t / 32 || other.turn == now.turn);
   };
   auto say = [&](const Touch &other, bool wrote) {
-    w.launch->fail(CUDA_ERROR_LAUNCH_FAILED, place(w) + ": race: " + word(atomic, write) + " " + std::to_string(n) + " bytes of shared memory, byte " +
-                                                 std::to_string(a - fixed.lo < fixed.size ? a - fixed.lo : a - dynamic.lo) + " of the " +
-                                                 (a - fixed.lo < fixed.size ? "static" : "dynamic") + " part, that " + name(w, other.thread) + " " +
-                                                 word(other.atomic, wrote) + " with no barrier in between");
+    w.launch->fail(CUDA_ERROR_LAUNCH_FAILED,
+                   place(w) + ": race: " + word(atomic, write) + " " + std::to_string(n) +
+                       " bytes of shared memory, byte " +
+                       std::to_string(a - fixed.lo < fixed.size ? a - fixed.lo : a - dynamic.lo) +
+                       " of the " + (a - fixed.lo < fixed.size ? "static" : "dynamic") +
+                       " part, that " + name(w, other.thread) + " " + word(other.atomic, wrote) +
+                       " with no barrier in between");
     return true;
   };
   for (size_t i = at; i < at + n && i < bytes.size(); i++) {
@@ -74,9 +81,12 @@ bool Races::settle(Worker &w) {
   const bool changed = memcmp(again, before, again_bytes) != 0;
   again = nullptr;
   if (changed)
-    w.launch->fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + w.launch->function->name + ", block (" + std::to_string(w.block.bid[0]) + "," + std::to_string(w.block.bid[1]) +
-                                                 "," + std::to_string(w.block.bid[2]) + "): race: " + name(w, first) + " and " + name(w, second) +
-                                                 " write different values to the same shared memory with no barrier in between");
+    w.launch->fail(
+        CUDA_ERROR_LAUNCH_FAILED,
+        "kernel " + w.launch->function->name + ", block (" + std::to_string(w.block.bid[0]) + "," +
+            std::to_string(w.block.bid[1]) + "," + std::to_string(w.block.bid[2]) +
+            "): race: " + name(w, first) + " and " + name(w, second) +
+            " write different values to the same shared memory with no barrier in between");
   return changed;
 }
 

@@ -11,7 +11,8 @@
 #include "memory.h"
 #include "settings.h"
 
-__thread sk_emu_block *sk_emu_self __attribute__((tls_model("initial-exec"), visibility("default"))) = nullptr;
+__thread sk_emu_block *sk_emu_self
+    __attribute__((tls_model("initial-exec"), visibility("default"))) = nullptr;
 
 namespace emu {
 
@@ -28,21 +29,25 @@ Order::Order(unsigned long n, unsigned long long seed) : n(n), step(1), offset(0
   unsigned long long r = seed * 0x9e3779b97f4a7c15ull;
   r ^= r >> 29, r *= 0xbf58476d1ce4e5b9ull, r ^= r >> 32;
   offset = r % n;
-  for (step = (r >> 20) % n | 1; step >= n || std::gcd(step, n) != 1; step = step >= n ? 1 : step + 2) {
-  }
+  for (step = (r >> 20) % n | 1; step >= n || std::gcd(step, n) != 1;
+       step = step >= n ? 1 : step + 2) {}
 }
 
 std::string place(const Worker &w) {
   const auto &b = w.block;
   char text[200];
-  snprintf(text, sizeof text, "kernel %s, thread (%u,%u,%u) of block (%u,%u,%u), grid (%u,%u,%u) of (%u,%u,%u) threads", w.launch->function->name.c_str(), b.tid[0],
-           b.tid[1], b.tid[2], b.bid[0], b.bid[1], b.bid[2], b.gdim[0], b.gdim[1], b.gdim[2], b.bdim[0], b.bdim[1], b.bdim[2]);
+  snprintf(
+      text, sizeof text,
+      "kernel %s, thread (%u,%u,%u) of block (%u,%u,%u), grid (%u,%u,%u) of (%u,%u,%u) threads",
+      w.launch->function->name.c_str(), b.tid[0], b.tid[1], b.tid[2], b.bid[0], b.bid[1], b.bid[2],
+      b.gdim[0], b.gdim[1], b.gdim[2], b.bdim[0], b.bdim[1], b.bdim[2]);
   return text;
 }
 
 unsigned workers() {
   const double n = settings::number(-1, "threads", 0);
-  return n >= 1 ? unsigned(std::min(n, 64.0)) : std::max(1u, std::min(8u, std::thread::hardware_concurrency()));
+  return n >= 1 ? unsigned(std::min(n, 64.0))
+                : std::max(1u, std::min(8u, std::thread::hardware_concurrency()));
 }
 
 namespace {
@@ -117,7 +122,9 @@ CUresult run_kernel(const Work &w, Context &c) {
   l.seed = seed ? seed * 1000003 + ++launches : 0;
   l.watch = settings::number(-1, "races", 0) != 0;
   l.deadline = now() + settings::number(-1, "timeout", 600);
-  const unsigned n = w.cooperative || l.blocks * l.threads <= 2048 ? 1 : unsigned(std::min<unsigned long>(workers(), l.blocks));
+  const unsigned n = w.cooperative || l.blocks * l.threads <= 2048
+                         ? 1
+                         : unsigned(std::min<unsigned long>(workers(), l.blocks));
   together(n, [&] { work_on(l); });
   return CUresult(l.error.load());
 }

@@ -29,7 +29,9 @@ struct Launch {
   void fail(CUresult e, const std::string &why);
 };
 
-inline sk_emu_range range(uintptr_t lo, size_t size) { return {lo, size, size > 15 ? size - 15 : 0}; }
+inline sk_emu_range range(uintptr_t lo, size_t size) {
+  return {lo, size, size > 15 ? size - 15 : 0};
+}
 
 // A thread of a kernel that has a fiber.
 struct Thread : fiber::Fiber {
@@ -102,7 +104,9 @@ std::string place(const Worker &w);  // kernel, thread and block, in words
 struct Order {
   unsigned long n, step, offset;
   Order(unsigned long n, unsigned long long seed);
-  unsigned long operator()(unsigned long i) const { return (unsigned long)(((unsigned __int128)i * step + offset) % n); }
+  unsigned long operator()(unsigned long i) const {
+    return (unsigned long)(((unsigned __int128)i * step + offset) % n);
+  }
   // The first number, and the successor of each.
   unsigned long first() const { return offset; }
   unsigned long next(unsigned long at) const { return at += step, at >= n ? at - n : at; }

@@ -74,7 +74,9 @@ void report() {
   std::lock_guard<std::mutex> lock(counting);
   double all = 0;
   for (auto &t : times) all += t.second.first;
-  for (auto &t : times) fprintf(stderr, "emulator: %8.3f s %5.1f %% %8ld times  %s\n", t.second.first, 100 * t.second.first / all, t.second.second, t.first.c_str());
+  for (auto &t : times)
+    fprintf(stderr, "emulator: %8.3f s %5.1f %% %8ld times  %s\n", t.second.first,
+            100 * t.second.first / all, t.second.second, t.first.c_str());
   times.clear();
 }
 

@@ -159,7 +159,9 @@ uintptr_t give(Kind kind, std::shared_ptr<Object> object);
 std::shared_ptr<Object> find(Kind kind, const void *handle);
 void drop(uintptr_t handle);
 size_t live();  // number of handles
-template <class T> std::shared_ptr<T> get(Kind kind, const void *handle) { return std::static_pointer_cast<T>(find(kind, handle)); }
+template <class T> std::shared_ptr<T> get(Kind kind, const void *handle) {
+  return std::static_pointer_cast<T>(find(kind, handle));
+}
 template <class T> T as_handle(const Object &o) { return reinterpret_cast<T>(o.handle); }
 
 // Enter locks, and makes the checks of every call: the driver is initialised, there is a current

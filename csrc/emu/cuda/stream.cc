@@ -19,7 +19,9 @@ SK_API CUresult cuStreamCreateWithPriority(CUstream *out, unsigned flags, int pr
   *out = as_handle<CUstream>(*s);
   return CUDA_SUCCESS;
 }
-SK_API CUresult cuStreamCreate(CUstream *out, unsigned flags) { return cuStreamCreateWithPriority(out, flags, 0); }
+SK_API CUresult cuStreamCreate(CUstream *out, unsigned flags) {
+  return cuStreamCreateWithPriority(out, flags, 0);
+}
 
 SK_API CUresult cuStreamDestroy_v2(CUstream stream) {
   Enter in(kCurrent);
@@ -150,9 +152,11 @@ SK_API CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned flags
   if (e->capture) {
     if (!e->capture->valid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     if (s->legacy) return invalidate(*e->capture), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
-    if (s->capture && s->capture != e->capture) return invalidate(*s->capture), invalidate(*e->capture), CUDA_ERROR_STREAM_CAPTURE_MERGE;
+    if (s->capture && s->capture != e->capture)
+      return invalidate(*s->capture), invalidate(*e->capture), CUDA_ERROR_STREAM_CAPTURE_MERGE;
     if (!s->capture) {
-      if (std::none_of(captures.begin(), captures.end(), [&](auto &c) { return c == e->capture; })) return CUDA_ERROR_INVALID_HANDLE;
+      if (std::none_of(captures.begin(), captures.end(), [&](auto &c) { return c == e->capture; }))
+        return CUDA_ERROR_INVALID_HANDLE;
       s->capture = e->capture;
       s->capture->streams.push_back(s.get());
     }
@@ -175,7 +179,8 @@ SK_API CUresult cuEventQuery(CUevent event) {
   auto e = get<Event>(kEvent, event);
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
   count("query");
-  if (e->capture) return e->capture->valid ? invalidate(*e->capture) : (void)0, CUDA_ERROR_CAPTURED_EVENT;
+  if (e->capture)
+    return e->capture->valid ? invalidate(*e->capture) : (void)0, CUDA_ERROR_CAPTURED_EVENT;
   if (auto error = unsafe_call()) return error;
   if (!e->op || poll(in.lock, e->op)) return in.context->error;
   return in.context->error ? in.context->error : CUDA_ERROR_NOT_READY;
@@ -187,7 +192,8 @@ SK_API CUresult cuEventSynchronize(CUevent event) {
   auto e = get<Event>(kEvent, event);
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
   count("sync");
-  if (e->capture) return e->capture->valid ? invalidate(*e->capture) : (void)0, CUDA_ERROR_CAPTURED_EVENT;
+  if (e->capture)
+    return e->capture->valid ? invalidate(*e->capture) : (void)0, CUDA_ERROR_CAPTURED_EVENT;
   if (auto error = unsafe_call()) return error;
   if (e->op) finish(in.lock, e->op);
   return in.context->error;
@@ -203,4 +209,6 @@ SK_API CUresult cuEventElapsedTime(float *ms, CUevent start, CUevent end) {
   *ms = float(std::max(0.0, (b->op->finished - a->op->finished) * 1e3));
   return CUDA_SUCCESS;
 }
-SK_API CUresult cuEventElapsedTime_v2(float *ms, CUevent start, CUevent end) { return cuEventElapsedTime(ms, start, end); }
+SK_API CUresult cuEventElapsedTime_v2(float *ms, CUevent start, CUevent end) {
+  return cuEventElapsedTime(ms, start, end);
+}

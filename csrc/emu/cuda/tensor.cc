@@ -21,7 +21,9 @@ constexpr unsigned kStatic = 1 << 10, kDynamic = 1 << 19;
 
 double f16(unsigned h) {
   const int e = int(h >> 10 & 31), m = int(h & 0x3ff);
-  const double v = e == 31 ? (m ? NAN : INFINITY) : e ? std::ldexp(1024 + m, e - 25) : std::ldexp(m, -24);
+  const double v = e == 31 ? (m ? NAN : INFINITY)
+                   : e     ? std::ldexp(1024 + m, e - 25)
+                           : std::ldexp(m, -24);
   return h & 0x8000 ? -v : v;
 }
 
@@ -45,7 +47,8 @@ void multiply(const Thread *lane, bool bf) {
   for (unsigned l = 0; l < 32; l++) {
     const unsigned row = l / 4, pair = l % 4 * 2;
     for (unsigned i = 0; i < 2; i++) {
-      for (unsigned r = 0; r < 4; r++) a[row + r % 2 * 8][pair + r / 2 * 8 + i] = half(lane[l].in[r], i, bf);
+      for (unsigned r = 0; r < 4; r++)
+        a[row + r % 2 * 8][pair + r / 2 * 8 + i] = half(lane[l].in[r], i, bf);
       for (unsigned r = 0; r < 2; r++) b[row][pair + r * 8 + i] = half(lane[l].in[4 + r], i, bf);
     }
   }
@@ -73,20 +76,27 @@ void load(const Thread *lane, unsigned matrices, bool trans, unsigned char *cons
     }
 }
 
-bool within(const sk_emu_range &r, uintptr_t a, size_t n) { return a - r.lo < r.size && n <= r.size - (a - r.lo); }
+bool within(const sk_emu_range &r, uintptr_t a, size_t n) {
+  return a - r.lo < r.size && n <= r.size - (a - r.lo);
+}
 
 // Shared memory at a 32-bit address.
-unsigned char *shared_at(Worker &w, unsigned address, unsigned bytes, unsigned alignment, const std::string &who, int line) {
+unsigned char *shared_at(Worker &w, unsigned address, unsigned bytes, unsigned alignment,
+                         const std::string &who, int line) {
   const auto &fixed = w.block.near[SK_EMU_STATIC], &dynamic = w.block.near[SK_EMU_DYNAMIC];
-  const uintptr_t a = address < kDynamic ? fixed.lo + address - kStatic : dynamic.lo + address - kDynamic;
+  const uintptr_t a =
+      address < kDynamic ? fixed.lo + address - kStatic : dynamic.lo + address - kDynamic;
   char text[160];
   if (address < kStatic || !within(address < kDynamic ? fixed : dynamic, a, bytes)) {
-    snprintf(text, sizeof text, "line %d: %s of %u bytes at shared address %#x, outside of the block's %lu bytes of static and %lu of dynamic shared memory", line, who.c_str(), bytes,
-             address, fixed.size, dynamic.size);
+    snprintf(text, sizeof text,
+             "line %d: %s of %u bytes at shared address %#x, outside of the block's %lu bytes of "
+             "static and %lu of dynamic shared memory",
+             line, who.c_str(), bytes, address, fixed.size, dynamic.size);
     fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, text);
   }
   if (a % alignment) {
-    snprintf(text, sizeof text, "line %d: %s at shared address %#x, which is no multiple of %u", line, who.c_str(), address, alignment);
+    snprintf(text, sizeof text, "line %d: %s at shared address %#x, which is no multiple of %u",
+             line, who.c_str(), address, alignment);
     fault(w, CUDA_ERROR_MISALIGNED_ADDRESS, text);
   }
   return reinterpret_cast<unsigned char *>(a);
@@ -98,7 +108,11 @@ void touch(Worker &w, const void *p, unsigned bytes, int how) {
 
 }  // namespace
 
-std::string emu::tensor_name(int op) { return op < SK_EMU_MMA_F16 ? "a warp's operation" : op < SK_EMU_LDMATRIX ? "mma.sync" : "ldmatrix.sync"; }
+std::string emu::tensor_name(int op) {
+  return op < SK_EMU_MMA_F16    ? "a warp's operation"
+         : op < SK_EMU_LDMATRIX ? "mma.sync"
+                                : "ldmatrix.sync";
+}
 
 void emu::tensor(const Thread *lanes, int op) {
   if (op < SK_EMU_LDMATRIX) return multiply(lanes, op == SK_EMU_MMA_BF16);
@@ -115,7 +129,9 @@ SK_API unsigned sk_emu_shared(const void *p, int line) {
   const auto &fixed = w.block.near[SK_EMU_STATIC], &dynamic = w.block.near[SK_EMU_DYNAMIC];
   if (a - fixed.lo < fixed.size) return kStatic + unsigned(a - fixed.lo);
   if (a - dynamic.lo < dynamic.size) return kDynamic + unsigned(a - dynamic.lo);
-  fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, "line " + std::to_string(line) + ": __cvta_generic_to_shared of what is not in the block's shared memory");
+  fault(w, CUDA_ERROR_ILLEGAL_ADDRESS,
+        "line " + std::to_string(line) +
+            ": __cvta_generic_to_shared of what is not in the block's shared memory");
 }
 
 SK_API void sk_emu_mma(int bf, float *sum, const unsigned *ab, int line) {
@@ -133,19 +149,26 @@ SK_API void sk_emu_ldmatrix(int matrices, int trans, unsigned *out, unsigned add
   }
   unsigned in[2];
   memcpy(in, &row, sizeof row);
-  meet(w, (trans ? SK_EMU_LDMATRIX_TRANS : SK_EMU_LDMATRIX) + matrices, in, out, line, __builtin_return_address(0));
+  meet(w, (trans ? SK_EMU_LDMATRIX_TRANS : SK_EMU_LDMATRIX) + matrices, in, out, line,
+       __builtin_return_address(0));
 }
 
 // The source of a copy is read at the wait, and the destination is poison until then.
-SK_API void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsigned given, int line) {
+SK_API void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsigned given,
+                            int line) {
   Worker &w = *worker;
   unsigned char *p = shared_at(w, to, bytes, bytes, "cp.async", line);
   const auto a = uintptr_t(from);
   const std::string where = "line " + std::to_string(line) + ": cp.async ";
-  if (given > bytes) fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION, where + "is given " + std::to_string(given) + " of " + std::to_string(bytes) + " bytes");
-  if (a % bytes) fault(w, CUDA_ERROR_MISALIGNED_ADDRESS, where + "from an address that is no multiple of " + std::to_string(bytes));
+  if (given > bytes)
+    fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          where + "is given " + std::to_string(given) + " of " + std::to_string(bytes) + " bytes");
+  if (a % bytes)
+    fault(w, CUDA_ERROR_MISALIGNED_ADDRESS,
+          where + "from an address that is no multiple of " + std::to_string(bytes));
   for (int part : {SK_EMU_STATIC, SK_EMU_DYNAMIC, SK_EMU_STACK})
-    if (given && a - w.block.near[part].lo < w.block.near[part].size) fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, where + "from memory that is not global");
+    if (given && a - w.block.near[part].lo < w.block.near[part].size)
+      fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, where + "from memory that is not global");
   if (given) sk_emu_access(from, given, SK_EMU_READ);
   touch(w, p, bytes, SK_EMU_WRITE);
   memset(p, kPoison, bytes);
