@@ -27,7 +27,8 @@ long sk_emu_count(const char *what);
 void sk_emu_reset_counts(void);
 void sk_emu_add(const char *what, long n);
 
-/* The explanation of the last error; settings.h names its other destinations. Returns its length. */
+/* Copies the explanation of the last error and returns its length. It also goes to the log of
+   settings.h. */
 size_t sk_emu_message(char *text, size_t size);
 void sk_emu_log(const char *text);
 

@@ -11,11 +11,10 @@
 //   races=0                1: races on shared memory are looked for (needs check)
 //   seed=1                 order of blocks, threads and independent nodes of a graph; 0: the order
 //                          of their numbers
-//   threads=N              OS threads that run blocks; not set: as many as the machine has, at most 8
+//   threads=N              OS threads that run blocks; not set: one for each processor, at most 8
 //   timeout=600            seconds that a kernel may run
 //   profile=0              1: when a context ends, stderr gets the time of each kernel
-//   log=stderr             destination of explanations of kernels' errors: stderr, none, or a file to
-//                          append to
+//   log=stderr             the log of explained errors: stderr, none, or a file to append to
 #pragma once
 #include <string>
 
