@@ -1,6 +1,6 @@
 // Element-wise operations, computed in float: y = f(alpha1*x, alpha2*b), operands of size 1
-// broadcast. ReLU turns a NaN into 0 unless the descriptor asks for propagation, as the library's
-// default is.
+// broadcast. As by the library's default, ReLU turns a NaN into its lower bound; it passes the NaN
+// on if the descriptor asks for that.
 #include <cmath>
 
 #include "run.h"
