@@ -21,7 +21,7 @@ type Card struct {
 	Lost       bool       `json:"lost,omitempty"` // not there at the first reading
 
 	dev  device
-	told bool // whether hear has its loss
+	told bool // its loss was reported
 	gaps []Gap
 	last mark
 }
