@@ -23,8 +23,9 @@ func (e *SetError) Error() string {
 // FormatError gives the place where a file departs from the format: it is truncated, damaged or of
 // another kind.
 type FormatError struct {
-	Set    string
-	File   string // "cifar-10-binary.tar.gz: cifar-10-batches-bin/test_batch.bin" for a member of an archive
+	Set string
+	// File has a member of an archive as "cifar-10-binary.tar.gz: cifar-10-batches-bin/test_batch.bin".
+	File   string
 	Offset int64  // of the first wrong byte in File
 	Detail string // the wanted and the present content
 	Err    error  // the cause, if another package found it

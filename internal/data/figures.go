@@ -12,18 +12,26 @@ type figure func(u, v, r int32) int32
 // figures are the classes of the built-in set in label order.
 var figures = [...]figure{
 	disc,
-	func(u, v, r int32) int32 { l := length(u, v); return min(r-l, l-r*9/16) }, // ring
-	func(u, v, r int32) int32 { return box(u, v, r*7/8, r*7/8) },               // square
-	func(u, v, r int32) int32 { // frame
+	// ring
+	func(u, v, r int32) int32 { l := length(u, v); return min(r-l, l-r*9/16) },
+	// square
+	func(u, v, r int32) int32 { return box(u, v, r*7/8, r*7/8) },
+	// frame
+	func(u, v, r int32) int32 {
 		m := max(abs(u), abs(v))
 		return min(r*7/8-m, m-r/2)
 	},
 	triangle,
-	func(u, v, r int32) int32 { return max(box(u, v, r, r/4), box(u, v, r/4, r)) },             // cross
-	func(u, v, r int32) int32 { return max(box(u, v+r*3/4, r, r/4), box(u, v, r/4, r)) },       // tee
-	func(u, v, r int32) int32 { return max(box(u, v+r*3/4, r, r/4), box(u+r*3/4, v, r/4, r)) }, // corner
-	func(u, v, r int32) int32 { return min(r-length(u, v), length(u-r*9/16, v)-r*3/4) },        // crescent
-	func(u, v, r int32) int32 { return min(r-abs(u), r*3/16-min(abs(v), abs(abs(v)-r*3/4))) },  // bars
+	// cross
+	func(u, v, r int32) int32 { return max(box(u, v, r, r/4), box(u, v, r/4, r)) },
+	// tee
+	func(u, v, r int32) int32 { return max(box(u, v+r*3/4, r, r/4), box(u, v, r/4, r)) },
+	// corner
+	func(u, v, r int32) int32 { return max(box(u, v+r*3/4, r, r/4), box(u+r*3/4, v, r/4, r)) },
+	// crescent
+	func(u, v, r int32) int32 { return min(r-length(u, v), length(u-r*9/16, v)-r*3/4) },
+	// bars
+	func(u, v, r int32) int32 { return min(r-abs(u), r*3/16-min(abs(v), abs(abs(v)-r*3/4))) },
 }
 
 func disc(u, v, r int32) int32 { return r*15/16 - length(u, v) }

@@ -12,7 +12,7 @@ type Sample struct {
 	MemoryTotal Figure    `json:"memory_total"` // bytes
 	OwnMemory   Figure    `json:"own_memory"`   // bytes, of this process; 0: it is not on the card
 	Utilization Figure    `json:"utilization"`  // per cent of the time in which a kernel ran
-	MemoryBusy  Figure    `json:"memory_busy"`  // per cent of the time in which memory was read or written
+	MemoryBusy  Figure    `json:"memory_busy"`  // the same for reads and writes of memory
 	Power       Figure    `json:"power"`        // W
 	// J since the previous sample by this process; 0 in the first
 	Energy      Figure    `json:"energy"`

@@ -70,7 +70,8 @@ static void rounded_once() {
   Kernel k("#define BF true\n" + std::string(kMma));
   Halves a(256), b(128, 0x3f80);                                              // b: ones
   for (size_t m = 0; m < 16; m++)
-    for (size_t i = 0; i < 16; i++) a[m * 16 + i] = i == 0 ? 0x4b80 : i == 15 ? 0xcb80 : 0x3f80;  // 2^24, 14 ones, -2^24
+    // 2^24, 14 ones, -2^24.
+    for (size_t i = 0; i < 16; i++) a[m * 16 + i] = i == 0 ? 0x4b80 : i == 15 ? 0xcb80 : 0x3f80;
   Array<uint16_t> da(256), db(128);
   Array<float> dc(128), dd(128);
   da.put(a), db.put(b), dc.put(std::vector<float>(128, 0.5f));

@@ -83,16 +83,20 @@ void calls() {
   EXPECT_STATUS(run(p, {1, 2}, {x.at, w.at}, nullptr), kBadParam);
   EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, nullptr, y.at}, nullptr), kNullPointer);
   EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 4, w.at, y.at}, nullptr), kMisalignedPointer);
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, local}, nullptr), kBadParam);      // not the device's
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 16, w.at, y.at}, nullptr), kBadParam);  // ends behind its allocation
-  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, x.at}, nullptr), kBadParam);       // y over x
+  // The pointer is not of the device.
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, local}, nullptr), kBadParam);
+  // The tensor ends behind its allocation.
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at + 16, w.at, y.at}, nullptr), kBadParam);
+  // y overlaps x.
+  EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, x.at}, nullptr), kBadParam);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, space.at), kSuccess);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, nullptr), kNullPointer);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, space.at + 4), kMisalignedPointer);
   EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, y.at}, small.at), kSizeInsufficient);
   {
     Memory all((1 << 20) + 4096);
-    EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, all.at + 64}, all.at), kBadParam);  // y in the workspace
+    // y overlaps the workspace.
+    EXPECT_STATUS(run(q, {1, 2, 3}, {x.at, w.at, all.at + 64}, all.at), kBadParam);
   }
   flush();
   refusing = 900;

@@ -11,7 +11,8 @@ TensorSpec spec(int64_t uid, const std::vector<int64_t> &d, int type = kFloat, b
 DescPtr virt(int64_t uid, const std::vector<int64_t> &d, int type = kFloat) { return tensor(spec(uid, d, type, true)); }
 DescPtr scalar(int64_t uid) { return tensor({uid, one, one, kFloat, false, true}); }
 int64_t channelOf(int64_t i, const std::vector<int64_t> &d) { return i / (d[2] * d[3]) % d[1]; }
-double step(int type) { return type == kFloat ? 2e-6 : type == kHalf ? 6e-4 : 4.5e-3; }  // of the largest value
+// The step of a type, relative to the largest value.
+double step(int type) { return type == kFloat ? 2e-6 : type == kHalf ? 6e-4 : 4.5e-3; }
 
 double relu(double x) { return x > 0 ? x : 0; }
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
