@@ -7,23 +7,25 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// Timing is what Autotune found of one plan.
+// Timing is Autotune's result for one plan.
 type Timing struct {
 	Plan *Plan
 	Time time.Duration // of one run: the median of five batches of runs
-	Err  error         // why it could not run, or nil
+	Err  error         // the reason why the plan failed, or nil
 }
 
 const (
 	autotuneBatches = 5
-	autotuneTime    = 2 * time.Millisecond // of one batch, about
+	autotuneTime    = 2 * time.Millisecond // approximate time of one batch
 )
 
-// Autotune times plans of one operation on the card and returns them fastest first, those that fail last. The operation really runs, many times, on the
-// handle's stream, which it waits for: what the outputs hold is lost. workspace must be as large as the largest Workspace; ptrs are as for Run. The
-// fastest plan goes into the cache, where Plan and the operations' methods find it from then on.
+// Autotune times plans of one operation on the card and returns them fastest first; failed plans
+// are last. The operation really runs, many times, on the handle's stream, and Autotune waits for
+// the stream: the content of the outputs is lost. workspace must be as large as the largest
+// Workspace; ptrs are as for Run. The fastest plan goes into the cache, where Plan and the
+// operations' methods find it from then on.
 //
-// Errors: what Run returns if every plan fails; ErrInvalid without a stream of the handle's (SetStream).
+// Errors: the error of Run if every plan fails; ErrInvalid if the handle has no stream (SetStream).
 func (h *Handle) Autotune(plans []*Plan, workspace cuda.Ptr, ptrs ...cuda.Ptr) ([]Timing, error) {
 	if err := h.usable("Autotune"); err != nil {
 		return nil, err
@@ -69,8 +71,9 @@ func (h *Handle) Autotune(plans []*Plan, workspace cuda.Ptr, ptrs ...cuda.Ptr) (
 	return out, nil
 }
 
-// time runs a plan in batches long enough for the events to tell. A batch is one graph of runs, since a run by itself may take the host longer than the card; a plan
-// that cannot be captured is run as it is.
+// time runs a plan in batches that are long enough for the events' resolution. A batch is one graph
+// of runs, since the host may take longer for a single run than the card. A plan that cannot be
+// captured runs without a graph.
 func (h *Handle) time(p *Plan, start, stop *cuda.Event, workspace cuda.Ptr, ptrs []cuda.Ptr) (time.Duration, error) {
 	runs := func(n int) error {
 		for range n {
@@ -121,7 +124,8 @@ func (h *Handle) time(p *Plan, start, stop *cuda.Event, workspace cuda.Ptr, ptrs
 	return times[autotuneBatches/2] / time.Duration(n), nil
 }
 
-// captured is what f puts on the handle's stream as a graph, or nil if that cannot be captured.
+// captured captures the work that f puts on the handle's stream as a graph. It returns nil if the
+// work cannot be captured.
 func (h *Handle) captured(f func() error) *cuda.GraphExec {
 	if h.stream.BeginCapture(cuda.CaptureThreadLocal) != nil {
 		return nil

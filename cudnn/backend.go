@@ -70,7 +70,7 @@ func openBackend(card bool) (backend, error) {
 	return b, nil
 }
 
-// notFound turns a failed search into ErrVersion if it is only that the one installed is version 8.
+// notFound turns a failed search into ErrVersion if the only cuDNN installed is version 8.
 func notFound(err error) error {
 	old := &load.Library{Name: "libcudnn8", Files: []string{"libcudnn.so.8"}}
 	var missing *load.NotFoundError
@@ -100,12 +100,14 @@ func (b backend) here() bool { return uintptr(b.c.thread) == thread() }
 // thread names the calling thread.
 func thread() uintptr { return uintptr(C.sk_thread()) }
 
-// failure makes an error of a status and of the library's last message, which belongs to this thread.
+// failure makes an error of a status and of the library's last message, which belongs to this
+// thread.
 func (b backend) failure(op, on string, s Status) *Error {
 	return &Error{Op: op, On: on, Status: s, Detail: b.lastError()}
 }
 
-// lastError takes the library's last message. It can be very long: of several reasons the last two count, which end the trail that led to the refusal.
+// lastError takes the library's last message, which can be very long. Of several reasons the last
+// two count: they end the trail that led to the refusal.
 func (b backend) lastError() string {
 	var buf [16384]C.char
 	C.sk_last_error(b.c.lib, &buf[0], C.size_t(len(buf)))
@@ -128,7 +130,8 @@ func (b backend) drop(ds ...descriptor) {
 
 func (b backend) finalize(d descriptor) Status { return Status(C.sk_finalize(b.c.lib, C.uintptr_t(d))) }
 
-// build makes the descriptors of a list, each finalized. It returns them all, or none and the status of the first that failed.
+// build makes the descriptors of a list, each finalized. It returns all of them, or none and the
+// status of the first failure.
 func (b backend) build(specs []spec) (made []descriptor, s Status) {
 	for _, sp := range specs {
 		var d descriptor
@@ -184,7 +187,7 @@ func (b backend) set(d descriptor, a attr, made []descriptor) Status {
 	return Status(C.sk_set(b.c.lib, C.uintptr_t(d), C.int(a.name), C.int(a.typ), C.int64_t(n), p))
 }
 
-// get asks for up to n values at p and returns how many there are.
+// get asks for up to n values at p and returns their number.
 func (b backend) get(d descriptor, name, typ int32, n int, p unsafe.Pointer) (int, Status) {
 	var have C.int64_t
 	s := C.sk_get(b.c.lib, C.uintptr_t(d), C.int(name), C.int(typ), C.int64_t(n), &have, p)
@@ -202,7 +205,7 @@ func (b backend) getEnums(d descriptor, name, typ int32) ([]int32, Status) {
 	return v[:min(n, len(v))], s
 }
 
-// getDescriptors fills descriptors made before with what the attribute holds.
+// getDescriptors fills descriptors made before with the values of the attribute.
 func (b backend) getDescriptors(d descriptor, name int32, into []descriptor) (int, Status) {
 	return b.get(d, name, typeDescriptor, len(into), unsafe.Pointer(unsafe.SliceData(into)))
 }
@@ -219,7 +222,7 @@ func (b backend) getString(d descriptor, name int32) (string, Status) {
 	return strings.TrimRight(string(buf[:min(n, len(buf))]), "\x00"), 0
 }
 
-// runner is a plan's C half: what a run needs, laid out once.
+// runner is the C half of a plan: the data of a run, laid out once.
 type runner struct {
 	c     *C.sk_plan
 	bound []uint64 // in C memory: the pointers of the next run, the workspace last
@@ -262,12 +265,12 @@ func (b backend) runner(plan descriptor, g *Graph, workspace int64) runner {
 // run runs the plan on r.bound: a status, or one of runThread and runPointer-i.
 func (r runner) run() int { return int(C.sk_run(C.uintptr_t(uintptr(unsafe.Pointer(r.c))))) }
 
-// align is what the pointer of place i has to be a multiple of.
+// align is the required alignment of the pointer of place i, in bytes.
 func (r runner) align(i int) int64 { return int64(unsafe.Slice((*uint64)(r.c.align), i+1)[i]) }
 
 func (r runner) free() { C.sk_cudnn_plan_free(r.c) }
 
-// What run answers beside a status.
+// The results of run beside a status.
 const (
 	runThread  = C.SK_RUN_THREAD
 	runPointer = C.SK_RUN_POINTER

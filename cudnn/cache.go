@@ -13,16 +13,19 @@ import (
 	"shake/internal/files"
 )
 
-// Cache keeps plans in a folder, one file each: the choice of an engine and what was compiled for it, so that it need not be looked for, compiled
-// or timed again. A plan is found by the card, the library's version, the graph (shapes, layouts, types, alignments) and the options. Several
-// processes may share a folder: files appear whole or not at all, and each carries a checksum.
+// Cache keeps plans in a folder, one file each: the chosen engine and its compiled code, so that no
+// later process searches, compiles or times again. The key of a plan is the card, the library's
+// version, the graph (shapes, layouts, types, alignments) and the options. Several processes may
+// share a folder: files appear whole or not at all, and each carries a checksum.
 type Cache struct {
 	dir string
-	// Report is told when a file was of no use and made again: damaged, or of another library in spite of its name. May be nil.
+	// Report receives the name of an unusable file that was made again, and why: the file was
+	// damaged, or of another library in spite of its name. May be nil.
 	Report func(file, why string)
 }
 
-// OpenCache makes the folder if need be; one into which others may put files is an error. An empty dir is the user's own cache folder, in shake/cudnn.
+// OpenCache makes the folder if it does not exist. A folder that other users may write is an error.
+// An empty dir means the user's own cache folder, in shake/cudnn.
 func OpenCache(dir string) (*Cache, error) {
 	if dir == "" {
 		base, err := os.UserCacheDir()
@@ -40,7 +43,8 @@ func OpenCache(dir string) (*Cache, error) {
 // Dir is the cache's folder.
 func (c *Cache) Dir() string { return c.dir }
 
-// entry is what a file holds behind its first line, which is magic and the SHA-256 of the rest.
+// entry is the content of a file behind its first line. The first line is magic and the SHA-256 of
+// the rest.
 type entry struct {
 	Card      string        `json:"card"`
 	Version   string        `json:"cudnn"`
@@ -48,14 +52,15 @@ type entry struct {
 	Engine    string        `json:"engine"`
 	Config    EngineConfig  `json:"config"`
 	Time      time.Duration `json:"nanoseconds,omitempty"` // as measured by Autotune, or 0
-	Plan      string        `json:"plan"`                  // the library's own form of it
+	Plan      string        `json:"plan"`                  // the library's own form of the plan
 }
 
 const magic = "shake cudnn plan 2 "
 
-const maxEntry = 256 << 20 // bytes; a plan with what was compiled for it has up to some megabytes
+const maxEntry = 256 << 20 // bytes; a plan with its compiled code has up to some megabytes
 
-// key is the name of a plan's file. The values of scalars are no part of it: a run brings them.
+// key is the name of a plan's file. The values of scalars are no part of it: they are passed at
+// each run.
 func key(version, card string, g *Graph, opt options, strict bool) string {
 	h := sha256.New()
 	fmt.Fprintln(h, magic, version, card, opt.deterministic, opt.workspace, strict)
@@ -96,7 +101,8 @@ func (c *Cache) load(key string) *entry {
 	return e
 }
 
-// store writes an entry, whole or not at all. A cache that cannot be written is no reason to fail: it is reported.
+// store writes an entry, whole or not at all. A failure to write is reported and is no error of the
+// plan.
 func (c *Cache) store(key string, e *entry) {
 	body, err := json.Marshal(e)
 	if err == nil {
@@ -143,7 +149,8 @@ func (s *search) cached() *Plan {
 	return p
 }
 
-// keep puts a plan in the cache. took is its measured time, or 0. One that was measured, and was fastest, is the graph's plan from then on.
+// keep puts a plan in the cache. took is its measured time, or 0. A measured plan is the fastest
+// one; it is the graph's plan from then on.
 func (p *Plan) keep(took time.Duration) {
 	p.took = took
 	if p.pair != nil {

@@ -29,7 +29,7 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range b { // no bit of it may change unseen
+	for i := range b { // a change of any bit is seen
 		b[i] ^= 4
 		if err := os.WriteFile(c.file("k"), b, 0o644); err != nil {
 			t.Fatal(err)
@@ -45,7 +45,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestCacheManyWriters fills one key from many sides while others read: what is read is whole.
+// TestCacheManyWriters fills one key from many goroutines while others read: every entry read is
+// whole.
 func TestCacheManyWriters(t *testing.T) {
 	dir := t.TempDir()
 	var wg sync.WaitGroup
@@ -83,7 +84,7 @@ func TestCacheCannotBeMade(t *testing.T) {
 	}
 }
 
-// TestKey changes all that decides about a plan, one at a time.
+// TestKey changes everything that decides about a plan, one item at a time.
 func TestKey(t *testing.T) {
 	x, w := NHWC(2, 8, 4, 4, BF16), NHWC(8, 8, 3, 3, BF16)
 	conv := ConvDesc{Pad: [2]int{1, 1}}

@@ -39,8 +39,9 @@ func fourteen(b *testing.B) *cudnn.Plan {
 	return p
 }
 
-// BenchmarkCall runs a plan of fourteen pointers through a library that does nothing, on the same pointers and on changing ones, beside an empty call
-// of C. It needs a process to itself: go test -run '^$' -bench Call ./cudnn
+// BenchmarkCall runs a plan of fourteen pointers through a library that does nothing, on the same
+// pointers and on changing ones, beside an empty call of C. It needs a process to itself: go test
+// -run '^$' -bench Call ./cudnn
 func BenchmarkCall(b *testing.B) {
 	b.Run("empty", func(b *testing.B) {
 		for b.Loop() {

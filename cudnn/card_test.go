@@ -14,7 +14,8 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// TestMain gives the tests the emulator where there is no card; a process that asks the real library without a card must not see it.
+// TestMain gives the tests the emulator on a machine without a card. A process that asks the real
+// library without a card must not see the emulator.
 func TestMain(m *testing.M) {
 	if os.Getenv("SHAKE_NVIDIA") != "" {
 		emu.WithoutExamples("SHAKE_NVIDIA: this process asks the real library, without a card")
@@ -23,10 +24,10 @@ func TestMain(m *testing.M) {
 	emu.Main(m)
 }
 
-// card is a card, emulated or not, with all that an operation needs.
+// card is a card, emulated or not, with a context, a stream and a handle.
 type card struct {
 	t    testing.TB
-	what string // is being tested
+	what string // the name of the operation under test
 	ctx  *cuda.Context
 	s    *cuda.Stream
 	h    *cudnn.Handle
@@ -81,7 +82,8 @@ type tensor struct {
 // ptr is the address of the first element.
 func (x *tensor) ptr() cuda.Ptr { return x.mem.Ptr() + cuda.Ptr(x.off) }
 
-// put makes a tensor of v, rounded to d's type. What lies between its elements is a pattern that get looks for.
+// put makes a tensor of v, rounded to d's type. The gaps between its elements hold a pattern that
+// get checks.
 func (c *card) put(d cudnn.TensorDesc, v []float64) *tensor {
 	c.t.Helper()
 	x := &tensor{TensorDesc: d, v: make([]float64, len(v)), off: 64, raw: make([]byte, 64+d.Bytes()+64)}
@@ -103,7 +105,7 @@ func (c *card) put(d cudnn.TensorDesc, v []float64) *tensor {
 	return x
 }
 
-// get reads a tensor back and makes sure that nothing beside its elements changed.
+// get reads a tensor back and checks that only its elements changed.
 func (c *card) get(x *tensor) []float64 {
 	c.t.Helper()
 	have := make([]byte, len(x.raw))
@@ -125,7 +127,7 @@ func (c *card) get(x *tensor) []float64 {
 	return v
 }
 
-// at is where element i of the dense order lies, in elements.
+// at is the position of element i of the dense order, in elements.
 func at(d cudnn.TensorDesc, i int) int64 {
 	p, r := int64(0), int64(i)
 	for k := len(d.Dims) - 1; k >= 0; k-- {
@@ -135,7 +137,7 @@ func at(d cudnn.TensorDesc, i int) int64 {
 	return p
 }
 
-// write stores v rounded to nearest, ties to even, and returns what it became.
+// write stores v rounded to nearest, ties to even, and returns the stored value.
 func write(b []byte, t cudnn.DataType, v float64) float64 {
 	f := float32(v)
 	switch t {
@@ -166,7 +168,7 @@ func read(b []byte, t cudnn.DataType) float64 {
 			return sign * math.Ldexp(m, -24)
 		}
 		if e == 31 {
-			return sign * math.Inf(1) * (1 - min(m, 1)*2) // an infinity, or of no use
+			return sign * math.Inf(1) * (1 - min(m, 1)*2) // an infinity if m is 0, else of no meaning
 		}
 		return sign * math.Ldexp(1024+m, e-25)
 	case cudnn.I8:
@@ -198,10 +200,12 @@ func random(r *rand.Rand, n int64) []float64 {
 	return v
 }
 
-// epsilon is half the distance between neighbours around 1, per storage type: what a correctly rounded result may be off, relatively.
+// epsilon is half the distance between neighbours around 1, per storage type: the relative error of
+// a correctly rounded result.
 var epsilon = map[cudnn.DataType]float64{cudnn.F32: 1.0 / (1 << 24), cudnn.F16: 1.0 / (1 << 11), cudnn.BF16: 1.0 / (1 << 8)}
 
-// compare wants |have - want| <= the rounding of want to the output's type + rounding of sums of n terms in F32, of which scale is Σ|term|.
+// compare requires |have - want| <= the rounding of want to the output's type + the rounding of
+// sums of n terms in F32, where scale is Σ|term|.
 func (c *card) compare(name string, t cudnn.DataType, have, want, scale []float64) {
 	c.t.Helper()
 	worst, place := 0.0, 0
@@ -216,7 +220,7 @@ func (c *card) compare(name string, t cudnn.DataType, have, want, scale []float6
 	}
 }
 
-// work is memory for p to work in.
+// work is a workspace for p.
 func (c *card) work(p *cudnn.Plan) cuda.Ptr {
 	c.t.Helper()
 	mem, err := c.ctx.Alloc(p.Workspace() + 256)
@@ -227,7 +231,7 @@ func (c *card) work(p *cudnn.Plan) cuda.Ptr {
 	return mem.Ptr()
 }
 
-// run plans, runs and waits; it reports false, having said so, where the operation is not supported.
+// run plans, runs and waits. It reports and returns false where the operation is not supported.
 func (c *card) run(name string, g *cudnn.Graph, o []cudnn.Option, tensors ...*tensor) bool {
 	c.t.Helper()
 	p, err := c.h.Plan(g, o...)

@@ -5,10 +5,12 @@ import (
 	"slices"
 )
 
-// ConvBackwardFilter prepares dw = Scale*(gradient of conv(x, w) in w at dy) + Accumulate*dw: sums over images and positions. x is N×C×H×W, dy
-// N×K×P×Q, dw K×(C/groups)×R×S. x and dy are of one type; dw is of that type, or F32 beside 16-bit x and dy. Then it holds the sums as they are
-// where an engine can store them, which one can for most shapes; for the rest (in groups on sm_80, say) they are rounded to x's type and converted.
-// Of Accumulate only 0 and 1 do for certain there, and of Scale 1. What Autotune found faster goes first. Pointers: x, dy, dw.
+// ConvBackwardFilter prepares dw = Scale*(gradient of conv(x, w) in w at dy) + Accumulate*dw: sums
+// over images and positions. x is N×C×H×W, dy N×K×P×Q, dw K×(C/groups)×R×S. x and dy are of one
+// type; dw is of that type, or F32 beside 16-bit x and dy. An F32 dw holds the sums unrounded where
+// an engine can store them, as one can for most shapes. For the rest (in groups on sm_80, say) the
+// sums are rounded to x's type and converted. An F32 dw is certain to support only Accumulate 0 and
+// 1, and Scale 1. A way that Autotune found faster goes first. Pointers: x, dy, dw.
 //
 // Errors: as ConvForward's. (CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR.)
 func (h *Handle) ConvBackwardFilter(x, dy, dw TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
@@ -28,8 +30,8 @@ func (h *Handle) ConvBackwardFilter(x, dy, dw TensorDesc, c ConvDesc, o ...Optio
 	return h.convertedFilter(x, dy, dw, c, o, err)
 }
 
-// ConvBackwardFilterPlans lists what ConvBackwardFilter can choose from: what the library proposes, and last, for a dw of F32 beside 16-bit x, the rounded and
-// converted one.
+// ConvBackwardFilterPlans lists the candidates of ConvBackwardFilter: the library's proposals and,
+// for an F32 dw beside 16-bit x, the rounded and converted one at the end.
 func (h *Handle) ConvBackwardFilterPlans(x, dy, dw TensorDesc, c ConvDesc, o ...Option) ([]*Plan, error) {
 	var all []*Plan
 	var err error
@@ -52,8 +54,9 @@ func (h *Handle) ConvBackwardFilterPlans(x, dy, dw TensorDesc, c ConvDesc, o ...
 	return all, nil
 }
 
-// ConvBackwardFilterMeasured prepares what Autotune found fastest of all the ways to compute ConvBackwardFilter, in this process or in an earlier one that had the
-// same cache: nil where none was timed.
+// ConvBackwardFilterMeasured prepares the way to compute ConvBackwardFilter that Autotune found
+// fastest, in this process or in an earlier one with the same cache. It returns nil where no way
+// was timed.
 func (h *Handle) ConvBackwardFilterMeasured(x, dy, dw TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
 	if err := h.usable("ConvBackwardFilter"); err != nil || h.cache == nil {
 		return nil, err
@@ -85,8 +88,9 @@ func (h *Handle) ConvBackwardFilterMeasured(x, dy, dw TensorDesc, c ConvDesc, o 
 	return h.Plan(best, o...)
 }
 
-// ConvBackwardFilterConverted prepares ConvBackwardFilter for a dw of F32 as two steps: the gradient in x's type, rounded once, then converted.
-// Errors: ErrInvalid where dw is not of F32 beside 16-bit x; else as ConvForward's.
+// ConvBackwardFilterConverted prepares ConvBackwardFilter for a dw of F32 as two steps: the
+// gradient in x's type, rounded once, then converted. Errors: ErrInvalid where dw is not of F32
+// beside 16-bit x; else as ConvForward's.
 func (h *Handle) ConvBackwardFilterConverted(x, dy, dw TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
 	if len(convBackwardFilterGraphs(x, dy, dw, c, o)) == 1 {
 		return nil, invalid("ConvBackwardFilterConverted", "x is %v, dw %v: want 16 bits and f32, and blending factors of 0 or 1", x.Type, dw.Type)
@@ -94,8 +98,8 @@ func (h *Handle) ConvBackwardFilterConverted(x, dy, dw TensorDesc, c ConvDesc, o
 	return h.convertedFilter(x, dy, dw, c, o, nil)
 }
 
-// ConvBackwardFilterF32Graph is the graph of a weight gradient whose sums, in F32, are stored as they are beside 16-bit x and dy. Of the options only Accumulate(0)
-// and Accumulate(1) count.
+// ConvBackwardFilterF32Graph is the graph of a weight gradient that stores its F32 sums unrounded,
+// beside 16-bit x and dy. Of the options only Accumulate(0) and Accumulate(1) have an effect.
 func ConvBackwardFilterF32Graph(x, dy, dw TensorDesc, c ConvDesc, o ...Option) *Graph {
 	g := NewGraph(BackwardFilter.String() + " into f32")
 	xr, dyr := g.Input("x", x), g.Input("dy", dy)
@@ -108,7 +112,8 @@ func ConvBackwardFilterF32Graph(x, dy, dw TensorDesc, c ConvDesc, o ...Option) *
 	return g
 }
 
-// convBackwardFilterGraphs are the graphs that compute dw, the preferred first; more than one where dw is of F32 beside 16-bit x.
+// convBackwardFilterGraphs are the graphs that compute dw, the preferred first. An F32 dw beside
+// 16-bit x has more than one.
 func convBackwardFilterGraphs(x, dy, dw TensorDesc, c ConvDesc, o []Option) []*Graph {
 	plain := ConvBackwardFilterGraph(x, dy, dw, c, o...)
 	opt := resolve(o)
@@ -124,7 +129,8 @@ func narrowFilterGraph(x, dy, dw TensorDesc, c ConvDesc) *Graph {
 	return ConvBackwardFilterGraph(x, dy, dw, c)
 }
 
-// convertedFilter computes dw in x's type and converts it. why, if not nil, is what the direct way was refused for, and the error.
+// convertedFilter computes dw in x's type and converts it. why, if not nil, is the refusal of the
+// direct way; it is then the error too.
 func (h *Handle) convertedFilter(x, dy, dw TensorDesc, c ConvDesc, o []Option, why error) (*Plan, error) {
 	refused := func(err error) (*Plan, error) {
 		if why != nil {

@@ -2,14 +2,16 @@ package cudnn
 
 import "fmt"
 
-// ConvDesc describes a two-dimensional convolution. The zero value is one of stride 1 without padding.
+// ConvDesc describes a two-dimensional convolution. The zero value has stride 1 and no padding.
 type ConvDesc struct {
-	Pad      [2]int   // zeros before the rows, the columns, and behind them unless PadEnd is set
-	PadEnd   *[2]int  // zeros behind the rows, the columns
-	Stride   [2]int   // 0 means 1
-	Dilation [2]int   // 0 means 1: taps next to each other
-	Groups   int      // 0 means 1
-	Compute  DataType // F32 (also 0) or TF32: whether products of F32 tensors may be rounded to TF32 first. Sums are F32 always
+	Pad      [2]int  // zeros before the rows, the columns, and behind them unless PadEnd is set
+	PadEnd   *[2]int // zeros behind the rows, the columns
+	Stride   [2]int  // 0 means 1
+	Dilation [2]int  // 0 means 1: taps next to each other
+	Groups   int     // 0 means 1
+	// F32 (also 0) or TF32: whether products of F32 tensors may be rounded to TF32 first. Sums are
+	// always F32.
+	Compute DataType
 }
 
 func (c ConvDesc) filled() ConvDesc {
@@ -68,7 +70,7 @@ func (c ConvDesc) OutputDims(x, w []int64) ([]int64, error) {
 	return y, nil
 }
 
-// Output describes what a convolution of x with w gives, in x's layout and type.
+// Output describes the result of a convolution of x with w, in x's layout and type.
 func (c ConvDesc) Output(x, w TensorDesc) (TensorDesc, error) {
 	dims, err := c.OutputDims(x.Dims, w.Dims)
 	if err != nil {
@@ -96,7 +98,7 @@ func (c ConvDesc) String() string {
 	return s
 }
 
-// Direction is which of a convolution's three tensors is computed from the other two.
+// Direction says which of a convolution's three tensors is computed from the other two.
 type Direction uint8
 
 // The directions: y = conv(x, w); dx from dy and w; dw from x and dy.
@@ -110,8 +112,9 @@ func (d Direction) String() string {
 	return [...]string{"no direction", "ConvForward", "ConvBackwardData", "ConvBackwardFilter"}[min(d, 3)]
 }
 
-// Convolution is the node of a convolution in any direction. X, W and Y are x, w, y or their gradients: Forward writes Y, BackwardData X,
-// BackwardFilter W. The written tensor is Scale*(result) + Accumulate*(what it held).
+// Convolution is the node of a convolution in any direction. X, W and Y are x, w, y or their
+// gradients: Forward writes Y, BackwardData X, BackwardFilter W. The written tensor is
+// Scale*(result) + Accumulate*(its old content).
 type Convolution struct {
 	Dir               Direction
 	X, W, Y           Ref

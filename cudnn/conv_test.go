@@ -9,7 +9,8 @@ import (
 	"shake/cudnn"
 )
 
-// taps calls f for every product of a convolution: y[iy] += x[ix]*w[iw], with indices in the dense order of the dimensions.
+// taps calls f for every product of a convolution: y[iy] += x[ix]*w[iw], with indices in the dense
+// order of the dimensions.
 func taps(x, w, y []int64, c cudnn.ConvDesc, f func(ix, iw, iy int64)) {
 	groups, stride, dilation := int64(max(c.Groups, 1)), [2]int64{}, [2]int64{}
 	for i := range 2 {
@@ -36,7 +37,8 @@ func taps(x, w, y []int64, c cudnn.ConvDesc, f func(ix, iw, iy int64)) {
 	}
 }
 
-// convCases are convolutions small enough for the emulator: odd sizes, one image, one row, three channels, groups, strides, dilations, paddings.
+// convCases are convolutions small enough for the emulator: odd sizes, one image, one row, three
+// channels, groups, strides, dilations, paddings.
 var convCases = []struct {
 	name       string
 	n, c, h, w int
@@ -61,7 +63,7 @@ func TestConvolutions(t *testing.T) {
 	for _, cc := range convCases {
 		for _, typ := range []cudnn.DataType{cudnn.F32, cudnn.F16, cudnn.BF16} {
 			for _, layout := range []string{"nhwc", "nchw", "slice"} {
-				// No subtest: it would run on another thread.
+				// A subtest would run on another thread, so the cases are a loop.
 				func() {
 					c.what = fmt.Sprintf("%s/%v/%s", cc.name, typ, layout)
 					desc := func(n, ch, h, w int) cudnn.TensorDesc {

@@ -1,7 +1,7 @@
 package cudnn
 
-// ActivationForward prepares y = mode(x) (see Graph.Activation) of any shape, F32, F16 or BF16. Pointers: x, y.
-// (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
+// ActivationForward prepares y = mode(x) (see Graph.Activation) of any shape, F32, F16 or BF16.
+// Pointers: x, y. (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
 func (h *Handle) ActivationForward(mode PointwiseMode, x, y TensorDesc, o ...Option) (*Plan, error) {
 	return h.Plan(ActivationForwardGraph(mode, x, y), o...)
 }
@@ -13,8 +13,8 @@ func ActivationForwardGraph(mode PointwiseMode, x, y TensorDesc) *Graph {
 	return g
 }
 
-// ActivationBackward prepares dx = dy * mode'(x), with what Graph.ActivationBackward says of x. Pointers: x, dy, dx.
-// (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
+// ActivationBackward prepares dx = dy * mode'(x); x is as for Graph.ActivationBackward. Pointers:
+// x, dy, dx. (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
 func (h *Handle) ActivationBackward(mode PointwiseMode, x, dy, dx TensorDesc, o ...Option) (*Plan, error) {
 	return h.Plan(ActivationBackwardGraph(mode, x, dy, dx), o...)
 }
@@ -27,7 +27,8 @@ func ActivationBackwardGraph(mode PointwiseMode, x, dy, dx TensorDesc) *Graph {
 	return g
 }
 
-// AddTensor prepares y = x + b, where a dimension of b that is 1 is repeated. Pointers: x, b, y. (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
+// AddTensor prepares y = x + b; a dimension of b that is 1 is repeated. Pointers: x, b, y.
+// (CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR.)
 func (h *Handle) AddTensor(x, b, y TensorDesc, o ...Option) (*Plan, error) {
 	return h.Plan(AddTensorGraph(x, b, y), o...)
 }
@@ -40,8 +41,8 @@ func AddTensorGraph(x, b, y TensorDesc) *Graph {
 	return g
 }
 
-// Reduce prepares y = op of x over the dimensions in which y has size 1, in F32. With Deterministic the order of the sums is fixed. Pointers: x, y.
-// (CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR.)
+// Reduce prepares y = op of x over the dimensions in which y has size 1, in F32. With Deterministic
+// the order of the sums is fixed. Pointers: x, y. (CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR.)
 func (h *Handle) Reduce(op ReduceOp, x, y TensorDesc, o ...Option) (*Plan, error) {
 	return h.Plan(ReduceGraph(op, x, y), o...)
 }

@@ -8,7 +8,8 @@ import (
 	"shake/cudnn"
 )
 
-// TestEmulatedOperations holds the emulated library against what the real one says to the same graphs.
+// TestEmulatedOperations compares the emulated library's answers with the real one's to the same
+// graphs.
 func TestEmulatedOperations(t *testing.T) {
 	c := open(t)
 	emu.Only(t)

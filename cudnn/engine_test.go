@@ -15,7 +15,8 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// The sum of a weight gradient over all images and positions, cut into slices by the first engine that takes them.
+// The sum of a weight gradient over all images and positions, cut into slices by the first engine
+// that takes them.
 func ExampleHandle_Engines() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -33,7 +34,7 @@ func ExampleHandle_Engines() {
 		config := cudnn.EngineConfig{Engine: e.Index, Settings: []cudnn.Setting{{Type: knob.Type, Value: 4}}}
 		plan, err := h.Plan(g, cudnn.Deterministic(), cudnn.UseEngine(config))
 		if err != nil {
-			continue // not every setting of a knob can be prepared
+			continue // some settings of a knob cannot be prepared
 		}
 		fmt.Println(knob.Type, "is in", plan.Config(), "with a workspace for four:", plan.Workspace() >= 4*dw.Bytes())
 		check(plan.Close())
@@ -43,7 +44,7 @@ func ExampleHandle_Engines() {
 	check(ctx.Close())
 }
 
-// TestEnginesExample runs the example, which by itself would want a card.
+// TestEnginesExample runs the example, which on its own would need a card.
 func TestEnginesExample(t *testing.T) {
 	open(t)
 	r, w, err := os.Pipe()
@@ -61,7 +62,8 @@ func TestEnginesExample(t *testing.T) {
 	}
 }
 
-// TestSlices computes a weight gradient in slices, from the cache too, and lets Autotune choose among all ways: what it chose is found again.
+// TestSlices computes a weight gradient in slices, from the cache too. It lets Autotune choose
+// among all ways, and a later search finds the choice.
 func TestSlices(t *testing.T) {
 	c := open(t)
 	cache, err := cudnn.OpenCache(t.TempDir())

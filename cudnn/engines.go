@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-// Engine is what the library says of an engine that takes a graph.
+// Engine is the library's description of an engine that takes a graph.
 type Engine struct {
 	Index    int64 // its number, for EngineConfig
 	Knobs    []Knob
-	Compiled bool // at run time: a plan takes a second rather than a millisecond
+	Compiled bool // compiled at run time: a plan takes a second rather than a millisecond
 	engine   engine
 }
 
@@ -27,8 +27,8 @@ func (e Engine) Knob(t KnobType) (Knob, bool) {
 	return Knob{}, false
 }
 
-// Engines lists the engines that take g under the options, with their knobs, by number. That an engine takes a graph does not mean that each of its settings can
-// be prepared: Plan with UseEngine tells.
+// Engines lists the engines that take g under the options, with their knobs, by number. Some
+// settings of a listed engine may still be impossible to prepare: Plan with UseEngine tells.
 //
 // Errors: as Plan's. (CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT, CUDNN_ATTR_ENGINE_KNOB_INFO.)
 func (h *Handle) Engines(g *Graph, o ...Option) ([]Engine, error) {
@@ -45,7 +45,7 @@ func (h *Handle) Engines(g *Graph, o ...Option) ([]Engine, error) {
 	for i := range n {
 		d, st := s.engineOf(i)
 		if st != 0 {
-			continue // it does not take the graph
+			continue // the engine does not take the graph
 		}
 		if e, st := s.describe(d, i); st == 0 && s.admits(e.engine) {
 			out = append(out, e)
@@ -102,7 +102,7 @@ func (s *search) describe(d descriptor, index int64) (Engine, Status) {
 	return e, st
 }
 
-// settings reads what the knobs of an engine configuration are set to.
+// settings reads the values of the knobs of an engine configuration.
 func (s *search) settings(config descriptor) []Setting {
 	b := s.h.b
 	choices, _ := b.children(config, attrConfigKnobs, descKnobChoice)
@@ -120,7 +120,7 @@ func (s *search) settings(config descriptor) []Setting {
 	return EngineConfig{Settings: out}.sorted()
 }
 
-// children are the descriptors of a kind that an attribute holds. Close them by drop.
+// children are the descriptors of a kind that an attribute holds. drop closes them.
 func (b backend) children(d descriptor, name, kind int32) ([]descriptor, Status) {
 	n, st := b.getDescriptors(d, name, nil)
 	if st != 0 || n == 0 {
@@ -143,7 +143,8 @@ func (b backend) children(d descriptor, name, kind int32) ([]descriptor, Status)
 	return into[:have], st
 }
 
-// configured makes the descriptor of the configuration that the options name, or says what is wrong with it.
+// configured makes the descriptor of the configuration that the options name, or returns the error
+// in it.
 func (s *search) configured() (descriptor, engine, *Error) {
 	want, b := *s.opt.engine, s.h.b
 	bad := func(kind error, format string, args ...any) (descriptor, engine, *Error) {

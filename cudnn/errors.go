@@ -6,31 +6,32 @@ import (
 	"strings"
 )
 
-// What an *Error may be, for errors.Is.
+// The kinds of *Error, for errors.Is.
 var (
-	// ErrNotSupported: no engine of this library takes the operation on this card, or none under the options that were asked for.
+	// ErrNotSupported: no engine of this library takes the operation on this card, or none under
+	// the given options.
 	ErrNotSupported = errors.New("not supported by this cuDNN on this card")
 	// ErrInvalid: the operation makes no sense (shapes, types, pointers), on any card.
 	ErrInvalid = errors.New("invalid argument")
 	// ErrOutOfMemory: the library could not allocate, on the host or on the card.
 	ErrOutOfMemory = errors.New("out of memory")
-	// ErrVersion: a cuDNN was found whose version this package does not speak.
+	// ErrVersion: the cuDNN that was found has a version that this package does not support.
 	ErrVersion = errors.New("wrong cuDNN version")
 	// ErrClosed: the handle or plan is closed.
 	ErrClosed = errors.New("closed")
-	// ErrThread: called on another thread than the handle's.
+	// ErrThread: the call came on another thread than the handle's.
 	ErrThread = errors.New("wrong thread")
 	// ErrOffline: the handle describes a card but has none, so it can plan and not run.
 	ErrOffline = errors.New("no card behind this handle")
 )
 
-// Status is the library's own answer (cudnnStatus_t); 0 for errors that this package found itself.
+// Status is the library's own result (cudnnStatus_t); 0 for errors that this package finds itself.
 type Status int
 
 // Error says which operation failed and why.
 type Error struct {
 	Op     string // "ConvForward"
-	On     string // what it was asked for: "x=[128 64 32 32] bf16 nhwc w=..."; may be empty
+	On     string // the operands: "x=[128 64 32 32] bf16 nhwc w=..."; may be empty
 	Status Status // the library's status, or 0
 	Detail string // the library's last message, or this package's
 	kind   error  // one of the Err above, or nil
@@ -53,7 +54,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is makes errors.Is(err, ErrNotSupported) and the like work; two errors of one status are equal too.
+// Is makes errors.Is(err, ErrNotSupported) and the like work; two errors of one status are equal
+// too.
 func (e *Error) Is(target error) bool {
 	if t, ok := target.(*Error); ok {
 		return t.Status != 0 && t.Status == e.Status
@@ -75,7 +77,7 @@ func invalid(op, format string, args ...any) *Error {
 	return &Error{Op: op, Detail: fmt.Sprintf(format, args...), kind: ErrInvalid}
 }
 
-// shorten takes what matters from a message of the library: the first two reasons that it gives, or its first line.
+// shorten takes the essence of a message of the library: its first two reasons, or its first line.
 func shorten(message string) string {
 	var reasons []string
 	first := ""

@@ -11,7 +11,7 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// desk is a card with a stream and a handle, and what an example puts there.
+// desk is a card with a stream and a handle, and the memory of an example.
 type desk struct {
 	ctx    *cuda.Context
 	stream *cuda.Stream
@@ -19,7 +19,7 @@ type desk struct {
 	close  []io.Closer
 }
 
-// openDesk locks the goroutine to its thread: a context and a handle belong to one.
+// openDesk locks the goroutine to its thread: a context and a handle belong to one thread.
 func openDesk() *desk {
 	runtime.LockOSThread()
 	ctx := must(must(cuda.Devices())[0].Primary())
@@ -52,7 +52,7 @@ func (d *desk) get(p cuda.Ptr, n int) []float32 {
 	return v
 }
 
-// Close frees everything, what was made last first, and unlocks the goroutine.
+// Close frees everything in reverse order and unlocks the goroutine.
 func (d *desk) Close() {
 	for i := len(d.close) - 1; i >= 0; i-- {
 		check(d.close[i].Close())
@@ -60,9 +60,9 @@ func (d *desk) Close() {
 	runtime.UnlockOSThread()
 }
 
-// A graph of one's own: y = relu(conv(x, w) + b). What nodes return is never stored, but for what
-// Store names. Engines that fuse want whole vectors of channels, and tensor cores: F32 tensors that
-// may be rounded to TF32, or 16-bit ones.
+// A custom graph: y = relu(conv(x, w) + b). The results of nodes are stored only where Store names
+// them. Engines that fuse require whole vectors of channels, and tensor cores: F32 tensors that may
+// be rounded to TF32, or 16-bit ones.
 func ExampleGraph() {
 	d := openDesk()
 	defer d.Close()
@@ -94,7 +94,7 @@ func ExampleConvEpilogueGraph() {
 	x, w := cudnn.NHWC(1, 8, 1, 1, cudnn.F32), cudnn.NHWC(8, 8, 1, 1, cudnn.F32)
 	g := cudnn.ConvEpilogueGraph(x, w, x, cudnn.ConvDesc{Compute: cudnn.TF32}, cudnn.EpilogueDesc{Bias: true, ReLU: true})
 	if err := d.h.Supports(g); err != nil {
-		fmt.Println("compute it in steps:", err) // fusions are what cards and versions differ in
+		fmt.Println("compute it in steps:", err) // cards and versions differ in their fusions
 		return
 	}
 	plan := must(d.h.Plan(g))
@@ -129,8 +129,8 @@ func ExampleCache() {
 	// 1 plan in the cache
 }
 
-// The library's proposals are timed on the card, with memory of the caller's. The fastest goes into
-// the cache, where ConvForward finds it.
+// Autotune times the library's proposals on the card, with memory of the caller's. The fastest goes
+// into the cache, where ConvForward finds it.
 func ExampleHandle_Autotune() {
 	d := openDesk()
 	defer d.Close()
@@ -152,8 +152,8 @@ func ExampleHandle_Autotune() {
 	// Output: true true
 }
 
-// A machine without a card plans for one that it has the description of, and fills a cache that the
-// other will read.
+// A machine without a card plans for a described card, and fills a cache for a machine with such a
+// card.
 func ExampleOffline() {
 	properties := must(os.ReadFile("cudnntest/devices/h100.json"))
 	runtime.LockOSThread()
@@ -162,7 +162,7 @@ func ExampleOffline() {
 	x, w := cudnn.NHWC(8, 64, 32, 32, cudnn.BF16), cudnn.NHWC(64, 64, 3, 3, cudnn.BF16)
 	plan := must(h.ConvForward(x, w, x, cudnn.ConvDesc{Pad: [2]int{1, 1}}))
 	fmt.Println(h.Card())
-	err := plan.Run(0, 16, 16, 16) // plans can be listed and cached, and not run
+	err := plan.Run(0, 16, 16, 16) // a plan can be listed and cached, but not run
 	fmt.Println(plan.Bindings(), errors.Is(err, cudnn.ErrOffline))
 	check(plan.Close())
 	check(h.Close())

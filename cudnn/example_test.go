@@ -10,7 +10,8 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// An image of 3×3 ones and a filter of 3×3 ones: each output counts the pixels that its window has inside the image.
+// An image of 3×3 ones and a filter of 3×3 ones: each output counts the pixels of the image in its
+// window.
 func Example() {
 	runtime.LockOSThread() // a handle belongs to a thread
 	defer runtime.UnlockOSThread()

@@ -1,9 +1,9 @@
 package cudnn
 
-// Thread is a call of C that does next to nothing.
+// Thread is an almost empty call of C.
 var Thread = thread
 
-// ConvertedFilter is what ConvBackwardFilter falls back to.
+// ConvertedFilter is the fallback of ConvBackwardFilter.
 func ConvertedFilter(h *Handle, x, dy, dw TensorDesc, c ConvDesc, o ...Option) (*Plan, error) {
 	return h.convertedFilter(x, dy, dw, c, o, ErrNotSupported)
 }

@@ -1,12 +1,15 @@
 package cudnn
 
-// Fused graphs, as training a convolutional net can use them. Each is a candidate: ask Handle.Supports, and time it against its parts.
+// Fused graphs for the training of convolutional nets. Each is a candidate: ask Handle.Supports,
+// and time it against its parts.
 
-// ConvStatsGraph is y = conv(f(x), w) with Σy and Σy² of each channel beside it, taken before y is rounded to its type. With prologue, f is
-// relu(scale*x + bias), where zeros of padding stay zeros; without, x itself. Pointers: x, [scale, bias,] w, y, sum, squares.
+// ConvStatsGraph is y = conv(f(x), w) with Σy and Σy² of each channel beside it, taken before y is
+// rounded to its type. With prologue, f is relu(scale*x + bias), and the zeros of the padding stay
+// zeros; without it, f is the identity. Pointers: x, [scale, bias,] w, y, sum, squares.
 //
-// The statistics hang on the convolution's virtual F32 result, of which an Identity is stored: with that cuDNN takes its engines of runtime
-// fusion, and the card's own kernels; without it, older ones.
+// The statistics are sums of the convolution's virtual F32 result, and an Identity of this result
+// is stored. With the Identity cuDNN takes its engines of runtime fusion, and the card's own
+// kernels; without it, older ones.
 func ConvStatsGraph(x, w, y TensorDesc, c ConvDesc, prologue bool) *Graph {
 	g := NewGraph("ConvStats")
 	in := g.Input("x", x)
@@ -23,7 +26,8 @@ func ConvStatsGraph(x, w, y TensorDesc, c ConvDesc, prologue bool) *Graph {
 	return g
 }
 
-// PrologueConvGraph is y = conv(relu(scale*x + bias), w), with ConvStatsGraph's prologue and without its statistics. Pointers: x, scale, bias, w, y.
+// PrologueConvGraph is y = conv(relu(scale*x + bias), w), with ConvStatsGraph's prologue and
+// without its statistics. Pointers: x, scale, bias, w, y.
 func PrologueConvGraph(x, w, y TensorDesc, c ConvDesc) *Graph {
 	g := NewGraph("PrologueConv")
 	in := g.scaleBiasReLU(g.Input("x", x), x)
@@ -31,7 +35,8 @@ func PrologueConvGraph(x, w, y TensorDesc, c ConvDesc) *Graph {
 	return g
 }
 
-// scaleBiasReLU is relu(scale*x + bias) with scale and bias of x's type; its virtuals must have that type too.
+// scaleBiasReLU is relu(scale*x + bias) with scale and bias of x's type; its virtuals must have
+// that type too.
 func (g *Graph) scaleBiasReLU(x Ref, d TensorDesc) Ref {
 	if len(d.Dims) != 4 {
 		g.fail("x is %v: want four dimensions", d)
@@ -43,11 +48,13 @@ func (g *Graph) scaleBiasReLU(x Ref, d TensorDesc) Ref {
 	return g.As(g.ReLU(shifted), d.Type)
 }
 
-// EpilogueDesc is what follows a convolution: y = relu?(perImage*(scale*conv + bias) + z), each part there or not.
+// EpilogueDesc describes the steps behind a convolution: y = relu?(perImage*(scale*conv + bias) +
+// z). Each part is optional.
 type EpilogueDesc struct{ Scale, Bias, PerImage, Add, ReLU bool }
 
-// ConvEpilogueGraph is y = relu?(perImage*(scale*conv(x, w) + bias) + z): scale and bias are F32 per channel, perImage is F32 per image (N×1×1×1), z is of y's
-// form. Pointers: x, w, [scale,] [bias,] [per image,] [z,] y.
+// ConvEpilogueGraph is y = relu?(perImage*(scale*conv(x, w) + bias) + z): scale and bias are F32
+// per channel, perImage is F32 per image (N×1×1×1), z has y's form. Pointers: x, w, [scale,]
+// [bias,] [per image,] [z,] y.
 func ConvEpilogueGraph(x, w, y TensorDesc, c ConvDesc, e EpilogueDesc) *Graph {
 	g := NewGraph("ConvEpilogue")
 	xr := g.Input("x", x)
@@ -79,8 +86,8 @@ func ConvEpilogueGraph(x, w, y TensorDesc, c ConvDesc, e EpilogueDesc) *Graph {
 	return g
 }
 
-// ConvBackwardDataReLUGraph is dx = (gradient of conv(x, w) in x at dy) where x > 0, else 0: the backward pass through conv(relu(.)), where x is
-// what relu wrote. Pointers: dy, w, x, dx.
+// ConvBackwardDataReLUGraph is dx = (gradient of conv(x, w) in x at dy) where x > 0, else 0: the
+// backward pass through conv(relu(.)). x is the output of relu. Pointers: dy, w, x, dx.
 func ConvBackwardDataReLUGraph(dy, w, x, dx TensorDesc, c ConvDesc) *Graph {
 	g := NewGraph("ConvBackwardDataReLU")
 	dyr := g.Input("dy", dy)

@@ -26,7 +26,8 @@ func TestFused(t *testing.T) {
 	}
 	scale16, bias16 := c.put(cudnn.PerChannel(16, bf16), random(r, 16)), c.put(cudnn.PerChannel(16, bf16), random(r, 16))
 	before := zeros(d)
-	each(d, func(i, _, k int) { // the library rounds between the operations of a prologue, or does not
+	// Rounding between the operations of a prologue is up to the library
+	each(d, func(i, _, k int) {
 		before[i] = max(scale16.v[k]*x.v[i]+bias16.v[k], 0)
 	})
 	for _, prologue := range []bool{false, true} {

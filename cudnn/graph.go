@@ -9,10 +9,11 @@ import (
 // Ref names a tensor of a Graph; the zero Ref names none.
 type Ref int
 
-// Role says where a tensor of a graph lives.
+// Role says where the value of a graph's tensor lives.
 type Role uint8
 
-// The roles: given by the caller, written for the caller, passed between nodes and never stored, a number that is part of the plan.
+// The roles: given by the caller, written for the caller, passed between nodes and never stored, a
+// number that is part of the plan.
 const (
 	Input Role = iota + 1
 	Output
@@ -26,10 +27,13 @@ type Tensor struct {
 	Name  string
 	Role  Role
 	Value float32 // of a Scalar
-	Same  Ref     // an Output that is written to that Input's memory, in place; it is not bound by itself
+	// The Input whose memory an Output is written to, in place; such an Output is not bound on its
+	// own.
+	Same Ref
 }
 
-// Node is one operation of a graph: a Convolution, Pointwise, GenStats, Reduction, Pooling, NormForward, NormBackward or NormFinalize.
+// Node is one operation of a graph: a Convolution, Pointwise, GenStats, Reduction, Pooling,
+// NormForward, NormBackward or NormFinalize.
 type Node interface {
 	op() string
 	reads() []Ref
@@ -38,8 +42,9 @@ type Node interface {
 	lower(l *lowering) spec
 }
 
-// Graph is an operation graph as plain data. Its methods add a node each and return what the node computes, virtual and in F32 until Store or As
-// says otherwise; the first mistake sticks and is reported by Check, Handle.Plan and Handle.Plans. Example:
+// Graph is an operation graph as plain data. Each method adds a node and returns its result,
+// virtual and in F32 until Store or As says otherwise. The first mistake sticks; Check, Handle.Plan
+// and Handle.Plans report it. Example:
 //
 //	g := cudnn.NewGraph("conv bias relu")
 //	x, w, b := g.Input("x", xd), g.Input("w", wd), g.Input("b", cudnn.PerChannel(64, cudnn.F32))
@@ -49,7 +54,7 @@ type Graph struct {
 	Tensors []Tensor // Ref r is Tensors[r-1]
 	Nodes   []Node
 
-	bound []Ref // inputs and stored outputs, in the order in which Plan.Run takes their pointers
+	bound []Ref // inputs and stored outputs, in the order of the pointers of Plan.Run
 	err   error
 }
 
@@ -68,7 +73,8 @@ func (g *Graph) Scalar(name string, v float32) Ref {
 	return g.add(Tensor{TensorDesc: TensorDesc{Dims: []int64{1, 1, 1, 1}, Strides: []int64{1, 1, 1, 1}, Type: F32}, Name: name, Role: Scalar, Value: v})
 }
 
-// Store makes t, which a node of this graph computes, an output of the form d, converted to d's type.
+// Store makes t, which a node of this graph computes, an output of the form d, converted to d's
+// type.
 func (g *Graph) Store(name string, t Ref, d TensorDesc) Ref {
 	v := g.at(t)
 	switch {
@@ -103,7 +109,7 @@ func (g *Graph) StoreOver(in, t Ref) Ref {
 	return t
 }
 
-// As gives the virtual tensor t another type: some fusions want the type of their inputs.
+// As gives the virtual tensor t another type: some fusions require a type of their inputs.
 func (g *Graph) As(t Ref, typ DataType) Ref {
 	if v := g.at(t); v == nil || v.Role != Virtual {
 		g.fail("As %v: tensor %d is not virtual", typ, t)
@@ -133,7 +139,7 @@ func (g *Graph) Bound() []TensorDesc {
 
 func (g *Graph) String() string { return g.Name + " " + g.on() }
 
-// on is what errors say of a graph: the tensors that the caller gives.
+// on describes a graph in errors: the tensors that the caller gives.
 func (g *Graph) on() string {
 	words := make([]string, len(g.bound))
 	for i, r := range g.bound {
@@ -157,7 +163,7 @@ func (g *Graph) add(t Tensor) Ref {
 	return Ref(len(g.Tensors))
 }
 
-// virtual adds what a node computes: dense, channels last or not like the tensor that it was made from.
+// virtual adds the result of a node: dense, with channels last or not like its operand like.
 func (g *Graph) virtual(name string, dims []int64, like TensorDesc) Ref {
 	d := TensorDesc{Dims: dims, Type: F32}
 	if len(dims) == 4 {
@@ -182,7 +188,7 @@ func (g *Graph) fail(format string, args ...any) {
 	}
 }
 
-// need returns the tensors behind refs, or false after having noted that one is missing.
+// need returns the tensors behind refs. It notes a missing one and returns false.
 func (g *Graph) need(op string, refs ...Ref) ([]*Tensor, bool) {
 	out := make([]*Tensor, len(refs))
 	for i, r := range refs {
@@ -194,8 +200,9 @@ func (g *Graph) need(op string, refs ...Ref) ([]*Tensor, bool) {
 	return out, g.err == nil
 }
 
-// Check says what is wrong with the graph: the first mistake made while building it, a tensor that cannot be, a node whose shapes do not fit, a
-// tensor that nobody writes, reads or writes twice, parts without connection. The library itself lets several of these through.
+// Check returns the first error in the graph: a mistake made while building it, an impossible
+// tensor, a node whose shapes do not fit, a tensor that no node writes or reads or that two nodes
+// write, parts without connection. The library itself lets several of these through.
 func (g *Graph) Check() error {
 	if g.err != nil {
 		return g.err

@@ -9,7 +9,8 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// Handle is cuDNN on one card, or, from Offline, on the description of one. It belongs to the thread that made it.
+// Handle is cuDNN on one card or, from Offline, on the description of one. It belongs to the thread
+// that made it.
 type Handle struct {
 	b      backend
 	ctx    *cuda.Context // nil: offline
@@ -18,14 +19,16 @@ type Handle struct {
 	sms    int
 	device descriptor // the described card, offline only
 	cache  *Cache
-	plans  int // open ones
+	plans  int // number of open plans
 	closed bool
 }
 
-// New opens cuDNN 9 on a context's card and makes the context current. The calling goroutine should be locked to its thread: the handle and
-// its plans may be used from this thread only. Work goes to the context's default stream until SetStream.
+// New opens cuDNN 9 on a context's card and makes the context current. The calling goroutine should
+// be locked to its thread: the handle and its plans may be used from this thread only. Work goes to
+// the context's default stream until SetStream.
 //
-// Errors: *load.NotFoundError and its kin if the library is missing or damaged; ErrVersion if it is another cuDNN. (cudnnCreate.)
+// Errors: *load.NotFoundError, *load.OpenError or *load.SymbolError if the library is missing or
+// damaged; ErrVersion if it is another cuDNN. (cudnnCreate.)
 func New(ctx *cuda.Context) (*Handle, error) {
 	if ctx == nil {
 		return nil, invalid("New", "no context")
@@ -43,9 +46,10 @@ func New(ctx *cuda.Context) (*Handle, error) {
 	return &Handle{b: b, ctx: ctx, card: d.Name() + " " + d.Arch(), sms: d.SMs()}, nil
 }
 
-// Offline returns a handle that plans for a described card and cannot run anything: plans can be checked, listed and cached on a machine without
-// that card. properties is the card's description in cuDNN's JSON form (attribute CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION). A
-// libcuda.so.1 must be there all the same, be it one that does nothing.
+// Offline returns a handle that plans for a described card and cannot run anything: plans can be
+// checked, listed and cached on a machine without that card. properties is the card's description
+// in cuDNN's JSON form (attribute CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION). A libcuda.so.1 must
+// exist nevertheless; one that does nothing is enough.
 func Offline(properties []byte) (*Handle, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -99,10 +103,11 @@ func (h *Handle) Version() string { return versionString(h.b.version()) }
 // Card names the card: "NVIDIA H100 80GB HBM3 sm_90".
 func (h *Handle) Card() string { return h.card }
 
-// Multiprocessors is how many of them the card has: what a plan's thread blocks should be enough for.
+// Multiprocessors is the number of the card's multiprocessors. A plan's thread blocks should
+// suffice for all of them.
 func (h *Handle) Multiprocessors() int { return h.sms }
 
-// SetStream sends what is run from now on to s, which must be of the handle's context. (cudnnSetStream.)
+// SetStream sends all later runs to s, which must belong to the handle's context. (cudnnSetStream.)
 func (h *Handle) SetStream(s *cuda.Stream) error {
 	if err := h.mine("SetStream"); err != nil {
 		return err
@@ -120,7 +125,8 @@ func (h *Handle) SetStream(s *cuda.Stream) error {
 	return nil
 }
 
-// UseCache makes h look for plans in c before it asks the library, and put there what it finds. nil: no cache.
+// UseCache makes h look for plans in c before it asks the library, and store new plans there. nil:
+// no cache.
 func (h *Handle) UseCache(c *Cache) { h.cache = c }
 
 // lost tells whether the handle, its context or its stream was closed.
@@ -128,7 +134,8 @@ func (h *Handle) lost() bool {
 	return h.closed || h.ctx != nil && h.ctx.Handle() == 0 || h.stream != nil && h.stream.Handle() == 0
 }
 
-// Close frees the handle; close its plans first. Closing twice is an error, as is closing with open plans, which leaves the handle open.
+// Close frees the handle; close its plans first. Closing twice is an error, as is closing with open
+// plans, which leaves the handle open.
 func (h *Handle) Close() error {
 	if err := h.mine("Close"); err != nil {
 		return err
@@ -144,7 +151,7 @@ func (h *Handle) Close() error {
 	return nil
 }
 
-// usable says whether h may be used, here and now.
+// usable returns an error if h may not be used, here and now.
 func (h *Handle) usable(op string) error {
 	if h != nil && !h.closed && h.lost() {
 		return &Error{Op: op, Detail: "the handle's context or stream", kind: ErrClosed}
@@ -152,7 +159,7 @@ func (h *Handle) usable(op string) error {
 	return h.mine(op)
 }
 
-// mine says whether what belongs to h may be freed, here and now.
+// mine returns an error if the objects of h may not be freed, here and now.
 func (h *Handle) mine(op string) error {
 	switch {
 	case h == nil || h.closed:

@@ -6,14 +6,17 @@ import (
 	"strings"
 )
 
-// KnobType is what a knob of an engine turns (cudnnBackendKnobType_t). What its values mean is the engine's own business, but for a few, and versions of the
-// library add types: one without a name here can be set all the same.
+// KnobType is the kind of a knob of an engine (cudnnBackendKnobType_t). The meaning of most values
+// is the engine's own. Versions of the library add types: a type without a name here can be set all
+// the same.
 type KnobType int32
 
 // The knobs that this package has names for.
 const (
-	// KnobSplitKSlices is into how many slices the sum of a product is cut, each computed by thread blocks of its own: of a weight gradient, the sum over images and
-	// positions. An engine that takes it adds the slices in a second step, in a fixed order unless its notes say otherwise.
+	// KnobSplitKSlices is the number of slices that the sum of a product is cut into, each computed
+	// by thread blocks of its own. In a weight gradient it is the sum over images and positions. An
+	// engine with this knob adds the slices in a second step, in a fixed order unless its notes say
+	// otherwise.
 	KnobSplitKSlices KnobType = knobSplitKSlices
 	// KnobSplitPSlices is KnobSplitKSlices along the rows of the output.
 	KnobSplitPSlices KnobType = knobSplitPSlices
@@ -26,13 +29,13 @@ const (
 	KnobTileK        KnobType = knobTileK        // products that are added in one turn of the loop
 	KnobStages       KnobType = knobStages       // turns of the loop in flight
 	KnobTileSize     KnobType = knobTileSize     // the tile, as a number of the engine's own
-	KnobSplitKBuffer KnobType = knobSplitKBuffer // whether slices are kept apart in the workspace
-	KnobReduction    KnobType = knobReduction    // how slices are added
+	KnobSplitKBuffer KnobType = knobSplitKBuffer // whether the workspace holds each slice apart
+	KnobReduction    KnobType = knobReduction    // the way of adding slices
 	KnobWorkspace    KnobType = knobWorkspace    // whether a workspace may be used
 	KnobOccupancy    KnobType = knobOccupancy    // thread blocks of a multiprocessor
 	KnobBlockSize    KnobType = knobBlockSize    // threads of a block
 	KnobCTACount     KnobType = knobCTACount     // thread blocks
-	KnobWarpSpec     KnobType = knobWarpSpec     // what each warp does
+	KnobWarpSpec     KnobType = knobWarpSpec     // the role of each warp
 	KnobSwizzle      KnobType = knobSwizzle      // the order of the tiles
 	KnobClusterM     KnobType = knobClusterM     // thread blocks of a cluster along the rows
 	KnobClusterN     KnobType = knobClusterN     // thread blocks of a cluster along the columns
@@ -53,7 +56,8 @@ func (k KnobType) String() string {
 	return fmt.Sprintf("KNOB_%d", int32(k))
 }
 
-// Knob is one setting that an engine has for a graph, and what it may be: Min, Min+Stride, ... up to Max. The library need not be able to prepare every value.
+// Knob is one setting that an engine has for a graph, and its range: Min, Min+Stride, ... up to
+// Max. The library may fail to prepare some of these values.
 type Knob struct {
 	Type             KnobType
 	Min, Max, Stride int64
@@ -80,8 +84,8 @@ type Setting struct {
 
 func (s Setting) String() string { return fmt.Sprintf("%v=%d", s.Type, s.Value) }
 
-// EngineConfig is one of the library's engines with settings of its knobs; knobs that are not set stay at the engine's default. Engines are numbered for each
-// kind of graph, and the numbers are the version's own.
+// EngineConfig is one of the library's engines with settings of its knobs; unset knobs keep the
+// engine's default. Each kind of graph and each version has its own numbering of engines.
 type EngineConfig struct {
 	Engine   int64
 	Settings []Setting
@@ -105,7 +109,7 @@ func (c EngineConfig) String() string {
 	return strings.Join(words, " ")
 }
 
-// sorted are the settings in an order that does not depend on how they were written.
+// sorted are the settings in a fixed order, whatever their order in Settings.
 func (c EngineConfig) sorted() []Setting {
 	return slices.SortedFunc(slices.Values(c.Settings), func(a, b Setting) int { return int(a.Type) - int(b.Type) })
 }

@@ -30,7 +30,8 @@ func TestKnob(t *testing.T) {
 	}
 }
 
-// TestEngineKey: an engine that was chosen is part of a plan's name in the cache, in whatever order its settings were written.
+// TestEngineKey: the chosen engine is part of a plan's name in the cache, in whatever order its
+// settings are written.
 func TestEngineKey(t *testing.T) {
 	x, w := NHWC(1, 8, 4, 4, BF16), NHWC(8, 8, 1, 1, BF16)
 	g := ConvForwardGraph(x, w, x, ConvDesc{})

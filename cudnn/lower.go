@@ -1,13 +1,13 @@
 package cudnn
 
-// spec is a backend descriptor before it exists: a kind and its attributes.
+// spec is the plan of a backend descriptor: a kind and its attributes.
 type spec struct {
 	kind  int32
 	attrs []attr
 }
 
-// attr is an attribute: its name, its type, and the value as int32 (enumerations), []int64, float32, bool, string (characters), or ref or []ref
-// (earlier descriptors of the list).
+// attr is an attribute: its name, its type, and the value as int32 (enumerations), []int64,
+// float32, bool, string (characters), or ref or []ref (earlier descriptors of the list).
 type attr struct {
 	name, typ int32
 	value     any
@@ -67,7 +67,7 @@ func (l *lowering) add(s spec) ref {
 
 func (l *lowering) tensor(r Ref) ref { return l.tensors[r-1] }
 
-// optional appends a tensor attribute if there is one.
+// optional appends a tensor attribute if r names a tensor.
 func (l *lowering) optional(a []attr, name int32, r Ref) []attr {
 	if r == 0 {
 		return a

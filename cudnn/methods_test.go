@@ -13,15 +13,15 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// outcome runs a plan on random tensors, the same for the same bindings, and returns what all
-// tensors hold behind it. It closes the plan.
+// outcome runs a plan on random tensors, the same for the same bindings, and returns the contents
+// of all tensors afterwards. It closes the plan.
 func (c *card) outcome(p *cudnn.Plan, bound []cudnn.TensorDesc) [][]float64 {
 	c.t.Helper()
 	r := rand.New(rand.NewPCG(11, 12))
 	var tensors []*tensor
 	var ptrs []cuda.Ptr
 	for _, d := range bound {
-		if d.Type == cudnn.Bool { // bits, which are written and not read here
+		if d.Type == cudnn.Bool { // bits, which outcome neither fills nor reads
 			d = cudnn.NHWC(1, int(d.Bytes()), 1, 1, cudnn.I8)
 		}
 		x := c.put(d, random(r, d.Elements()))
@@ -37,8 +37,8 @@ func (c *card) outcome(p *cudnn.Plan, bound []cudnn.TensorDesc) [][]float64 {
 	return out
 }
 
-// TestMethods: each method that prepares one operation has the bindings and the bits of a graph,
-// made by hand where that takes a line.
+// TestMethods: each method that prepares one operation has the bindings and the bits of a graph
+// built by hand.
 func TestMethods(t *testing.T) {
 	c := open(t)
 	h := c.h
@@ -117,7 +117,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestPlans: every plan that Plans and ConvBackwardDataPlans list computes the same, but for
+// TestPlans: every plan that Plans and ConvBackwardDataPlans list has the same result but for
 // rounding.
 func TestPlans(t *testing.T) {
 	c := open(t)
@@ -159,7 +159,7 @@ func TestMulScalar(t *testing.T) {
 	}
 }
 
-// TestSoftmax: Forward makes probabilities, of which Backward says that adding to all x of an image
+// TestSoftmax: Forward computes probabilities. By Backward, adding a constant to all x of an image
 // changes nothing.
 func TestSoftmax(t *testing.T) {
 	c := open(t)

@@ -10,7 +10,7 @@ import (
 	"shake/internal/files/filestest"
 )
 
-// TestMutants: a spoilt entry of the cache is none, and is said with its file.
+// TestMutants: a spoilt entry of the cache is not used, and the report names its file.
 func TestMutants(t *testing.T) {
 	c, err := OpenCache(filepath.Join(t.TempDir(), "plans"))
 	if err != nil {
@@ -34,7 +34,7 @@ func TestMutants(t *testing.T) {
 	}, func(err error) bool { return strings.Contains(err.Error(), c.file("k")) })
 }
 
-// TestCacheOfOthers: a folder into which others may put files is not used.
+// TestCacheOfOthers: a folder that other users may write is not used.
 func TestCacheOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {

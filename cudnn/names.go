@@ -5,7 +5,8 @@ import "C"
 
 import "strconv"
 
-// The library's constants under Go names: kinds of descriptor, types and names of attributes, values.
+// The library's constants under Go names: kinds of descriptor, types and names of attributes,
+// values.
 const (
 	statusHostAllocationFailed   Status = C.CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED
 	statusDeviceAllocationFailed Status = C.CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED

@@ -1,6 +1,7 @@
 package cudnn
 
-// NormDesc describes a batch norm and what is fused behind it. The zero value is epsilon 1e-5, momentum 0.1, nothing behind.
+// NormDesc describes a batch norm and the steps fused behind it. The zero value is epsilon 1e-5,
+// momentum 0.1, no fused step.
 type NormDesc struct {
 	Epsilon  float32 // 0 means 1e-5
 	Momentum float32 // of the running statistics; 0 means 0.1
@@ -23,12 +24,13 @@ func (n NormDesc) filled() NormDesc {
 //	mean = Σx/P    invstd = 1/sqrt(Σ(x-mean)²/P + epsilon)    y = relu?(scale*(x-mean)*invstd + bias + z?)
 //	running mean = (1-momentum)*running mean + momentum*mean, running variance likewise with Σ(x-mean)²/(P-1)
 //
-// x, z and y are N×C×H×W, F32, F16 or BF16; everything per channel is 1×C×1×1 in F32. The running statistics are updated in place; mean and invstd
-// are for BatchNormBackward. With Add and ReLU a mask of y > 0, one bit an element (Bool), is stored for it as well. Pointers: x, scale, bias, running
-// mean, running var, [z,] y, mean, invstd[, mask].
+// x, z and y are N×C×H×W, F32, F16 or BF16; every tensor per channel is 1×C×1×1 in F32. The running
+// statistics are updated in place; mean and invstd are for BatchNormBackward. With Add and ReLU a
+// mask of y > 0, one bit an element (Bool), is stored for it as well. Pointers: x, scale, bias,
+// running mean, running var, [z,] y, mean, invstd[, mask].
 //
-// Errors: ErrInvalid; ErrNotSupported, among others for Add without ReLU, and where 8 does not divide the channels of 16-bit tensors.
-// (CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR.)
+// Errors: ErrInvalid; ErrNotSupported, among others for Add without ReLU, and where 8 does not
+// divide the channels of 16-bit tensors. (CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR.)
 func (h *Handle) BatchNormForward(x, y TensorDesc, n NormDesc, o ...Option) (*Plan, error) {
 	return h.Plan(BatchNormForwardGraph(x, y, n), o...)
 }
@@ -79,9 +81,10 @@ func BatchNormForwardGraph(x, y TensorDesc, n NormDesc) *Graph {
 	return g
 }
 
-// BatchNormInference prepares y = relu?(scale*(x-mean)*invstd + bias + z?) from given statistics: mean and invstd = 1/sqrt(variance + epsilon), which the
-// caller keeps. Types and shapes as BatchNormForward's. Pointers: x, mean, invstd, scale, bias, [z,] y. (A graph of pointwise operations: cuDNN has no
-// such norm.)
+// BatchNormInference prepares y = relu?(scale*(x-mean)*invstd + bias + z?) from given statistics:
+// mean and invstd = 1/sqrt(variance + epsilon), which the caller keeps. Types and shapes as
+// BatchNormForward's. Pointers: x, mean, invstd, scale, bias, [z,] y. (The graph is one of
+// pointwise operations: cuDNN has no such norm.)
 func (h *Handle) BatchNormInference(x, y TensorDesc, n NormDesc, o ...Option) (*Plan, error) {
 	return h.Plan(BatchNormInferenceGraph(x, y, n), o...)
 }
@@ -111,8 +114,9 @@ func BatchNormInferenceGraph(x, y TensorDesc, n NormDesc) *Graph {
 //
 //	dbias = Σdy    dscale = Σdy*xhat    dx = scale*invstd*(dy - dbias/P - xhat*dscale/P)
 //
-// from what BatchNormForward saved. Types and shapes as there; everything written is overwritten. With Add, the masked dy is stored too: it is z's
-// gradient. Pointers: x, dy, scale, mean, invstd, [bias if ReLU, or mask if Add,] dx, dscale, dbias[, dz].
+// from the saved tensors of BatchNormForward. Types and shapes as there; every output is
+// overwritten. With Add, the masked dy is stored too: it is z's gradient. Pointers: x, dy, scale,
+// mean, invstd, [bias if ReLU, or mask if Add,] dx, dscale, dbias[, dz].
 //
 // Errors: ErrInvalid; ErrNotSupported. (CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR.)
 func (h *Handle) BatchNormBackward(x, dy, dx TensorDesc, n NormDesc, o ...Option) (*Plan, error) {
@@ -137,7 +141,8 @@ func BatchNormBackwardGraph(x, dy, dx TensorDesc, n NormDesc) *Graph {
 	case n.Add:
 		grad = g.As(g.Mul(grad, g.Input("mask", maskOf(dy))), dy.Type)
 	case n.ReLU:
-		// Without a mask cuDNN takes the gradient of a ReLU only of its recomputed input.
+		// Without a mask cuDNN takes the gradient of a ReLU only if the ReLU's input is recomputed
+		// in the graph.
 		again := &NormForward{Given: true, X: xr, Scale: scale, Bias: g.Input("bias", c), Mean: mean, InvStd: invstd, Y: g.virtual("norm", x.Dims, x)}
 		g.Nodes = append(g.Nodes, again)
 		grad = g.As(g.ActivationBackward(ReLU, grad, again.Y), dy.Type)

@@ -2,15 +2,17 @@ package cudnn
 
 import "fmt"
 
-// NormForward is the node of a batch norm in training: statistics of each channel of X over images and positions, then Y from them. With Given it is
-// Y from the statistics Mean and InvStd, which cuDNN takes only as a part of a backward pass.
+// NormForward is the node of a batch norm in training: statistics of each channel of X over images
+// and positions, then Y from them. With Given it is Y from the statistics Mean and InvStd; cuDNN
+// takes this only as a part of a backward pass.
 type NormForward struct {
 	X, Scale, Bias, Epsilon, Y Ref
 	Given                      bool
 	Mean, InvStd               Ref // saved for the backward pass
-	Momentum                   Ref // of the running statistics; 0 with the four below: none are kept
-	PrevMean, PrevVar          Ref
-	NextMean, NextVar          Ref
+	// Of the running statistics; 0, as the four below: no running statistics
+	Momentum          Ref
+	PrevMean, PrevVar Ref
+	NextMean, NextVar Ref
 }
 
 // NormBackward is the node of a batch norm's gradients from the saved statistics.
@@ -48,7 +50,7 @@ func (n *NormForward) check(g *Graph) error {
 	return checkNorm(g, []Ref{n.X, n.Y}, perChannel)
 }
 
-// checkNorm wants tensors of one shape, and F32 tensors of one value a channel.
+// checkNorm requires tensors of one shape, and F32 tensors of one value a channel.
 func checkNorm(g *Graph, same, perChannel []Ref) error {
 	x := g.at(same[0])
 	if len(x.Dims) != 4 {

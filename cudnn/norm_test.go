@@ -8,7 +8,8 @@ import (
 	"shake/cudnn"
 )
 
-// TestBatchNorm compares the norm forward (with what is fused behind it), its running statistics, from given statistics, and backward.
+// TestBatchNorm compares the norm forward (with its fused steps), its running statistics, the norm
+// from given statistics, and backward.
 func TestBatchNorm(t *testing.T) {
 	c := open(t)
 	for _, typ := range []cudnn.DataType{f32, bf16} {
@@ -82,8 +83,8 @@ func (c *card) batchNorm(typ cudnn.DataType, n cudnn.NormDesc) {
 		c.compare("y", typ, c.get(again), want, ones(len(want), 8))
 	}
 
-	// Elements whose ReLU input is next to zero may go either way; the gradients are held against the mask that the float64 result gives,
-	// so there must be none.
+	// An element whose ReLU input is next to zero may go either way. The gradients are compared
+	// through the mask of the float64 result, so no such element may exist.
 	dbias, dscale, dx, dz := make([]float64, 16), make([]float64, 16), zeros(d), zeros(d)
 	each(d, func(i, _, k int) {
 		if open[i] {

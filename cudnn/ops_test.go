@@ -36,7 +36,8 @@ func ones(n int, by float64) []float64 {
 	return v
 }
 
-// TestBlending scales and accumulates in every direction, and gathers weight gradients of 16-bit tensors in F32.
+// TestBlending scales and accumulates in every direction, and gathers weight gradients of 16-bit
+// tensors in F32.
 func TestBlending(t *testing.T) {
 	c := open(t)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -93,7 +94,7 @@ func TestBlending(t *testing.T) {
 				plan = func(x, dy, dw cudnn.TensorDesc, conv cudnn.ConvDesc, o ...cudnn.Option) (*cudnn.Plan, error) {
 					return cudnn.ConvertedFilter(c.h, x, dy, dw, conv, o...)
 				}
-				for i := range room { // what the rounding to 16 bits loses
+				for i := range room { // the loss by rounding to 16 bits
 					room[i] += epsilon[bf16] / 4e-6 * 10
 				}
 			}

@@ -2,7 +2,7 @@ package cudnn
 
 import "math"
 
-// Option changes how plans are looked for.
+// Option changes the search for plans.
 type Option func(*options)
 
 type options struct {
@@ -21,14 +21,15 @@ func resolve(list []Option) options {
 	return o
 }
 
-// Deterministic admits only engines that give the same bits every time: none that the library notes as nondeterministic, reductions in fixed
-// order, and no GenStats, of which the library says nothing.
+// Deterministic admits only engines that give the same bits every time. It excludes engines that
+// the library notes as nondeterministic, and GenStats, of which the library says nothing.
+// Reductions have a fixed order.
 func Deterministic() Option { return func(o *options) { o.deterministic = true } }
 
-// Scale multiplies what a convolution computes by a.
+// Scale multiplies the result of a convolution by a.
 func Scale(a float32) Option { return func(o *options) { o.scale = a } }
 
-// Accumulate adds b times what the output held: out = scale*result + b*out.
+// Accumulate adds b times the output's old content: out = scale*result + b*out.
 func Accumulate(b float32) Option { return func(o *options) { o.accumulate = b } }
 
 // WorkspaceLimit admits only plans that need at most n bytes of workspace.
@@ -37,8 +38,10 @@ func WorkspaceLimit(n int64) Option { return func(o *options) { o.workspace = n 
 // Candidates makes Plans stop after n plans; 8 without it.
 func Candidates(n int) Option { return func(o *options) { o.candidates = n } }
 
-// UseEngine makes Plan and Plans prepare this engine with these settings, instead of what the library's heuristics propose. Handle.Engines lists what there is.
-// It is ErrInvalid if there is no such engine or knob, or a value is out of a knob's range; ErrNotSupported if the library cannot prepare it for this graph.
+// UseEngine makes Plan and Plans prepare this engine with these settings, instead of the library's
+// proposals. Handle.Engines lists the engines. The error is ErrInvalid if the engine or knob does
+// not exist, or a value is out of a knob's range; ErrNotSupported if the library cannot prepare the
+// configuration for this graph.
 func UseEngine(c EngineConfig) Option {
 	c.Settings = c.sorted()
 	return func(o *options) { o.engine = &c }

@@ -10,8 +10,9 @@ import (
 	"shake/csrc/emu"
 )
 
-// TestReadmeFromOutside does what the README tells another module to do: the commands and the program are the README's own text. Nothing may
-// be downloaded for it, so the binding imports nothing but the standard library.
+// TestReadmeFromOutside follows the README's instructions to another module: the commands and the
+// program are the README's own text. The test may download nothing, so the binding imports only the
+// standard library.
 func TestReadmeFromOutside(t *testing.T) {
 	if os.Getenv("SHAKE_NVIDIA") != "" {
 		t.Skip("SHAKE_NVIDIA: this process asks the real library, without a card")
@@ -36,7 +37,8 @@ func TestReadmeFromOutside(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "main.go"), []byte(program), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	const clone = "../shake" // where the README has the clone: here it is where this file is
+	// The README's place of the clone: here it is the folder of this repository
+	const clone = "../shake"
 	if strings.Count(commands, clone) != 1 {
 		t.Fatalf("the README's commands name %s %d times, want once", clone, strings.Count(commands, clone))
 	}
@@ -58,7 +60,7 @@ func TestReadmeFromOutside(t *testing.T) {
 	}
 }
 
-// fenced returns the first block of a document that begins with open, and what follows it.
+// fenced returns the first block of a document that begins with open, and the text behind it.
 func fenced(t *testing.T, text, open string) (block, after string) {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "\n"+open)

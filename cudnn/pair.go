@@ -2,14 +2,16 @@ package cudnn
 
 import "shake/cudnn/cuda"
 
-// pair is two plans that run one after the other: the last tensor of the first lies in the workspace and is the first of the second.
+// pair is two plans that run one after the other: the last tensor of the first lies in the
+// workspace and is the first tensor of the second.
 type pair struct {
 	first, second *Plan
 	between       int64 // bytes of that tensor, rounded up
 	ptrs          []cuda.Ptr
 }
 
-// then makes one plan of two. It takes the pointers of the first's tensors but its last, then those of the second's but its first.
+// then makes one plan of two. Its pointers are the first's tensors but the last, then the second's
+// but the first.
 func then(first, second *Plan, between int64) *Plan {
 	const line = 256
 	between = (between + line - 1) &^ (line - 1)
@@ -19,7 +21,7 @@ func then(first, second *Plan, between int64) *Plan {
 	}
 }
 
-// runPair is Run of two.
+// runPair is Run of a pair.
 func (p *Plan) runPair(workspace cuda.Ptr, ptrs []cuda.Ptr) error {
 	if len(ptrs) != len(p.bindings) || workspace == 0 || workspace%16 != 0 {
 		if len(ptrs) != len(p.bindings) {

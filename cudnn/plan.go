@@ -20,19 +20,21 @@ type Plan struct {
 	workspace int64
 	config    EngineConfig
 	key       string // in the cache
-	base      string // in the cache, of the graph whatever the engine: where the fastest is kept
+	base      string // in the cache, for the graph whatever the engine: the key of the fastest plan
 	took      time.Duration
 	closed    bool
 	pair      *pair // instead of r and d
 }
 
-// Workspace is the size in bytes of the memory that Run needs beside the tensors. Its contents need not last from run to run.
+// Workspace is the size in bytes of the memory that Run needs beside the tensors. Its contents need
+// not last from run to run.
 func (p *Plan) Workspace() int64 { return p.workspace }
 
-// Engine says which of the library's engines computes it, and what the library notes of it: "e25 (tensor cores)".
+// Engine names the library's engine of the plan, with the library's notes: "e25 (tensor cores)".
 func (p *Plan) Engine() string { return p.engine }
 
-// TensorCores says whether the library notes that its engine multiplies on tensor cores; of two plans that run one after the other, the first's.
+// TensorCores says whether the library notes that the engine multiplies on tensor cores. For a pair
+// of plans it describes the first.
 func (p *Plan) TensorCores() bool {
 	if p.pair != nil {
 		return p.pair.first.TensorCores()
@@ -40,10 +42,12 @@ func (p *Plan) TensorCores() bool {
 	return strings.Contains(p.engine, tensorCoreNote)
 }
 
-// Converted says whether the plan is two that run one after the other, of which the second converts what the first computed.
+// Converted says whether the plan is two that run one after the other, the second of which converts
+// the first's result.
 func (p *Plan) Converted() bool { return p.pair != nil }
 
-// Config is the engine and what its knobs are set to, as chosen by UseEngine or by the library's heuristics. Of two plans that run one after the other, the first's.
+// Config is the engine and the settings of its knobs, as chosen by UseEngine or by the library's
+// heuristics. For a pair of plans it is the first's.
 func (p *Plan) Config() EngineConfig {
 	if p.pair != nil {
 		return p.pair.first.Config()
@@ -51,7 +55,8 @@ func (p *Plan) Config() EngineConfig {
 	return EngineConfig{p.config.Engine, slices.Clone(p.config.Settings)}
 }
 
-// Time is how long a run took when Autotune chose this plan, be it in another process that put it into the cache; 0: Autotune did not choose it.
+// Time is the time of a run that Autotune measured when it chose this plan, in this process or in
+// the one that put it into the cache; 0: Autotune did not choose it.
 func (p *Plan) Time() time.Duration { return p.took }
 
 // Bindings names the tensors whose pointers Run takes, in order.
@@ -61,11 +66,13 @@ func (p *Plan) String() string {
 	return fmt.Sprintf("%s %s: %s, workspace %d", p.name, p.on, p.engine, p.workspace)
 }
 
-// Run puts the operation on the handle's stream and returns: it does not wait. workspace points at Workspace() bytes (0 if there are none to
-// have), ptrs at the tensors in the order of Bindings. The memory must live until the stream has done the work. Repeated runs on the same
-// pointers are the fastest. It allocates nothing, and may be captured in a graph.
+// Run puts the operation on the handle's stream and returns without waiting. workspace points at
+// Workspace() bytes (0 if that is 0), ptrs at the tensors in the order of Bindings. The memory must
+// live until the stream has done the work. Repeated runs on the same pointers are the fastest. Run
+// allocates nothing, and may be captured in a graph.
 //
-// Errors: ErrInvalid if a pointer is missing or not a multiple of its tensor's Align; ErrClosed, ErrThread, ErrOffline. (cudnnBackendExecute.)
+// Errors: ErrInvalid if a pointer is missing or not a multiple of its tensor's Align; ErrClosed,
+// ErrThread, ErrOffline. (cudnnBackendExecute.)
 func (p *Plan) Run(workspace cuda.Ptr, ptrs ...cuda.Ptr) error {
 	if p == nil || p.closed {
 		return p.misuse("the plan", ErrClosed)
@@ -86,7 +93,7 @@ func (p *Plan) Run(workspace cuda.Ptr, ptrs ...cuda.Ptr) error {
 	return nil
 }
 
-// refuse says why a run cannot even be tried.
+// refuse returns an error if a run cannot be tried at all.
 func (p *Plan) refuse(n int) error {
 	switch {
 	case p.h.lost():
@@ -97,7 +104,7 @@ func (p *Plan) refuse(n int) error {
 	return p.misuse(fmt.Sprintf("want pointers to %v, have %d", p.bindings, n), ErrInvalid)
 }
 
-// failed makes an error of what a run answered.
+// failed makes an error of run's result.
 func (p *Plan) failed(s int) error {
 	switch {
 	case s > 0:

@@ -84,7 +84,7 @@ func TestMisuse(t *testing.T) {
 	c.check(c.s.Synchronize())
 }
 
-// TestRunDoesNotAllocate: nor with pointers that change from run to run.
+// TestRunDoesNotAllocate covers constant pointers and pointers that change from run to run.
 func TestRunDoesNotAllocate(t *testing.T) {
 	c := open(t)
 	p, work, x, w, y := c.small()
@@ -99,7 +99,7 @@ func TestRunDoesNotAllocate(t *testing.T) {
 	c.check(c.s.Synchronize())
 }
 
-// TestAutotune times the candidates; the fastest is what the cache answers with from then on.
+// TestAutotune times the candidates. From then on the cache returns the fastest.
 func TestAutotune(t *testing.T) {
 	c := open(t)
 	cache, err := cudnn.OpenCache(t.TempDir())
@@ -146,9 +146,11 @@ func TestAutotune(t *testing.T) {
 	}
 }
 
-// TestWrongVersion: cuDNN 8 alone, and one that says 9 in its name and 8 when asked, are ErrVersion with what to do.
+// TestWrongVersion: cuDNN 8 alone, and a library that says 9 in its name and reports 8, are
+// ErrVersion with a remedy.
 func TestWrongVersion(t *testing.T) {
-	if dir := os.Getenv("SHAKE_TEST_OLD_CUDNN"); dir != "" { // the child, which must not have opened another
+	// The child process, which must not have opened another cuDNN
+	if dir := os.Getenv("SHAKE_TEST_OLD_CUDNN"); dir != "" {
 		os.Setenv("SHAKE_LIBRARY_PATH", dir)
 		if found := load.Candidates(load.CUDNN); len(found) > 0 && filepath.Dir(found[0]) != dir {
 			t.Skipf("this machine has %s: cuDNN 8 is not alone", found[0])

@@ -2,10 +2,11 @@ package cudnn
 
 import "fmt"
 
-// PointwiseMode is what a Pointwise node computes of each element.
+// PointwiseMode is the function that a Pointwise node applies to each element.
 type PointwiseMode uint8
 
-// The modes: of two operands (Greater gives 1 where x > b, else 0), of one, activations, and the gradients of activations, of which the formula stands at Graph.Activation.
+// The modes: of two operands (Greater gives 1 where x > b, else 0), of one, activations, and the
+// gradients of activations. Graph.Activation has the activations' formulas.
 const (
 	Add PointwiseMode = iota + 1
 	Sub
@@ -58,8 +59,8 @@ func (m PointwiseMode) String() string {
 	return pointwiseModes[m].name
 }
 
-// Pointwise is a node of one element at a time, in F32: Y = mode(X), Y = mode(X, B), where a dimension of size 1 is repeated, or, for the
-// gradient of an activation, Y = B * activation'(X).
+// Pointwise is a node of one element at a time, in F32: Y = mode(X), Y = mode(X, B), where a
+// dimension of size 1 is repeated, or, for the gradient of an activation, Y = B * activation'(X).
 type Pointwise struct {
 	Mode    PointwiseMode
 	X, B, Y Ref
@@ -68,16 +69,18 @@ type Pointwise struct {
 // Add computes x + b; a dimension of b that is 1 is repeated.
 func (g *Graph) Add(x, b Ref) Ref { return g.Pointwise(Add, x, b) }
 
-// Mul computes x * b; a dimension of b that is 1 is repeated: PerChannel scales channels, PerImage images.
+// Mul computes x * b; a dimension of b that is 1 is repeated: PerChannel scales channels, PerImage
+// images.
 func (g *Graph) Mul(x, b Ref) Ref { return g.Pointwise(Mul, x, b) }
 
 // ReLU computes max(x, 0).
 func (g *Graph) ReLU(x Ref) Ref { return g.Activation(ReLU, x) }
 
-// Identity copies x: cuDNN takes it as a place to convert types, and looks for other engines.
+// Identity copies x. cuDNN converts types there, and looks for other engines.
 func (g *Graph) Identity(x Ref) Ref { return g.Pointwise(Identity, x, 0) }
 
-// Activation computes mode(x): ReLU, Tanh, Sigmoid, ELU (x or e^x-1), GELU (x*Φ(x)), Swish (x*sigmoid(x)).
+// Activation computes mode(x): ReLU, Tanh, Sigmoid, ELU (x or e^x-1), GELU (x*Φ(x)), Swish
+// (x*sigmoid(x)).
 func (g *Graph) Activation(mode PointwiseMode, x Ref) Ref {
 	if !mode.activation() {
 		g.fail("Activation: %v is none", mode)
@@ -85,7 +88,8 @@ func (g *Graph) Activation(mode PointwiseMode, x Ref) Ref {
 	return g.Pointwise(mode, x, 0)
 }
 
-// ActivationBackward computes dy * mode'(x), with x what the activation read; for ReLU what it wrote does as well.
+// ActivationBackward computes dy * mode'(x), where x is the activation's input; for ReLU its output
+// serves as well.
 func (g *Graph) ActivationBackward(mode PointwiseMode, dy, x Ref) Ref {
 	if !mode.activation() {
 		g.fail("ActivationBackward: %v is none", mode)

@@ -2,10 +2,11 @@ package cudnn
 
 import "fmt"
 
-// PoolMode is what a pooling computes of each window.
+// PoolMode is the function of a pooling on each window.
 type PoolMode uint8
 
-// The modes: the largest value, the mean over the window with the zeros around the image counted, or without them.
+// The modes: the largest value, the mean over the window with the zeros around the image counted,
+// or without them.
 const (
 	MaxPool PoolMode = iota + 1
 	AvgPool
@@ -26,13 +27,15 @@ func (m PoolMode) String() string {
 	return poolModes[m].name
 }
 
-// PoolDesc describes a pooling. The zero value is no valid one: it needs a mode and a window.
+// PoolDesc describes a pooling. The zero value is invalid: a pooling needs a mode and a window.
 type PoolDesc struct {
 	Mode   PoolMode
 	Window [2]int
 	Stride [2]int // 0 means the window
 	Pad    [2]int // before and behind
-	Index  bool   // MaxPool notes which element of each window won, and its gradient reads that: NHWC needs it, NCHW can do without
+	// MaxPool stores the position of the largest element of each window for the gradient. NHWC
+	// needs this, NCHW does not.
+	Index bool
 }
 
 func (d PoolDesc) filled() PoolDesc {
@@ -67,8 +70,9 @@ func (d PoolDesc) OutputDims(x []int64) ([]int64, error) {
 	return y, nil
 }
 
-// Pooling is the node of a pooling or, if Back, of its gradient, in which X and Y are dx and dy. The gradient of MaxPool reads the
-// input FX and the output FY of the forward pass as well, or the Index that it wrote.
+// Pooling is the node of a pooling or, if Back, of its gradient, in which X and Y are dx and dy.
+// The gradient of MaxPool also reads the input FX and the output FY of the forward pass, or its
+// Index.
 type Pooling struct {
 	Pool   PoolDesc
 	Back   bool
@@ -77,10 +81,11 @@ type Pooling struct {
 	Index  Ref
 }
 
-// PoolForward prepares y = mode of each window of x. x is N×C×H×W, y N×C×P×Q, F32, F16 or BF16. Pointers: x, y[, index if
-// Index: I8, of y's form].
+// PoolForward prepares y = mode of each window of x. x is N×C×H×W, y N×C×P×Q, F32, F16 or BF16.
+// Pointers: x, y[, index if Index: I8, of y's form].
 //
-// Errors: ErrInvalid if the shapes do not fit; ErrNotSupported. (CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR.)
+// Errors: ErrInvalid if the shapes do not fit; ErrNotSupported.
+// (CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR.)
 func (h *Handle) PoolForward(x, y TensorDesc, d PoolDesc, o ...Option) (*Plan, error) {
 	return h.Plan(PoolForwardGraph(x, y, d), o...)
 }
@@ -98,14 +103,14 @@ func PoolForwardGraph(x, y TensorDesc, d PoolDesc) *Graph {
 	return g
 }
 
-// indexOf is the form of the winners' positions beside y.
+// indexOf is the form of the positions beside y.
 func indexOf(y TensorDesc) TensorDesc {
 	y.Type, y.Align = I8, 0
 	return y
 }
 
-// PoolBackward prepares dx, the gradient of PoolForward at dy; dx is overwritten. Pointers: dy, [for MaxPool: x, y, or index,] dx.
-// (CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR.)
+// PoolBackward prepares dx, the gradient of PoolForward at dy; dx is overwritten. Pointers: dy,
+// [for MaxPool: x, y, or index,] dx. (CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR.)
 func (h *Handle) PoolBackward(dy, dx TensorDesc, d PoolDesc, o ...Option) (*Plan, error) {
 	return h.Plan(PoolBackwardGraph(dy, dx, d), o...)
 }

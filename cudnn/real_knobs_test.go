@@ -16,7 +16,8 @@ func intoF32(x, dy, dw cudnn.TensorDesc, c cudnn.ConvDesc) *cudnn.Graph {
 	return g
 }
 
-// TestRealKnobs reads the knobs of the engines of a weight gradient, turns them, and meets refusals.
+// TestRealKnobs reads the knobs of the engines of a weight gradient, turns them, and meets
+// refusals.
 func TestRealKnobs(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	x, dw, c := cudnn.NHWC(128, 32, 32, 32, cudnn.BF16), cudnn.NHWC(32, 32, 3, 3, cudnn.F32), cudnn.ConvDesc{Pad: [2]int{1, 1}}
@@ -78,7 +79,7 @@ func TestRealKnobs(t *testing.T) {
 	}
 }
 
-// TestRealKnobsCache keeps a plan of a chosen engine beside the one that the heuristics choose.
+// TestRealKnobsCache keeps the plan of a chosen engine beside the heuristics' plan.
 func TestRealKnobsCache(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	cache, err := cudnn.OpenCache(t.TempDir())

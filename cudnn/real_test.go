@@ -12,7 +12,7 @@ import (
 	"shake/cudnn/cudnntest"
 )
 
-// operation is a graph and what the real library says to it, in bf16, for sm_80 and for sm_90.
+// operation is a graph and the real library's answer to it, in bf16, for sm_80 and for sm_90.
 type operation struct {
 	name string
 	g    *cudnn.Graph
@@ -20,7 +20,7 @@ type operation struct {
 	no   bool // not supported
 }
 
-// refused says whether a version refuses what the newest takes: see faults.
+// refused says whether a version refuses a graph that the newest takes: see faults.
 func (o operation) refused(version string) bool {
 	return o.no || o.name == "dw in f32" && strings.HasPrefix(version, "9.10.")
 }
@@ -94,7 +94,7 @@ func TestRealOperations(t *testing.T) {
 			t.Logf("cuDNN %s plans for %s", h.Version(), h.Card())
 			for _, o := range operations() {
 				if card != "h100" && strings.HasPrefix(o.name, "norm") {
-					continue // a second or two each to compile, and no other answer
+					continue // each takes a second or two to compile and has the same answer
 				}
 				p, err := h.Plan(o.g, o.o...)
 				if o.refused(h.Version()) {
@@ -115,7 +115,7 @@ func TestRealOperations(t *testing.T) {
 	}
 }
 
-// TestRealFilters holds the options against what the library notes of its engines.
+// TestRealFilters checks the options against the library's notes on its engines.
 func TestRealFilters(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	x, w := cudnn.NHWC(128, 64, 32, 32, cudnn.F32), cudnn.NHWC(64, 64, 3, 3, cudnn.F32)
@@ -156,7 +156,7 @@ func TestRealFilters(t *testing.T) {
 	}
 }
 
-// TestRealCache writes plans, reads them back, and meets damaged files and those of another card.
+// TestRealCache writes plans, reads them back, and meets damaged files and files of another card.
 func TestRealCache(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	c, err := cudnn.OpenCache(t.TempDir())
@@ -220,7 +220,8 @@ func TestRealCache(t *testing.T) {
 		}
 	}
 
-	// A whole file of another card under this one's name: the library refuses it, and it is made again.
+	// A whole file of another card under this one's name: the library refuses it, and it is made
+	// again.
 	name := files()[0]
 	other := cudnntest.Offline(t, "a100")
 	oc, err := cudnn.OpenCache(t.TempDir())
@@ -250,7 +251,8 @@ func TestRealCache(t *testing.T) {
 	}
 }
 
-// TestRealMisuse makes mistakes that the library would not survive, or would let through.
+// TestRealMisuse makes mistakes that would end the process in the library, or that the library
+// accepts.
 func TestRealMisuse(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	x, w := cudnn.NHWC(16, 64, 8, 8, cudnn.BF16), cudnn.NHWC(64, 64, 3, 3, cudnn.BF16)
@@ -288,7 +290,7 @@ func TestRealMisuse(t *testing.T) {
 	}
 }
 
-// TestRealConverted: where no engine stores a weight gradient in F32, one in 16 bits is converted.
+// TestRealConverted: where no engine stores a weight gradient in F32, a 16-bit one is converted.
 func TestRealConverted(t *testing.T) {
 	h := cudnntest.Offline(t, "a100")
 	x, dw := cudnn.NHWC(128, 128, 16, 16, cudnn.BF16), cudnn.NHWC(128, 64, 3, 3, cudnn.F32)

@@ -2,7 +2,7 @@ package cudnn
 
 import "fmt"
 
-// ReduceOp is what a Reduction computes.
+// ReduceOp is the function of a Reduction.
 type ReduceOp uint8
 
 // The reductions.
@@ -77,10 +77,11 @@ func (n *Reduction) lower(l *lowering) spec {
 	}}
 }
 
-// GenStats is the node that sums x and x² over everything but the channels, in F32.
+// GenStats is the node that sums x and x² over all dimensions but the channels, in F32.
 type GenStats struct{ X, Sum, SqSum Ref }
 
-// Stats computes Σx and Σx² of each channel. cuDNN takes it behind a convolution: over Conv's virtual result, of which an Identity is stored.
+// Stats computes Σx and Σx² of each channel. cuDNN takes it behind a convolution: over Conv's
+// virtual result, of which an Identity is stored.
 func (g *Graph) Stats(x Ref) (sum, squares Ref) {
 	t, ok := g.need("Stats", x)
 	if !ok || len(t[0].Dims) != 4 {

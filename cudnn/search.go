@@ -7,14 +7,16 @@ import (
 	"strings"
 )
 
-// modes are the ways of asking for engines, best answers first. Which of them know a graph differs: for a weight gradient in four groups
-// A and Instant have no answer, B has one and Fallback four.
+// modes are the ways of asking for engines, best answers first. The modes know different graphs:
+// for a weight gradient in four groups A and Instant have no answer, B has one and Fallback four.
 var modes = []int32{heurA, heurB, heurFallback}
 
-// Plan finds an engine for g and prepares it: the one that the cache holds, or else the first of the library's proposals that the options admit
-// and that the library can in fact prepare. It takes milliseconds, or, where the engine is compiled first, seconds.
+// Plan finds an engine for g and prepares it: the cached one, or else the first of the library's
+// proposals that the options admit and the library can prepare. It takes milliseconds, or seconds
+// if the engine is compiled first.
 //
-// Errors: ErrInvalid if the graph makes no sense; ErrNotSupported if there is no such engine, with the library's last reason.
+// Errors: ErrInvalid if the graph is invalid; ErrNotSupported if no engine takes it, with the
+// library's last reason.
 func (h *Handle) Plan(g *Graph, o ...Option) (*Plan, error) {
 	opt := resolve(o)
 	s, err := h.search(g, opt)
@@ -33,7 +35,8 @@ func (h *Handle) Plan(g *Graph, o ...Option) (*Plan, error) {
 	return plans[0], nil
 }
 
-// Plans lists up to Candidates engines for g, prepared, in the order of the library's proposals, for Autotune. Close those that are not used.
+// Plans lists up to Candidates engines for g, prepared, in the order of the library's proposals,
+// for Autotune. Close unused plans.
 func (h *Handle) Plans(g *Graph, o ...Option) ([]*Plan, error) {
 	opt := resolve(o)
 	s, err := h.search(g, opt)
@@ -44,7 +47,8 @@ func (h *Handle) Plans(g *Graph, o ...Option) ([]*Plan, error) {
 	return s.plans(opt.candidates)
 }
 
-// Supports says whether g can be planned: nil, or the error that Plan would return. What it found is kept in the cache if there is one.
+// Supports says whether g can be planned: nil, or the error that Plan would return. The cache, if
+// any, keeps the plan.
 func (h *Handle) Supports(g *Graph, o ...Option) error {
 	p, err := h.Plan(g, o...)
 	if err != nil {
@@ -53,7 +57,7 @@ func (h *Handle) Supports(g *Graph, o ...Option) error {
 	return p.Close()
 }
 
-// search is one look for plans.
+// search is one search for plans.
 type search struct {
 	h       *Handle
 	g       *Graph
@@ -80,7 +84,7 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 			return nil, &Error{Op: g.Name, On: g.on(), kind: ErrNotSupported, Detail: "the library does not say whether its statistics are deterministic"}
 		}
 	}
-	// The library's last message is the thread's.
+	// The library's last message belongs to the thread.
 	runtime.LockOSThread()
 	s := &search{h: h, g: g, opt: opt, strict: g.strict(), key: h.keyOf(g, opt)}
 	plain := opt
@@ -147,7 +151,7 @@ func (s *search) plans(n int) ([]*Plan, error) {
 			if len(out) < n {
 				e := s.engine(c)
 				if slices.Contains(seen, e.id) && mode != modes[0] {
-					// Another mode proposes it again, be it with other settings.
+					// Another mode proposes the same engine again, perhaps with other settings.
 				} else if !s.admits(e) {
 					refused++
 				} else if p, err := s.prepare(c, e); err != nil {
@@ -186,7 +190,7 @@ func (s *search) chosen() ([]*Plan, error) {
 	p, bad := s.prepare(c, e)
 	if bad != nil {
 		if bad.Status/1000 == 4 {
-			bad.kind = ErrNotSupported // it does not compile
+			bad.kind = ErrNotSupported // the configuration does not compile
 		}
 		return nil, bad
 	}
@@ -228,21 +232,21 @@ func (s *search) configs(mode int32) ([]descriptor, Status) {
 	return into[:have], st
 }
 
-// engine is what the library says of an engine.
+// engine is the library's description of an engine.
 type engine struct {
 	id       string
 	index    int64
 	notes    []int32
 	compiled bool      // at run time
-	set      []Setting // as the options asked for, or as the heuristics proposed
-	asked    bool      // the former
+	set      []Setting // settings by the options, or by the heuristics
+	asked    bool      // the options name the engine
 }
 
 func (e engine) has(notes ...int32) bool {
 	return slices.ContainsFunc(notes, func(n int32) bool { return slices.Contains(e.notes, n) })
 }
 
-// tensorCoreNote is how an engine's text says so.
+// tensorCoreNote is the phrase for tensor cores in an engine's description.
 const tensorCoreNote = "tensor cores"
 
 func (e engine) String() string {
@@ -271,7 +275,7 @@ func (e engine) String() string {
 	return name + " (" + strings.Join(words, ", ") + ")"
 }
 
-// engine reads which engine a proposed configuration is of, and its settings.
+// engine reads the engine and the settings of a proposed configuration.
 func (s *search) engine(config descriptor) engine {
 	b := s.h.b
 	d, st := b.make(descEngine)
@@ -289,7 +293,7 @@ func (s *search) engine(config descriptor) engine {
 	return e
 }
 
-// notes reads what the library notes of an engine.
+// notes reads the library's notes on an engine.
 func (s *search) notes(d descriptor, index int64) engine {
 	b := s.h.b
 	e := engine{id: fmt.Sprintf("e%d", index), index: index}
@@ -307,7 +311,8 @@ func (s *search) admits(e engine) bool {
 	return !s.strict || !e.has(noteTensorCore, noteDownConvert, noteReducedReduction, noteFFT, noteWinograd)
 }
 
-// prepare makes a plan of an engine's configuration. Some configurations are proposed and then cannot be compiled: an error is no reason to give up.
+// prepare makes a plan of an engine's configuration. Some proposed configurations fail to compile;
+// the search then goes on.
 func (s *search) prepare(config descriptor, e engine) (*Plan, *Error) {
 	attrs := []attr{{attrPlanConfig, typeDescriptor, config}}
 	made, st := s.h.b.build([]spec{{descPlan, s.h.where(attrs)}})

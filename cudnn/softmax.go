@@ -2,7 +2,8 @@ package cudnn
 
 import "shake/cudnn/cuda"
 
-// Softmax is a softmax over channels, ready to run. cuDNN has it outside the graph API only; it needs no plan and no workspace.
+// Softmax is a softmax over channels, ready to run. cuDNN has it only outside the graph API; it
+// needs no plan and no workspace.
 type Softmax struct {
 	h      *Handle
 	c      softmaxCall
@@ -11,8 +12,9 @@ type Softmax struct {
 	closed bool
 }
 
-// Softmax prepares, for each image and position, y[c] = e^x[c]/Σe^x or, with log, its logarithm, over the channels; the largest x is subtracted
-// first. x is N×C×H×W, F32, F16 or BF16; y has its form. (cudnnSoftmaxForward, CUDNN_SOFTMAX_ACCURATE or _LOG, CUDNN_SOFTMAX_MODE_CHANNEL.)
+// Softmax prepares, for each image and position, y[c] = e^x[c]/Σe^x or, with log, its logarithm,
+// over the channels; the largest x is subtracted first. x is N×C×H×W, F32, F16 or BF16; y has its
+// form. (cudnnSoftmaxForward, CUDNN_SOFTMAX_ACCURATE or _LOG, CUDNN_SOFTMAX_MODE_CHANNEL.)
 func (h *Handle) Softmax(x TensorDesc, log bool) (*Softmax, error) {
 	if err := h.usable("Softmax"); err != nil {
 		return nil, err
@@ -40,8 +42,8 @@ func (s *Softmax) Forward(x, y cuda.Ptr) error {
 	return s.answer("Softmax", s.c.forward(s.h.b, uint64(x), uint64(y)))
 }
 
-// Backward puts the gradient of Forward on the handle's stream, from what it wrote: dx = y*(dy - Σy*dy), or with log dx = dy - e^y*Σdy. dx may
-// be dy. (cudnnSoftmaxBackward.)
+// Backward puts the gradient of Forward on the handle's stream, from Forward's output y: dx = y*(dy
+// - Σy*dy), or with log dx = dy - e^y*Σdy. dx may be dy. (cudnnSoftmaxBackward.)
 func (s *Softmax) Backward(y, dy, dx cuda.Ptr) error {
 	if err := s.ready("SoftmaxBackward", y, dy, dx); err != nil {
 		return err
@@ -74,7 +76,7 @@ func (s *Softmax) answer(op string, st Status) error {
 	return nil
 }
 
-// Close frees what Softmax made.
+// Close frees the descriptor of the softmax.
 func (s *Softmax) Close() error {
 	if s == nil || s.closed {
 		return &Error{Op: "Close", Detail: "the softmax", kind: ErrClosed}

@@ -9,8 +9,8 @@ import (
 // DataType is the type of a tensor's elements or of a computation.
 type DataType uint8
 
-// The types. TF32 names a computation only: products of F32 operands rounded to ten bits of mantissa, summed in F32. Bool is packed, one bit an
-// element.
+// The types. TF32 names a computation only: products of F32 operands rounded to ten bits of
+// mantissa, summed in F32. Bool is packed, one bit an element.
 const (
 	F32 DataType = iota + 1
 	F16
@@ -35,7 +35,8 @@ func (t DataType) known() bool  { return t >= F32 && t <= TF32 }
 func (t DataType) stored() bool { return t.known() && t != TF32 }
 func (t DataType) float() bool  { return t == F32 || t == F16 || t == BF16 }
 
-// Size is the size of an element in bytes; 1 for Bool, of which eight share a byte, and 0 for TF32, which is never stored.
+// Size is the size of an element in bytes: 1 for Bool, eight of which share a byte, and 0 for TF32,
+// which is never stored.
 func (t DataType) Size() int64 {
 	if !t.known() {
 		return 0
@@ -50,16 +51,18 @@ func (t DataType) String() string {
 	return dataTypes[t].name
 }
 
-// TensorDesc says how a tensor lies in memory. Dims are N C H W (K C/groups R S for a filter) whatever the layout; the element (n, c, h, w) is
-// Σ index*stride elements from the tensor's first. A slice of channels of a larger tensor is one with the larger tensor's strides.
+// TensorDesc describes the position of a tensor's elements in memory. Dims are N C H W (K C/groups
+// R S for a filter) whatever the layout; the element (n, c, h, w) is Σ index*stride elements from
+// the tensor's first. A slice of channels has the strides of the larger tensor.
 type TensorDesc struct {
 	Dims    []int64
 	Strides []int64
 	Type    DataType
-	Align   int64 // pointers to it are multiples of this many bytes; 0 means 16
+	Align   int64 // alignment of its pointers in bytes; 0 means 16
 }
 
-// NHWC describes a tensor with the channels next to each other: what tensor cores want. A filter is NHWC(k, c/groups, r, s, t).
+// NHWC describes a tensor with the channels next to each other, as tensor cores require. A filter
+// is NHWC(k, c/groups, r, s, t).
 func NHWC(n, c, h, w int, t DataType) TensorDesc {
 	N, C, H, W := int64(n), int64(c), int64(h), int64(w)
 	return TensorDesc{Dims: []int64{N, C, H, W}, Strides: []int64{C * H * W, 1, C * W, C}, Type: t}
@@ -77,8 +80,9 @@ func PerChannel(c int, t DataType) TensorDesc { return NHWC(1, c, 1, 1, t) }
 // PerImage describes n values that act on the images of a batch: n×1×1×1.
 func PerImage(n int, t DataType) TensorDesc { return NHWC(n, 1, 1, 1, t) }
 
-// Channels describes the channels from, from+1, ..., from+n-1 of d, and says at how many bytes from d's first element the slice begins. Align
-// becomes what the slice's position leaves of it.
+// Channels describes the channels from, from+1, ..., from+n-1 of d. offset is the distance in bytes
+// from d's first element to the slice's. The slice's Align is the largest alignment that its
+// position keeps.
 func (d TensorDesc) Channels(from, n int) (slice TensorDesc, offset int64, err error) {
 	if err := d.check(); err != nil {
 		return TensorDesc{}, 0, invalid("Channels", "%v", err)
@@ -150,7 +154,8 @@ func (d TensorDesc) layout() string {
 	return "strided"
 }
 
-// channelsLast tells whether channels lie next to each other, of which a virtual tensor takes its layout.
+// channelsLast tells whether channels lie next to each other; a virtual tensor takes its layout
+// from this.
 func (d TensorDesc) channelsLast() bool {
 	return len(d.Dims) == 4 && d.Strides[1] == 1 && (d.Dims[1] > 1 || d.Strides[3] != 1 || d.Dims[3] == 1)
 }
@@ -164,7 +169,7 @@ func (d TensorDesc) String() string {
 	return b.String()
 }
 
-// check says what is wrong with d by itself.
+// check returns the error in d alone.
 func (d TensorDesc) check() error {
 	switch {
 	case !d.Type.stored():

@@ -21,10 +21,12 @@ type Call struct {
 	sizes  []uint8
 }
 
-// NewCall binds arguments to a kernel. They may be Ptr, int32, uint32, int64, uint64, float32, float64, and for kernels with smaller parameters int8, uint8, bool,
-// int16, uint16 (float16 and bfloat16 as their bits). A plain int is refused, since its size is not the kernel's. Where the driver knows the kernel's parameters
-// (CUDA 12.4), their number and sizes are compared; of an older driver's kernel nothing is known, and a wrong argument is read as what it is not.
-// Errors match ErrInvalidValue. Close frees it.
+// NewCall binds arguments to a kernel. They may be Ptr, int32, uint32, int64, uint64, float32,
+// float64, and for kernels with smaller parameters int8, uint8, bool, int16, uint16 (float16 and
+// bfloat16 as their bits). A plain int is refused, since its size is not the kernel's. Where the
+// driver knows the kernel's parameters (CUDA 12.4), NewCall compares their number and sizes. An
+// older driver knows nothing of them, and the kernel misreads a wrong argument. Errors match
+// ErrInvalidValue. Close frees the call.
 func (f *Function) NewCall(l Launch, args ...any) (*Call, error) {
 	const op = "Function.NewCall"
 	if f.closed() {
@@ -59,7 +61,7 @@ func (f *Function) NewCall(l Launch, args ...any) (*Call, error) {
 	return c, nil
 }
 
-// shape checks a launch and fills its ones in.
+// shape checks a launch and fills in its default ones.
 func (f *Function) shape(op string, l Launch) (Launch, error) {
 	for _, v := range []*[3]uint32{&l.Grid, &l.Block} {
 		if v[0] == 0 {
@@ -73,7 +75,7 @@ func (f *Function) shape(op string, l Launch) (Launch, error) {
 	return l, nil
 }
 
-// pack returns an argument's bits and its size in bytes; 0 if it cannot be one.
+// pack returns an argument's bits and its size in bytes; 0 if its type is refused.
 func pack(a any) (bits uint64, size uint8) {
 	switch v := a.(type) {
 	case Ptr:
@@ -107,7 +109,8 @@ func pack(a any) (bits uint64, size uint8) {
 	return 0, 0
 }
 
-// refuse says why an argument cannot be one. It does not hold on to it, so that the arguments of Set need no memory.
+// refuse is the reason for a refused argument. It does not keep the argument, so that the arguments
+// of Set need no memory.
 func refuse(a any) string {
 	name := "nil"
 	if t := reflect.TypeOf(a); t != nil {
@@ -122,7 +125,8 @@ func refuse(a any) string {
 	return name + " cannot be passed to a kernel"
 }
 
-// Set replaces argument i; it wants one of the size that NewCall was given. It does not allocate. A launch that is queued already keeps the old one.
+// Set replaces argument i by one of the size given to NewCall. It does not allocate. A launch
+// already queued keeps the old one.
 func (c *Call) Set(i int, a any) error {
 	const op = "Call.Set"
 	if c == nil || c.handle == 0 {
@@ -155,8 +159,9 @@ func (c *Call) SetLaunch(l Launch) error {
 	return err
 }
 
-// Run queues the kernel on the stream, with the arguments as they are now. It does not allocate. The stream's context must be current. What the kernel does
-// wrong shows at a later synchronisation. (cuLaunchKernel, cuLaunchCooperativeKernel)
+// Run queues the kernel on the stream, with the arguments as they are now. It does not allocate.
+// The stream's context must be current. An error of the kernel shows at a later synchronisation.
+// (cuLaunchKernel, cuLaunchCooperativeKernel)
 func (c *Call) Run(s *Stream) error {
 	const op = "Call.Run"
 	if c == nil || c.handle == 0 {
@@ -182,7 +187,7 @@ func (c *Call) String() string {
 	return fmt.Sprintf("%s%x", c.f.name, c.values)
 }
 
-// Close frees the call's memory; what is queued still runs. It may be called twice.
+// Close frees the call's memory; queued launches still run. It may be called twice.
 func (c *Call) Close() error {
 	if c != nil && c.handle != 0 {
 		cCallFree(c.handle)

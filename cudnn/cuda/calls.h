@@ -1,5 +1,6 @@
-/* The calls of this package, through the tables of csrc/load. Handles, addresses and sizes go in and out as integers and results come back by value, so that
-   no call makes Go allocate. Functions that need a current context check that it is the right one: the driver would work on whichever is current. */
+/* The calls of this package, through the tables of csrc/load. Handles, addresses and sizes go in
+   and out as integers and results come back by value, so that no call makes Go allocate. Functions
+   that need a current context check that it is the right one: the driver would use any. */
 #ifndef SHAKE_CUDNN_CUDA_CALLS_H
 #define SHAKE_CUDNN_CUDA_CALLS_H
 
@@ -9,7 +10,7 @@
 
 #include "../../csrc/load/cuda.h"
 
-extern const sk_cuda_table *sk_cuda; /* set once, before anything else here is called */
+extern const sk_cuda_table *sk_cuda; /* set once, before any other call here */
 
 typedef struct {
   int64_t status;
@@ -32,7 +33,7 @@ static inline int sk_wrong_thread(uintptr_t ctx) {
     if (wrong) return SK_RESULT(wrong, 0, 0); \
   } while (0)
 
-/* Runs a call that destroys something with the context current, whatever thread this is. */
+/* Runs a call that destroys an object, with the context current, on any thread. */
 #define SK_WITHIN(ctx, call)                                        \
   do {                                                              \
     CUcontext before;                                               \

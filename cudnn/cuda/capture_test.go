@@ -12,7 +12,7 @@ extern "C" __global__ void grow(int *p, int by) { p[threadIdx.x] += by; }
 extern "C" __global__ void twice(int *p) { p[threadIdx.x] *= 2; }
 `
 
-// TestCapture captures a step with a copy at each end, replays it, changes it and looks at it.
+// TestCapture captures a step with a copy at each end, replays it, changes it and inspects it.
 func TestCapture(t *testing.T) {
 	if !onDevice(t) {
 		return
@@ -74,7 +74,7 @@ func TestCapture(t *testing.T) {
 	if err := grow.Set(1, int32(50)); err != nil {
 		t.Fatal(err)
 	}
-	replay(3) // the graph keeps what was captured
+	replay(3) // the graph keeps the captured arguments
 	if err := x.Update(capture(false)); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestCaptureFork(t *testing.T) {
 	}
 }
 
-// TestCaptureForbids calls what may not be called during a capture.
+// TestCaptureForbids makes calls that are forbidden during a capture.
 func TestCaptureForbids(t *testing.T) {
 	if !onDevice(t) {
 		return

@@ -4,7 +4,8 @@ package cuda
 // #include "../../csrc/load/nvrtc.h"
 import "C"
 
-// Each line fails to compile if the constant differs from its name in csrc/load, which tests hold against NVIDIA's headers.
+// Each line fails to compile if the constant differs from its name in csrc/load, which tests hold
+// against NVIDIA's headers.
 const (
 	_ = uint(ErrInvalidValue-C.CUDA_ERROR_INVALID_VALUE) + uint(C.CUDA_ERROR_INVALID_VALUE-ErrInvalidValue)
 	_ = uint(ErrOutOfMemory-C.CUDA_ERROR_OUT_OF_MEMORY) + uint(C.CUDA_ERROR_OUT_OF_MEMORY-ErrOutOfMemory)

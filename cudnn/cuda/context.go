@@ -6,18 +6,20 @@ import (
 	"sync"
 )
 
-// Context is a device's primary context: what memory, streams and modules belong to.
+// Context is a device's primary context, the owner of memory, streams and modules.
 //
-// CUDA has one current context for each thread of the system. What makes or asks something of the device wants this context to be the current one and
-// returns ErrInvalidContext if it is not: lock the goroutine to its thread and call SetCurrent. Closing works from any thread.
+// CUDA has one current context for each thread of the system. Calls that use the device require
+// this context to be current and return ErrInvalidContext if it is not: lock the goroutine to its
+// thread and call SetCurrent. Closing works from any thread.
 type Context struct {
 	device Device
 	handle uintptr // 0 when closed
 	mu     sync.Mutex
-	open   map[string]int // what was made from it and is not closed
+	open   map[string]int // open objects of the context, by kind
 }
 
-// Primary returns the device's primary context, which other libraries of the process share. It is not made current. Close releases it. (cuDevicePrimaryCtxRetain)
+// Primary returns the device's primary context, which other libraries of the process share. It is
+// not made current. Close releases it. (cuDevicePrimaryCtxRetain)
 func (d Device) Primary() (*Context, error) {
 	const op = "Device.Primary"
 	if err := Init(); err != nil {
@@ -52,8 +54,9 @@ func (c *Context) Handle() uintptr {
 	return c.handle
 }
 
-// SetCurrent makes the context current on the calling thread. Lock the goroutine to it first (runtime.LockOSThread): else the goroutine may go on
-// on a thread where the context is not current. (cuCtxSetCurrent)
+// SetCurrent makes the context current on the calling thread. Lock the goroutine to the thread
+// first (runtime.LockOSThread); otherwise the goroutine may move to a thread where the context is
+// not current. (cuCtxSetCurrent)
 func (c *Context) SetCurrent() error {
 	const op = "Context.SetCurrent"
 	if c.closed() {
@@ -71,7 +74,8 @@ func (c *Context) IsCurrent() bool {
 	return r.status == 0 && uintptr(r.value) == c.handle
 }
 
-// Synchronize waits until everything queued on every stream of the context is done, and returns what went wrong in it. (cuCtxSynchronize)
+// Synchronize waits until all work on every stream of the context is done, and returns its error.
+// (cuCtxSynchronize)
 func (c *Context) Synchronize() error {
 	const op = "Context.Synchronize"
 	if c.closed() {
@@ -80,7 +84,8 @@ func (c *Context) Synchronize() error {
 	return failed(op, cContextSynchronize(c.handle), "")
 }
 
-// MemInfo returns the device's free and total memory in bytes; other processes' use counts. (cuMemGetInfo)
+// MemInfo returns the device's free and total memory in bytes; other processes' use counts.
+// (cuMemGetInfo)
 func (c *Context) MemInfo() (free, total int64, err error) {
 	const op = "Context.MemInfo"
 	if c.closed() {
@@ -90,8 +95,8 @@ func (c *Context) MemInfo() (free, total int64, err error) {
 	return int64(r.value), int64(r.more), failed(op, r.status, "")
 }
 
-// Close releases the context. It is an error, and nothing happens, while something made from it is open. It may be called twice.
-// (cuDevicePrimaryCtxRelease)
+// Close releases the context. It is an error without effect while an object of the context is open.
+// It may be called twice. (cuDevicePrimaryCtxRelease)
 func (c *Context) Close() error {
 	const op = "Context.Close"
 	if c.closed() {
@@ -114,10 +119,10 @@ func (c *Context) Close() error {
 
 func (c *Context) closed() bool { return c == nil || c.handle == 0 }
 
-// kinds of what is made from a context, in the order that Close names them.
+// kinds are the kinds of a context's objects, in the order that Close names them.
 var kinds = []string{"memory", "pinned memory", "stream", "event", "module", "graph", "executable graph"}
 
-// count notes that one more (or, with -1, one less) of a kind is open.
+// count adds by, 1 or -1, to the open objects of a kind.
 func (c *Context) count(kind string, by int) {
 	c.mu.Lock()
 	c.open[kind] += by

@@ -1,8 +1,9 @@
 package cuda
 
-// CopyToDevice queues a copy of src to device memory. From pinned memory it is asynchronous, does not allocate and may be captured: do not change src until
-// the stream is done with it. From any other memory it waits for the stream and the copy, as the driver would, and cannot be captured.
-// An empty src does nothing. (cuMemcpyHtoDAsync)
+// CopyToDevice queues a copy of src to device memory. From pinned memory it is asynchronous, does
+// not allocate and may be captured: src must not change until the stream has done the copy. From
+// any other memory it waits for the stream and the copy, as the driver would, and cannot be
+// captured. An empty src does nothing. (cuMemcpyHtoDAsync)
 func (s *Stream) CopyToDevice(dst Ptr, src []byte) error {
 	const op = "Stream.CopyToDevice"
 	if s.closed() {
@@ -20,9 +21,10 @@ func (s *Stream) CopyToDevice(dst Ptr, src []byte) error {
 	return unpinned(op, cCopyInWait(dst, src, s.handle), len(src))
 }
 
-// CopyToHost queues a copy of device memory to dst. To pinned memory it is asynchronous, does not allocate and may be captured: dst holds the data when the
-// stream was synchronised. To any other memory it waits for the stream and the copy, as the driver would, and cannot be captured.
-// An empty dst does nothing. (cuMemcpyDtoHAsync)
+// CopyToHost queues a copy of device memory to dst. To pinned memory it is asynchronous, does not
+// allocate and may be captured: dst holds the data once the stream is synchronised. To any other
+// memory it waits for the stream and the copy, as the driver would, and cannot be captured. An
+// empty dst does nothing. (cuMemcpyDtoHAsync)
 func (s *Stream) CopyToHost(dst []byte, src Ptr) error {
 	const op = "Stream.CopyToHost"
 	if s.closed() {
@@ -40,7 +42,8 @@ func (s *Stream) CopyToHost(dst []byte, src Ptr) error {
 	return unpinned(op, cCopyOutWait(dst, src, s.handle), len(dst))
 }
 
-// CopyDevice queues a copy of n bytes from src to dst, which must not overlap. n = 0 does nothing. (cuMemcpyDtoDAsync)
+// CopyDevice queues a copy of n bytes from src to dst, which must not overlap. n = 0 does nothing.
+// (cuMemcpyDtoDAsync)
 func (s *Stream) CopyDevice(dst, src Ptr, n int64) error {
 	const op = "Stream.CopyDevice"
 	if err := s.range1(op, dst, n, 1); err != nil || n == 0 {
@@ -61,7 +64,8 @@ func (s *Stream) Memset8(dst Ptr, v uint8, n int64) error {
 	return copied(op, cMemset8(dst, v, n, s.handle), n)
 }
 
-// Memset16 queues the writing of n uint16 v, at an even address: the way to fill float16 or bfloat16. n = 0 does nothing. (cuMemsetD16Async)
+// Memset16 queues the writing of n uint16 v, at an even address: the way to fill float16 or
+// bfloat16. n = 0 does nothing. (cuMemsetD16Async)
 func (s *Stream) Memset16(dst Ptr, v uint16, n int64) error {
 	const op = "Stream.Memset16"
 	if err := s.range1(op, dst, n, 2); err != nil || n == 0 {
@@ -70,7 +74,8 @@ func (s *Stream) Memset16(dst Ptr, v uint16, n int64) error {
 	return copied(op, cMemset16(dst, v, n, s.handle), 2*n)
 }
 
-// Memset32 queues the writing of n uint32 v, at an address that is a multiple of 4. n = 0 does nothing. (cuMemsetD32Async)
+// Memset32 queues the writing of n uint32 v, at an address that is a multiple of 4. n = 0 does
+// nothing. (cuMemsetD32Async)
 func (s *Stream) Memset32(dst Ptr, v uint32, n int64) error {
 	const op = "Stream.Memset32"
 	if err := s.range1(op, dst, n, 4); err != nil || n == 0 {
@@ -104,7 +109,7 @@ func copied(op string, s Status, bytes int64) error {
 	return failed(op, s, "%d bytes", bytes)
 }
 
-// unpinned is copied for memory that is not pinned.
+// unpinned is the status of a copy from or to memory that is not pinned: a capture refuses it.
 func unpinned(op string, s Status, bytes int) error {
 	if s == ErrCaptureUnsupported {
 		return &Error{Op: op, Status: s, Detail: "only copies from and to pinned memory can be captured: use Context.AllocPinned"}

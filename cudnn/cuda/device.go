@@ -15,8 +15,9 @@ type Device struct {
 	sms          int
 }
 
-// Devices lists the cards, in the driver's order (CUDA_VISIBLE_DEVICES applies). It starts the driver if that has not happened; errors are those
-// of Init. A driver without cards is an error, ErrNoDevice. (cuDeviceGetCount, cuDeviceGet)
+// Devices lists the cards, in the driver's order (CUDA_VISIBLE_DEVICES applies). It starts the
+// driver on first use; errors are those of Init. A driver without cards is an error, ErrNoDevice.
+// (cuDeviceGetCount, cuDeviceGet)
 func Devices() ([]Device, error) {
 	if err := Init(); err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Devices() ([]Device, error) {
 	return list, nil
 }
 
-// read asks the driver for everything that does not change.
+// read asks the driver for the device's constant properties.
 func (d *Device) read(ordinal int) error {
 	const op = "Devices"
 	h := cDevice(ordinal)
@@ -84,7 +85,7 @@ func (d Device) ComputeCapability() (major, minor int) { return d.major, d.minor
 // Arch returns the architecture as NVRTC's --gpu-architecture wants it, such as "sm_90".
 func (d Device) Arch() string { return fmt.Sprintf("sm_%d%d", d.major, d.minor) }
 
-// Memory returns the card's memory in bytes. Context.MemInfo says how much of it is free.
+// Memory returns the card's memory in bytes. Context.MemInfo returns the free part.
 func (d Device) Memory() int64 { return d.memory }
 
 // PCIBusID returns the card's address, such as "0000:3B:00.0".
@@ -108,7 +109,8 @@ func (d Device) Attribute(a DeviceAttribute) (int, error) {
 	return int(int64(r.value)), failed("Device.Attribute", r.status, "device %d, attribute %d", d.ordinal, int(a))
 }
 
-// DeviceAttribute is a CUdevice_attribute; any number of cuda.h's may be asked for, those below have names here.
+// DeviceAttribute is a CUdevice_attribute. Attribute takes any number of cuda.h's; those below have
+// names here.
 type DeviceAttribute int
 
 // Sizes are in bytes, clocks in kHz, the bus in bits.

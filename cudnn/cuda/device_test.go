@@ -13,7 +13,8 @@ import (
 	"shake/csrc/emu"
 )
 
-// onDevice runs the rest of a test on the first card under SHAKE_REQUIRE_GPU=1, on what SHAKE_LIBRARY_PATH names if it is set, else on the emulator.
+// onDevice runs the rest of a test on the first card under SHAKE_REQUIRE_GPU=1, on the library of
+// SHAKE_LIBRARY_PATH if that is set, else on the emulator.
 func onDevice(t *testing.T) bool {
 	t.Helper()
 	folder := os.Getenv(emu.PathVariable)
@@ -355,7 +356,8 @@ func TestStreamsAndEvents(t *testing.T) {
 	}
 }
 
-// TestAnotherThread closes things on a thread where no context is current, and uses a stream on one where it is.
+// TestAnotherThread closes objects on a thread without a current context, and uses a stream on a
+// thread where the context is current.
 func TestAnotherThread(t *testing.T) {
 	if !onDevice(t) {
 		return
@@ -417,6 +419,6 @@ func TestIllegalAddress(t *testing.T) {
 	if err := s.Memset8(mem.Ptr(), 0, 1); !errors.Is(err, ErrIllegalAddress) {
 		t.Errorf("after it: %v", err)
 	}
-	mem.Close() // it cannot succeed, and must not crash
+	mem.Close() // Close cannot succeed, and must not crash
 	s.Close()
 }

@@ -31,7 +31,7 @@ import "C"
 
 import "unsafe"
 
-// result is a status with what the call returned.
+// result is a status with the values of a call.
 type result struct {
 	status      Status
 	value, more uint64
@@ -43,7 +43,7 @@ func resultOf(r C.sk_result) result {
 
 func useTable(table unsafe.Pointer) { C.sk_use(C.uintptr_t(uintptr(table))) }
 
-// nothing is an empty call of C: what any call costs at least.
+// nothing is an empty call of C: the least cost of any call.
 func nothing() { C.sk_nothing() }
 
 func cInit() Status                   { return Status(C.sk_init()) }

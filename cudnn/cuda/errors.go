@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// Error is a call that failed.
+// Error is the error of a failed call.
 type Error struct {
-	Op     string // what was called, such as "Stream.Synchronize"
+	Op     string // the call, such as "Stream.Synchronize"
 	Status Status // the driver's number; Status.Name is its name
-	Detail string // what it was called with, what is wrong with that, what to do; may be empty
+	Detail string // the arguments, the fault in them, the remedy; may be empty
 	cause  error
 }
 
-// Error says for instance
+// Error writes for instance
 //
 //	cuda: Context.LoadModule: CUDA_ERROR_NO_BINARY_FOR_GPU (209): no kernel image is available: ...
 func (e *Error) Error() string {
@@ -36,14 +36,15 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns ErrClosed for the use of a closed object.
 func (e *Error) Unwrap() error { return e.cause }
 
-// ErrClosed is matched by errors that come of using an object that was closed, or that is nil.
+// ErrClosed is matched by the errors of using a closed or nil object.
 var ErrClosed = errors.New("closed or nil")
 
-// OutOfMemoryError says how much memory was asked for and how much there was. It matches ErrOutOfMemory.
+// OutOfMemoryError is the error of an allocation, with the bytes asked for and the device's free
+// memory. It matches ErrOutOfMemory.
 type OutOfMemoryError struct {
 	Op          string
 	Want        int64 // bytes asked for
-	Free, Total int64 // of the device, after the failure; both 0 if it would not say
+	Free, Total int64 // of the device, after the failure; both 0 if the driver did not say
 }
 
 func (e *OutOfMemoryError) Error() string {
@@ -80,12 +81,12 @@ func failed(op string, s Status, detail string, args ...any) error {
 	return &Error{Op: op, Status: s, Detail: detail}
 }
 
-// closed is the error of using what is closed or nil.
+// closed is the error of using a closed or nil object.
 func closed(op, what string) error {
 	return &Error{Op: op, Status: ErrInvalidHandle, Detail: "the " + what + " is closed or nil", cause: ErrClosed}
 }
 
-// invalid is the error of an argument that cannot be meant.
+// invalid is the error of an invalid argument.
 func invalid(op, detail string, args ...any) error {
 	return &Error{Op: op, Status: ErrInvalidValue, Detail: fmt.Sprintf(detail, args...)}
 }

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Event is a mark in a stream: it happens when everything queued before it is done.
+// Event is a mark in a stream: it happens when all work queued before it is done.
 type Event struct {
 	ctx    *Context
 	handle uintptr // 0 when closed
 	timing bool
 }
 
-// NewEvent makes an event. With timing, Since can measure by it; without, it is cheaper. It wants the context current. (cuEventCreate)
+// NewEvent makes an event. With timing, Since can measure by it; without timing, it is cheaper. The
+// context must be current. (cuEventCreate)
 func (c *Context) NewEvent(timing bool) (*Event, error) {
 	const op = "Context.NewEvent"
 	if c.closed() {
@@ -34,7 +35,8 @@ func (e *Event) Handle() uintptr {
 	return e.handle
 }
 
-// Record puts the event behind everything queued on the stream so far; an earlier recording is forgotten. (cuEventRecord)
+// Record puts the event behind all work queued on the stream so far; an earlier recording is
+// forgotten. (cuEventRecord)
 func (e *Event) Record(s *Stream) error {
 	const op = "Event.Record"
 	if e.closed() {
@@ -46,7 +48,8 @@ func (e *Event) Record(s *Stream) error {
 	return failed(op, cEventRecord(e.handle, s.handle), "")
 }
 
-// Synchronize waits until the event, as last recorded, has happened; one never recorded has. (cuEventSynchronize)
+// Synchronize waits until the event, as last recorded, has happened. An event that was never
+// recorded has happened. (cuEventSynchronize)
 func (e *Event) Synchronize() error {
 	const op = "Event.Synchronize"
 	if e.closed() {
@@ -55,7 +58,8 @@ func (e *Event) Synchronize() error {
 	return failed(op, cEventSynchronize(e.handle), "")
 }
 
-// Query returns nil if the event, as last recorded, has happened, ErrNotReady if it has not, and else what went wrong. (cuEventQuery)
+// Query returns nil if the event, as last recorded, has happened, ErrNotReady if it has not, and
+// otherwise the error of the work before it. (cuEventQuery)
 func (e *Event) Query() error {
 	const op = "Event.Query"
 	if e.closed() {
@@ -71,8 +75,9 @@ func (e *Event) Query() error {
 	}
 }
 
-// Since returns the device's time from start to e, to about half a microsecond. Both need timing and must have been recorded; if one has not happened yet it
-// returns ErrNotReady. (cuEventElapsedTime)
+// Since returns the device's time from start to e, to about half a microsecond. Both events need
+// timing and must have been recorded. It returns ErrNotReady if one of them has not happened yet.
+// (cuEventElapsedTime)
 func (e *Event) Since(start *Event) (time.Duration, error) {
 	const op = "Event.Since"
 	if e.closed() || start.closed() {

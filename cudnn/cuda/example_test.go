@@ -42,7 +42,8 @@ func Example() {
 	// Output: 0.5 1.5 999.5
 }
 
-// A graph does the work of many launches in one: here a million is added up in ten steps, captured once.
+// A graph does the work of many launches in one: here ten steps, captured once, add up to a
+// million.
 func ExampleGraph() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -56,7 +57,8 @@ func ExampleGraph() {
 	stream, sum := must(ctx.NewStream()), must(ctx.Alloc(4))
 	call := must(add.NewCall(cuda.Launch{Grid: [3]uint32{1}, Block: [3]uint32{1}}, sum.Ptr(), int32(10000)))
 
-	check(stream.BeginCapture(cuda.CaptureThreadLocal)) // from here on launches are recorded, not made
+	// From here on launches are recorded, not made
+	check(stream.BeginCapture(cuda.CaptureThreadLocal))
 	for range 10 {
 		check(call.Run(stream))
 	}

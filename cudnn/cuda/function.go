@@ -5,12 +5,13 @@ type Function struct {
 	m      *Module
 	name   string
 	handle uintptr
-	max    int   // threads a block
-	params []int // size of each parameter in bytes; nil where the driver does not say (before CUDA 12.4)
-	known  bool  // whether params is known
+	max    int // threads a block
+	// Size of each parameter in bytes; nil if the driver cannot tell (before CUDA 12.4)
+	params []int
+	known  bool // whether params is known
 }
 
-// newFunction asks what parameters the kernel takes.
+// newFunction asks the driver for the kernel's parameters.
 func newFunction(m *Module, name string, handle uintptr) (*Function, error) {
 	const op = "Module.Function"
 	f := &Function{m: m, name: name, handle: handle}
@@ -25,7 +26,7 @@ func newFunction(m *Module, name string, handle uintptr) (*Function, error) {
 		case p.status == 0:
 			f.params = append(f.params, int(p.more))
 			continue
-		case p.status == ErrInvalidValue: // past the last
+		case p.status == ErrInvalidValue: // past the last parameter
 			f.known = true
 		case p.status != ErrNotSupported:
 			return nil, failed(op, p.status, "parameter %d of kernel %q", i, name)
@@ -34,7 +35,7 @@ func newFunction(m *Module, name string, handle uintptr) (*Function, error) {
 	}
 }
 
-// Name returns the name that it was found by.
+// Name returns the name given to Module.Function.
 func (f *Function) Name() string {
 	if f == nil {
 		return ""
@@ -42,7 +43,8 @@ func (f *Function) Name() string {
 	return f.name
 }
 
-// Parameters returns the size in bytes of each of the kernel's parameters, and whether the driver knows (from CUDA 12.4 on). (cuFuncGetParamInfo)
+// Parameters returns the size in bytes of each of the kernel's parameters, and whether the driver
+// knows (from CUDA 12.4 on). (cuFuncGetParamInfo)
 func (f *Function) Parameters() (sizes []int, known bool) {
 	if f == nil {
 		return nil, false
@@ -50,14 +52,14 @@ func (f *Function) Parameters() (sizes []int, known bool) {
 	return append([]int(nil), f.params...), f.known
 }
 
-// Attributes are what a kernel takes of the device.
+// Attributes are a kernel's needs and limits.
 type Attributes struct {
 	Registers        int // of one thread
 	SharedBytes      int // static, of one block
 	LocalBytes       int // of one thread: spilled registers and arrays
 	ConstBytes       int
 	MaxThreads       int // in a block
-	MaxDynamicShared int // bytes that a launch may ask for, as SetMaxDynamicShared left it
+	MaxDynamicShared int // bytes that a launch may ask for, as set by SetMaxDynamicShared
 	PTXVersion       int // 90 for 9.0
 	BinaryVersion    int // 90 for sm_90
 }
@@ -74,7 +76,7 @@ const (
 	maxDynamicShared   = 8
 )
 
-// Attributes asks for them. (cuFuncGetAttribute)
+// Attributes asks the driver for the kernel's attributes. (cuFuncGetAttribute)
 func (f *Function) Attributes() (Attributes, error) {
 	const op = "Function.Attributes"
 	var a Attributes
@@ -97,8 +99,9 @@ func (f *Function) Attributes() (Attributes, error) {
 	return a, nil
 }
 
-// SetMaxDynamicShared allows launches to ask for up to n bytes of dynamic shared memory; above 48 KiB a kernel has to be told. The device's limit is its
-// MaxSharedPerBlockOptin less the kernel's SharedBytes. It wants the context current. (cuFuncSetAttribute)
+// SetMaxDynamicShared allows launches to ask for up to n bytes of dynamic shared memory; only above
+// 48 KiB does a kernel need it. The device's limit is its MaxSharedPerBlockOptin less the kernel's
+// SharedBytes. The context must be current. (cuFuncSetAttribute)
 func (f *Function) SetMaxDynamicShared(n int) error {
 	const op = "Function.SetMaxDynamicShared"
 	if f.closed() {
@@ -115,8 +118,9 @@ func (f *Function) SetMaxDynamicShared(n int) error {
 	return failed(op, s, "kernel %q, %d bytes", f.name, n)
 }
 
-// Occupancy returns how many blocks of so many threads and so many bytes of dynamic shared memory one multiprocessor holds at a time: what a
-// cooperative launch may have in all is that times Device.SMs. It wants the context current. (cuOccupancyMaxActiveBlocksPerMultiprocessor)
+// Occupancy returns the number of blocks of so many threads and so many bytes of dynamic shared
+// memory that one multiprocessor holds at a time. A cooperative launch may have that number times
+// Device.SMs blocks. The context must be current. (cuOccupancyMaxActiveBlocksPerMultiprocessor)
 func (f *Function) Occupancy(block, shared int) (blocks int, err error) {
 	const op = "Function.Occupancy"
 	if f.closed() {

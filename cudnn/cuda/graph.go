@@ -3,15 +3,17 @@ package cuda
 // CaptureMode says which calls of other threads and streams a capture forbids.
 type CaptureMode int
 
-// Global forbids unsafe calls (an allocation, say) by any thread, thread-local by the capturing thread, relaxed by none.
+// Global forbids unsafe calls (an allocation, say) by any thread, thread-local by the capturing
+// thread, relaxed by none.
 const (
 	CaptureGlobal      CaptureMode = 0
 	CaptureThreadLocal CaptureMode = 1
 	CaptureRelaxed     CaptureMode = 2
 )
 
-// BeginCapture has what is queued on the stream from now on written down instead of run. Streams that wait for one of its events take part, and must come back
-// the same way before EndCapture. It wants the context current. (cuStreamBeginCapture)
+// BeginCapture starts a capture: from now on the work on the stream is recorded instead of run. A
+// stream that waits for one of its events takes part, and must come back the same way before
+// EndCapture. The context must be current. (cuStreamBeginCapture)
 func (s *Stream) BeginCapture(mode CaptureMode) error {
 	const op = "Stream.BeginCapture"
 	if s.closed() {
@@ -33,8 +35,9 @@ func (s *Stream) Capturing() (bool, error) {
 	return r.value != 0, failed(op, r.status, "")
 }
 
-// EndCapture ends the capture, on the stream and (but in relaxed mode) on the thread that began it, and returns what was written down. After a call that a capture
-// forbids it returns ErrCaptureInvalidated, and the stream can be used again. (cuStreamEndCapture)
+// EndCapture ends the capture and returns the recorded work. It must come on the capturing stream
+// and, except in relaxed mode, on the thread that began the capture. After a forbidden call it
+// returns ErrCaptureInvalidated, and the stream can be used again. (cuStreamEndCapture)
 func (s *Stream) EndCapture() (*Graph, error) {
 	const op = "Stream.EndCapture"
 	if s.closed() {
@@ -51,14 +54,15 @@ func (s *Stream) EndCapture() (*Graph, error) {
 	return &Graph{s.ctx, uintptr(r.value)}, nil
 }
 
-// Graph is captured work. It cannot run itself: Instantiate makes what can.
+// Graph is captured work. It cannot run itself: Instantiate makes an executable graph.
 type Graph struct {
 	ctx    *Context
 	handle uintptr // 0 when closed
 }
 
-// Instantiate prepares the graph to run; the graph may be closed afterwards. The modules, memory and pinned memory that it uses must outlive what is
-// returned. It wants the context current. (cuGraphInstantiate)
+// Instantiate prepares the graph to run; the graph may be closed afterwards. The modules, memory
+// and pinned memory that it uses must outlive the result. The context must be current.
+// (cuGraphInstantiate)
 func (g *Graph) Instantiate() (*GraphExec, error) {
 	const op = "Graph.Instantiate"
 	if g.closed() {
@@ -94,8 +98,9 @@ type GraphExec struct {
 	handle uintptr // 0 when closed
 }
 
-// Launch queues the whole graph on the stream: its nodes run after what was queued before, in the order that its edges ask for. Two launches of one GraphExec
-// do not overlap. It does not allocate. (cuGraphLaunch)
+// Launch queues the whole graph on the stream: its nodes run after all earlier work on the stream,
+// in the order of its edges. Two launches of one GraphExec do not overlap. It does not allocate.
+// (cuGraphLaunch)
 func (x *GraphExec) Launch(s *Stream) error {
 	const op = "GraphExec.Launch"
 	if x.closed() {
@@ -119,8 +124,9 @@ func (x *GraphExec) Upload(s *Stream) error {
 	return failed(op, cExecUpload(x.handle, s.handle), "")
 }
 
-// Update takes over the parameters of a graph of the same topology, for launches from now on. It wants the context current. If the graphs differ in more it
-// returns ErrGraphUpdate, whose detail says in what, and the old one stays as it was. (cuGraphExecUpdate)
+// Update takes over the parameters of a graph of the same topology, for launches from now on. The
+// context must be current. If the graphs differ otherwise it returns ErrGraphUpdate, whose detail
+// names the difference, and the executable graph stays unchanged. (cuGraphExecUpdate)
 func (x *GraphExec) Update(g *Graph) error {
 	const op = "GraphExec.Update"
 	if x.closed() || g.closed() {
@@ -140,7 +146,8 @@ var updateRefusals = [...]string{
 	"a kernel node's new function cannot take its place", "a node changed its attributes",
 }
 
-// Close frees it; a launch that is queued still runs. It may be called twice, and from any thread. (cuGraphExecDestroy)
+// Close frees the executable graph; a queued launch still runs. It may be called twice, and from
+// any thread. (cuGraphExecDestroy)
 func (x *GraphExec) Close() error {
 	if x.closed() {
 		return nil

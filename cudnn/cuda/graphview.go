@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// NodeKind is a CUgraphNodeType: what a node of a graph does.
+// NodeKind is a CUgraphNodeType: the kind of a graph's node.
 type NodeKind int
 
-// The kinds that a capture of this package's calls can have, and a few that other libraries add.
+// The kinds in captures of this package's calls, and a few that other libraries add.
 const (
 	KernelNode      NodeKind = 0
 	CopyNode        NodeKind = 1
@@ -35,14 +35,15 @@ func (k NodeKind) String() string {
 // Node is one node of a graph.
 type Node struct {
 	Kind   NodeKind
-	Name   string // a kernel's, where the driver says it (from CUDA 12.3 on)
+	Name   string // a kernel's, if the driver tells it (from CUDA 12.3 on)
 	Launch Launch // a kernel's shape
 }
 
 // Edge says that node To waits for node From, both by their place in Nodes.
 type Edge struct{ From, To int }
 
-// Nodes lists the graph's nodes, in the driver's order. (cuGraphGetNodes, cuGraphKernelNodeGetParams)
+// Nodes lists the graph's nodes, in the driver's order. (cuGraphGetNodes,
+// cuGraphKernelNodeGetParams)
 func (g *Graph) Nodes() ([]Node, error) {
 	const op = "Graph.Nodes"
 	if g.closed() {
@@ -72,7 +73,8 @@ func (g *Graph) Nodes() ([]Node, error) {
 	return nodes, nil
 }
 
-// Edges lists the graph's edges. It needs a driver of CUDA 12.3, and is ErrNotSupported before. (cuGraphGetEdges)
+// Edges lists the graph's edges. It needs a driver of CUDA 12.3 or newer; an older one gives
+// ErrNotSupported. (cuGraphGetEdges)
 func (g *Graph) Edges() ([]Edge, error) {
 	const op = "Graph.Edges"
 	if g.closed() {
@@ -100,7 +102,8 @@ func (g *Graph) Edges() ([]Edge, error) {
 	return edges, nil
 }
 
-// DOT draws the graph in Graphviz's language: kernels with their name, grid and block, and every edge.
+// DOT draws the graph in Graphviz's language: kernels with their name, grid and block, and every
+// edge.
 func (g *Graph) DOT() (string, error) {
 	nodes, err := g.Nodes()
 	if err != nil {
@@ -129,7 +132,7 @@ func (g *Graph) DOT() (string, error) {
 	return b.String(), nil
 }
 
-// dims writes a grid or a block, without the ones at its end.
+// dims writes a grid or a block, without the trailing ones.
 func dims(v [3]uint32) string {
 	switch {
 	case v[2] > 1:

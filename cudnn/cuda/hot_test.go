@@ -87,7 +87,7 @@ func TestIsPinned(t *testing.T) {
 	}
 }
 
-// nullBench opens the null driver, unless another was opened before.
+// nullBench opens the null driver, unless the process has opened another.
 func nullBench(b *testing.B) *Context {
 	if !driverOpen.Load() {
 		dir := b.TempDir()
@@ -101,7 +101,8 @@ func nullBench(b *testing.B) *Context {
 	return ctx
 }
 
-// BenchmarkCall compares a launch with 14 arguments, and the setting of them all before it, to an empty call of C. The null driver's launch does nothing.
+// BenchmarkCall compares a launch with 14 arguments, and setting all of them before it, with an
+// empty call of C. The null driver's launch does nothing.
 func BenchmarkCall(b *testing.B) {
 	ctx := nullBench(b)
 	call, s := fourteen(b, ctx), must(ctx.NewStream())

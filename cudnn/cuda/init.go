@@ -7,7 +7,7 @@ import (
 	"shake/csrc/load"
 )
 
-// oldest is the oldest driver that is used: CUDA 12.0, driver 525.
+// oldest is the oldest supported driver: CUDA 12.0, driver 525.
 const oldest = 12000
 
 var driver struct {
@@ -16,11 +16,13 @@ var driver struct {
 	err   error
 }
 
-// Init opens the driver's library and starts it. Devices calls it; a program may, to know early. Once the driver was found, its answer stays: a second call
-// returns the same. Where no driver was found, a later call looks again.
+// Init opens the driver's library and starts it. Devices calls it; a program may call it earlier.
+// Once a driver is found, its result stays: a second call returns the same. Without a driver, a
+// later call searches again.
 //
-// Errors: *load.NotFoundError, *load.OpenError and *load.SymbolError where there is no driver or no usable one; *DriverTooOldError; *Error with
-// ErrNoDevice where there is a driver and no card. Each says what to do. (cuInit)
+// Errors: *load.NotFoundError, *load.OpenError and *load.SymbolError where no usable driver is
+// found; *DriverTooOldError; *Error with ErrNoDevice where the driver has no card. Each has a
+// remedy. (cuInit)
 func Init() error {
 	driver.Lock()
 	defer driver.Unlock()
@@ -41,10 +43,10 @@ func Init() error {
 	return driver.err
 }
 
-// DriverTooOldError says that the driver is of a CUDA version before 12.0.
+// DriverTooOldError is the error of a driver for a CUDA version before 12.0.
 type DriverTooOldError struct {
 	Path         string // the driver's library
-	Major, Minor int    // the CUDA version that it is for
+	Major, Minor int    // the driver's CUDA version
 }
 
 func (e *DriverTooOldError) Error() string {
@@ -52,8 +54,8 @@ func (e *DriverTooOldError) Error() string {
 		e.Path, e.Major, e.Minor)
 }
 
-// DriverVersion returns the newest CUDA version that the driver is for: 13, 0 for driver 580. It needs no card. Errors are those of Init for a missing driver.
-// (cuDriverGetVersion)
+// DriverVersion returns the newest CUDA version that the driver supports: 13, 0 for driver 580. It
+// needs no card. Errors are those of Init for a missing driver. (cuDriverGetVersion)
 func DriverVersion() (major, minor int, err error) {
 	v, err := openDriver()
 	return v / 1000, v % 1000 / 10, err

@@ -10,7 +10,7 @@ import (
 	"shake/csrc/load"
 )
 
-// TestNoDriver is a machine without a driver, or with one that is no use.
+// TestNoDriver covers machines without a driver, or with an unusable one.
 func TestNoDriver(t *testing.T) {
 	if _, err := exec.LookPath("cc"); err != nil {
 		t.Skip("no C compiler to make libraries with")
@@ -92,7 +92,8 @@ func is(target error) func(error) bool {
 	}
 }
 
-// TestMissingDriver looks in a folder without libraries. Where there is a driver it is found, whatever the folder.
+// TestMissingDriver searches a folder without libraries. An installed driver is found, whatever the
+// folder.
 func TestMissingDriver(t *testing.T) {
 	if !child(t, t.TempDir()) {
 		return

@@ -19,16 +19,18 @@ import (
 // KernelCacheVariable names the folder of the kernel cache; "off" means none.
 const KernelCacheVariable = "SHAKE_KERNEL_CACHE"
 
-// KernelCache keeps compiled code in a folder. An entry's name is a hash of the source, its name, the options (the architecture among them), and of which NVRTC
-// compiled it: its version, file, size and date. So an entry never has to be thrown away, and the folder may be deleted at any time.
+// KernelCache keeps compiled code in a folder. An entry's name is a hash of the source, its name,
+// the options (the architecture among them), and the NVRTC that compiled it: its version, file,
+// size and date. So no entry becomes invalid, and the folder may be deleted at any time.
 //
-// Entries are written whole or not at all, by renaming, so several processes may fill one folder at once. Each carries a checksum; one that is damaged is compiled again
-// and replaced.
+// Entries are written whole or not at all, by renaming, so several processes may fill one folder at
+// once. Each carries a checksum; a damaged entry is compiled again and replaced.
 type KernelCache struct {
-	Dir string // made when needed; empty means that nothing is kept
+	Dir string // made when needed; empty: no cache
 }
 
-// DefaultKernelCache keeps code in the folder that SHAKE_KERNEL_CACHE names, else in shake/kernels in the user's cache folder.
+// DefaultKernelCache keeps code in the folder that SHAKE_KERNEL_CACHE names, else in shake/kernels
+// in the user's cache folder.
 func DefaultKernelCache() KernelCache {
 	switch dir := os.Getenv(KernelCacheVariable); dir {
 	case "off":
@@ -36,7 +38,7 @@ func DefaultKernelCache() KernelCache {
 	case "":
 		base, err := os.UserCacheDir()
 		if err != nil {
-			return KernelCache{} // a user without a home: compile each time
+			return KernelCache{} // without a home folder every text is compiled each time
 		}
 		return KernelCache{filepath.Join(base, "shake", "kernels")}
 	default:
@@ -44,8 +46,10 @@ func DefaultKernelCache() KernelCache {
 	}
 }
 
-// Compile returns the entry if there is one, else compiles as Compile does and keeps the result. A folder that cannot be read or written, and an entry that was
-// damaged, are no errors: the code is compiled, and Binary.Note says what happened. Errors are those of Compile; failures are not kept.
+// Compile returns the entry if it exists; otherwise it compiles as the function Compile does and
+// keeps the result. A folder that cannot be read or written, and a damaged entry, are no errors:
+// the code is compiled, and Binary.Note describes the problem. Errors are those of Compile;
+// failures are not kept.
 func (k KernelCache) Compile(src, name string, opts []string) (*Binary, error) {
 	if k.Dir == "" {
 		return Compile(src, name, opts)
@@ -72,7 +76,7 @@ func (k KernelCache) Compile(src, name string, opts []string) (*Binary, error) {
 	return b, nil
 }
 
-// compiler says which NVRTC is in use: two of one version may differ, so the file counts too.
+// compiler identifies the NVRTC in use: two of one version may differ, so the file counts too.
 func compiler() (string, error) {
 	major, minor, err := NVRTCVersion()
 	if err != nil {
@@ -89,7 +93,7 @@ func compiler() (string, error) {
 	return by, nil
 }
 
-// key hashes the parts with their lengths, so that no two lists run together.
+// key hashes the parts with their lengths, so that two different lists never give the same text.
 func key(by, src, name string, opts []string) string {
 	h := sha256.New()
 	for _, s := range append([]string{entryMagic, by, src, name}, opts...) {
@@ -98,19 +102,21 @@ func key(by, src, name string, opts []string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// An entry is the magic line, the SHA-256 of what follows it, the log's length as a little-endian uint64, the log, the image.
+// An entry is the magic line, the SHA-256 of the rest, the log's length as a little-endian uint64,
+// the log, the image.
 const entryMagic = "shake kernel 1\n"
 
 const maxEntry = 256 << 20 // bytes; a kernel has some hundred thousand
 
-// readEntry returns an entry, or nil; the note says why one that is there cannot be used.
+// readEntry returns an entry, or nil; the note is the reason why an existing one cannot be used.
 func readEntry(path string) (b *Binary, note string) {
 	raw, err := files.Read(path, maxEntry)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ""
 	}
 	if err == nil {
-		err = files.Private(filepath.Dir(path)) // what others could put there is not run
+		// Code that another user could have put there must not run
+		err = files.Private(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, fmt.Sprintf("kernel cache: %v", err)
@@ -131,7 +137,8 @@ func readEntry(path string) (b *Binary, note string) {
 	return &Binary{Image: body[n:], Log: string(body[:n]), Cached: true}, ""
 }
 
-// writeEntry writes an entry whole, into a folder that is the user's alone: what it holds will run.
+// writeEntry writes an entry whole, into a folder that belongs to the user alone: its code will
+// run.
 func writeEntry(path string, b *Binary) error {
 	if err := files.Private(filepath.Dir(path)); err != nil {
 		return err

@@ -52,7 +52,8 @@ static inline sk_result sk_function_occupancy(uintptr_t ctx, uintptr_t f, int th
   return SK_RESULT(r, n, 0);
 }
 
-/* Offset and size of a parameter; CUDA_ERROR_NOT_SUPPORTED if the driver cannot say (older than CUDA 12.4), CUDA_ERROR_INVALID_VALUE past the last. */
+/* Offset and size of a parameter; CUDA_ERROR_NOT_SUPPORTED if the driver cannot tell (older than
+   CUDA 12.4), CUDA_ERROR_INVALID_VALUE past the last. */
 static inline sk_result sk_function_param(uintptr_t f, size_t index) {
   if (!sk_cuda->cuFuncGetParamInfo) return SK_STATUS(CUDA_ERROR_NOT_SUPPORTED);
   size_t offset = 0, size = 0;
@@ -133,7 +134,7 @@ static inline int sk_exec_free(uintptr_t ctx, uintptr_t x) { SK_WITHIN(ctx, sk_c
 static inline int sk_exec_launch(uintptr_t x, uintptr_t s) { return sk_cuda->cuGraphLaunch((CUgraphExec)x, (CUstream)s); }
 static inline int sk_exec_upload(uintptr_t x, uintptr_t s) { return sk_cuda->cuGraphUpload((CUgraphExec)x, (CUstream)s); }
 
-/* The value is the driver's reason where it refuses. */
+/* The value is the driver's reason for a refusal. */
 static inline sk_result sk_exec_update(uintptr_t ctx, uintptr_t x, uintptr_t g) {
   SK_ON_THREAD_OF(ctx);
   CUgraphExecUpdateResultInfo info = {CU_GRAPH_EXEC_UPDATE_SUCCESS, NULL, NULL};
@@ -170,7 +171,8 @@ static inline sk_result sk_node_type(uint64_t node) {
   return SK_RESULT(r, type, 0);
 }
 
-/* shape receives grid, block and dynamic shared memory; name stays empty if the driver cannot say it (older than CUDA 12.3). */
+/* shape receives grid, block and dynamic shared memory; name stays empty if the driver cannot tell
+   it (older than CUDA 12.3). */
 static inline int sk_node_kernel(uint64_t node, uint32_t *shape, char *name, size_t len) {
   CUDA_KERNEL_NODE_PARAMS_v2 p;
   memset(&p, 0, sizeof p);

@@ -9,7 +9,8 @@ import "C"
 
 import "unsafe"
 
-// cModuleLoad loads an image that ends in zero bytes, and returns the compiler's complaint where the driver had to compile it.
+// cModuleLoad loads an image that ends in zero bytes. It returns the compiler's complaint if the
+// driver had to compile the image.
 func cModuleLoad(ctx uintptr, image []byte) (result, string) {
 	var log [4096]C.char
 	r := C.sk_module_load(C.uintptr_t(ctx), unsafe.Pointer(unsafe.SliceData(image)), &log[0], C.size_t(len(log)))
@@ -52,7 +53,7 @@ func cCallNew(f uintptr, n int) uintptr { return uintptr(C.sk_call_new(C.uintptr
 func cCallFree(c uintptr)               { C.sk_call_free(C.uintptr_t(c)) }
 func cCallRun(c, s uintptr) Status      { return Status(C.sk_call_run(C.uintptr_t(c), C.uintptr_t(s))) }
 
-// cCallValues is where a call's arguments lie: eight bytes each, in C memory.
+// cCallValues is the memory of a call's arguments: eight bytes each, in C memory.
 func cCallValues(c uintptr, n int) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Pointer(C.sk_call_values(C.uintptr_t(c)))), n)
 }
@@ -113,7 +114,8 @@ func cGraphEdges(g uintptr) (from, to []uint64, status Status) {
 
 func cNodeType(node uint64) result { return resultOf(C.sk_node_type(C.uint64_t(node))) }
 
-// cNodeKernel returns a kernel node's grid, block and dynamic shared memory, and its name where the driver says it.
+// cNodeKernel returns a kernel node's grid, block and dynamic shared memory, and its name if the
+// driver tells it.
 func cNodeKernel(node uint64) (shape [7]uint32, name string, status Status) {
 	var buf [512]C.char
 	s := C.sk_node_kernel(C.uint64_t(node), (*C.uint32_t)(&shape[0]), &buf[0], C.size_t(len(buf)))

@@ -8,7 +8,8 @@ import (
 	"unsafe"
 )
 
-// Ptr is an address in a device's memory: a number, to compute with and to give to kernels. 0 is no address.
+// Ptr is an address in a device's memory: a number for arithmetic and for arguments of kernels. 0
+// is no address.
 type Ptr uint64
 
 // Memory is a piece of device memory.
@@ -18,8 +19,9 @@ type Memory struct {
 	size int64
 }
 
-// Alloc reserves bytes of device memory, aligned to 256; what is in it is not defined. It fails with *OutOfMemoryError, which says what was free, and with
-// ErrInvalidContext on a thread where the context is not current. (cuMemAlloc)
+// Alloc reserves bytes of device memory, aligned to 256, with undefined content. It fails with
+// *OutOfMemoryError, which tells the free memory, and with ErrInvalidContext on a thread where the
+// context is not current. (cuMemAlloc)
 func (c *Context) Alloc(bytes int64) (*Memory, error) {
 	const op = "Context.Alloc"
 	if c.closed() {
@@ -42,7 +44,7 @@ func (c *Context) noMemory(op string, s Status, want int64) error {
 		return failed(op, s, "%d bytes", want)
 	}
 	e := &OutOfMemoryError{Op: op, Want: want}
-	e.Free, e.Total, _ = c.MemInfo() // what it would not say is left out
+	e.Free, e.Total, _ = c.MemInfo() // both stay 0 if the driver does not say
 	return e
 }
 
@@ -62,7 +64,8 @@ func (m *Memory) Size() int64 {
 	return m.size
 }
 
-// Close frees the memory, after everything queued that uses it. It may be called twice, and from any thread. (cuMemFree)
+// Close frees the memory once all queued work that uses it is done. It may be called twice, and
+// from any thread. (cuMemFree)
 func (m *Memory) Close() error {
 	if m == nil || m.ptr == 0 {
 		return nil
@@ -73,14 +76,15 @@ func (m *Memory) Close() error {
 	return failed("Memory.Close", cFree(m.ctx.handle, p), "")
 }
 
-// Pinned is memory of the host that the device reads and writes on its own: copies from and to it are asynchronous.
+// Pinned is memory of the host that the device reads and writes directly: copies from and to it are
+// asynchronous.
 type Pinned struct {
 	ctx   *Context
 	bytes []byte // nil when closed
 }
 
-// AllocPinned reserves page-locked memory of the host. It fails with *OutOfMemoryError, and with ErrInvalidContext on a thread where the context is not
-// current. (cuMemHostAlloc)
+// AllocPinned reserves page-locked memory of the host. It fails with *OutOfMemoryError, and with
+// ErrInvalidContext on a thread where the context is not current. (cuMemHostAlloc)
 func (c *Context) AllocPinned(bytes int64) (*Pinned, error) {
 	const op = "Context.AllocPinned"
 	if c.closed() {
@@ -102,7 +106,7 @@ func (c *Context) AllocPinned(bytes int64) (*Pinned, error) {
 	return p, nil
 }
 
-// Bytes returns the memory; nil when closed. Slices of it that are kept must not be used after Close.
+// Bytes returns the memory; nil when closed. Slices of it must not be used after Close.
 func (p *Pinned) Bytes() []byte {
 	if p == nil {
 		return nil
@@ -113,7 +117,8 @@ func (p *Pinned) Bytes() []byte {
 // Size returns the bytes asked for; 0 when closed.
 func (p *Pinned) Size() int64 { return int64(len(p.Bytes())) }
 
-// Close frees the memory. Synchronise the streams that copy from or to it first. It may be called twice, and from any thread. (cuMemFreeHost)
+// Close frees the memory. Synchronise the streams that copy from or to it first. It may be called
+// twice, and from any thread. (cuMemFreeHost)
 func (p *Pinned) Close() error {
 	if p == nil || p.bytes == nil {
 		return nil
@@ -128,7 +133,8 @@ func (p *Pinned) Close() error {
 // span is a range of the host's addresses.
 type span struct{ from, to uintptr }
 
-// pinned holds every open piece of pinned memory, by address. Readers take the list as it is; writers replace it.
+// pinned holds every open piece of pinned memory, by address. Readers take a snapshot of the list;
+// writers replace it.
 var (
 	pinned   atomic.Pointer[[]span]
 	pinnedMu sync.Mutex
@@ -174,7 +180,8 @@ func isPinned(b []byte) bool {
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// Bytes returns the memory of a slice of numbers as bytes, in the machine's byte order, for copies. It shares the slice's memory.
+// Bytes returns the memory of a slice of numbers as bytes, in the machine's byte order, for copies.
+// The result shares the slice's memory.
 func Bytes[T ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int8 | ~int16 | ~int32 | ~int64 | ~float32 | ~float64](s []T) []byte {
 	var t T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(t)))

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestNilAndClosed calls every method of every type on nil and on a value that was never made: none may panic, and those that do something return ErrClosed.
+// TestNilAndClosed calls every method of every type on nil and on a zero value: none panics, and
+// methods with an effect return ErrClosed.
 func TestNilAndClosed(t *testing.T) {
 	quiet := map[string]bool{"Close": true, "Is": true, "Error": true, "Unwrap": true, "Name": true, "String": true}
 	for _, v := range []any{
@@ -39,7 +40,7 @@ func TestNilAndClosed(t *testing.T) {
 	}
 }
 
-// TestMisuse gives wrong arguments, on the null driver, which takes everything.
+// TestMisuse gives wrong arguments, on the null driver, which accepts everything.
 func TestMisuse(t *testing.T) {
 	if !onNull(t) {
 		return
@@ -163,7 +164,7 @@ func TestCloseOrder(t *testing.T) {
 	}
 }
 
-// TestWrongThread makes things on a thread where the context is not current.
+// TestWrongThread makes objects on a thread where the context is not current.
 func TestWrongThread(t *testing.T) {
 	if !onNull(t) {
 		return
@@ -229,7 +230,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// TestDriverSaysNo looks at the errors of a driver that refuses.
+// TestDriverSaysNo checks the errors of a driver that refuses.
 func TestDriverSaysNo(t *testing.T) {
 	if !onNull(t, "SK_NULL_cuModuleLoadDataEx=218", "SK_NULL_cuStreamSynchronize=700", "SK_NULL_cuStreamQuery=600", "SK_NULL_cuEventQuery=600",
 		"SK_NULL_cuMemsetD8Async=1", "SK_NULL_CAPTURING=1", "SK_NULL_cuGraphExecUpdate_v2=910", "SK_NULL_UPDATE=2") {

@@ -14,8 +14,9 @@ type Module struct {
 	handle uintptr // 0 when closed
 }
 
-// LoadModule loads a cubin, a fat binary or PTX, such as Binary.Image. It wants the context current. Errors: ErrNoBinaryForGPU for another architecture's
-// code, ErrInvalidImage for what is no code, ErrInvalidPTX with the compiler's log. (cuModuleLoadDataEx)
+// LoadModule loads a cubin, a fat binary or PTX, such as Binary.Image. The context must be current.
+// Errors: ErrNoBinaryForGPU for another architecture's code, ErrInvalidImage for bytes that are no
+// code, ErrInvalidPTX with the compiler's log. (cuModuleLoadDataEx)
 func (c *Context) LoadModule(image []byte) (*Module, error) {
 	const op = "Context.LoadModule"
 	if c.closed() {
@@ -24,7 +25,8 @@ func (c *Context) LoadModule(image []byte) (*Module, error) {
 	if reason := checkImage(image); reason != "" {
 		return nil, &Error{Op: op, Status: ErrInvalidImage, Detail: reason}
 	}
-	r, log := cModuleLoad(c.handle, append(image[:len(image):len(image)], make([]byte, 64)...)) // PTX is a C string, and a header may be longer than an image
+	// PTX is a C string, and a header may be longer than an image.
+	r, log := cModuleLoad(c.handle, append(image[:len(image):len(image)], make([]byte, 64)...))
 	if r.status != 0 {
 		detail := "on " + c.device.name + ", " + c.device.Arch()
 		if log = strings.TrimSpace(log); log != "" {
@@ -36,7 +38,8 @@ func (c *Context) LoadModule(image []byte) (*Module, error) {
 	return &Module{c, uintptr(r.value)}, nil
 }
 
-// checkImage says what is wrong with an image, as far as can be seen: the driver takes its size from what is written in it.
+// checkImage describes a visible fault of an image. The driver takes an image's size from the image
+// itself.
 func checkImage(image []byte) string {
 	if len(image) == 0 {
 		return "no bytes"
@@ -56,7 +59,8 @@ func checkImage(image []byte) string {
 	return ""
 }
 
-// plainELF returns a cubin with the ELF version that debug/elf wants. Compilers of CUDA 12 write their own into the header (124 for 12.4).
+// plainELF returns a cubin with the ELF version that debug/elf requires. Compilers of CUDA 12 write
+// their own into the header (124 for 12.4).
 func plainELF(image []byte) []byte {
 	const at = 20 // e_version, four bytes, in headers of both word sizes
 	if len(image) < at+4 {
@@ -67,8 +71,8 @@ func plainELF(image []byte) []byte {
 	return plain
 }
 
-// Function finds a kernel by its name: of an extern "C" kernel the name itself, else the mangled one. It wants the context current, and fails with ErrNotFound.
-// (cuModuleGetFunction)
+// Function finds a kernel by its name: the plain name of an extern "C" kernel, else the mangled
+// one. The context must be current. It fails with ErrNotFound. (cuModuleGetFunction)
 func (m *Module) Function(name string) (*Function, error) {
 	const op = "Module.Function"
 	if m.closed() {
@@ -84,8 +88,8 @@ func (m *Module) Function(name string) (*Function, error) {
 	return newFunction(m, name, uintptr(r.value))
 }
 
-// Global finds a __device__ or __constant__ variable and returns its address and size in bytes. It wants the context current, and fails with
-// ErrNotFound. (cuModuleGetGlobal)
+// Global finds a __device__ or __constant__ variable and returns its address and size in bytes. The
+// context must be current. It fails with ErrNotFound. (cuModuleGetGlobal)
 func (m *Module) Global(name string) (Ptr, int64, error) {
 	const op = "Module.Global"
 	if m.closed() {
@@ -98,7 +102,8 @@ func (m *Module) Global(name string) (Ptr, int64, error) {
 	return Ptr(r.value), int64(r.more), failed(op, r.status, "variable %q", name)
 }
 
-// Close unloads the module; its functions, calls and graphs may not be used any more. It may be called twice, and from any thread. (cuModuleUnload)
+// Close unloads the module; its functions, calls and graphs must not be used afterwards. It may be
+// called twice, and from any thread. (cuModuleUnload)
 func (m *Module) Close() error {
 	if m.closed() {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"shake/internal/files/filestest"
 )
 
-// TestMutants: a spoilt entry of the kernel cache is none, and is said with its file.
+// TestMutants: a spoilt entry of the kernel cache is not used, and the note names its file.
 func TestMutants(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kernels", "k.kernel")
 	if err := writeEntry(file, &Binary{Image: []byte("image"), Log: "a log"}); err != nil {
@@ -31,7 +31,7 @@ func TestMutants(t *testing.T) {
 	}, func(err error) bool { return strings.Contains(err.Error(), file) })
 }
 
-// TestKernelCacheOfOthers: what others could put into the folder is not run.
+// TestKernelCacheOfOthers: code from a folder that other users may write does not run.
 func TestKernelCacheOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "k.kernel")
@@ -52,7 +52,7 @@ func TestKernelCacheOfOthers(t *testing.T) {
 	}
 }
 
-// FuzzEntry: whatever stands in an entry, it is code or a note.
+// FuzzEntry: any content of an entry gives code or a note.
 func FuzzEntry(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "kernels", "k.kernel")
 	if err := writeEntry(file, &Binary{Image: []byte("image"), Log: "a log"}); err != nil {

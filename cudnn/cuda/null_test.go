@@ -14,8 +14,9 @@ import (
 	"shake/csrc/load"
 )
 
-// The null driver (testdata/null) does nothing and says that it worked, or fails as an environment variable tells it to. It shows what this package does with
-// what a driver says. A process can open one driver only, so each test that needs one runs in a process of its own.
+// The null driver (testdata/null) does nothing and reports success, or fails as an environment
+// variable tells it to. It tests this package's reaction to a driver's answers. A process can open
+// one driver only, so each test that needs one runs in a process of its own.
 
 // buildNull compiles the null driver into a folder; macros may say -DSK_NULL_OLD.
 func buildNull(tb testing.TB, dir string, macros ...string) {
@@ -50,7 +51,8 @@ func buildC(tb testing.TB, path, pattern string, macros ...string) {
 
 const childVariable = "SK_TEST_CHILD"
 
-// child runs the test again in a process of its own with the given environment, and says whether this is that process.
+// child runs the test again in a process of its own with the given environment. It returns true in
+// that process.
 func child(t *testing.T, dir string, env ...string) bool {
 	t.Helper()
 	if os.Getenv(childVariable) == t.Name() {
@@ -78,7 +80,7 @@ func child(t *testing.T, dir string, env ...string) bool {
 	return false
 }
 
-// inChild says whether this is a process that child started.
+// inChild says whether child started this process.
 func inChild(t *testing.T) bool { return os.Getenv(childVariable) == t.Name() }
 
 // onNull runs the rest of a test on the null driver: it returns false in the parent.
@@ -106,7 +108,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	run := emu.Run // the examples have the emulator; tests that need a driver are children, with that of their own
+	// The examples run on the emulator. Tests that need a driver are children, with a driver of
+	// their own.
+	run := emu.Run
 	if os.Getenv(childVariable) != "" {
 		run = (*testing.M).Run
 	}
@@ -136,7 +140,7 @@ func current(tb testing.TB) *Context {
 	return ctx
 }
 
-// must returns a value that cannot be missing.
+// must returns v, and panics if err is not nil.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -12,20 +12,21 @@ import (
 
 // Binary is compiled device code.
 type Binary struct {
-	Image  []byte // a cubin; PTX if the architecture asked for was a virtual one (compute_90)
+	// A cubin; PTX if the architecture asked for is a virtual one (compute_90).
+	Image  []byte
 	Log    string // the compiler's warnings
-	Cached bool   // whether it came from a KernelCache
-	Note   string // what a KernelCache has to say about its folder; empty if all is well
+	Cached bool   // whether a KernelCache had it
+	Note   string // a KernelCache's problem with its folder; empty if all is well
 }
 
-// CompileError says that NVRTC refused a source or its options.
+// CompileError is NVRTC's refusal of a source or its options.
 type CompileError struct {
 	Name    string // of the source
 	Options []string
 	Status  int    // an nvrtcResult
 	Text    string // its name, such as NVRTC_ERROR_COMPILATION
 	Log     string // the compiler's messages
-	Remedy  string // what to do, where that can be told
+	Remedy  string // the remedy, if known
 }
 
 func (e *CompileError) Error() string {
@@ -39,12 +40,14 @@ func (e *CompileError) Error() string {
 	return s
 }
 
-// Compile turns CUDA C++ into code for one architecture by NVRTC, which needs no card. name stands for the file in messages. opts are NVRTC's, such as
-// "--gpu-architecture=sm_90" (Device.Arch), "--std=c++17", "-DC=64", "--fmad=false"; without an architecture NVRTC takes its oldest. Nothing can be included
-// but what the options name a folder for.
+// Compile turns CUDA C++ into code for one architecture by NVRTC, which needs no card. name stands
+// for the file in messages. opts are NVRTC's, such as "--gpu-architecture=sm_90" (Device.Arch),
+// "--std=c++17", "-DC=64", "--fmad=false"; without an architecture NVRTC takes its oldest. Sources
+// can include files only from folders that the options name.
 //
-// Errors: those of load where NVRTC is missing or of another CUDA version than the driver; *CompileError, with the log, for a source or options that it
-// refuses. (nvrtcCompileProgram, nvrtcGetCUBIN)
+// Errors: those of load where NVRTC is missing or of another CUDA version than the driver;
+// *CompileError, with the log, for a source or options that it refuses. (nvrtcCompileProgram,
+// nvrtcGetCUBIN)
 func Compile(src, name string, opts []string) (*Binary, error) {
 	if err := openNVRTC(); err != nil {
 		return nil, err
@@ -89,7 +92,7 @@ const (
 	nvrtcInvalidOption = 5
 )
 
-// cString is what stands before the zero that ends a C string.
+// cString is the text before the zero that ends a C string.
 func cString(b []byte) string {
 	b, _, _ = bytes.Cut(b, []byte{0})
 	return strings.TrimSpace(string(b))
@@ -108,7 +111,7 @@ func option(opts []string, name string) string {
 	return ""
 }
 
-// NVRTCVersion returns the CUDA version that NVRTC is of. Errors are those of load. (nvrtcVersion)
+// NVRTCVersion returns NVRTC's CUDA version. Errors are those of load. (nvrtcVersion)
 func NVRTCVersion() (major, minor int, err error) {
 	if err := openNVRTC(); err != nil {
 		return 0, 0, err
@@ -120,7 +123,8 @@ func NVRTCVersion() (major, minor int, err error) {
 	return major, minor, nil
 }
 
-// NVRTCArchs lists the architectures that NVRTC compiles for, as 75 for sm_75. Errors are those of load. (nvrtcGetSupportedArchs)
+// NVRTCArchs lists the architectures that NVRTC compiles for, as 75 for sm_75. Errors are those of
+// load. (nvrtcGetSupportedArchs)
 func NVRTCArchs() ([]int, error) {
 	if err := openNVRTC(); err != nil {
 		return nil, err
@@ -149,7 +153,8 @@ var (
 	nvrtcOn bool
 )
 
-// openNVRTC opens the newest NVRTC whose code the driver loads: not of a later major version of CUDA than the driver's. Without a driver, any will do.
+// openNVRTC opens the newest NVRTC whose code the driver loads: its major version of CUDA is at
+// most the driver's. Without a driver, any version will do.
 func openNVRTC() error {
 	nvrtcMu.Lock()
 	defer nvrtcMu.Unlock()

@@ -45,7 +45,7 @@ static inline int sk_nvrtc_compile(uintptr_t p, int n, char **options) {
   return sk_nvrtc->nvrtcCompileProgram((nvrtcProgram)p, n, (const char *const *)options);
 }
 
-/* What can be read of a compiled program, sized first and then copied. */
+/* The readable parts of a compiled program: their size, then their text. */
 enum { SK_NVRTC_CUBIN, SK_NVRTC_PTX, SK_NVRTC_LOG };
 
 static inline sk_nvrtc_result sk_nvrtc_size(uintptr_t p, int what) {

@@ -14,7 +14,8 @@ import (
 	"shake/csrc/load"
 )
 
-// onNullNVRTC runs the rest of a test on the null compiler, and on a null driver of the given CUDA version.
+// onNullNVRTC runs the rest of a test on the null compiler, and on a null driver of the given CUDA
+// version.
 func onNullNVRTC(t *testing.T, driver int, majors ...int) bool {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,7 +67,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// TestTwoNVRTCs takes the one that the driver's version allows.
+// TestTwoNVRTCs takes the NVRTC that the driver's version allows.
 func TestTwoNVRTCs(t *testing.T) {
 	for _, c := range []struct{ driver, want int }{{12040, 12}, {13000, 13}} {
 		t.Run(fmt.Sprint(c.driver), func(t *testing.T) {
@@ -118,7 +119,7 @@ func TestNVRTCMissing(t *testing.T) {
 	}
 }
 
-// saxpy has what kernels use: several scalar types, shared memory, a constant.
+// saxpy has the features that kernels use: several scalar types, shared memory, a constant.
 const saxpy = `
 __constant__ float bias[4];
 extern "C" __global__ void saxpy(const float *x, float *y, float a, unsigned n) {
@@ -130,7 +131,8 @@ extern "C" __global__ void saxpy(const float *x, float *y, float a, unsigned n) 
 }
 `
 
-// TestRealNVRTC compiles by NVIDIA's own, from the wheels in the folder that SHAKE_NVIDIA names.
+// TestRealNVRTC compiles by NVIDIA's own NVRTC, from the wheels in the folder that SHAKE_NVIDIA
+// names.
 func TestRealNVRTC(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {

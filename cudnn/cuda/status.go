@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// Status is a CUresult: the driver's number for what went wrong. As an error it is a target for errors.Is.
+// Status is a CUresult, the driver's number of an error. As an error it is a target for errors.Is.
 type Status int
 
-// The statuses that a program may want to tell apart.
+// The statuses that a program may need to distinguish.
 const (
 	ErrInvalidValue        Status = 1
 	ErrOutOfMemory         Status = 2
@@ -55,7 +55,7 @@ const (
 	operatingSystem        Status = 304
 )
 
-// remedies say what to do, where the driver's own text does not.
+// remedies are remedies for statuses whose text by the driver has none.
 var remedies = map[Status]string{
 	ErrStubLibrary:        "this libcuda is the toolkit's stub for linking, not the driver's: take its folder out of LD_LIBRARY_PATH, or install the driver",
 	ErrDeviceUnavailable:  "another process has the card for itself (nvidia-smi shows which), or its compute mode forbids",
@@ -77,7 +77,7 @@ var remedies = map[Status]string{
 	ErrCaptureWrongThread: "another thread than the one that began it: capture in relaxed mode, or on one thread",
 }
 
-// names are for statuses that no driver was asked about.
+// names are the names of statuses for use before the driver is open.
 var names = map[Status]string{
 	0: "CUDA_SUCCESS", ErrInvalidValue: "CUDA_ERROR_INVALID_VALUE", ErrOutOfMemory: "CUDA_ERROR_OUT_OF_MEMORY", ErrNotInitialized: "CUDA_ERROR_NOT_INITIALIZED",
 	ErrNoDevice: "CUDA_ERROR_NO_DEVICE", ErrInvalidDevice: "CUDA_ERROR_INVALID_DEVICE", ErrInvalidImage: "CUDA_ERROR_INVALID_IMAGE",

@@ -1,16 +1,19 @@
 package cuda
 
-// Stream is a queue of work on the device: what is put on one stream runs in order, what is put on two may overlap.
+// Stream is a queue of work on the device: work on one stream runs in order, work on two streams
+// may overlap.
 type Stream struct {
 	ctx    *Context
 	handle uintptr // 0 when closed
 }
 
-// NewStream makes a stream of the lowest priority that does not wait for the legacy default stream. It wants the context current. (cuStreamCreateWithPriority)
+// NewStream makes a stream of the lowest priority that does not wait for the legacy default stream.
+// The context must be current. (cuStreamCreateWithPriority)
 func (c *Context) NewStream() (*Stream, error) { return c.newStream("Context.NewStream", 0) }
 
-// NewStreamPriority makes a stream whose kernels go before those of streams with a greater number. StreamPriorities gives the range; numbers outside are
-// taken as its nearest end. (cuStreamCreateWithPriority)
+// NewStreamPriority makes a stream whose kernels go before those of streams with a greater number.
+// StreamPriorities gives the range; numbers outside are taken as its nearest end.
+// (cuStreamCreateWithPriority)
 func (c *Context) NewStreamPriority(priority int) (*Stream, error) {
 	return c.newStream("Context.NewStreamPriority", priority)
 }
@@ -27,7 +30,8 @@ func (c *Context) newStream(op string, priority int) (*Stream, error) {
 	return &Stream{c, uintptr(r.value)}, nil
 }
 
-// StreamPriorities returns the numbers of the least and of the greatest priority, such as 0 and -5. (cuCtxGetStreamPriorityRange)
+// StreamPriorities returns the numbers of the least and of the greatest priority, such as 0 and -5.
+// (cuCtxGetStreamPriorityRange)
 func (c *Context) StreamPriorities() (least, greatest int, err error) {
 	const op = "Context.StreamPriorities"
 	if c.closed() {
@@ -53,7 +57,8 @@ func (s *Stream) Context() *Context {
 	return s.ctx
 }
 
-// Synchronize waits until everything queued on the stream is done, and returns what went wrong in it. (cuStreamSynchronize)
+// Synchronize waits until all work on the stream is done, and returns its error.
+// (cuStreamSynchronize)
 func (s *Stream) Synchronize() error {
 	const op = "Stream.Synchronize"
 	if s.closed() {
@@ -62,7 +67,8 @@ func (s *Stream) Synchronize() error {
 	return failed(op, cStreamSynchronize(s.handle), "")
 }
 
-// Query returns nil if everything queued on the stream is done, ErrNotReady if it is not, and else what went wrong. (cuStreamQuery)
+// Query returns nil if all work on the stream is done, ErrNotReady if it is not, and otherwise the
+// error of the work. (cuStreamQuery)
 func (s *Stream) Query() error {
 	const op = "Stream.Query"
 	if s.closed() {
@@ -78,8 +84,8 @@ func (s *Stream) Query() error {
 	}
 }
 
-// Wait has what is queued on the stream from now on wait until the event, as last recorded, has happened. The host does not wait. In a capture it joins the
-// event's stream to the capture. (cuStreamWaitEvent)
+// Wait makes all later work on the stream wait until the event, as last recorded, has happened. The
+// host does not wait. In a capture it joins the event's stream to the capture. (cuStreamWaitEvent)
 func (s *Stream) Wait(e *Event) error {
 	const op = "Stream.Wait"
 	if s.closed() {
@@ -91,7 +97,8 @@ func (s *Stream) Wait(e *Event) error {
 	return failed(op, cStreamWait(s.handle, e.handle), "")
 }
 
-// Close ends the stream; what is queued on it still runs. It may be called twice, and from any thread. (cuStreamDestroy)
+// Close ends the stream; queued work still runs. It may be called twice, and from any thread.
+// (cuStreamDestroy)
 func (s *Stream) Close() error {
 	if s.closed() {
 		return nil

@@ -1,7 +1,9 @@
-// Package cudnntest lets tests ask the real cuDNN on a machine without a card: a libcuda.so.1 that does nothing, and descriptions of cards.
+// Package cudnntest lets tests ask the real cuDNN on a machine without a card, by a libcuda.so.1
+// that does nothing, and descriptions of cards.
 //
-// The libraries come from a folder made by pip install --target, which SHAKE_NVIDIA names; without it such tests skip. They need a process in which
-// no other libcuda was opened: call them TestReal..., and run them by SHAKE_NVIDIA=folder go test -run Real.
+// The libraries come from a folder made by pip install --target; SHAKE_NVIDIA names it, and without
+// it such tests skip. The tests need a process that has opened no other libcuda: name them
+// TestReal..., and run them by SHAKE_NVIDIA=folder go test -run Real.
 package cudnntest
 
 import (
@@ -29,7 +31,8 @@ var cards embed.FS
 //go:embed libcuda.c.txt
 var source string
 
-// stub compiles the libcuda.so.1 once a process and points the search for libraries at it and at the wheels.
+// stub compiles the libcuda.so.1 once a process and points the search for libraries at it and at
+// the wheels.
 var stub = sync.OnceValues(func() (skip string, err error) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {
@@ -54,7 +57,8 @@ var stub = sync.OnceValues(func() (skip string, err error) {
 	return "", os.Setenv("SHAKE_LIBRARY_PATH", dir+":"+root)
 })
 
-// driver is the version of CUDA that the libcuda.so.1 tells, 13000 for CUDA 13.0: that of the oldest driver that came with the NVRTC in the folder.
+// driver is the version of CUDA that the libcuda.so.1 reports, 13000 for CUDA 13.0: the version of
+// the oldest driver that fits the NVRTC in the folder.
 func driver(root string) int {
 	files, _ := fs.Glob(os.DirFS(root), "nvidia/*/lib/libnvrtc-builtins.so.*")
 	for _, f := range files {
@@ -73,7 +77,8 @@ func described(card string) ([]byte, error) {
 	return bytes.Replace(properties, []byte(`"driverVer": 13000`), []byte(version), 1), err
 }
 
-// Offline returns a handle of the real cuDNN for a described card: "a100", "h100", "b200", "rtx4090". It skips the test where the library is not.
+// Offline returns a handle of the real cuDNN for a described card: "a100", "h100", "b200",
+// "rtx4090". It skips the test where the library is missing.
 func Offline(tb testing.TB, card string) *cudnn.Handle {
 	tb.Helper()
 	skip, err := stub()
