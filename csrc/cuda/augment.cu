@@ -8,9 +8,11 @@
 // C bytes read and PITCH*sizeof(T) written a pixel.
 typedef sh_type<TYPE>::store T;
 
-extern "C" __global__ void __launch_bounds__(THREADS) augment(const sh_step *step, const float *table, const unsigned char *pix, const int *index, void *y, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    augment(const sh_step *step, const float *table, const unsigned char *pix, const int *index,
+            void *y, int n) {
   const int image = blockIdx.x;
-  __shared__ int draw[3]; // flip, dy, dx
+  __shared__ int draw[3];  // flip, dy, dx
   if (threadIdx.x == 0) {
     draw[0] = 0, draw[1] = draw[2] = CROP;
     if (TRAIN) {
@@ -30,7 +32,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) augment(const sh_step *ste
     for (int c = 0; c < PITCH; c += V) {
       float f[V];
 #pragma unroll
-      for (int i = 0; i < V; i++) f[i] = inside && c + i < C ? table[(c + i < C ? c + i : 0) * 256 + in[(c + i < C ? c + i : 0) * H * W + at]] : 0;
+      for (int i = 0; i < V; i++)
+        f[i] = inside && c + i < C
+                   ? table[(c + i < C ? c + i : 0) * 256 + in[(c + i < C ? c + i : 0) * H * W + at]]
+                   : 0;
       sh_vector<TYPE, V> r;
       sh_down<TYPE, V>(r, f);
       sh_put(out + (i64)p * PITCH + c, r);

@@ -7,8 +7,8 @@ template <class N> __device__ __forceinline__ N sh_warp_sum(N v) {
   return v;
 }
 
-constexpr int WARPS = THREADS / 32, CHANNELS = COLUMNS * V; // of a block
-constexpr int COLUMN_FLOATS = WARPS * CHANNELS;             // shared memory for one sum a channel
+constexpr int WARPS = THREADS / 32, CHANNELS = COLUMNS * V;  // of a block
+constexpr int COLUMN_FLOATS = WARPS * CHANNELS;              // shared memory for one sum a channel
 static_assert(32 % COLUMNS == 0 && THREADS % 32 == 0, "a warp has whole rows");
 
 // Adds a[A][V] of the rows of a warp by shuffles and leaves the warps' sums in shared memory, where sh_column_total finds them behind a barrier of the caller's.
@@ -17,10 +17,13 @@ template <int A> __device__ __forceinline__ void sh_column_sum(float (*a)[V], fl
 #pragma unroll
   for (int i = 0; i < A * V; i++)
 #pragma unroll
-    for (int d = COLUMNS; d < 32; d *= 2) a[i / V][i % V] += __shfl_xor_sync(~0u, a[i / V][i % V], d);
+    for (int d = COLUMNS; d < 32; d *= 2)
+      a[i / V][i % V] += __shfl_xor_sync(~0u, a[i / V][i % V], d);
   if (lane < COLUMNS)
 #pragma unroll
-    for (int i = 0; i < A * V; i++) shared[i / V * COLUMN_FLOATS + (threadIdx.x / 32 * V + i % V) * COLUMNS + lane] = a[i / V][i % V];
+    for (int i = 0; i < A * V; i++)
+      shared[i / V * COLUMN_FLOATS + (threadIdx.x / 32 * V + i % V) * COLUMNS + lane] =
+          a[i / V][i % V];
 }
 
 // Sum `which` of a channel of the block over all warps.

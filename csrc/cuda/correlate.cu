@@ -16,7 +16,8 @@ __device__ inline sh_moments sh_join_moments(const sh_moments &x, const sh_momen
   r.count = x.count + y.count;
   const double da = y.a - x.a, db = y.b - x.b, share = y.count / r.count, w = x.count * share;
   r.a = x.a + da * share, r.b = x.b + db * share;
-  r.aa = x.aa + y.aa + da * da * w, r.bb = x.bb + y.bb + db * db * w, r.ab = x.ab + y.ab + da * db * w;
+  r.aa = x.aa + y.aa + da * da * w, r.bb = x.bb + y.bb + db * db * w,
+  r.ab = x.ab + y.ab + da * db * w;
   return r;
 }
 
@@ -33,11 +34,13 @@ __device__ inline sh_moments sh_block_moments(sh_moments m, sh_moments *shared) 
   return shared[0];
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) correlate(const void *xa, const float *norma, const void *xb, const float *normb, sh_moments *partial, unsigned int *counter,
-                                                                sh_moments *state, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    correlate(const void *xa, const float *norma, const void *xb, const float *normb,
+              sh_moments *partial, unsigned int *counter, sh_moments *state, int n) {
   __shared__ sh_moments shared[THREADS];
   __shared__ bool last;
-  const int column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V, row = threadIdx.x / COLUMNS;
+  const int column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V,
+            row = threadIdx.x / COLUMNS;
   sh_moments mine = {0, 0, 0, 0, 0, 0};
   if (c < A::C)
     for (int image = blockIdx.x; image < n; image += gridDim.x) {
@@ -65,7 +68,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) correlate(const void *xa, 
       }
       if (count == 0) continue;
       const double k = count;
-      const sh_moments m = {k, a0 + sa / k, b0 + sb / k, aa - sa * (double)sa / k, bb - sb * (double)sb / k, ab - sa * (double)sb / k};
+      const sh_moments m = {k,
+                            a0 + sa / k,
+                            b0 + sb / k,
+                            aa - sa * (double)sa / k,
+                            bb - sb * (double)sb / k,
+                            ab - sa * (double)sb / k};
       mine = sh_join_moments(mine, m);
     }
   const sh_moments sum = sh_block_moments(mine, shared);

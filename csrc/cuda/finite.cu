@@ -1,7 +1,8 @@
 // finite.cu: sets scaler.bad where a gradient is an infinity or a NaN.
 //
 // check_finite(g, scaler, n): float[n]. 4 bytes an element.
-extern "C" __global__ void __launch_bounds__(256) check_finite(const float *g, sh_scaler *scaler, long long n) {
+extern "C" __global__ void __launch_bounds__(256)
+    check_finite(const float *g, sh_scaler *scaler, long long n) {
   bool bad = false;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
@@ -13,5 +14,5 @@ extern "C" __global__ void __launch_bounds__(256) check_finite(const float *g, s
       for (i64 j = i; j < n; j++) bad |= (sh_float_bits(g[j]) & 0x7f800000) == 0x7f800000;
     }
   }
-  if (bad) scaler->bad = 1; // whoever writes writes the same
+  if (bad) scaler->bad = 1;  // whoever writes writes the same
 }

@@ -3,9 +3,12 @@
 //   y[i] = index[i] < 0 ? 0 : x[index[i]]      (without INDEXED: x[i]), rounded to TO
 //
 // gather(x, index, y, n): x of type FROM, y of type TO and n elements, index int[n]. Four elements a thread; sizeof(FROM) + sizeof(TO) + 4 bytes an element.
-__device__ __forceinline__ float sh_element(const void *x, i64 at) { return at < 0 ? 0 : sh_type<FROM>::up(((const sh_type<FROM>::store *)x)[at < 0 ? 0 : at]); }
+__device__ __forceinline__ float sh_element(const void *x, i64 at) {
+  return at < 0 ? 0 : sh_type<FROM>::up(((const sh_type<FROM>::store *)x)[at < 0 ? 0 : at]);
+}
 
-extern "C" __global__ void __launch_bounds__(256) gather(const void *x, const int *index, void *y, long long n) {
+extern "C" __global__ void __launch_bounds__(256)
+    gather(const void *x, const int *index, void *y, long long n) {
   sh_type<TO>::store *out = (sh_type<TO>::store *)y;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
@@ -15,7 +18,8 @@ extern "C" __global__ void __launch_bounds__(256) gather(const void *x, const in
 #pragma unroll
         for (int j = 0; j < 4; j++) f[j] = sh_element(x, at.w[j]);
       } else {
-        const sh_vector<FROM, 4> r = *(const sh_vector<FROM, 4> *)((const sh_type<FROM>::store *)x + i);
+        const sh_vector<FROM, 4> r =
+            *(const sh_vector<FROM, 4> *)((const sh_type<FROM>::store *)x + i);
         sh_up<FROM, 4>(f, r);
       }
       sh_vector<TO, 4> r;
@@ -23,7 +27,8 @@ extern "C" __global__ void __launch_bounds__(256) gather(const void *x, const in
       sh_put(out + i, r);
     } else {
 #pragma unroll 1
-      for (i64 j = i; j < n; j++) out[j] = sh_type<TO>::down(sh_element(x, INDEXED ? (i64)index[j] : j));
+      for (i64 j = i; j < n; j++)
+        out[j] = sh_type<TO>::down(sh_element(x, INDEXED ? (i64)index[j] : j));
     }
   }
 }

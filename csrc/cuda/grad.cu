@@ -54,7 +54,8 @@ template <class M> struct sh_grad {
       sh_norm_load<M>(cc, p[M::INDEX].norm, SH_CC, replica, c);
     }
   }
-  __device__ __forceinline__ void value(float *out, const float *g, const float *beta, int u) const {
+  __device__ __forceinline__ void value(float *out, const float *g, const float *beta,
+                                        int u) const {
     float f[V];
 #pragma unroll
     for (int i = 0; i < V; i++) out[i] = g[i];
@@ -113,5 +114,5 @@ template <template <class> class E, class M, class... Rest> struct sh_list<E, M,
   }
 };
 
-template <class M> struct sh_term; // gradsum.cu
-template <class M> struct sh_sum;  // norm_backward.cu
+template <class M> struct sh_term;  // gradsum.cu
+template <class M> struct sh_sum;   // norm_backward.cu

@@ -10,7 +10,8 @@ template <class M> struct sh_piece {
   sh_grad<M> grad;
   T *dy;
 
-  __device__ __forceinline__ void init(const sh_pointers *p, void *out, int image, int replica, int c) {
+  __device__ __forceinline__ void init(const sh_pointers *p, void *out, int image, int replica,
+                                       int c) {
     grad.init(p, replica, c);
     grad.behind.image(p, image, c);
     dy = sh_at<typename M::DYS>((T *)out, image, c);
@@ -25,7 +26,8 @@ template <class M> struct sh_piece {
 
 // A segment of C channels. beta is being written by some threads of the block.
 template <int C, class First, class... M>
-__device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *beta, int image, int replica, int chunk) {
+__device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *beta,
+                                        int image, int replica, int chunk) {
   const int column = chunk * COLUMNS + threadIdx.x % COLUMNS, c = column * V < C ? column * V : 0;
   sh_source<First> source;
   sh_list<sh_piece, First, M...> pieces;
@@ -38,8 +40,8 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
     }
   };
   int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
-  load(from);      // on its way while the coefficients are drawn
-  __syncthreads(); // they are drawn
+  load(from);       // on its way while the coefficients are drawn
+  __syncthreads();  // they are drawn
   if (column * V >= C) return;
   for (; from < HW; load(from += gridDim.y * ROWS * UNROLL)) {
     SH_EACH(q, u, from, HW, ROWS) {
@@ -50,14 +52,19 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
   }
 }
 
-#define PARAMETER(k) const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, unsigned int block##k,
+#define PARAMETER(k)                                                             \
+  const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, \
+      unsigned int block##k,
 #define POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
-#define COEFFICIENT(k, coef, D, branch)                                                                                                              \
-  if (threadIdx.x == coef % THREADS) beta[coef] = sh_beta<D>(step, block##k, image, replica, branch);
-#define RUN(first, end, C, ...)                                                                                                                      \
-  if (chunk >= first && chunk < end) segment<C, __VA_ARGS__>(p, dy, beta, image, replica, chunk - first);
+#define COEFFICIENT(k, coef, D, branch) \
+  if (threadIdx.x == coef % THREADS)    \
+    beta[coef] = sh_beta<D>(step, block##k, image, replica, branch);
+#define RUN(first, end, C, ...)      \
+  if (chunk >= first && chunk < end) \
+    segment<C, __VA_ARGS__>(p, dy, beta, image, replica, chunk - first);
 
-extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
+    gradconcat(const sh_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
   const sh_pointers p[] = {EACH_GRAD(POINTERS)};
   const int image = blockIdx.x, replica = sh_replica(image, n), chunk = blockIdx.z;
   __shared__ float beta[COEFS + 1];

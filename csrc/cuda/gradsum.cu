@@ -13,7 +13,9 @@ template <class M> struct sh_term {
   sh_source<M> source;
   sh_grad<M> grad;
 
-  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) { grad.init(p, replica, c); }
+  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
+    grad.init(p, replica, c);
+  }
   __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
     source.image(p, image, c);
     grad.behind.image(p, image, c);
@@ -34,9 +36,14 @@ template <class M> struct sh_term {
 // A segment S of dst: OFF, C, PITCH; its slices of dx and of x; GATE, the mask that all its sums share, if they do, and then have none of their own.
 template <class S, class Terms, class Sums> struct sh_segment;
 
-template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
-  static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x, const sh_pointers *term, const sh_pointers *sum, const sh_sum_pointers *of,
-                                             const float *beta, const float *params, float *grads, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
+template <class S, class... A, class... B>
+struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
+  static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x,
+                                             const sh_pointers *term, const sh_pointers *sum,
+                                             const sh_sum_pointers *of, const float *beta,
+                                             const float *params, float *grads, float *partial,
+                                             unsigned int *counter, int chunk, int n,
+                                             double *shared) {
     const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS;
     sh_list<sh_term, A...> terms;
@@ -48,7 +55,8 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
       sums.each([&](auto &m) { m.init(sum, s.replica, c); });
       for (int image = s.lo; image < s.hi; image++, beta += PER) {
         T *out = sh_at<S>((T *)dst, image, c);
-        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0, *sign = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
+        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0,
+                *sign = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
         terms.each([&](auto &m) { m.image(term, image, c); });
         sums.each([&](auto &m) { m.image(sum, image, c); });
         gate.mask_image(sum, image, c);
@@ -103,20 +111,28 @@ template <class S, class... A, class... B> struct sh_segment<S, sh_list<sh_term,
   }
 };
 
-#define TERM_PARAMETER(k) const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, unsigned int block##k,
+#define TERM_PARAMETER(k)                                                        \
+  const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, \
+      unsigned int block##k,
 #define TERM_POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
-#define SUM_PARAMETER(j) const void *smask##j, const void *sy##j, float *snorm##j, unsigned int sblock##j, const int *gamma_at##j, const int *beta_at##j,
+#define SUM_PARAMETER(j)                                                            \
+  const void *smask##j, const void *sy##j, float *snorm##j, unsigned int sblock##j, \
+      const int *gamma_at##j, const int *beta_at##j,
 #define SUM_POINTERS(j) {0, smask##j, sy##j, snorm##j, sblock##j},
 #define SUM_NORMS(j) {gamma_at##j, beta_at##j, snorm##j},
-#define COEFFICIENT(block, coef, D, branch)                                                                                                          \
+#define COEFFICIENT(block, coef, D, branch) \
   if (i % PER == coef) beta[i] = sh_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
-#define RUN(first, end, S, A, B)                                                                                                                     \
-  if (chunk >= first && chunk < end)                                                                                                                 \
-    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, beta, params, grads, partial, counter, chunk - first, n, shared);
+#define RUN(first, end, S, A, B)                                                               \
+  if (chunk >= first && chunk < end)                                                           \
+    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, beta, params, grads, partial, counter, \
+                             chunk - first, n, shared);
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) gradsum(const sh_step *step, void *dst, const void *dx, const void *x, EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
-                                                              const float *params, float *grads, float *partial, unsigned int *counter, int n) {
-  const sh_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}}, sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
+    gradsum(const sh_step *step, void *dst, const void *dx, const void *x,
+            EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER) const float *params, float *grads,
+            float *partial, unsigned int *counter, int n) {
+  const sh_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}},
+                    sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
   const sh_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
   const int chunk = blockIdx.z;
   __shared__ double shared[SUMS > 0 ? SHARED : 1];

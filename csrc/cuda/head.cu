@@ -10,7 +10,8 @@
 // dlogits and logits float[n][CLASSES], loss float[n], wrong u32[n] are overwritten, dx only with TRAIN and if there is one; without TRAIN mean, dlogits
 // and dx are not touched; logits may be 0. Bytes an element of x: sizeof(T) twice with MASKED, and as much for dx.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm, const unsigned short *labels, const int *index, const float *params, float *mean,
+    head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm,
+         const unsigned short *labels, const int *index, const float *params, float *mean,
          float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
   __shared__ float pooled[X::C], z[CLASSES], shared[COLUMN_FLOATS];
   __shared__ double power[CLASSES], total;
@@ -38,7 +39,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     __syncthreads();
     sh_column_sum<1>(sum, shared);
     __syncthreads();
-    for (int i = t; i < CHANNELS && chunk * CHANNELS + i < X::C; i += THREADS) pooled[chunk * CHANNELS + i] = sh_column_total(shared, 0, i) / HW;
+    for (int i = t; i < CHANNELS && chunk * CHANNELS + i < X::C; i += THREADS)
+      pooled[chunk * CHANNELS + i] = sh_column_total(shared, 0, i) / HW;
   }
   __syncthreads();
 
@@ -46,7 +48,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   if (t < WARPS * 32)
     for (int k = t / 32; k < CLASSES; k += WARPS) {
       float dot = 0;
-      for (int c = t % 32; c < X::C; c += 32) dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
+      for (int c = t % 32; c < X::C; c += 32)
+        dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
       const double sum = sh_warp_sum((double)dot);
       if (t % 32 == 0) z[k] = (float)(sum + params[BOFF + k]);
     }
@@ -55,7 +58,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   const int label = labels[index[image]];
   const float none = sh_bits_float(0x7fc00000);
   if (t < 32) {
-    float top = sh_bits_float(0xff800000); // -infinity
+    float top = sh_bits_float(0xff800000);  // -infinity
     int top_class = CLASSES, any_nan = 0;
     for (int k = t; k < CLASSES; k += 32) {
       if (z[k] > top || top_class == CLASSES) top = z[k], top_class = k;
@@ -65,7 +68,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     for (int d = 16; d > 0; d /= 2) {
       const float other = __shfl_xor_sync(~0u, top, d);
       const int other_class = __shfl_xor_sync(~0u, top_class, d);
-      if (other > top || (other == top && other_class < top_class)) top = other, top_class = other_class;
+      if (other > top || (other == top && other_class < top_class))
+        top = other, top_class = other_class;
       any_nan |= __shfl_xor_sync(~0u, any_nan, d);
     }
     double sum = 0;

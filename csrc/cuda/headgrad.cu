@@ -4,12 +4,14 @@
 //
 // headgrad(mean, dlogits, grads, n): mean float[n][C], dlogits float[n][CLASSES]; CLASSES*C floats of grads at WOFF and CLASSES at BOFF are overwritten. Block (x, k)
 // has 64 channels of class k (channel C is the bias), 4 threads a channel, which take every 4th image and are added in order.
-extern "C" __global__ void __launch_bounds__(256) headgrad(const float *mean, const float *dlogits, float *grads, int n) {
+extern "C" __global__ void __launch_bounds__(256)
+    headgrad(const float *mean, const float *dlogits, float *grads, int n) {
   const int c = blockIdx.x * 64 + threadIdx.x % 64, lane = threadIdx.x / 64, k = blockIdx.y;
   __shared__ float sums[256];
   float sum = 0;
   if (c <= C)
-    for (int i = lane; i < n; i += 4) sum = fmaf(dlogits[(i64)i * CLASSES + k], c < C ? mean[(i64)i * C + c] : 1.0f, sum);
+    for (int i = lane; i < n; i += 4)
+      sum = fmaf(dlogits[(i64)i * CLASSES + k], c < C ? mean[(i64)i * C + c] : 1.0f, sum);
   sums[threadIdx.x] = sum;
   __syncthreads();
   if (lane > 0 || c > C) return;

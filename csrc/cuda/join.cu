@@ -11,18 +11,22 @@
 #define READER(k) sh_view<X##k> v##k;
 #define INIT(k) v##k.init(x##k, norm##k, image, replica, c);
 #define LOAD(k) v##k.load(u, q);
-#define ADD(k)                                                                                                                                       \
-  {                                                                                                                                                  \
-    float f[V];                                                                                                                                      \
-    v##k.value(f, u);                                                                                                                                \
-    _Pragma("unroll") for (int i = 0; i < V; i++) sum[i] = fmaf(alpha[k], f[i], sum[i]);                                                                 \
+#define ADD(k)                                                                           \
+  {                                                                                      \
+    float f[V];                                                                          \
+    v##k.value(f, u);                                                                    \
+    _Pragma("unroll") for (int i = 0; i < V; i++) sum[i] = fmaf(alpha[k], f[i], sum[i]); \
   }
 
-extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
-                                                           EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
-  const int image = blockIdx.x, replica = sh_replica(image, n), column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V < Y::C ? column * V : 0;
+extern "C" __global__ void __launch_bounds__(THREADS)
+    join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
+         EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
+  const int image = blockIdx.x, replica = sh_replica(image, n),
+            column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
+            c = column * V < Y::C ? column * V : 0;
   __shared__ float alpha[D::BRANCHES];
-  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS) alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
+  for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS)
+    alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
   sh_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)
@@ -35,8 +39,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) join(const sh_step *step, 
     }
   };
   int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
-  load(p);         // on its way while alpha is drawn
-  __syncthreads(); // alpha is drawn
+  load(p);          // on its way while alpha is drawn
+  __syncthreads();  // alpha is drawn
   if (column * V >= Y::C) return;
   for (; p < HW; load(p += gridDim.y * ROWS * UNROLL)) {
     SH_EACH(q, u, p, HW, ROWS) {

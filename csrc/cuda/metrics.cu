@@ -8,7 +8,9 @@ struct sh_totals {
   i64 images, errors, bad;
 };
 
-extern "C" __global__ void __launch_bounds__(256) metrics(const sh_step *step, const float *loss, const unsigned int *wrong, sh_totals *totals, int n) {
+extern "C" __global__ void __launch_bounds__(256)
+    metrics(const sh_step *step, const float *loss, const unsigned int *wrong, sh_totals *totals,
+            int n) {
   __shared__ double sums[256];
   __shared__ int counts[256];
   const int t = threadIdx.x;

@@ -8,15 +8,18 @@ __device__ __forceinline__ u32 sh_shared(const void *p) { return (u32)__cvta_gen
 
 // d[16][8] += a[16][16] * b[16][8]. Lane l has of a, in pairs, rows l/4 and l/4+8 of columns 2(l%4).. and 2(l%4)+8..; of b rows 2(l%4).. and 2(l%4)+8.. of column l/4;
 // of d columns 2(l%4).. of rows l/4 and l/4+8.
-template <int TYPE> __device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+template <int TYPE>
+__device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   static_assert(TYPE == 1 || TYPE == 2, "tensor cores take 16-bit types");
 #ifdef __CUDA_ARCH__
   if constexpr (TYPE == 2)
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, "
+        "{%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   else
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
@@ -27,7 +30,9 @@ template <int TYPE> __device__ __forceinline__ void sh_mma(float (&d)[4], const 
 // Four or two 8x8 matrices of 16-bit elements, transposed: lane l has the address of row l%8 of matrix l/8, and gets elements 2(l%4) and 2(l%4)+1 of column l/4 of each.
 __device__ __forceinline__ void sh_matrices(u32 (&r)[4], u32 address) {
 #ifdef __CUDA_ARCH__
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
 #else
   sk_ldmatrix<4, true>(r, address);
 #endif
@@ -35,7 +40,9 @@ __device__ __forceinline__ void sh_matrices(u32 (&r)[4], u32 address) {
 
 __device__ __forceinline__ void sh_matrices(u32 (&r)[2], u32 address) {
 #ifdef __CUDA_ARCH__
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(address));
 #else
   sk_ldmatrix<2, true>(r, address);
 #endif
@@ -45,7 +52,8 @@ __device__ __forceinline__ void sh_matrices(u32 (&r)[2], u32 address) {
 __device__ __forceinline__ void sh_copy16(u32 to, const void *from, bool read) {
   const u32 bytes = read ? 16 : 0;
 #ifdef __CUDA_ARCH__
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
+               : "memory");
 #else
   sk_cp_async<16, true>(to, from, bytes);
 #endif

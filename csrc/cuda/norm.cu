@@ -3,5 +3,5 @@
 // The seven arrays of a norm, float[7][REPLICAS][its channels]:
 enum { SH_MEAN, SH_INVSTD, SH_SCALE, SH_SHIFT, SH_CA, SH_CB, SH_CC };
 
-constexpr double SH_EPSILON = 1e-5;      // beside a variance, under the root
-constexpr float SH_NORM_MOMENTUM = 0.1f; // how far running statistics go towards those of a batch
+constexpr double SH_EPSILON = 1e-5;       // beside a variance, under the root
+constexpr float SH_NORM_MOMENTUM = 0.1f;  // how far running statistics go towards those of a batch

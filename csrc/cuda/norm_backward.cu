@@ -48,7 +48,7 @@ template <class M> struct sh_sum {
     }
   }
   __device__ __forceinline__ void put(float *partial, float *shared, int chunk, int C) {
-    __syncthreads(); // shared may still be read for the member before
+    __syncthreads();  // shared may still be read for the member before
     sh_column_sum<2>(a, shared);
     __syncthreads();
     const int c = chunk * CHANNELS + threadIdx.x;
@@ -60,22 +60,28 @@ template <class M> struct sh_sum {
 };
 
 // Merges a member's slots, those of all replicas at once, and turns its sums into coefficients.
-template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads, const float *partial, int chunk, int n, double *shared) {
+template <class M, int C>
+__device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads,
+                                 const float *partial, int chunk, int n, double *shared) {
   const sh_sum_pointers &p = pointers[M::INDEX];
-  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS, c = chunk * CHANNELS + channel, slots = sh_chunks(n) * gridDim.y;
+  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS,
+            c = chunk * CHANNELS + channel, slots = sh_chunks(n) * gridDim.y;
   const i64 array = (i64)REPLICAS * M::NORM_C;
-  const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1, beta_at = at < 0 ? -1 : p.beta_at[M::NORM_OFF + c];
+  const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1,
+            beta_at = at < 0 ? -1 : p.beta_at[M::NORM_OFF + c];
   const float gamma = at < 0 ? 0 : params[at];
-  double dgamma = 0, dbeta = 0; // of thread 0 .. CHANNELS-1
+  double dgamma = 0, dbeta = 0;  // of thread 0 .. CHANNELS-1
   for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
     const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
     const bool mine = which < AT_ONCE && c < C && images > 0;
     const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c;
-    const double invstd = mine ? p.norm[SH_INVSTD * array + i] : 0, mean = mine ? p.norm[SH_MEAN * array + i] : 0;
-    sh_sum_slots<2, 2, C>(partial + M::BASE, chunk, slots, r0, shared, [](int, int, const float (*v)[WIDE], double (*a)[WIDE]) {
+    const double invstd = mine ? p.norm[SH_INVSTD * array + i] : 0,
+                 mean = mine ? p.norm[SH_MEAN * array + i] : 0;
+    sh_sum_slots<2, 2, C>(partial + M::BASE, chunk, slots, r0, shared,
+                          [](int, int, const float (*v)[WIDE], double (*a)[WIDE]) {
 #pragma unroll
-      for (int w = 0; w < WIDE; w++) a[0][w] += v[0][w], a[1][w] += v[1][w];
-    });
+                            for (int w = 0; w < WIDE; w++) a[0][w] += v[0][w], a[1][w] += v[1][w];
+                          });
     double s1 = 0, s2 = 0;
     if (mine) {
       const double ca = gamma * invstd, share = 1 / ((double)images * HW);
@@ -89,7 +95,9 @@ template <class M, int C> __device__ inline void sh_finish(const sh_sum_pointers
       shared[threadIdx.x] = s1, shared[THREADS + threadIdx.x] = s2;
       __syncthreads();
       if (which == 0)
-        for (int k = 0; k < AT_ONCE; k++) dbeta += shared[k * CHANNELS + channel], dgamma += shared[THREADS + k * CHANNELS + channel];
+        for (int k = 0; k < AT_ONCE; k++)
+          dbeta += shared[k * CHANNELS + channel],
+              dgamma += shared[THREADS + k * CHANNELS + channel];
       __syncthreads();
     } else {
       dbeta = s1, dgamma = s2;

@@ -3,7 +3,8 @@
 //   scale = gamma*invstd    shift = beta - mean*scale
 //
 // normaffine(gamma_at, beta_at, params, norm): scale and shift of norm are overwritten, for every replica. A thread a channel, 16 bytes read, 8 written.
-extern "C" __global__ void __launch_bounds__(THREADS) normaffine(const int *gamma_at, const int *beta_at, const float *params, float *norm) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    normaffine(const int *gamma_at, const int *beta_at, const float *params, float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {

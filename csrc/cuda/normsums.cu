@@ -5,21 +5,31 @@
 //
 // per replica of P numbers a channel. normsums(gamma_at, beta_at, params, sums, norm, running, n): sums are [replica][sum, sum of squares][CHANNELS], of which the norm
 // has C from OFF on; norm's mean, invstd, scale and shift are overwritten. A replica without images keeps all it has. A thread a channel, 16 bytes read, 24 written.
-extern "C" __global__ void __launch_bounds__(THREADS) normsums(const int *gamma_at, const int *beta_at, const float *params, const float *sums, float *norm, float *running, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    normsums(const int *gamma_at, const int *beta_at, const float *params, const float *sums,
+             float *norm, float *running, int n) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
-    const long long first = ((long long)r * n + REPLICAS - 1) / REPLICAS, end = ((long long)(r + 1) * n + REPLICAS - 1) / REPLICAS;
+    const long long first = ((long long)r * n + REPLICAS - 1) / REPLICAS,
+                    end = ((long long)(r + 1) * n + REPLICAS - 1) / REPLICAS;
     const int i = r * C + c, array = REPLICAS * C;
     if (first == end) continue;
-    const double count = (double)(end - first) * HW, mean = sums[2 * r * CHANNELS + OFF + c] / count, m2 = sums[(2 * r + 1) * CHANNELS + OFF + c] - mean * mean * count;
-    const double var = m2 > 0 ? m2 / count : m2 == m2 ? 0 : m2, invstd = 1 / sqrt(var + SH_EPSILON); // not a number stays so
+    const double count = (double)(end - first) * HW,
+                 mean = sums[2 * r * CHANNELS + OFF + c] / count,
+                 m2 = sums[(2 * r + 1) * CHANNELS + OFF + c] - mean * mean * count;
+    const double var = m2 > 0     ? m2 / count
+                       : m2 == m2 ? 0
+                                  : m2,
+                 invstd = 1 / sqrt(var + SH_EPSILON);  // not a number stays so
     const double scale = params[gamma_at[c]] * invstd;
     norm[SH_MEAN * array + i] = (float)mean;
     norm[SH_INVSTD * array + i] = (float)invstd;
     norm[SH_SCALE * array + i] = (float)scale;
     norm[SH_SHIFT * array + i] = (float)(params[beta_at[c]] - mean * scale);
     running[i] = (float)(running[i] + SH_NORM_MOMENTUM * (mean - running[i]));
-    running[array + i] = (float)(running[array + i] + SH_NORM_MOMENTUM * (var * count / (count > 1 ? count - 1 : 1) - running[array + i]));
+    running[array + i] =
+        (float)(running[array + i] + SH_NORM_MOMENTUM * (var * count / (count > 1 ? count - 1 : 1) -
+                                                         running[array + i]));
   }
 }

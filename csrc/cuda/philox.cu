@@ -32,7 +32,8 @@ __device__ inline sh_words sh_philox(u64 seed, u32 c0, u32 c1, u32 c2, u32 c3) {
   u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
 #pragma unroll
   for (int i = 0; i < 10; i++) {
-    const u32 h0 = sh_high(0xD2511F53u, c0), l0 = 0xD2511F53u * c0, h1 = sh_high(0xCD9E8D57u, c2), l1 = 0xCD9E8D57u * c2;
+    const u32 h0 = sh_high(0xD2511F53u, c0), l0 = 0xD2511F53u * c0, h1 = sh_high(0xCD9E8D57u, c2),
+              l1 = 0xCD9E8D57u * c2;
     c0 = h1 ^ c1 ^ k0, c1 = l1, c2 = h0 ^ c3 ^ k1, c3 = l0;
     k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
   }
@@ -48,7 +49,9 @@ enum { SH_EVEN, SH_SHAKEN, SH_KEEP, SH_M1, SH_M2, SH_M3, SH_M4, SH_M5 };
 enum { SH_ALPHA = 4, SH_BETA = 5, SH_AUGMENT = 3 };
 
 // A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD, BACKWARD, BATCH (level), low(), high().
-template <class D> __device__ inline double sh_fresh(u64 seed, u32 iteration, u32 block, u32 index, u32 purpose, int branch) {
+template <class D>
+__device__ inline double sh_fresh(u64 seed, u32 iteration, u32 block, u32 index, u32 purpose,
+                                  int branch) {
   if constexpr (D::BRANCHES == 2) {
     const double u = sh_uniform(sh_philox(seed, iteration, block, index, purpose).w[0]);
     const double a = sh_add(D::low(), sh_mul(u, D::high() - D::low()));
@@ -70,8 +73,10 @@ template <class D> __device__ inline double sh_fresh(u64 seed, u32 iteration, u3
   }
 }
 
-template <class D> __device__ inline double sh_forward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
-  if constexpr (D::FORWARD == SH_SHAKEN) return sh_fresh<D>(seed, iteration, block, index, SH_ALPHA, branch);
+template <class D>
+__device__ inline double sh_forward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
+  if constexpr (D::FORWARD == SH_SHAKEN)
+    return sh_fresh<D>(seed, iteration, block, index, SH_ALPHA, branch);
   return 1 / (double)D::BRANCHES;
 }
 
@@ -80,13 +85,17 @@ template <int MODE> __device__ inline double sh_rule(double a, double r) {
   const bool low = a < 0.5;
   if constexpr (MODE == SH_M1) return 1 - a;
   if constexpr (MODE == SH_M2) return low ? sh_mul(r, a) : sh_add(sh_mul(r, 1 - a), a);
-  if constexpr (MODE == SH_M3) return low ? sh_add(sh_mul(r, 0.5 - a), a) : sh_add(sh_mul(r, a - 0.5), 0.5);
-  if constexpr (MODE == SH_M4) return low ? sh_add(sh_mul(r, 0.5 - a), 0.5) : sh_add(sh_mul(r, 0.5 - (1 - a)), 1 - a);
+  if constexpr (MODE == SH_M3)
+    return low ? sh_add(sh_mul(r, 0.5 - a), a) : sh_add(sh_mul(r, a - 0.5), 0.5);
+  if constexpr (MODE == SH_M4)
+    return low ? sh_add(sh_mul(r, 0.5 - a), 0.5) : sh_add(sh_mul(r, 0.5 - (1 - a)), 1 - a);
   return low ? sh_add(sh_mul(r, a), 1 - a) : sh_mul(r, 1 - a);
 }
 
-template <class D> __device__ inline double sh_backward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
-  if constexpr (D::BACKWARD == SH_SHAKEN) return sh_fresh<D>(seed, iteration, block, index, SH_BETA, branch);
+template <class D>
+__device__ inline double sh_backward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
+  if constexpr (D::BACKWARD == SH_SHAKEN)
+    return sh_fresh<D>(seed, iteration, block, index, SH_BETA, branch);
   if constexpr (D::BACKWARD == SH_KEEP) return sh_forward<D>(seed, iteration, block, index, branch);
   if constexpr (D::BACKWARD >= SH_M1) {
     const double r = sh_uniform(sh_philox(seed, iteration, block, index, SH_BETA).w[0]);
@@ -97,10 +106,14 @@ template <class D> __device__ inline double sh_backward(u64 seed, u32 iteration,
 }
 
 // The coefficient of local image `image` of local replica `replica`.
-template <class D> __device__ inline float sh_alpha(const sh_step *s, u32 block, int image, int replica, int branch) {
-  return (float)sh_forward<D>(s->seed, s->iteration, block, D::BATCH ? s->replica + replica : s->base + image, branch);
+template <class D>
+__device__ inline float sh_alpha(const sh_step *s, u32 block, int image, int replica, int branch) {
+  return (float)sh_forward<D>(s->seed, s->iteration, block,
+                              D::BATCH ? s->replica + replica : s->base + image, branch);
 }
 
-template <class D> __device__ inline float sh_beta(const sh_step *s, u32 block, int image, int replica, int branch) {
-  return (float)sh_backward<D>(s->seed, s->iteration, block, D::BATCH ? s->replica + replica : s->base + image, branch);
+template <class D>
+__device__ inline float sh_beta(const sh_step *s, u32 block, int image, int replica, int branch) {
+  return (float)sh_backward<D>(s->seed, s->iteration, block,
+                               D::BATCH ? s->replica + replica : s->base + image, branch);
 }

@@ -4,8 +4,8 @@
 // adds up part y of chunk x of the channels of chunk z: each thread its own pixels, then the threads of a column by shuffles, then the warps. The result goes
 // to slot x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of all replicas.
 struct sh_span {
-  int replica, lo, hi; // images lo .. hi-1
-  int from, to;        // pixels
+  int replica, lo, hi;  // images lo .. hi-1
+  int from, to;         // pixels
 };
 
 __device__ __forceinline__ int sh_chunk_images(int n) {
@@ -29,7 +29,9 @@ __device__ __forceinline__ sh_span sh_slot(int x, int y, int parts, int n) {
   return s;
 }
 
-__device__ __forceinline__ int sh_count(const sh_span &s) { return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0; }
+__device__ __forceinline__ int sh_count(const sh_span &s) {
+  return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0;
+}
 
 // How many numbers a channel has in slot s of a replica of so many images.
 __device__ __forceinline__ int sh_slot_count(int s, int parts, int images, int n) {
@@ -57,14 +59,19 @@ __device__ inline bool sh_last(unsigned int *counter) {
 constexpr int WIDE = V % 4 == 0 ? 4 : V, QUADS = CHANNELS / WIDE;
 constexpr int AT_ONCE = REPLICAS < THREADS / CHANNELS ? REPLICAS : THREADS / CHANNELS;
 constexpr int LANES = THREADS / (QUADS * AT_ONCE);
-constexpr int SHARED = THREADS * WIDE * 3; // doubles: three sums of a lane's channels; the column sums' floats are fewer
-static_assert(THREADS >= CHANNELS && SHARED * 2 >= 2 * COLUMN_FLOATS, "room for a column's sums, and a thread a channel");
+constexpr int SHARED =
+    THREADS * WIDE *
+    3;  // doubles: three sums of a lane's channels; the column sums' floats are fewer
+static_assert(THREADS >= CHANNELS && SHARED * 2 >= 2 * COLUMN_FLOATS,
+              "room for a column's sums, and a thread a channel");
 
 // WIDE numbers that another block wrote: not from a cache of this multiprocessor's own.
 __device__ __forceinline__ void sh_read(float *out, const float *p) {
 #ifdef __CUDA_ARCH__
   if constexpr (WIDE == 4) {
-    asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(out[0]), "=f"(out[1]), "=f"(out[2]), "=f"(out[3]) : "l"(p));
+    asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(out[0]), "=f"(out[1]), "=f"(out[2]), "=f"(out[3])
+                 : "l"(p));
     return;
   }
 #endif
@@ -74,8 +81,12 @@ __device__ __forceinline__ void sh_read(float *out, const float *p) {
 
 // Adds up the slots of replicas r0 .. r0+AT_ONCE-1 for the block's channels, of C in the segment whose numbers begin at `first` in slot 0: array k of a slot is C
 // floats behind array k-1. f(replica, slot, v, a) adds a slot's v[READ][WIDE] to a[A][WIDE]. Afterwards sh_slot_sum has the sums.
-template <int READ, int A, int C, class F> __device__ __forceinline__ void sh_sum_slots(const float *first, int chunk, int slots, int r0, double *shared, F f) {
-  const int quad = threadIdx.x % QUADS, which = threadIdx.x / QUADS % AT_ONCE, lane = threadIdx.x / (QUADS * AT_ONCE), c = chunk * CHANNELS + quad * WIDE, r = r0 + which;
+template <int READ, int A, int C, class F>
+__device__ __forceinline__ void sh_sum_slots(const float *first, int chunk, int slots, int r0,
+                                             double *shared, F f) {
+  const int quad = threadIdx.x % QUADS, which = threadIdx.x / QUADS % AT_ONCE,
+            lane = threadIdx.x / (QUADS * AT_ONCE), c = chunk * CHANNELS + quad * WIDE,
+            r = r0 + which;
   constexpr int AHEAD = READ > 2 ? 3 : 4;
   double a[A][WIDE];
 #pragma unroll
@@ -99,13 +110,15 @@ template <int READ, int A, int C, class F> __device__ __forceinline__ void sh_su
 #pragma unroll
     for (int i = 0; i < A; i++)
 #pragma unroll
-      for (int w = 0; w < WIDE; w++) shared[((i * LANES + lane) * AT_ONCE + which) * CHANNELS + quad * WIDE + w] = a[i][w];
+      for (int w = 0; w < WIDE; w++)
+        shared[((i * LANES + lane) * AT_ONCE + which) * CHANNELS + quad * WIDE + w] = a[i][w];
   __syncthreads();
 }
 
 // Sum i of the channel of the replica that threadIdx.x stands for: channel threadIdx.x % CHANNELS of replica r0 + threadIdx.x / CHANNELS, if there are such.
 __device__ __forceinline__ double sh_slot_sum(const double *shared, int i) {
   double sum = 0;
-  for (int l = 0; l < LANES; l++) sum += shared[((i * LANES + l) * AT_ONCE) * CHANNELS + threadIdx.x];
+  for (int l = 0; l < LANES; l++)
+    sum += shared[((i * LANES + l) * AT_ONCE) * CHANNELS + threadIdx.x];
   return sum;
 }

@@ -14,7 +14,9 @@ __device__ __forceinline__ float sh_update(float &w, float &v, float g, float lr
   return w;
 }
 
-extern "C" __global__ void __launch_bounds__(256) sgd(const sh_step *step, const sh_scaler *scaler, float *w, float *v, const float *g, void *copy, long long n) {
+extern "C" __global__ void __launch_bounds__(256)
+    sgd(const sh_step *step, const sh_scaler *scaler, float *w, float *v, const float *g,
+        void *copy, long long n) {
   const float lr = step->lr, inverse = scaler ? scaler->inverse : 1;
   if (scaler && scaler->bad) return;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {

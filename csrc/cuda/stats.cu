@@ -7,7 +7,7 @@
 // hold that number, the mean's distance from it, and M2, and are merged in float64 by Chan, Golub and LeVeque's formula. A replica without images keeps all it has.
 //
 // stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
-// sizeof(T) bytes and 4 FLOPs an element. 
+// sizeof(T) bytes and 4 FLOPs an element.
 
 struct sh_norm_pointers {
   const int *gamma_at, *beta_at;
@@ -17,10 +17,12 @@ struct sh_norm_pointers {
 // What the thread of a channel of a replica reads to finish it, on its way while the slots are added up.
 struct sh_norm_before {
   int at;
-  float gamma, zero, mean, var; // zero is the norm's beta; running mean and variance
+  float gamma, zero, mean, var;  // zero is the norm's beta; running mean and variance
 };
 
-template <class S> __device__ __forceinline__ sh_norm_before sh_before(const sh_norm_pointers &p, const float *params, int replica, int c) {
+template <class S>
+__device__ __forceinline__ sh_norm_before sh_before(const sh_norm_pointers &p, const float *params,
+                                                    int replica, int c) {
   sh_norm_before b = {-1, 0, 0, 0, 0};
   if (c >= S::C || replica >= REPLICAS) return b;
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
@@ -31,7 +33,10 @@ template <class S> __device__ __forceinline__ sh_norm_before sh_before(const sh_
   return b;
 }
 
-template <class S> __device__ __forceinline__ void sh_finalize(const sh_norm_pointers &p, const sh_norm_before &b, int replica, int c, double count, double mean, double m2) {
+template <class S>
+__device__ __forceinline__ void sh_finalize(const sh_norm_pointers &p, const sh_norm_before &b,
+                                            int replica, int c, double count, double mean,
+                                            double m2) {
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
   const double invstd = 1 / sqrt(m2 / count + SH_EPSILON), scale = b.gamma * invstd;
   p.norm[SH_MEAN * array + i] = (float)mean;
@@ -40,42 +45,56 @@ template <class S> __device__ __forceinline__ void sh_finalize(const sh_norm_poi
   p.norm[SH_SHIFT * array + i] = (float)(b.zero - mean * scale);
   if (b.at < 0) return;
   p.running[i] = (float)(b.mean + SH_NORM_MOMENTUM * (mean - b.mean));
-  p.running[array + i] = (float)(b.var + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
+  p.running[array + i] =
+      (float)(b.var + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
 }
 
 // Merges all replicas. BASE is where S's numbers begin in a slot.
-template <class S> __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params, const float *partial, int chunk, int n, double *shared) {
+template <class S>
+__device__ inline void sh_merge(const sh_norm_pointers &p, const float *params,
+                                const float *partial, int chunk, int n, double *shared) {
   __shared__ float middle[AT_ONCE * CHANNELS];
-  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS, c = chunk * CHANNELS + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
+  const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS,
+            c = chunk * CHANNELS + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
   for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
     const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
     const bool mine = which < AT_ONCE && c < S::C && images > 0;
     const sh_norm_before before = sh_before<S>(p, params, mine ? r : REPLICAS, c);
-    if (mine) middle[threadIdx.x] = *(const volatile float *)(partial + (i64)r * slots * SLOT + S::BASE + c);
+    if (mine)
+      middle[threadIdx.x] =
+          *(const volatile float *)(partial + (i64)r * slots * SLOT + S::BASE + c);
     __syncthreads();
     // sum P(mean - middle), sum P(mean - middle)^2, sum M2
-    sh_sum_slots<3, 3, S::C>(partial + S::BASE, chunk, slots, r0, shared, [&](int replica, int s, const float (*v)[WIDE], double (*a)[WIDE]) {
-      const double count = sh_slot_count(s, parts, sh_first(replica + 1, n) - sh_first(replica, n), n);
-      const float *about = middle + (replica - r0) * CHANNELS + threadIdx.x % QUADS * WIDE;
+    sh_sum_slots<3, 3, S::C>(
+        partial + S::BASE, chunk, slots, r0, shared,
+        [&](int replica, int s, const float (*v)[WIDE], double (*a)[WIDE]) {
+          const double count =
+              sh_slot_count(s, parts, sh_first(replica + 1, n) - sh_first(replica, n), n);
+          const float *about = middle + (replica - r0) * CHANNELS + threadIdx.x % QUADS * WIDE;
 #pragma unroll
-      for (int w = 0; w < WIDE; w++) {
-        const double d = ((double)v[0][w] - about[w]) + v[1][w], k = count * d;
-        a[0][w] += count > 0 ? k : 0;
-        a[1][w] += count > 0 ? k * d : 0;
-        a[2][w] += v[2][w];
-      }
-    });
+          for (int w = 0; w < WIDE; w++) {
+            const double d = ((double)v[0][w] - about[w]) + v[1][w], k = count * d;
+            a[0][w] += count > 0 ? k : 0;
+            a[1][w] += count > 0 ? k * d : 0;
+            a[2][w] += v[2][w];
+          }
+        });
     const double count = (double)images * HW;
     if (mine) {
       const double sum = sh_slot_sum(shared, 0), off = sum / count;
-      sh_finalize<S>(p, before, r, c, count, middle[threadIdx.x] + off, sh_slot_sum(shared, 2) + (sh_slot_sum(shared, 1) - sum * off));
+      sh_finalize<S>(p, before, r, c, count, middle[threadIdx.x] + off,
+                     sh_slot_sum(shared, 2) + (sh_slot_sum(shared, 1) - sum * off));
     }
   }
 }
 
-template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_pointers &p, const float *params, float *partial, unsigned int *counter, int chunk, int n, double *shared) {
+template <class S>
+__device__ inline void sh_stats(const void *x, const sh_norm_pointers &p, const float *params,
+                                float *partial, unsigned int *counter, int chunk, int n,
+                                double *shared) {
   const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
-  const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS, count = sh_count(s);
+  const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS,
+            count = sh_count(s);
   float about[V], a[2][V];
 #pragma unroll
   for (int i = 0; i < V; i++) a[0][i] = a[1][i] = about[i] = 0;
@@ -107,7 +126,8 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
   __syncthreads();
   const int channel = chunk * CHANNELS + threadIdx.x;
   if (threadIdx.x < CHANNELS && channel < S::C) {
-    const float sum = sh_column_total((float *)shared, 0, threadIdx.x), mean = count > 0 ? sum / count : 0;
+    const float sum = sh_column_total((float *)shared, 0, threadIdx.x),
+                mean = count > 0 ? sum / count : 0;
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + channel;
     slot[0] = middle[threadIdx.x];
     slot[S::C] = mean;
@@ -116,14 +136,17 @@ template <class S> __device__ inline void sh_stats(const void *x, const sh_norm_
   if (sh_last(counter)) sh_merge<S>(p, params, partial, chunk, n, shared);
 }
 
-#define PARAMETER(k) const int *gamma_at##k, const int *beta_at##k, float *norm##k, float *running##k,
-#define RUN(first, end, k)                                                                                                                           \
-  if (chunk >= first && chunk < end) {                                                                                                               \
-    const sh_norm_pointers p = {gamma_at##k, beta_at##k, norm##k, running##k};                                                                             \
-    sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);                                                                                \
+#define PARAMETER(k) \
+  const int *gamma_at##k, const int *beta_at##k, float *norm##k, float *running##k,
+#define RUN(first, end, k)                                                     \
+  if (chunk >= first && chunk < end) {                                         \
+    const sh_norm_pointers p = {gamma_at##k, beta_at##k, norm##k, running##k}; \
+    sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);  \
   }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) stats(const void *x, EACH_NORM(PARAMETER) const float *params, float *partial, unsigned int *counter, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
+    stats(const void *x, EACH_NORM(PARAMETER) const float *params, float *partial,
+          unsigned int *counter, int n) {
   __shared__ double shared[SHARED];
   const int chunk = blockIdx.z;
   SEGMENTS(RUN)

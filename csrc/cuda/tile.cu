@@ -8,11 +8,17 @@ typedef sh_type<TYPE>::store T;
 typedef sh_vector<TYPE, V> raw;
 
 // floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R). n*R is below 2^31: in 64 bits the division would be a call.
-__device__ __forceinline__ int sh_replica(int image, int n) { return REPLICAS == 1 ? 0 : (int)((u32)image * REPLICAS / (u32)n); }
-__device__ __forceinline__ int sh_first(int replica, int n) { return (int)(((u32)replica * n + REPLICAS - 1) / REPLICAS); }
+__device__ __forceinline__ int sh_replica(int image, int n) {
+  return REPLICAS == 1 ? 0 : (int)((u32)image * REPLICAS / (u32)n);
+}
+__device__ __forceinline__ int sh_first(int replica, int n) {
+  return (int)(((u32)replica * n + REPLICAS - 1) / REPLICAS);
+}
 
 // V floats of one array of a norm for channel c of slice S.
-template <class S> __device__ __forceinline__ void sh_norm_load(float *out, const float *norm, int which, int replica, int c) {
+template <class S>
+__device__ __forceinline__ void sh_norm_load(float *out, const float *norm, int which, int replica,
+                                             int c) {
   const float *p = norm + ((i64)which * REPLICAS + replica) * S::NORM_C + S::NORM_OFF + c;
   if constexpr (V % 4 == 0 && S::NORM_C % 4 == 0 && S::NORM_OFF % 4 == 0) {
 #pragma unroll
@@ -28,9 +34,13 @@ template <class S> __device__ __forceinline__ void sh_norm_load(float *out, cons
 }
 
 // Where pixel 0 of an image has channel c of slice S; pixel q is q*PITCH further.
-template <class S, class P> __device__ __forceinline__ P *sh_at(P *base, int image, int c) { return base + (i64)image * HW * S::PITCH + S::OFF + c; }
+template <class S, class P> __device__ __forceinline__ P *sh_at(P *base, int image, int c) {
+  return base + (i64)image * HW * S::PITCH + S::OFF + c;
+}
 
-template <class S> __device__ __forceinline__ raw sh_load(const T *p, int q) { return *(const raw *)(p + q * S::PITCH); }
+template <class S> __device__ __forceinline__ raw sh_load(const T *p, int q) {
+  return *(const raw *)(p + q * S::PITCH);
+}
 
 template <class S> __device__ __forceinline__ void sh_store(T *p, int q, const float *v) {
   raw r;
@@ -53,7 +63,8 @@ template <class S> struct sh_view {
   float scale[V], shift[V];
   raw r[UNROLL];
 
-  __device__ __forceinline__ void init(const void *x, const float *norm, int image, int replica, int c) {
+  __device__ __forceinline__ void init(const void *x, const float *norm, int image, int replica,
+                                       int c) {
     p = sh_at<S>((const T *)x, image, c);
     if constexpr (S::NORM) {
       sh_norm_load<S>(scale, norm, SH_SCALE, replica, c);
@@ -72,4 +83,5 @@ template <class S> struct sh_view {
 };
 
 // The pixels of a block: f(q) loads of UNROLL pixels go out before the first is used.
-#define SH_EACH(q, u, from, to, step) _Pragma("unroll") for (int u = 0, q = from; u < UNROLL; u++, q += step) if (q < to)
+#define SH_EACH(q, u, from, to, step) \
+  _Pragma("unroll") for (int u = 0, q = from; u < UNROLL; u++, q += step) if (q < to)

@@ -62,7 +62,7 @@ template <> struct sh_type<1> {
     const u32 sign = (u32)(h & 0x8000) << 16, rest = h & 0x7fff;
     if (rest >= 0x7c00) return sh_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
     if (rest >= 0x400) return sh_bits_float(sign | ((rest << 13) + 0x38000000));
-    const float f = (float)rest * 0x1p-24f; // exact
+    const float f = (float)rest * 0x1p-24f;  // exact
     return sign ? -f : f;
 #endif
   }
@@ -74,8 +74,8 @@ template <> struct sh_type<1> {
 #else
     const u32 u = sh_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
     if (rest > 0x7f800000) return 0x7fff;
-    if (rest >= 0x477ff000) return (u16)(sign | 0x7c00); // 65520 and above
-    if (rest < 0x38800000) {                              // below 2^-14: a multiple of 2^-24, rounded by adding 0.75
+    if (rest >= 0x477ff000) return (u16)(sign | 0x7c00);  // 65520 and above
+    if (rest < 0x38800000) {  // below 2^-14: a multiple of 2^-24, rounded by adding 0.75
       const u32 r = sh_float_bits(sh_bits_float(rest) + 0.75f) - 0x3f400000;
       return (u16)(sign | r);
     }
@@ -133,7 +133,8 @@ template <> struct sh_packed<2, 1> {
 };
 template <int TYPE, int V> using sh_vector = typename sh_packed<TYPE, V>::type;
 
-template <int TYPE, int V> __device__ __forceinline__ void sh_up(float *out, const sh_vector<TYPE, V> &in) {
+template <int TYPE, int V>
+__device__ __forceinline__ void sh_up(float *out, const sh_vector<TYPE, V> &in) {
   if constexpr (TYPE == 0 || V == 1) {
 #pragma unroll
     for (int i = 0; i < V; i++) out[i] = sh_type<TYPE>::up(in.w[i]);
@@ -146,7 +147,8 @@ template <int TYPE, int V> __device__ __forceinline__ void sh_up(float *out, con
   }
 }
 
-template <int TYPE, int V> __device__ __forceinline__ void sh_down(sh_vector<TYPE, V> &out, const float *in) {
+template <int TYPE, int V>
+__device__ __forceinline__ void sh_down(sh_vector<TYPE, V> &out, const float *in) {
   if constexpr (TYPE == 0 || V == 1) {
 #pragma unroll
     for (int i = 0; i < V; i++) out.w[i] = sh_type<TYPE>::down(in[i]);
@@ -163,10 +165,14 @@ template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const 
     u32 b[4];
 #pragma unroll
     for (int i = 0; i < 4; i++) b[i] = sh_word(v.w[i]);
-    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]) : "memory");
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(b[0]), "r"(b[1]),
+                 "r"(b[2]), "r"(b[3])
+                 : "memory");
     return;
   } else if constexpr (sizeof(W) == 4 && N == 2) {
-    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(sh_word(v.w[0])), "r"(sh_word(v.w[1])) : "memory");
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(sh_word(v.w[0])),
+                 "r"(sh_word(v.w[1]))
+                 : "memory");
     return;
   }
 #endif
@@ -177,7 +183,10 @@ template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const 
 __device__ __forceinline__ u32 sh_take_ticket(unsigned int *counter) {
 #ifdef __CUDA_ARCH__
   u32 before;
-  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+               : "=r"(before)
+               : "l"(counter)
+               : "memory");
   return before;
 #else
   __threadfence();

@@ -13,11 +13,13 @@
 // No bank conflicts: pixels are an odd number of 16-byte units apart, so 8 neighbours, the rows of one matrix of ldmatrix, are in 8 different groups of 4 banks, wherever they begin.
 // With STRIDE 2 even and odd columns of x stand apart, so that the pixels of one tap are neighbours. sh_spread does the same for what is written.
 constexpr int THREADS = 32 * WM * R * WC * WK, TAPS = R * R;
-constexpr int KT = WM * MT * 16, CT = WC * CW * 8, KU = KT / 8, CU = CT / 8, KP = KU | 1, CP = CU | 1; // in channels; in units of 8 of them
-constexpr int STEP = R == 1 ? 1 : STRIDE, XH = (TH - 1) * STEP + R, XW = (Q - 1) * STEP + R, EVEN = STEP == 2 ? (XW + 1) / 2 : XW;
+constexpr int KT = WM * MT * 16, CT = WC * CW * 8, KU = KT / 8, CU = CT / 8, KP = KU | 1,
+              CP = CU | 1;  // in channels; in units of 8 of them
+constexpr int STEP = R == 1 ? 1 : STRIDE, XH = (TH - 1) * STEP + R, XW = (Q - 1) * STEP + R,
+              EVEN = STEP == 2 ? (XW + 1) / 2 : XW;
 constexpr int PIXELS = NI * TH * Q, XPIXELS = NI * XH * XW, PARTS = (P + TH - 1) / TH;
 constexpr int STEPS = (PIXELS + 16 * WK - 1) / (16 * WK), CHUNK = STEPS * 16 * WK;
-constexpr int STAGE = (CHUNK * KP + XPIXELS * CP) * 16; // bytes
+constexpr int STAGE = (CHUNK * KP + XPIXELS * CP) * 16;  // bytes
 typedef sh_type<TYPE>::store T;
 
 // The m-th pixel to write: 8 lanes that write 16 bytes each at a time write UNITS of them to each of 8/UNITS pixels that are UNITS apart.
@@ -30,12 +32,15 @@ template <int UNITS> __device__ __forceinline__ int sh_spread(int m) {
 // Copies the dy of a chunk: its pixels follow each other in memory, as do whole images.
 __device__ __forceinline__ void sh_copy_dy(u32 to, const T *dy, int chunk, int k0, int n) {
   const int image0 = chunk / PARTS * NI, p0 = chunk % PARTS * TH, u = threadIdx.x % KU;
-  const T *from = dy + (i64)image0 * (P * Q * DY::PITCH) + (p0 * Q * DY::PITCH + DY::OFF + blockIdx.y * KG + k0 + u * 8);
-  const int there = k0 + u * 8 >= KG ? 0 : sh_min(PIXELS, PARTS == 1 ? (n - image0) * (P * Q) : (P - p0) * Q);
+  const T *from = dy + (i64)image0 * (P * Q * DY::PITCH) +
+                  (p0 * Q * DY::PITCH + DY::OFF + blockIdx.y * KG + k0 + u * 8);
+  const int there =
+      k0 + u * 8 >= KG ? 0 : sh_min(PIXELS, PARTS == 1 ? (n - image0) * (P * Q) : (P - p0) * Q);
 #pragma unroll
   for (int i = 0; i < CHUNK; i += THREADS / KU) {
     const int m = threadIdx.x / KU + i, j = sh_spread<KU>(m);
-    if (m >= CHUNK) break; // CHUNK is a multiple of 16: all 8 pixels of a group are within, or none
+    if (m >= CHUNK)
+      break;  // CHUNK is a multiple of 16: all 8 pixels of a group are within, or none
     sh_copy16(to + (j * KP + u) * 16, j < there ? from + j * DY::PITCH : dy, j < there);
   }
 }
@@ -49,34 +54,45 @@ constexpr int NOWHERE = 1 << 30;
 __device__ __forceinline__ void sh_fill(sh_window *window) {
   for (int j = threadIdx.x; j < XPIXELS; j += THREADS) {
     const int image = j / (XH * XW), row = j / XW % XH * (STRIDE / STEP), column = j % XW;
-    const int across = (STEP == 1 ? column : column < EVEN ? 2 * column : 2 * (column - EVEN) + 1) * (STRIDE / STEP);
-    const bool inside = across >= PAD_W && across < W + PAD_W && (PARTS > 1 || (row >= PAD_H && row < H + PAD_H));
+    const int across = (STEP == 1       ? column
+                        : column < EVEN ? 2 * column
+                                        : 2 * (column - EVEN) + 1) *
+                       (STRIDE / STEP);
+    const bool inside =
+        across >= PAD_W && across < W + PAD_W && (PARTS > 1 || (row >= PAD_H && row < H + PAD_H));
     window[j].at = ((image * H + row - PAD_H) * W + across - PAD_W) * X::PITCH;
     window[j].where = inside ? PARTS > 1 ? row : image : NOWHERE;
   }
 }
 
-__device__ __forceinline__ void sh_copy_x(u32 to, const T *x, const sh_window *window, int chunk, int c0, int n) {
+__device__ __forceinline__ void sh_copy_x(u32 to, const T *x, const sh_window *window, int chunk,
+                                          int c0, int n) {
   const int image0 = chunk / PARTS * NI, h0 = chunk % PARTS * TH * STRIDE, u = threadIdx.x % CU;
-  const T *from = x + (i64)image0 * (H * W * X::PITCH) + (h0 * W * X::PITCH + X::OFF + blockIdx.y * CG + c0 + u * 8);
-  const u32 before = PARTS > 1 ? h0 - PAD_H : 0, there = c0 + u * 8 >= CG ? 0 : PARTS > 1 ? H : n - image0;
+  const T *from = x + (i64)image0 * (H * W * X::PITCH) +
+                  (h0 * W * X::PITCH + X::OFF + blockIdx.y * CG + c0 + u * 8);
+  const u32 before = PARTS > 1 ? h0 - PAD_H : 0, there = c0 + u * 8 >= CG ? 0
+                                                         : PARTS > 1      ? H
+                                                                          : n - image0;
 #pragma unroll 1
   for (int i = 0; i < XPIXELS; i += THREADS / CU) {
     const int j = sh_spread<CU>(threadIdx.x / CU + i);
     if (j >= XPIXELS) continue;
     const sh_window w = window[j];
-    const bool read = before + w.where < there; // above the first row it is a large number
+    const bool read = before + w.where < there;  // above the first row it is a large number
     sh_copy16(to + (j * CP + u) * 16, read ? from + w.at : x, read);
   }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, const void *dy, float *dw, long long off, float *partial, int n) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+    wgrad(const void *x, const void *dy, float *dw, long long off, float *partial, int n) {
   extern __shared__ __align__(16) unsigned char shared[];
   constexpr int TILES = (KG + KT - 1) / KT;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int wm = warp % WM, wc = warp / WM % WC, tap = warp / (WM * WC) % R, part = warp / (WM * WC * R);
+  const int wm = warp % WM, wc = warp / WM % WC, tap = warp / (WM * WC) % R,
+            part = warp / (WM * WC * R);
   const int k0 = blockIdx.x % TILES * KT, c0 = blockIdx.x / TILES * CT;
-  const int chunks = (n + NI - 1) / NI * PARTS, each = chunks / gridDim.z, more = chunks % gridDim.z, z = blockIdx.z;
+  const int chunks = (n + NI - 1) / NI * PARTS, each = chunks / gridDim.z,
+            more = chunks % gridDim.z, z = blockIdx.z;
   const int first = z * each + sh_min(z, more), end = first + each + (z < more ? 1 : 0);
   const u32 base = sh_shared(shared);
   sh_window *window = (sh_window *)(shared + 2 * STAGE);
@@ -85,7 +101,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, co
 
   // Where this lane's rows of the matrices stand in a stage. Of A, matrices 1 and 3 are the next 8 channels, 2 and 3 the next 8 pixels; of B, 1 and 3 the next 8 pixels, 2 and 3 the next
   // 8 channels. A pixel behind the chunk's last is 0 in dy, and any of x.
-  const u32 at_dy = (part * STEPS * 16 + lane % 8 + lane / 16 * 8) * (KP * 16) + (lane / 8 % 2 + wm * MT * 2) * 16;
+  const u32 at_dy = (part * STEPS * 16 + lane % 8 + lane / 16 * 8) * (KP * 16) +
+                    (lane / 8 % 2 + wm * MT * 2) * 16;
   u32 at_x[STEPS];
 #pragma unroll
   for (int i = 0; i < STEPS; i++) {
@@ -113,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, co
 #pragma unroll 1
   for (int chunk = first; chunk < end; chunk++) {
     sh_arrive();
-    __syncthreads(); // this chunk is there, and the other stage is read
+    __syncthreads();  // this chunk is there, and the other stage is read
     if (chunk + 1 < end) {
       sh_copy_dy(other, (const T *)dy, chunk + 1, k0, n);
       sh_copy_x(other + CHUNK * KP * 16, (const T *)x, window, chunk + 1, c0, n);
@@ -128,7 +145,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, co
         const int shift = STEP == 2 ? s % 2 * EVEN + s / 2 : s;
         if constexpr (CW == 1) {
           u32 b[2];
-          sh_matrices(b, stage + at_x[i] + shift * (CP * 16)); // lanes 16.. have no row
+          sh_matrices(b, stage + at_x[i] + shift * (CP * 16));  // lanes 16.. have no row
 #pragma unroll
           for (int m = 0; m < MT; m++) sh_mma<TYPE>(sum[m][s][0], a[m], b);
         } else {
@@ -138,7 +155,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, co
             sh_matrices(b, stage + at_x[i] + shift * (CP * 16) + c * 16);
             const u32 left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
 #pragma unroll
-            for (int m = 0; m < MT; m++) sh_mma<TYPE>(sum[m][s][c], a[m], left), sh_mma<TYPE>(sum[m][s][c + 1], a[m], right);
+            for (int m = 0; m < MT; m++)
+              sh_mma<TYPE>(sum[m][s][c], a[m], left), sh_mma<TYPE>(sum[m][s][c + 1], a[m], right);
           }
         }
       }
@@ -171,12 +189,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) wgrad(const void *x, co
       for (int c = 0; c < CW; c++)
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-          const int k = k0 + (wm * MT + m) * 16 + lane / 4 + i * 8, channel = c0 + (wc * CW + c) * 8 + lane % 4 * 2;
+          const int k = k0 + (wm * MT + m) * 16 + lane / 4 + i * 8,
+                    channel = c0 + (wc * CW + c) * 8 + lane % 4 * 2;
           if (k >= KG || channel >= CG) continue;
           float *p = out + ((blockIdx.y * KG + k) * TAPS + tap * R + s) * CG + channel;
           if constexpr (SPLITS > 1)
             sh_put(p, sh_pack<float, 2>{{sum[m][s][c][2 * i], sum[m][s][c][2 * i + 1]}});
           else
-            p[0] = sum[m][s][c][2 * i], p[1] = sum[m][s][c][2 * i + 1]; // off may be odd
+            p[0] = sum[m][s][c][2 * i], p[1] = sum[m][s][c][2 * i + 1];  // off may be odd
         }
 }

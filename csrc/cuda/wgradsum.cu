@@ -7,9 +7,11 @@
 constexpr int COLUMNS = 256 / LANES;
 typedef sh_pack<float, 4> four;
 
-extern "C" __global__ void __launch_bounds__(256) wgradsum(const float *partial, float *dw, long long off, int n) {
+extern "C" __global__ void __launch_bounds__(256)
+    wgradsum(const float *partial, float *dw, long long off, int n) {
   __shared__ four shared[256];
-  const int column = threadIdx.x % COLUMNS, lane = threadIdx.x / COLUMNS, i = (blockIdx.x * COLUMNS + column) * 4;
+  const int column = threadIdx.x % COLUMNS, lane = threadIdx.x / COLUMNS,
+            i = (blockIdx.x * COLUMNS + column) * 4;
   const int chunks = (n + NI - 1) / NI * PARTS, splits = chunks < SPLITS ? chunks : SPLITS;
   four sum = {{0, 0, 0, 0}};
   if (i < SIZE) {
