@@ -54,12 +54,9 @@ func stepper(b testing.TB, net string, images int, backend engine.Backend, preci
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := spec.Train
-	prog, err = backend.Compile(g, engine.Config{
-		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov,
-		WeightDecay: t.WeightDecay, Flip: spec.Data.Flip, Crop: spec.Data.Crop,
-		Precision: precision, Deterministic: true,
-	})
+	c := engine.ConfigOf(spec)
+	c.Precision, c.Deterministic = precision, true
+	prog, err = backend.Compile(g, c)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -67,11 +64,11 @@ func stepper(b testing.TB, net string, images int, backend engine.Backend, preci
 	if err := prog.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
 		b.Fatal(err)
 	}
-	train, test := data.Synthetic(1, t.Batch, t.Batch)
+	train, test := data.Synthetic(1, c.Batch, c.Batch)
 	if err := prog.Load(train, test); err != nil {
 		b.Fatal(err)
 	}
-	index := make([]int32, t.Batch)
+	index := make([]int32, c.Batch)
 	for i := range index {
 		index[i] = int32(i)
 	}
@@ -83,7 +80,7 @@ func stepper(b testing.TB, net string, images int, backend engine.Backend, preci
 		it++
 	}
 	step() // the first step touches its memory for the first time
-	return prog, t.Batch, step
+	return prog, c.Batch, step
 }
 
 func setBatch(spec *dsl.Spec, images int) error {

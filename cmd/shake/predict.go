@@ -74,7 +74,7 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 	if err != nil {
 		return err
 	}
-	c := configOf(spec)
+	c := engine.ConfigOf(spec)
 	used, err := list.CompileFor(card.Arch, c)
 	if err != nil {
 		fmt.Fprintf(a.err, "kernels are not compiled, so occupancy is what their launch bounds promise: %v\n", err)
@@ -117,23 +117,12 @@ func listFor(spec *dsl.Spec, g *graph.Graph) (*gpu.List, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--predict: cards are described for bf16 and fp16, and engine.precision is %s: add -o engine.precision=bf16", spec.Engine.Precision))
 }
 
-// configOf is the configuration with which a program of spec is compiled.
-func configOf(spec *dsl.Spec) engine.Config {
-	t := spec.Train
-	c := engine.Config{Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
-		Precision: spec.Engine.Precision, Deterministic: spec.Engine.Deterministic}
-	if spec.Data.Augment {
-		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
-	}
-	return c
-}
-
 // showMeasurement times the launches of a step on this machine's card.
 func (a *app) showMeasurement(card string, spec *dsl.Spec, g *graph.Graph, asJSON bool) error {
 	if err := gpu.Available(); err != nil {
 		return exit(exitUsage, fmt.Errorf("--measure: %w", err))
 	}
-	c := configOf(spec)
+	c := engine.ConfigOf(spec)
 	p, err := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}.Compile(g, c)
 	if err != nil {
 		return err

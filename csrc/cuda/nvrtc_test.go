@@ -48,8 +48,7 @@ func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel,
 		if err != nil {
 			t.Fatal(err)
 		}
-		ks, err := l.Kernels(engine.Config{Seed: s.Seed, Batch: s.Train.Batch, Replicas: s.Train.Replicas, Momentum: s.Train.Momentum, Nesterov: s.Train.Nesterov,
-			WeightDecay: s.Train.WeightDecay, Flip: s.Data.Flip, Crop: s.Data.Crop})
+		ks, err := l.Kernels(engine.ConfigOf(s))
 		if err != nil {
 			t.Fatal(err)
 		}

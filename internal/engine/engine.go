@@ -5,9 +5,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"shake/internal/graph"
 )
@@ -18,32 +15,6 @@ type Backend interface {
 	// Compile lays the graph (primitive, as graph.Build made it) out for the device. It does not
 	// draw weights: see Init.
 	Compile(g *graph.Graph, c Config) (Program, error)
-}
-
-// Config is everything that a program depends on besides the network.
-type Config struct {
-	Seed        uint64
-	Batch       int // global batch; Step may be given fewer images (the ragged last batch)
-	Replicas    int
-	Workers     int // 0: all cores
-	Momentum    float64
-	Nesterov    bool
-	WeightDecay float64
-	Flip        bool // augmentation as in dsl.Data, already false/0 where augmentation is off
-	Crop        int
-
-	Conv          string // as dsl.Engine; "" is "auto"
-	Precision     string // as dsl.Engine; "" is "auto"; a precision that a backend lacks is an error
-	Deterministic bool
-}
-
-// CheckPrecision returns nil if the precision asked for is "auto" or one of the backend's.
-// Otherwise the error lists the backend's.
-func (c Config) CheckPrecision(backend string, have ...string) error {
-	if c.Precision == "" || c.Precision == "auto" || slices.Contains(have, c.Precision) {
-		return nil
-	}
-	return fmt.Errorf("%s: engine.precision is %s: want %s", backend, c.Precision, strings.Join(append([]string{"auto"}, have...), " or "))
 }
 
 // Images is a data set in host memory. A program uploads it once and keeps no reference to Pix.

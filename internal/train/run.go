@@ -200,16 +200,7 @@ func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*gra
 	if err != nil {
 		return nil, nil, err
 	}
-	t := spec.Train
-	c := engine.Config{
-		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
-		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
-		Conv: spec.Engine.Conv, Precision: spec.Engine.Precision, Deterministic: spec.Engine.Deterministic,
-	}
-	if spec.Data.Augment {
-		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
-	}
-	p, err := b.Compile(g, c)
+	p, err := b.Compile(g, engine.ConfigOf(spec))
 	if err != nil {
 		return nil, nil, fmt.Errorf("compiling %s for %s: %w", spec.Name, b.Name(), err)
 	}

@@ -32,11 +32,8 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if err != nil {
 		return nil, fmt.Errorf("choosing the instruction set: %w", err)
 	}
-	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
-		return nil, fmt.Errorf("cpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
-	}
-	if c.Crop < 0 || c.Crop > maxCrop {
-		return nil, fmt.Errorf("cpu: crop %d: want 0 to %d", c.Crop, maxCrop)
+	if err := c.Check("cpu", maxCrop); err != nil {
+		return nil, err
 	}
 	if err := c.CheckPrecision("cpu", "fp32"); err != nil {
 		return nil, err

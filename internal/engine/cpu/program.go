@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -97,13 +96,10 @@ func (p *program) Load(train, test *engine.Images) error {
 // there is a draw for it.
 func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	n := len(index)
-	if n == 0 || n > p.cfg.Batch {
-		return fmt.Errorf("cpu: batch of %d images: want 1 to %d", n, p.cfg.Batch)
+	if err := p.cfg.CheckBatch("cpu", index, d.n); err != nil {
+		return err
 	}
 	for i, j := range index {
-		if j < 0 || int(j) >= d.n {
-			return fmt.Errorf("cpu: image %d of %d", j, d.n)
-		}
 		p.labels[i] = d.labels[j]
 	}
 	p.batch.Set(n)
@@ -140,7 +136,7 @@ func (p *program) pack() {
 
 func (p *program) Step(s engine.Step) error {
 	if p.sets[0] == nil {
-		return errors.New("cpu: Step before Load of a training set")
+		return engine.NotLoaded("cpu", "training")
 	}
 	n := len(s.Index)
 	augment := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
@@ -237,10 +233,10 @@ func (p *program) Logits(lo, hi int) ([]float32, error) {
 func (p *program) evaluate(lo, hi int, each func(n int)) error {
 	d := p.sets[1]
 	if d == nil {
-		return errors.New("cpu: evaluation before Load of a test set")
+		return engine.NotLoaded("cpu", "test")
 	}
-	if lo < 0 || hi > d.n || lo > hi {
-		return fmt.Errorf("cpu: test images %d to %d of %d", lo, hi, d.n)
+	if err := engine.CheckRange("cpu", lo, hi, d.n); err != nil {
+		return err
 	}
 	for b := range p.alpha {
 		for _, alpha := range p.alpha[b] {

@@ -72,22 +72,10 @@ func pictures(spec *dsl.Spec, first, n int) *engine.Images {
 	return im
 }
 
-// config is what the case's recipe means for a program.
-func (e *experiment) config() engine.Config {
-	s := e.spec
-	c := engine.Config{Seed: s.Seed, Batch: s.Train.Batch, Replicas: s.Train.Replicas, Workers: s.Train.Workers,
-		Momentum: s.Train.Momentum, Nesterov: s.Train.Nesterov, WeightDecay: s.Train.WeightDecay,
-		Conv: s.Engine.Conv, Precision: s.Engine.Precision, Deterministic: s.Engine.Deterministic}
-	if s.Data.Augment {
-		c.Flip, c.Crop = s.Data.Flip, s.Data.Crop
-	}
-	return c
-}
-
 // program compiles the case on b with its initial weights and its images.
 func (e *experiment) program(t *testing.T, b engine.Backend) engine.Program {
 	t.Helper()
-	p, err := b.Compile(e.graph, e.config())
+	p, err := b.Compile(e.graph, engine.ConfigOf(e.spec))
 	if err != nil {
 		t.Fatalf("Compile: %v", err)
 	}

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -110,7 +111,7 @@ func compileErrors(t *testing.T, b engine.Backend) {
 		"negative crop": func(c *engine.Config) { c.Crop = -1 },
 		"no precision":  func(c *engine.Config) { c.Precision = "fp7" },
 	} {
-		c := e.config()
+		c := engine.ConfigOf(e.spec)
 		change(&c)
 		if p, err := b.Compile(e.graph, c); err == nil {
 			p.Close()
@@ -119,7 +120,7 @@ func compileErrors(t *testing.T, b engine.Backend) {
 	}
 	broken := e.graph.Clone()
 	broken.Ops = broken.Ops[1:]
-	if p, err := b.Compile(broken, e.config()); err == nil {
+	if p, err := b.Compile(broken, engine.ConfigOf(e.spec)); err == nil {
 		p.Close()
 		t.Error("a graph without its first operation: want an error, have none")
 	}
@@ -149,9 +150,7 @@ func stepErrors(t *testing.T, b engine.Backend) {
 	p := e.program(t, b)
 	_, want := state(t, p)
 	for name, index := range map[string][]int32{"no image": {}, "too many": {0, 1, 2, 3, 4, 5, 6}, "negative": {0, -1}, "beyond the set": {0, 10}} {
-		if p.Step(engine.Step{Index: index, LR: 1}) == nil {
-			t.Errorf("%s: want an error, have none", name)
-		}
+		refused(t, name, p.Step(engine.Step{Index: index, LR: 1}), engine.ConfigOf(e.spec).CheckBatch(b.Name(), index, e.train.N))
 	}
 	if _, have := state(t, p); differ(have, want) != "" {
 		t.Errorf("a refused step changed the state: %s", differ(have, want))
@@ -159,8 +158,14 @@ func stepErrors(t *testing.T, b engine.Backend) {
 	if err := p.Load(nil, e.test); err != nil {
 		t.Fatal(err)
 	}
-	if p.Step(e.step(0)) == nil {
-		t.Error("without training images: want an error, have none")
+	refused(t, "without training images", p.Step(e.step(0)), engine.NotLoaded(b.Name(), "training"))
+}
+
+// refused compares errors by their texts: a mistake reads alike on every backend.
+func refused(t *testing.T, name string, have, want error) {
+	t.Helper()
+	if have == nil || have.Error() != want.Error() {
+		t.Errorf("%s: want the error %q, have %v", name, want, have)
 	}
 }
 
@@ -168,19 +173,17 @@ func evalErrors(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s")
 	p := e.program(t, b)
 	for _, r := range [][2]int{{-1, 2}, {0, 6}, {3, 2}} {
-		if _, err := p.Eval(r[0], r[1]); err == nil {
-			t.Errorf("Eval(%d, %d) of 5 images: want an error, have none", r[0], r[1])
-		}
-		if _, err := p.Logits(r[0], r[1]); err == nil {
-			t.Errorf("Logits(%d, %d) of 5 images: want an error, have none", r[0], r[1])
-		}
+		want := engine.CheckRange(b.Name(), r[0], r[1], e.test.N)
+		_, err := p.Eval(r[0], r[1])
+		refused(t, fmt.Sprintf("Eval%v", r), err, want)
+		_, err = p.Logits(r[0], r[1])
+		refused(t, fmt.Sprintf("Logits%v", r), err, want)
 	}
 	if err := p.Load(e.train, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Eval(0, 1); err == nil {
-		t.Error("Eval without test images: want an error, have none")
-	}
+	_, err := p.Eval(0, 1)
+	refused(t, "Eval without test images", err, engine.NotLoaded(b.Name(), "test"))
 }
 
 func sameSeedSameBits(t *testing.T, b engine.Backend) {

@@ -37,11 +37,8 @@ const maxCrop = 1<<16 - 1
 // Errors: *NoCardError where the machine has no card or no usable driver; the load errors of cuDNN
 // and NVRTC where a library is missing; *MemoryError where the network does not fit the card.
 func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
-	if c.Batch < 1 || c.Replicas < 1 || c.Batch < c.Replicas {
-		return nil, fmt.Errorf("gpu: batch %d for %d replicas: want at least one image a replica", c.Batch, c.Replicas)
-	}
-	if c.Crop < 0 || c.Crop > maxCrop {
-		return nil, fmt.Errorf("gpu: crop %d: want 0 to %d", c.Crop, maxCrop)
+	if err := c.Check("gpu", maxCrop); err != nil {
+		return nil, err
 	}
 	if c.Precision == "" || c.Precision == "auto" {
 		c.Precision = b.Precision

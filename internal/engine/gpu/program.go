@@ -122,17 +122,9 @@ func (p *program) stepNext() error {
 // check returns an error for an invalid batch of images of a data set.
 func (p *program) check(d *dataSet, what string, index []int32) error {
 	if d == nil {
-		return fmt.Errorf("gpu: no %s images are loaded", what)
+		return engine.NotLoaded("gpu", what)
 	}
-	if n := len(index); n == 0 || n > p.cfg.Batch {
-		return fmt.Errorf("gpu: batch of %d images: want 1 to %d", n, p.cfg.Batch)
-	}
-	for _, j := range index {
-		if j < 0 || int(j) >= d.n {
-			return fmt.Errorf("gpu: image %d of %d", j, d.n)
-		}
-	}
-	return nil
+	return p.cfg.CheckBatch("gpu", index, d.n)
 }
 
 // queue puts one pass over a batch on the stream.
@@ -224,10 +216,10 @@ func (p *program) Logits(lo, hi int) (out []float32, err error) {
 func (p *program) evaluate(lo, hi int, each func(n int) error) error {
 	d := p.sets[evaluation]
 	if d == nil {
-		return errors.New("gpu: no test images are loaded")
+		return engine.NotLoaded("gpu", "test")
 	}
-	if lo < 0 || hi > d.n || lo > hi {
-		return fmt.Errorf("gpu: test images %d to %d of %d", lo, hi, d.n)
+	if err := engine.CheckRange("gpu", lo, hi, d.n); err != nil {
+		return err
 	}
 	for _, k := range p.normEval {
 		if err := p.launchOnce(k); err != nil {

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"fmt"
+	"math"
 
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -19,8 +20,8 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("ref: compiling: %w", err)
 	}
-	if c.Batch < 1 || c.Replicas < 1 || c.Crop < 0 {
-		return nil, fmt.Errorf("ref: compiling: want batch and replicas of 1 or more and crop of 0 or more, have %d, %d and %d", c.Batch, c.Replicas, c.Crop)
+	if err := c.Check("ref", math.MaxInt32); err != nil {
+		return nil, err
 	}
 	if err := c.CheckPrecision("ref"); err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package ref
 
 import (
-	"fmt"
 	"math"
 
 	"shake/internal/engine"
@@ -15,16 +14,11 @@ func (p *program) Step(s engine.Step) error {
 		return err
 	}
 	if p.train == nil {
-		return fmt.Errorf("ref: Step: no training images are loaded")
+		return engine.NotLoaded("ref", "training")
 	}
 	n := len(s.Index)
-	if n < 1 || n > p.c.Batch {
-		return fmt.Errorf("ref: Step: want 1..%d images, have %d", p.c.Batch, n)
-	}
-	for i, j := range s.Index {
-		if j < 0 || int(j) >= p.train.N {
-			return fmt.Errorf("ref: Step: index of image %d: want 0..%d, have %d", i, p.train.N-1, j)
-		}
+	if err := p.c.CheckBatch("ref", s.Index, p.train.N); err != nil {
+		return err
 	}
 	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas}
 	for i, j := range s.Index {
@@ -187,10 +181,10 @@ func (p *program) infer(call string, lo, hi int, f func(pass *Pass, labels []int
 		return err
 	}
 	if p.test == nil {
-		return fmt.Errorf("ref: %s: no test images are loaded", call)
+		return engine.NotLoaded("ref", "test")
 	}
-	if lo < 0 || hi > p.test.N || lo > hi {
-		return fmt.Errorf("ref: %s: want images within 0..%d, have %d..%d", call, p.test.N, lo, hi)
+	if err := engine.CheckRange("ref", lo, hi, p.test.N); err != nil {
+		return err
 	}
 	for ; lo < hi; lo += p.c.Batch {
 		end := min(lo+p.c.Batch, hi)

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"shake/dsl"
+)
+
+// Config is everything that a program depends on besides the network.
+type Config struct {
+	Seed        uint64
+	Batch       int // global batch; Step may be given fewer images (the ragged last batch)
+	Replicas    int
+	Workers     int // 0: all cores
+	Momentum    float64
+	Nesterov    bool
+	WeightDecay float64
+	Flip        bool // augmentation as in dsl.Data, already false/0 where augmentation is off
+	Crop        int
+
+	Conv          string // as dsl.Engine; "" is "auto"
+	Precision     string // as dsl.Engine; "" is "auto"; a precision that a backend lacks is an error
+	Deterministic bool
+}
+
+// ConfigOf returns the configuration with which a program of spec's network is compiled.
+func ConfigOf(spec *dsl.Spec) Config {
+	t, e := spec.Train, spec.Engine
+	c := Config{
+		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
+		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
+		Conv: e.Conv, Precision: e.Precision, Deterministic: e.Deterministic,
+	}
+	if spec.Data.Augment {
+		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
+	}
+	return c
+}
+
+// Check returns nil if a backend whose crops are at most maxCrop pixels can run c. Each replica
+// needs an image of a full batch. The precision is a question of its own: CheckPrecision.
+func (c Config) Check(backend string, maxCrop int) error {
+	if c.Replicas < 1 || c.Batch < c.Replicas {
+		return fmt.Errorf("%s: batch %d for %d replicas: want at least one image a replica", backend, c.Batch, c.Replicas)
+	}
+	if c.Crop < 0 || c.Crop > maxCrop {
+		return fmt.Errorf("%s: crop %d: want 0 to %d", backend, c.Crop, maxCrop)
+	}
+	return nil
+}
+
+// CheckPrecision returns nil if the precision asked for is "auto" or one of the backend's.
+// Otherwise the error lists the backend's.
+func (c Config) CheckPrecision(backend string, have ...string) error {
+	if c.Precision == "" || c.Precision == "auto" || slices.Contains(have, c.Precision) {
+		return nil
+	}
+	return fmt.Errorf("%s: engine.precision is %s: want %s", backend, c.Precision, strings.Join(append([]string{"auto"}, have...), " or "))
+}
+
+// CheckBatch returns nil if index is a batch of a data set of n images: from 1 to c.Batch images,
+// each of them in the set.
+func (c Config) CheckBatch(backend string, index []int32, n int) error {
+	if len(index) < 1 || len(index) > c.Batch {
+		return fmt.Errorf("%s: a batch of %d images: want 1 to %d", backend, len(index), c.Batch)
+	}
+	for i, j := range index {
+		if j < 0 || int(j) >= n {
+			return fmt.Errorf("%s: image %d of the batch is number %d of a data set of %d", backend, i, j, n)
+		}
+	}
+	return nil
+}
+
+// CheckRange returns nil if lo to hi-1 are images of a test set of n.
+func CheckRange(backend string, lo, hi, n int) error {
+	if lo < 0 || hi > n || lo > hi {
+		return fmt.Errorf("%s: test images from %d up to %d of a data set of %d", backend, lo, hi, n)
+	}
+	return nil
+}
+
+// NotLoaded is the error of a call that needs the "training" or "test" images before Load gave them.
+func NotLoaded(backend, set string) error {
+	return fmt.Errorf("%s: no %s images are loaded", backend, set)
+}
