@@ -9,7 +9,6 @@ import (
 	"shake/internal/data"
 	"shake/internal/experiment"
 	"shake/internal/files"
-	"shake/internal/graph"
 	"shake/internal/train"
 )
 
@@ -91,7 +90,7 @@ func classify(err error) int {
 		return exitUsage
 	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err), as[*files.NotRegular](err):
 		return exitUsage
-	case as[dsl.Errors](err), as[*dsl.NotFoundError](err), as[*graph.Error](err):
+	case as[dsl.Errors](err), as[*dsl.NotFoundError](err):
 		return exitSpec
 	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
 		return exitData
