@@ -2,7 +2,8 @@
 //
 //   y = relu?(norm?(x))
 //
-// apply(x, norm, y, n): x and y activations, norm the norm's arrays; y is overwritten. 2 sizeof(T) bytes and 2 FLOPs an element.
+// apply(x, norm, y, n): x and y activations, norm the norm's arrays; y is overwritten. 2 sizeof(T)
+// bytes and 2 FLOPs an element.
 extern "C" __global__ void __launch_bounds__(THREADS)
     apply(const void *x, const float *norm, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,

@@ -1,11 +1,14 @@
 // augment.cu: a batch from the bytes of a resident data set.
 //
-//   y[i][h][w][c] = table[c][pix[index[i]][c][h'][w']]      h' = h + dy - CROP, w' = w + dx - CROP, mirrored if flipped; 0 outside and for c >= C
+//   y[i][h][w][c] = table[c][pix[index[i]][c][h'][w']]
+//   h' = h + dy - CROP, w' = w + dx - CROP, mirrored if flipped; 0 outside and for c >= C
 //
-// table[c][b] is byte b normalised, so the border is zero in normalised space. With TRAIN flip, dy and dx are drawn as engine.AugmentDraw draws them.
+// table[c][b] is byte b normalised, so the border is zero in normalised space. With TRAIN flip, dy
+// and dx are the draws of engine.AugmentDraw.
 //
-// augment(step, table, pix, index, y, n): table float[C][256], pix u8[images][C][H][W], index int[n]; y is overwritten, all of its PITCH channels.
-// C bytes read and PITCH*sizeof(T) written a pixel.
+// augment(step, table, pix, index, y, n): table float[C][256], pix u8[images][C][H][W], index
+// int[n]; y is overwritten, all of its PITCH channels. C bytes read and PITCH*sizeof(T) written a
+// pixel.
 typedef sh_type<TYPE>::store T;
 
 extern "C" __global__ void __launch_bounds__(THREADS)

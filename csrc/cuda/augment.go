@@ -2,7 +2,8 @@ package cuda
 
 import "fmt"
 
-// AugmentSpec makes a batch from the bytes of a data set: normalised, and with Train flipped and cropped as engine.AugmentDraw draws it. Y has Pitch channels, zeros from C on.
+// AugmentSpec makes a batch from the bytes of a data set: normalised and, with Train, flipped and
+// cropped by the draws of engine.AugmentDraw. Y has Pitch channels, zeros from C on.
 //
 //	augment(step, table, pix, index, y, n)
 type AugmentSpec struct {
@@ -10,10 +11,11 @@ type AugmentSpec struct {
 	C, H, W     int
 	Pitch       int
 	Train, Flip bool
-	Crop        int // zeros around the image
+	Crop        int // width of the zeros around the image
 }
 
-// AugmentTable is the normalised value of every byte of every channel, float[C][256]: the argument "table".
+// AugmentTable is the normalised value of every byte of every channel, float[C][256]: the argument
+// "table".
 func AugmentTable(mean, std []float64) []float32 {
 	out := make([]float32, 0, 256*len(mean))
 	for c := range mean {

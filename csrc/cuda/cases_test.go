@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// layouts are channel counts and where they stand: whole buffers, slices, channels that no vector fits.
+// layouts are channel counts and their places in a buffer: whole buffers, slices, channels that no
+// vector fits.
 var layouts = []struct {
 	c, off, pitch int // of the operands
 	outOff, out   int // of the output
@@ -31,7 +32,8 @@ func cases(f func(name string, s Shape, n int, l int)) {
 	}
 }
 
-// checkOutput holds every element of a buffer: within slice y as want says, elsewhere as before.
+// checkOutput checks every element of a buffer: within slice y against want, elsewhere against its
+// earlier value.
 func checkOutput(t *testing.T, name string, n int, y Slice, have, before tensor, want func(i, p, c int) (value, size float64)) {
 	t.Helper()
 	for i := range n {
@@ -52,7 +54,8 @@ func checkOutput(t *testing.T, name string, n int, y Slice, have, before tensor,
 	}
 }
 
-// normParams are the parameters of a norm: where gamma and beta of each channel stand among the flat ones. Channel 1, if any, is padding.
+// normParams are the parameters of a norm: the indexes of each channel's gamma and beta in the flat
+// array. Channel 1, if any, is padding.
 type normParams struct{ gamma, beta *memory }
 
 func newNormParams(free *[]int, c int) normParams {
@@ -76,7 +79,7 @@ func scratch(k *Kernel, n int) *memory { return newMemory(F32, make([]float64, k
 
 func counters(k *Kernel) *memory { return &memory{F32, make([]byte, 4*k.Counters())} }
 
-// idle holds that counters are zero again.
+// idle checks that the counters are zero again.
 func idle(t *testing.T, m *memory) {
 	t.Helper()
 	for i := range m.len() {
@@ -86,7 +89,7 @@ func idle(t *testing.T, m *memory) {
 	}
 }
 
-// closeTo is relative to a size, for numbers that were summed in float32 and merged in float64.
+// closeTo compares relatively to a size, for numbers summed in float32 and merged in float64.
 func closeTo(have, want, size float64) bool {
 	return math.Abs(have-want) <= 2e-5*size+1e-30 || math.IsNaN(have) && math.IsNaN(want)
 }

@@ -1,6 +1,6 @@
-// column.cu: sums over the threads of a warp and over those of a column, in an order that is fixed.
+// column.cu: sums over the threads of a warp and over those of a column, in a fixed order.
 //
-// The sum of v over a whole warp, in every lane: numbers 16 lanes apart first.
+// The sum of v over a whole warp, in every lane; numbers 16 lanes apart are added first.
 template <class N> __device__ __forceinline__ N sh_warp_sum(N v) {
 #pragma unroll
   for (int d = 16; d > 0; d /= 2) v += __shfl_xor_sync(~0u, v, d);
@@ -11,7 +11,8 @@ constexpr int WARPS = THREADS / 32, CHANNELS = COLUMNS * V;  // of a block
 constexpr int COLUMN_FLOATS = WARPS * CHANNELS;              // shared memory for one sum a channel
 static_assert(32 % COLUMNS == 0 && THREADS % 32 == 0, "a warp has whole rows");
 
-// Adds a[A][V] of the rows of a warp by shuffles and leaves the warps' sums in shared memory, where sh_column_total finds them behind a barrier of the caller's.
+// Adds a[A][V] of the rows of a warp by shuffles and leaves the warps' sums in shared memory.
+// sh_column_total reads them there, behind a barrier by the caller.
 template <int A> __device__ __forceinline__ void sh_column_sum(float (*a)[V], float *shared) {
   const int lane = threadIdx.x % 32;
 #pragma unroll

@@ -1,10 +1,13 @@
 // correlate.cu: online variance and covariance of two views, element by element.
 //
-//   state = {count, mean a, mean b, sum (a - mean a)^2, sum (b - mean b)^2, sum (a - mean a)(b - mean b)}, over all calls so far
+//   state = {count, mean a, mean b, sum (a - mean a)^2, sum (b - mean b)^2,
+//            sum (a - mean a)(b - mean b)}, over all calls so far
 //
-// A block takes sums about its first values; blocks are merged in order in float64 by Chan, Golub and LeVeque's formula, and then the state with them.
+// A block takes sums about its first values; blocks are merged in order in float64 by Chan, Golub
+// and LeVeque's formula, and then the state with them.
 //
-// correlate(xa, norma, xb, normb, partial, counter, state, n): state double[6], zeros at first. 2 sizeof(T) bytes and 8 FLOPs an element.
+// correlate(xa, norma, xb, normb, partial, counter, state, n): state double[6], initially zeros. 2
+// sizeof(T) bytes and 8 FLOPs an element.
 struct sh_moments {
   double count, a, b, aa, bb, ab;
 };

@@ -2,7 +2,8 @@ package cuda
 
 import "fmt"
 
-// CorrelateSpec adds two views of one shape to the moments of their elements, {count, mean a, mean b, M2 a, M2 b, C}: float64[6], zeros at first.
+// CorrelateSpec adds two views of one shape to the moments of their elements, {count, mean a, mean
+// b, M2 a, M2 b, C}: float64[6], initially zeros.
 //
 //	correlate(xa, norma, xb, normb, partial, counter, state, n)
 type CorrelateSpec struct {

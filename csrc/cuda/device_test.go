@@ -13,7 +13,8 @@ import (
 
 func TestMain(m *testing.M) { emu.Main(m) }
 
-// device is the card, or the emulated one, that all tests of the package share. Its context belongs to one goroutine, locked to its thread.
+// device is the card, or the emulated one, that all tests of the package share. Its context belongs
+// to one goroutine, locked to its thread.
 var device struct {
 	once sync.Once
 	err  error
@@ -54,7 +55,8 @@ func openDevice() error {
 	return device.err
 }
 
-// run specialises, compiles and launches a kernel for n, and leaves what it wrote in the memories. Arguments are by name: *memory, nil or a number.
+// run specialises, compiles and launches a kernel for n. The results stay in the memories.
+// Arguments are by name: *memory, nil or a number.
 func run(t testing.TB, s Spec, n int, args map[string]any) {
 	t.Helper()
 	emu.Require(t)

@@ -9,7 +9,8 @@ import (
 	"shake/internal/graph"
 )
 
-// drawText writes out the coefficients that the kernels draw: alpha[k][i] and beta[k][i] for branch k and image i, float[BRANCHES][n] each. A thread an image.
+// drawText stores the coefficients that the kernels draw: alpha[k][i] and beta[k][i] for branch k
+// and image i, float[BRANCHES][n] each. Each image has a thread.
 const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const sh_step *step, unsigned int block, float *alpha, float *beta, int n) {
   const int image = blockIdx.x * 256 + threadIdx.x;
   if (image >= n) return;
@@ -21,7 +22,7 @@ const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const s
 }
 `
 
-// DrawSpec writes out the coefficients that the kernels draw for themselves.
+// DrawSpec stores the coefficients that the kernels draw for themselves.
 //
 //	draw(step, block, alpha, beta, n)
 type DrawSpec struct {
@@ -41,7 +42,8 @@ func (s DrawSpec) Kernel() (*Kernel, error) {
 	return b.done(Kernel{threads: 256, grid: func(n int) [3]uint32 { return [3]uint32{uint32((n + 255) / 256), 1, 1} }})
 }
 
-// TestModes holds that modes and levels have the numbers of the language, so that one is converted into the other.
+// TestModes checks that modes and levels have the numbers of the language, so that one converts
+// into the other.
 func TestModes(t *testing.T) {
 	for have, want := range map[Mode]dsl.Mode{Even: dsl.Even, Shaken: dsl.Shaken, Keep: dsl.Keep, M1: dsl.M1, M2: dsl.M2, M3: dsl.M3, M4: dsl.M4, M5: dsl.M5} {
 		if int(have) != int(want) {
@@ -53,7 +55,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestDraws holds every mode, level and number of branches to engine.Draw, to the bit.
+// TestDraws compares every mode, level and number of branches with engine.Draw, to the bit.
 func TestDraws(t *testing.T) {
 	modes := []dsl.Mode{dsl.Even, dsl.Shaken, dsl.Keep, dsl.M1, dsl.M2, dsl.M3, dsl.M4, dsl.M5}
 	type combination struct {
@@ -105,7 +107,7 @@ func TestDraws(t *testing.T) {
 		check("alpha", alpha, a, 0)
 		check("beta", beta, b2, 0)
 
-		// The same draws where this device has only a part of the global batch.
+		// The same draws on a device with only a part of the global batch.
 		args["step"] = Step{Seed: seed, Iteration: iteration, Base: base, Replica: first}.memory()
 		run(t, s, n, args)
 		if c.level == dsl.Image {

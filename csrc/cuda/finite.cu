@@ -14,5 +14,5 @@ extern "C" __global__ void __launch_bounds__(256)
       for (i64 j = i; j < n; j++) bad |= (sh_float_bits(g[j]) & 0x7f800000) == 0x7f800000;
     }
   }
-  if (bad) scaler->bad = 1;  // whoever writes writes the same
+  if (bad) scaler->bad = 1;  // all writers write the same
 }

@@ -1,8 +1,10 @@
-// gather.cu: packs filters that a convolution cannot read where they stand, unpacks their gradients, converts storage types.
+// gather.cu: packs filters that a convolution cannot read in place, unpacks their gradients,
+// converts storage types.
 //
 //   y[i] = index[i] < 0 ? 0 : x[index[i]]      (without INDEXED: x[i]), rounded to TO
 //
-// gather(x, index, y, n): x of type FROM, y of type TO and n elements, index int[n]. Four elements a thread; sizeof(FROM) + sizeof(TO) + 4 bytes an element.
+// gather(x, index, y, n): x of type FROM, y of type TO and n elements, index int[n]. Four elements
+// a thread; sizeof(FROM) + sizeof(TO) + 4 bytes an element.
 __device__ __forceinline__ float sh_element(const void *x, i64 at) {
   return at < 0 ? 0 : sh_type<FROM>::up(((const sh_type<FROM>::store *)x)[at < 0 ? 0 : at]);
 }

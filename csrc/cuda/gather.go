@@ -1,7 +1,7 @@
 package cuda
 
-// GatherSpec copies n elements from where an index says, 0 where it says -1: it packs filters, unpacks their gradients, and with Plain, which reads no
-// index, converts storage types.
+// GatherSpec copies n elements by an index; index -1 gives 0. It packs filters and unpacks their
+// gradients. With Plain it reads no index and converts storage types.
 //
 //	gather(x, index, y, n)
 type GatherSpec struct {

@@ -3,15 +3,16 @@
 //   g' = g * beta * [mask > 0] * [v(y) > 0]       v(y) = scale*y + shift with a norm, y without
 //   dy = ca*g' + cb*y + cc with a norm, g' without
 //
-// A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM, NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's
-// coefficients, -1: none) and INDEX (its place among the pointers).
+// A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM,
+// NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's coefficients, -1: none)
+// and INDEX (its place among the pointers).
 struct sh_pointers {
   const void *g, *mask, *y;
   const float *norm;
   u32 block;
 };
 
-// y of a member and what the norm does with it.
+// y of a member, and the norm's effect on it.
 template <class M> struct sh_behind {
   const T *y;
   float scale[V], shift[V];
@@ -41,7 +42,7 @@ template <class M> struct sh_behind {
   }
 };
 
-// The whole of a member, given g masked by what all members share.
+// A whole member, given g masked by the parts that all members share.
 template <class M> struct sh_grad {
   sh_behind<M> behind;
   float ca[V], cb[V], cc[V];
@@ -100,7 +101,7 @@ template <class M> struct sh_source {
   }
 };
 
-// A list of things, each of its own type.
+// A list of items, each of its own type.
 template <template <class> class E, class... M> struct sh_list {
   template <class F> __device__ __forceinline__ void each(F) {}
 };

@@ -18,7 +18,7 @@ func (b *builder) checkGrad(name string, g Grad, c int) {
 	}
 }
 
-// slices are all that a gradient reads.
+// slices are all slices that a gradient reads.
 func (g Grad) slices() []Slice {
 	s := []Slice{g.G}
 	for _, p := range []*Slice{g.Mask, g.Y} {
@@ -50,14 +50,15 @@ func (s Slice) sub(d, c int) Slice {
 	return s
 }
 
-// coefficients numbers the gradients that have a coefficient, declares their draws, and defines EACH_COEFFICIENT over (block argument, number, draw, branch).
+// coefficients numbers the gradients that have a coefficient, declares their draws, and defines
+// EACH_COEFFICIENT over (block argument, number, draw, branch).
 type coefficients struct {
 	b    *builder
 	n    int
 	line string
 }
 
-// of returns the number of g's coefficient, -1 for none. block is how the macro names the argument.
+// of returns the number of g's coefficient, -1 for none. block is the macro's name of the argument.
 func (c *coefficients) of(g Grad, block string) int {
 	if g.Draw == nil {
 		return -1
@@ -73,7 +74,8 @@ func (c *coefficients) done() {
 	c.b.line("#define EACH_COEFFICIENT(F)%s", c.line)
 }
 
-// member declares a gradient at compile time. index is its place among the pointers, base that of its sums in a slot, dy the slice it is stored to, if any.
+// member declares a gradient at compile time. index is its place among the pointers, base the place
+// of its sums in a slot, dy the slice that receives it, if any.
 func (b *builder) member(name string, g Grad, index, coef, base int, dy *Slice) {
 	b.line("struct %s {", name)
 	b.line("  static constexpr bool HAS_MASK = %t, HAS_Y = %t, RELU = %t; static constexpr int INDEX = %d, COEF = %d, BASE = %d;%s", g.Mask != nil, g.Y != nil, g.ReLU,

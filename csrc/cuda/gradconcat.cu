@@ -1,11 +1,13 @@
-// gradconcat.cu: gradients of several tensors side by side on channels: the dy of a merged convolution.
+// gradconcat.cu: gradients of several tensors side by side on channels: the dy of a merged
+// convolution.
 //
 //   dy[.., channels of grad k] = the k-th Grad (grad.cu)
 //
-// Grads that read the same g and mask form a segment, which reads those once.
+// Grads with the same g and mask form a segment, which reads those once.
 //
-// gradconcat(step, g_k, mask_k, y_k, norm_k, block_k for every grad k, dy, n): what a grad lacks is 0; dy is overwritten.
-// sizeof(T) bytes an element of each y, of dy, and of each g and mask of a segment; 3 to 6 FLOPs an element of dy.
+// gradconcat(step, g_k, mask_k, y_k, norm_k, block_k for every grad k, dy, n): a missing operand of
+// a grad is 0; dy is overwritten. sizeof(T) bytes an element of each y, of dy, and of each g and
+// mask of a segment; 3 to 6 FLOPs an element of dy.
 template <class M> struct sh_piece {
   sh_grad<M> grad;
   T *dy;
@@ -24,7 +26,7 @@ template <class M> struct sh_piece {
   }
 };
 
-// A segment of C channels. beta is being written by some threads of the block.
+// A segment of C channels. Some threads of the block are still writing beta.
 template <int C, class First, class... M>
 __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const float *beta,
                                         int image, int replica, int chunk) {
@@ -40,8 +42,8 @@ __device__ __forceinline__ void segment(const sh_pointers *p, void *dy, const fl
     }
   };
   int from = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
-  load(from);       // on its way while the coefficients are drawn
-  __syncthreads();  // they are drawn
+  load(from);       // in flight while the coefficients are drawn
+  __syncthreads();  // the coefficients are drawn
   if (column * V >= C) return;
   for (; from < HW; load(from += gridDim.y * ROWS * UNROLL)) {
     SH_EACH(q, u, from, HW, ROWS) {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// GradConcatSpec stores gradients side by side on channels: grad k goes to as many channels of DY as it has, after those of the grads before. Grads next to each
-// other that name the same buffers, channels and mask read those once.
+// GradConcatSpec stores gradients side by side on channels: each grad takes the channels of DY
+// behind the grads before it. Neighbouring grads with the same buffers, channels and mask read
+// these once.
 //
 //	gradconcat(step, g0, mask0, y0, norm0, block0, g1, ..., dy, n)
 type GradConcatSpec struct {
@@ -75,7 +76,8 @@ func (s GradConcatSpec) Kernel() (*Kernel, error) {
 		line.WriteString(")")
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())
-	b.ints("BLOCKS", map[bool]int{true: 3, false: 2}[co.n == 0]) // a multiprocessor: without coefficients 80 registers are enough
+	// BLOCKS is the blocks a multiprocessor: without coefficients 80 registers are enough.
+	b.ints("BLOCKS", map[bool]int{true: 3, false: 2}[co.n == 0])
 	b.include("gradconcat")
 	b.add("dy", "n:i")
 	return b.done(t.elementwise())

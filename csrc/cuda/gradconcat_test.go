@@ -11,7 +11,8 @@ func TestGradConcat(t *testing.T) {
 	cases(func(name string, s Shape, n, i int) {
 		l := layouts[i]
 		place := Slice{Buf: 1, Off: l.off, C: l.c, Pitch: l.pitch}
-		// The two branches of a block, which share g and mask; then, of other buffers, a norm with a ReLU, and a plain gradient.
+		// The two branches of a block, which share g and mask. Then, from other buffers, a norm
+		// with a ReLU, and a plain gradient.
 		a := newGrad(r, s, n, place, i%2 == 0, true, true, false)
 		b := a
 		b.Branch, b.Y, b.y, b.m = 0, ptr(Slice{Buf: 77, Off: l.off, C: l.c, Pitch: l.pitch}), newTensor(r, s, n, l.pitch), newNorm(r, l.c+8, s.Replicas)

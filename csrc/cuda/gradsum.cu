@@ -1,11 +1,14 @@
 // gradsum.cu: completes a gradient, and takes the backward sums of the norms that it belongs to.
 //
-//   dst = (ACCUMULATE ? dst : 0) + [x > 0, if masked] * dx + sum of the terms (grad.cu), rounded to T
-//   S1, S2, ca, cb, cc, gradients of gamma and beta of the norms whose gradient dst is (norm_backward.cu)
+//   dst = (ACCUMULATE ? dst : 0) + [x > 0, if masked] * dx + sum of the terms (grad.cu), as T
+//   S1, S2, ca, cb, cc, gradients of gamma and beta of the norms with gradient dst
+//   (norm_backward.cu)
 //
-// gradsum(step, dst, dx, x, g_k, mask_k, y_k, norm_k, block_k for every term k, mask_j, y_j, norm_j, block_j, gamma_at_j, beta_at_j for every sum j,
-// params, grads, partial, counter, n): without WRITE dst is only read. dx may be dst. ca, cb, cc of the norms' channels and their gradients are
-// overwritten. sizeof(T) bytes an element of each operand (dst twice with ACCUMULATE); a sum 5 FLOPs.
+// gradsum(step, dst, dx, x, g_k, mask_k, y_k, norm_k, block_k for every term k, mask_j, y_j,
+// norm_j, block_j, gamma_at_j, beta_at_j for every sum j, params, grads, partial, counter, n):
+// without WRITE dst is only read. dx may be dst. ca, cb, cc of the norms' channels and the
+// gradients of gamma and beta are overwritten. sizeof(T) bytes an element of each operand (dst
+// twice with ACCUMULATE); 5 FLOPs for each sum.
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 
 // A term with its own g.
@@ -33,7 +36,8 @@ template <class M> struct sh_term {
   }
 };
 
-// A segment S of dst: OFF, C, PITCH; its slices of dx and of x; GATE, the mask that all its sums share, if they do, and then have none of their own.
+// A segment S of dst: OFF, C, PITCH; its slices of dx and of x; GATE, the mask that all its sums
+// share, if they share one. The sums then have no mask of their own.
 template <class S, class Terms, class Sums> struct sh_segment;
 
 template <class S, class... A, class... B>

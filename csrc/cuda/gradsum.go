@@ -10,10 +10,12 @@ import (
 //
 //	dst = (Accumulate ? dst : 0) + [x > 0, if X] * dx, if DX, + sum of Terms
 //
-// or with Read takes it as it is, and takes the backward sums of Sums, whose G lie within Dst. It turns them into the coefficients of the norms' backward
-// pass and the gradients of gamma and beta. DX may be Dst; Terms may read Dst at the same place.
+// or, with Read, leaves it unchanged, and takes the backward sums of Sums, whose G lie within Dst.
+// It turns the sums into the coefficients of the norms' backward pass and the gradients of gamma
+// and beta. DX may be Dst; Terms may read Dst at the same place.
 //
-//	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0, snorm0, sblock0, gamma_at0, beta_at0, smask1, ..., params, grads, partial, counter, n)
+//	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0,
+//	        snorm0, sblock0, gamma_at0, beta_at0, smask1, ..., params, grads, partial, counter, n)
 type GradSumSpec struct {
 	Shape
 	Dst        Slice
@@ -50,7 +52,7 @@ func (s GradSumSpec) check(b *builder) (all []Slice, operands int) {
 	return all, len(all)
 }
 
-// cuts are the channels of Dst, from its first, at which some sum begins or ends.
+// cuts are the channels of Dst at which a sum begins or ends, relative to its first channel.
 func (s GradSumSpec) cuts() []int {
 	cuts := []int{0, s.Dst.C}
 	for _, g := range s.Sums {
@@ -73,7 +75,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 		sizes = append(sizes, cuts[i+1]-cuts[i])
 		all = append(all, s.Dst.sub(cuts[i], sizes[i]))
 	}
-	w := sums // none to add up, by the same text
+	w := sums // no terms, by the same text
 	if len(s.Sums) > 0 {
 		w = slots
 	}
@@ -113,7 +115,8 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	return b.done(t.reduction(slot, wanted))
 }
 
-// segments declares the pieces of Dst between cuts with their terms and sums, and returns the floats of a slot.
+// segments declares the pieces of Dst between cuts with their terms and sums, and returns the
+// floats of a slot.
 func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoefs []int) (slot int) {
 	chunks := t.cut(sizes)
 	var line strings.Builder
@@ -121,7 +124,7 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 		b.line("struct S%d { %s", i, s.Dst.sub(cuts[i], c).fields())
 		for j, p := range []*Slice{s.DX, s.X} {
 			if p == nil {
-				p = &s.Dst // named, not used
+				p = &s.Dst // named, but not used
 			}
 			b.line("  struct %s { %s };", []string{"DX", "X"}[j], p.sub(cuts[i], c).fields())
 		}
@@ -161,7 +164,8 @@ type numbered struct {
 	g Grad
 }
 
-// covering are the sums over channels at .. at+c-1 of Dst, cut to those. If all have one mask it is returned and taken from them.
+// covering are the sums over channels at .. at+c-1 of Dst, cut to those channels. If all of them
+// share one mask, covering returns it as gate and takes it from them.
 func (s GradSumSpec) covering(at, c int) (sums []numbered, gate *Slice) {
 	for k, g := range s.Sums {
 		if d := at + s.Dst.Off - g.G.Off; d >= 0 && d+c <= g.G.C {

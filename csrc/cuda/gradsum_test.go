@@ -53,7 +53,8 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 			place.Buf = 20 + k
 			d := newGrad(r, s, n, Slice{Buf: place.Buf, Off: l.off, C: part.C, Pitch: l.pitch}, k == 2, k < 2, true, k == 2)
 			d.Branch = k % 2
-			if combo%3 != 1 && k == 1 { // one mask for both, so for all where the third does not reach
+			// The two share a mask; so do all sums where the third does not reach
+			if combo%3 != 1 && k == 1 {
 				d.Mask, d.mask = ptr(Slice{Buf: 1020, Off: l.off, C: part.C, Pitch: l.pitch}), newTensor(r, s, n, l.pitch)
 				sums[0].Mask, sums[0].mask = d.Mask, d.mask
 			}
@@ -121,7 +122,7 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 	}
 }
 
-// checkSums holds the coefficients of a norm's channels and the gradients of gamma and beta.
+// checkSums checks the coefficients of a norm's channels and the gradients of gamma and beta.
 func checkSums(t *testing.T, name string, step Step, n int, g grad, before norm, p normParams, flat, grads *memory) {
 	t.Helper()
 	s, betas := g.g.shape, g.betas(step, n, g.m.replicas)

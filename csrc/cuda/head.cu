@@ -1,14 +1,19 @@
 // head.cu: the end of a network, one image a block.
 //
-//   m = mean over H and W of v(x)    z = W*m + bias    loss = log(sum exp(z - max z)) - (z[label] - max z)
-//   dz = scale*(softmax(z) - onehot(label))/images     dx = (ACCUMULATE ? dx : 0) + [norm?(x) > 0, if MASKED] * (dz*W)/(H*W)
+//   m = mean over H and W of v(x)    z = W*m + bias
+//   loss = log(sum exp(z - max z)) - (z[label] - max z)
+//   dz = scale*(softmax(z) - onehot(label))/images
+//   dx = (ACCUMULATE ? dx : 0) + [norm?(x) > 0, if MASKED] * (dz*W)/(H*W)
 //
-// images is the global batch, scale that of loss scaling (1 without a scaler). W [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to
-// the lowest class; a NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
+// images is the size of the global batch, scale the factor of loss scaling (1 without a scaler). W
+// [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to the lowest class; a
+// NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
 //
-// head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n): labels u16 of the whole set, index int[n]; mean float[n][C],
-// dlogits and logits float[n][CLASSES], loss float[n], wrong u32[n] are overwritten, dx only with TRAIN and if there is one; without TRAIN mean, dlogits
-// and dx are not touched; logits may be 0. Bytes an element of x: sizeof(T) twice with MASKED, and as much for dx.
+// head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n):
+// labels is u16 of the whole set, index int[n]. mean float[n][C], dlogits and logits
+// float[n][CLASSES], loss float[n] and wrong u32[n] are overwritten, and with TRAIN dx, unless it
+// is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0. Bytes an element of x:
+// sizeof(T), twice with MASKED, and as much for dx.
 extern "C" __global__ void __launch_bounds__(THREADS)
     head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm,
          const unsigned short *labels, const int *index, const float *params, float *mean,
@@ -44,7 +49,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   }
   __syncthreads();
 
-  // A warp has a class at a time.
+  // Each warp works on one class at a time.
   if (t < WARPS * 32)
     for (int k = t / 32; k < CLASSES; k += WARPS) {
       float dot = 0;

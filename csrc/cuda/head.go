@@ -2,8 +2,9 @@ package cuda
 
 import "fmt"
 
-// HeadSpec is the end of a network: pooling, the linear classifier, softmax and cross-entropy, and with Train their gradients but those of the classifier
-// (HeadGradSpec). DX is where the gradient of X goes, nil for nowhere:
+// HeadSpec is the end of a network: pooling, the linear classifier, softmax and cross-entropy. With
+// Train it also computes their gradients, except those of the classifier (HeadGradSpec). DX
+// receives the gradient of X; nil: the gradient is not stored.
 //
 //	dx = (Accumulate ? dx : 0) + (Mask ? [X before its own ReLU > 0] : 1) * d(mean)/(H*W)
 //
@@ -56,7 +57,7 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 	return b.done(Kernel{threads: t.columns * t.rows, grid: func(n int) [3]uint32 { return [3]uint32{uint32(n), 1, 1} }})
 }
 
-// HeadGradSpec is the gradients of the classifier, from what a head with Train left.
+// HeadGradSpec is the gradients of the classifier, from the results of a head with Train.
 //
 //	headgrad(mean, dlogits, grads, n)
 type HeadGradSpec struct {

@@ -117,7 +117,7 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 		}
 		wantD[im] = d
 	}
-	out := Slice{Pitch: l.out} // nothing is written
+	out := Slice{Pitch: l.out} // no output
 	if spec.DX != nil {
 		out = *spec.DX
 	}
@@ -132,7 +132,7 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 	})
 }
 
-// TestHeadExtremes holds ties, logits that overflow an exponential, and NaN.
+// TestHeadExtremes covers ties, logits that overflow an exponential, and NaN.
 func TestHeadExtremes(t *testing.T) {
 	const classes = 4
 	nan := math.NaN()

@@ -1,12 +1,13 @@
 // join.cu: the shaken sum of a block.
 //
-//   y[i] = relu?(skip[i] + sum over branches k of alpha_k[i] * branch_k[i])       every operand a view: relu?(norm?(x))
+//   y[i] = relu?(skip[i] + sum over branches k of alpha_k[i] * branch_k[i])
+//   every operand a view: relu?(norm?(x))
 //
 // alpha_k is drawn here (philox.cu); in evaluation it is 1/branches.
 //
-// join(step, block, skip, skip_norm, x_k, norm_k for every branch k, y, copy, n): skip and its norm 0 where there is none; y is overwritten, and copy,
-// where there is one, by relu(y).
-// sizeof(T) bytes an element of each operand and of y; 4 FLOPs an element and branch.
+// join(step, block, skip, skip_norm, x_k, norm_k for every branch k, y, copy, n): skip and its norm
+// are 0 for a block without skip; y is overwritten, and copy, unless it is 0, by relu(y). sizeof(T)
+// bytes an element of each operand and of y; 4 FLOPs an element and branch.
 #define PARAMETER(k) const void *x##k, const float *norm##k,
 #define READER(k) sh_view<X##k> v##k;
 #define INIT(k) v##k.init(x##k, norm##k, image, replica, c);
@@ -39,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
   };
   int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS;
-  load(p);          // on its way while alpha is drawn
+  load(p);          // in flight while alpha is drawn
   __syncthreads();  // alpha is drawn
   if (column * V >= Y::C) return;
   for (; p < HW; load(p += gridDim.y * ROWS * UNROLL)) {

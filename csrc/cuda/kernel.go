@@ -6,21 +6,24 @@ type Spec interface {
 	Kernel() (*Kernel, error)
 }
 
-// Kernel is a specialised text. Entry is the name of its one entry point, whose arguments are Args, in order.
+// Kernel is a specialised text. Entry is the name of its one entry point, whose arguments are Args,
+// in order.
 type Kernel struct {
 	Text    string
 	Options []string // for the compiler, besides the architecture
 	Entry   string
 	Args    []Arg
 	grid    func(n int) [3]uint32
-	fit     func(n, room int) [3]uint32 // an elementwise kernel's grid on a card with that much room; nil: grid is all
+	// The grid of an elementwise kernel on a card with that much room; nil: grid is the only one.
+	fit     func(n, room int) [3]uint32
 	threads int
 	scratch func(n int) int
 	blocks  int // counters used
 	shared  int // bytes of dynamic shared memory
 }
 
-// Arg is one argument of a kernel. A pointer that the spec does not call for (an absent mask, a norm) is passed as 0.
+// Arg is one argument of a kernel. A pointer that the spec does not need (an absent mask, a norm)
+// is passed as 0.
 type Arg struct {
 	Name string
 	Kind ArgKind
@@ -38,7 +41,8 @@ const (
 	Float32                // float
 )
 
-// Launch is the shape of one launch. Shared is bytes of dynamic shared memory; above 48 KiB the loaded function has to be told before.
+// Launch is the shape of one launch. Shared is bytes of dynamic shared memory; for more than 48 KiB
+// the loaded function needs a higher limit first.
 type Launch struct {
 	Grid, Block [3]uint32
 	Shared      uint32
@@ -49,13 +53,15 @@ func (k *Kernel) Source() (text string, options []string, entry string) {
 	return k.Text, k.Options, k.Entry
 }
 
-// Launch returns the launch for n: images for kernels over activations, elements for flat ones (see each spec).
+// Launch returns the launch for n: images for kernels over activations, elements for flat ones (see
+// each spec).
 func (k *Kernel) Launch(n int) Launch {
 	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}, Shared: uint32(k.shared)}
 }
 
-// Fit returns the launch for n on a card that has room for so many blocks of the kernel at a time: its blocks a multiprocessor times its multiprocessors. Only
-// kernels over elements heed it, so that they fill whole waves; what adds up is cut by shape and n alone, and Fit is Launch.
+// Fit returns the launch for n on a card that has room for so many blocks of the kernel at a time:
+// its blocks a multiprocessor times its multiprocessors. Only kernels over elements use the room,
+// to fill whole waves. Sums are cut by shape and n alone, so for the other kernels Fit is Launch.
 func (k *Kernel) Fit(n, room int) Launch {
 	l := k.Launch(n)
 	if k.fit != nil && room > 0 {
@@ -64,7 +70,8 @@ func (k *Kernel) Fit(n, room int) Launch {
 	return l
 }
 
-// Scratch returns how many floats the argument "partial" must have room for at n; 0 if the kernel has none. It grows with n.
+// Scratch returns the size of the argument "partial" at n, in floats; 0 if the kernel has none. It
+// grows with n.
 func (k *Kernel) Scratch(n int) int {
 	if k.scratch == nil {
 		return 0
@@ -72,5 +79,5 @@ func (k *Kernel) Scratch(n int) int {
 	return k.scratch(n)
 }
 
-// Counters returns how many 32-bit words, zero at first, the argument "counter" must have.
+// Counters returns the size of the argument "counter", in 32-bit words that are initially zero.
 func (k *Kernel) Counters() int { return k.blocks }

@@ -1,6 +1,6 @@
 package cuda
 
-// FiniteSpec sets Scaler.Bad where one of n gradients is not finite.
+// FiniteSpec sets Scaler.Bad if one of n gradients is not finite.
 //
 //	check_finite(g, scaler, n)
 type FiniteSpec struct{}
@@ -13,7 +13,8 @@ func (FiniteSpec) Kernel() (*Kernel, error) {
 	return b.done(flat(4))
 }
 
-// RescaleSpec moves the loss scale after a step: half after a bad one, twice after Growth good ones in a row.
+// RescaleSpec changes the loss scale after a step: half after a bad step, twice after Growth good
+// steps in a row.
 //
 //	rescale(scaler)
 type RescaleSpec struct{ Growth int }

@@ -13,21 +13,23 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// code is what a kernel's machine code holds.
+// code is counts of instructions in a kernel's machine code.
 type code struct {
 	Stores, Loads map[int]int // of global memory, by their width in bits
-	Local         int         // loads and stores of local memory: spilled registers, arrays that are no registers
-	Calls         int         // CALL.REL: a float64 division or root, a 64-bit integer division
-	Fences        int         // MEMBAR
-	Early         int         // loads of 128 bits in front of the first barrier
+	// Loads and stores of local memory: spilled registers, arrays that are no registers
+	Local  int
+	Calls  int // CALL.REL: a float64 division or root, a 64-bit integer division
+	Fences int // MEMBAR
+	Early  int // loads of 128 bits in front of the first barrier
 }
 
 var (
 	instruction = regexp.MustCompile(`(?m)^\s+(?:/\*[0-9a-f]{4,}\*/\s+)?(?:@!?U?P[T0-9]+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_.]+)?)([^\n]*);`)
-	routine     = regexp.MustCompile(`\$__(internal|cuda)_`) // to which a call goes; other calls are jumps, and what shuffles do on sm_80
+	// routine is the target of a call. Other calls are jumps, and the form of shuffles on sm_80.
+	routine = regexp.MustCompile(`\$__(internal|cuda)_`)
 )
 
-// width is that of a global access in bits.
+// width is the width of a global access in bits.
 func width(op string) int {
 	for suffix, bits := range map[string]int{".128": 128, ".64": 64, ".U16": 16, ".S16": 16, ".U8": 8, ".S8": 8} {
 		if strings.Contains(op+".", suffix+".") {
@@ -37,7 +39,7 @@ func width(op string) int {
 	return 32
 }
 
-// disassembled counts what nvdisasm prints.
+// disassembled counts the instructions in nvdisasm's output.
 func disassembled(text string) code {
 	c := code{Stores: map[int]int{}, Loads: map[int]int{}}
 	barriers := 0
@@ -63,7 +65,7 @@ func disassembled(text string) code {
 	return c
 }
 
-// narrow is how many stores or loads are of fewer bits than 128.
+// narrow is the number of stores or loads of fewer bits than 128.
 func narrow(by map[int]int) int {
 	n := 0
 	for bits, count := range by {
@@ -74,16 +76,18 @@ func narrow(by map[int]int) int {
 	return n
 }
 
-// budget is what a kernel's machine code may hold. Each limit is plain + each*units, where the units are the norms or sums that the kernel finishes.
+// budget is the limits of a kernel's machine code. Each limit is plain + each*units, where the
+// units are the norms or sums that the kernel finishes.
 type budget struct {
 	stores, loads [2]int // narrower than 128 bits
 	local, calls  [2]int
 	fences        [2]int
 	early         bool   // loads of activations stand in front of the first barrier
-	reason        string // for what is not zero
+	reason        string // the reason of every limit above zero
 }
 
-// budgets are by the kernel's name. A kernel without a line here gets nothing but accesses of 128 bits.
+// budgets are by the kernel's name. A kernel without a line here may have only accesses of 128
+// bits.
 var budgets = map[string]budget{
 	"apply":   {},
 	"augment": {loads: [2]int{12, 0}, reason: "an image's bytes, their values in a table, its index and the step's record"},
@@ -103,7 +107,7 @@ var budgets = map[string]budget{
 		reason: "a norm's slot, coefficients, running statistics and parameters; float64 divisions and roots of the last block, and its turn: one fence, by NVRTC 12.4 two"},
 }
 
-// TestMachineCode counts a piece of SASS as nvdisasm prints it.
+// TestMachineCode counts a piece of SASS in nvdisasm's form.
 func TestMachineCode(t *testing.T) {
 	const text = `
 .text.join:
@@ -169,9 +173,10 @@ func check(t *testing.T, name string, k *kernels.Kernel, c code) {
 	}
 }
 
-// TestRealMachineCode holds the machine code that NVIDIA's own compiler makes of kernels for sm_80 and sm_90 against budgets, by nvdisasm, both from the wheels in
-// the folder that SHAKE_NVIDIA names: of 26 2x32d in bf16 the first and the last kernel of each name, with SHAKE_NVRTC=all every kernel of every network in bf16
-// and fp16.
+// TestRealMachineCode compares the machine code of kernels for sm_80 and sm_90 with budgets. NVIDIA's
+// own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names. The kernels
+// are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all every kernel of
+// every network in bf16 and fp16.
 func TestRealMachineCode(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {

@@ -1,6 +1,7 @@
 // metrics.cu: adds a batch's losses and errors to the totals: one block, float64, in a fixed order.
 //
-//   totals.loss += sum loss[i]    totals.images += n    totals.errors += sum wrong[i]    totals.bad = the first iteration whose loss was not finite
+//   totals.loss += sum loss[i]    totals.images += n    totals.errors += sum wrong[i]
+//   totals.bad = the first iteration whose loss was not finite
 //
 // metrics(step, loss, wrong, totals, n): loss float[n], wrong u32[n].
 struct sh_totals {

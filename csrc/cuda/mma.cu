@@ -1,13 +1,15 @@
-// mma.cu: products of tiles on tensor cores, and what feeds them: the PTX for which CUDA C++ has no name, of sm_80 and later. Emulated, it is a function of the emulator's.
+// mma.cu: products of tiles on tensor cores, and the copies that feed them, of sm_80 and later: PTX
+// instructions without a name in CUDA C++. In the emulator each is a function.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 #error "tensor cores for float32 sums of 16-bit products and cp.async need sm_80"
 #endif
 
-// An address of shared memory as PTX has it.
+// An address of shared memory in PTX's form.
 __device__ __forceinline__ u32 sh_shared(const void *p) { return (u32)__cvta_generic_to_shared(p); }
 
-// d[16][8] += a[16][16] * b[16][8]. Lane l has of a, in pairs, rows l/4 and l/4+8 of columns 2(l%4).. and 2(l%4)+8..; of b rows 2(l%4).. and 2(l%4)+8.. of column l/4;
-// of d columns 2(l%4).. of rows l/4 and l/4+8.
+// d[16][8] += a[16][16] * b[16][8]. Lane l holds, in pairs: of a, rows l/4 and l/4+8 of columns
+// 2(l%4).. and 2(l%4)+8..; of b, rows 2(l%4).. and 2(l%4)+8.. of column l/4; of d, columns 2(l%4)..
+// of rows l/4 and l/4+8.
 template <int TYPE>
 __device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   static_assert(TYPE == 1 || TYPE == 2, "tensor cores take 16-bit types");
@@ -27,7 +29,8 @@ __device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u
 #endif
 }
 
-// Four or two 8x8 matrices of 16-bit elements, transposed: lane l has the address of row l%8 of matrix l/8, and gets elements 2(l%4) and 2(l%4)+1 of column l/4 of each.
+// Four or two 8x8 matrices of 16-bit elements, transposed: lane l has the address of row l%8 of
+// matrix l/8, and gets elements 2(l%4) and 2(l%4)+1 of column l/4 of each.
 __device__ __forceinline__ void sh_matrices(u32 (&r)[4], u32 address) {
 #ifdef __CUDA_ARCH__
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
@@ -48,7 +51,8 @@ __device__ __forceinline__ void sh_matrices(u32 (&r)[2], u32 address) {
 #endif
 }
 
-// Copies 16 bytes from global to shared memory, past the first-level cache, or writes zeros there without reading. They arrive by sh_arrive.
+// Copies 16 bytes from global to shared memory, past the first-level cache, or writes zeros there
+// without reading. sh_arrive waits for the copies.
 __device__ __forceinline__ void sh_copy16(u32 to, const void *from, bool read) {
   const u32 bytes = read ? 16 : 0;
 #ifdef __CUDA_ARCH__
@@ -59,7 +63,8 @@ __device__ __forceinline__ void sh_copy16(u32 to, const void *from, bool read) {
 #endif
 }
 
-// Waits for all copies of the calling thread; those of others are behind the next barrier.
+// Waits for all copies of the calling thread; copies of other threads are complete behind the next
+// barrier.
 __device__ __forceinline__ void sh_arrive() {
 #ifdef __CUDA_ARCH__
   asm volatile("cp.async.wait_all;" ::: "memory");

@@ -11,7 +11,8 @@ func perChannel(name string, c, replicas int) (*builder, Kernel) {
 	return b, Kernel{threads: 128, grid: func(int) [3]uint32 { return [3]uint32{uint32((c + 127) / 128), 1, 1} }}
 }
 
-// NormEvalSpec sets a norm's scale and shift for evaluation, for every replica, from the running statistics of replica 0. Its launches do not depend on n.
+// NormEvalSpec sets a norm's scale and shift for evaluation, for every replica, from the running
+// statistics of replica 0. Its launches do not depend on n.
 //
 //	normeval(gamma_at, beta_at, params, running, norm)
 type NormEvalSpec struct{ C, Replicas int }
@@ -24,8 +25,9 @@ func (s NormEvalSpec) Kernel() (*Kernel, error) {
 	return b.done(k)
 }
 
-// NormSumsSpec does for a norm of C channels what StatsSpec does, from sums that are there: of Channels channels, of which the norm's begin at Off, over maps of
-// HW pixels. Every channel of the norm must have a gamma and a beta.
+// NormSumsSpec does the work of StatsSpec for a norm of C channels, from existing sums. The sums
+// are those of Channels channels over maps of HW pixels; the norm's channels begin at Off. Every
+// channel of the norm must have a gamma and a beta.
 //
 //	normsums(gamma_at, beta_at, params, sums, norm, running, n)
 type NormSumsSpec struct{ C, Off, Channels, HW, Replicas int }
@@ -41,8 +43,8 @@ func (s NormSumsSpec) Kernel() (*Kernel, error) {
 	return b.done(k)
 }
 
-// NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every channel must have a gamma and a beta. Its launches do not
-// depend on n.
+// NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every
+// channel must have a gamma and a beta. Its launches do not depend on n.
 //
 //	normaffine(gamma_at, beta_at, params, norm)
 type NormAffineSpec struct{ C, Replicas int }
@@ -55,7 +57,8 @@ func (s NormAffineSpec) Kernel() (*Kernel, error) {
 	return b.done(k)
 }
 
-// NormBackwardReplicasSpec adds up the gradients of gamma and beta of the replicas that have images. Every channel must have a gamma and a beta.
+// NormBackwardReplicasSpec adds up the gradients of gamma and beta of the replicas that have
+// images. Every channel must have a gamma and a beta.
 //
 //	norm_backward_replicas(gamma_at, beta_at, sums, grads, n)
 type NormBackwardReplicasSpec struct{ C, Replicas int }

@@ -1,16 +1,19 @@
-// norm_backward.cu: the backward pass of batch normalisation y -> dst (gradsum.cu takes the sums while it has dst at hand).
+// norm_backward.cu: the backward pass of batch normalisation y -> dst (gradsum.cu takes the sums
+// while it has dst at hand).
 //
-//   S1 = sum g'    S2 = sum g'*(y - mean)*invstd    for each Grad whose g is dst, per replica of P numbers a channel
-//   ca = gamma*invstd    cb = -ca*invstd*S2/P    cc = ca*(mean*invstd*S2 - S1)/P    so that dy = ca*g' + cb*y + cc
+//   S1 = sum g'    S2 = sum g'*(y - mean)*invstd
+//   for each Grad whose g is dst, per replica of P numbers a channel
+//   ca = gamma*invstd    cb = -ca*invstd*S2/P    cc = ca*(mean*invstd*S2 - S1)/P
+//   so that dy = ca*g' + cb*y + cc
 //   gradient of gamma = sum of S2 over replicas, of beta = sum of S1
 //
-// A sum is 5 FLOPs an element. Sums are float32 in a thread and float64 where slots are merged.
+// A sum is 5 FLOPs an element. A thread's sums are float32; the merge of the slots is float64.
 struct sh_sum_pointers {
   const int *gamma_at, *beta_at;
   float *norm;
 };
 
-// S1 and S2 of a member, whose g is what was just stored.
+// S1 and S2 of a member, whose g is the value just stored.
 template <class M> struct sh_sum {
   sh_source<M> source;
   sh_behind<M> behind;
@@ -48,7 +51,7 @@ template <class M> struct sh_sum {
     }
   }
   __device__ __forceinline__ void put(float *partial, float *shared, int chunk, int C) {
-    __syncthreads();  // shared may still be read for the member before
+    __syncthreads();  // the member before may still read shared
     sh_column_sum<2>(a, shared);
     __syncthreads();
     const int c = chunk * CHANNELS + threadIdx.x;

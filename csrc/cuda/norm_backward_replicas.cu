@@ -1,8 +1,10 @@
-// norm_backward_replicas.cu: the gradients of gamma and beta from those that cuDNN's backward batch norm left for every replica.
+// norm_backward_replicas.cu: the gradients of gamma and beta from the replicas' gradients by
+// cuDNN's backward batch norm.
 //
 //   dgamma = sum over replicas of dscale    dbeta = sum of dbias
 //
-// norm_backward_replicas(gamma_at, beta_at, sums, grads, n): sums are [replica][dscale, dbias][C]; those of a replica without images do not count. A thread a channel.
+// norm_backward_replicas(gamma_at, beta_at, sums, grads, n): sums are [replica][dscale, dbias][C];
+// a replica without images does not count. A thread a channel.
 extern "C" __global__ void __launch_bounds__(THREADS)
     norm_backward_replicas(const int *gamma_at, const int *beta_at, const float *sums, float *grads,
                            int n) {

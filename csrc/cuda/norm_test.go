@@ -46,7 +46,8 @@ func wholeParams(free *[]int, c int) normParams {
 // normCases are channels, replicas and images; some replicas have none.
 var normCases = []struct{ c, replicas, n int }{{1, 1, 1}, {130, 3, 2}, {24, 2, 7}, {16, 2, 300}}
 
-// TestNormSums takes the sums of numbers of which some are nearly constant: their variance must not become negative.
+// TestNormSums takes sums of numbers some of which are nearly constant: their variance must not
+// become negative.
 func TestNormSums(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	const hw, off = 6, 3
@@ -92,7 +93,8 @@ func TestNormSums(t *testing.T) {
 					arrays[mean], arrays[invstd], arrays[scale], arrays[shift] = w.mean, inv, gamma*inv, beta-w.mean*gamma*inv
 					wantMean += 0.1 * (w.mean - wantMean)
 					wantVar += 0.1 * (w.variance*w.count/max(w.count-1, 1) - wantVar)
-					// Rounding of the sums to float32 moves the variance by 1e-7 of the mean's square, beside 1e-5.
+					// Rounding of the sums to float32 moves the variance by 1e-7 of the mean's
+					// square, beside 1e-5.
 					tolerance = 0.05 * w.mean * w.mean / (1 + w.variance/1e-5)
 				}
 				for a, want := range arrays {

@@ -1,8 +1,10 @@
-// normaffine.cu: a norm's affine map from the statistics that cuDNN's batch norm saved, for those who recompute the norm.
+// normaffine.cu: a norm's affine map from the statistics that cuDNN's batch norm saved, for kernels
+// that recompute the norm.
 //
 //   scale = gamma*invstd    shift = beta - mean*scale
 //
-// normaffine(gamma_at, beta_at, params, norm): scale and shift of norm are overwritten, for every replica. A thread a channel, 16 bytes read, 8 written.
+// normaffine(gamma_at, beta_at, params, norm): scale and shift of norm are overwritten, for every
+// replica. A thread a channel, 16 bytes read, 8 written.
 extern "C" __global__ void __launch_bounds__(THREADS)
     normaffine(const int *gamma_at, const int *beta_at, const float *params, float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;

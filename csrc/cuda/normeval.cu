@@ -2,7 +2,8 @@
 //
 //   scale = gamma/sqrt(running var + 1e-5)    shift = beta - running mean*scale
 //
-// normeval(gamma_at, beta_at, params, running, norm): scale and shift of norm are overwritten. A thread a channel.
+// normeval(gamma_at, beta_at, params, running, norm): scale and shift of norm are overwritten. A
+// thread a channel.
 extern "C" __global__ void __launch_bounds__(THREADS)
     normeval(const int *gamma_at, const int *beta_at, const float *params, const float *running,
              float *norm) {

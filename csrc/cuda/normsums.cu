@@ -1,10 +1,14 @@
-// normsums.cu: a norm from the sums of its channels that cuDNN took beside the convolution in front of it.
+// normsums.cu: a norm from sums of its channels, taken by cuDNN beside the convolution in front of
+// the norm.
 //
-//   mean = sum y / P    var = sum y^2 / P - mean^2    invstd = 1/sqrt(var + 1e-5)    scale = gamma*invstd    shift = beta - mean*scale
-//   running mean += 0.1 (mean - running mean)         running var += 0.1 (var*P/(P-1) - running var)
+//   mean = sum y / P    var = sum y^2 / P - mean^2    invstd = 1/sqrt(var + 1e-5)
+//   scale = gamma*invstd    shift = beta - mean*scale
+//   running mean += 0.1 (mean - running mean)    running var += 0.1 (var*P/(P-1) - running var)
 //
-// per replica of P numbers a channel. normsums(gamma_at, beta_at, params, sums, norm, running, n): sums are [replica][sum, sum of squares][CHANNELS], of which the norm
-// has C from OFF on; norm's mean, invstd, scale and shift are overwritten. A replica without images keeps all it has. A thread a channel, 16 bytes read, 24 written.
+// per replica of P numbers a channel. normsums(gamma_at, beta_at, params, sums, norm, running, n):
+// sums are [replica][sum, sum of squares][CHANNELS]; the norm has C of these channels from OFF on.
+// Mean, invstd, scale and shift of norm are overwritten. A replica without images keeps all its
+// values. A thread a channel, 16 bytes read, 24 written.
 extern "C" __global__ void __launch_bounds__(THREADS)
     normsums(const int *gamma_at, const int *beta_at, const float *params, const float *sums,
              float *norm, float *running, int n) {
@@ -21,7 +25,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const double var = m2 > 0     ? m2 / count
                        : m2 == m2 ? 0
                                   : m2,
-                 invstd = 1 / sqrt(var + SH_EPSILON);  // not a number stays so
+                 invstd = 1 / sqrt(var + SH_EPSILON);  // a NaN stays a NaN
     const double scale = params[gamma_at[c]] * invstd;
     norm[SH_MEAN * array + i] = (float)mean;
     norm[SH_INVSTD * array + i] = (float)invstd;

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// format is a binary floating-point format: bits of the fraction, the least exponent of a normal number, the largest finite number.
+// format is a binary floating-point format: bits of the fraction, the least exponent of a normal
+// number, the largest finite number.
 type format struct {
 	fraction, least int
 	most            float64
@@ -86,7 +87,7 @@ func decode(b []byte, t Type, i int) float64 {
 	return sign * math.Ldexp(1+m/1024, e-15)
 }
 
-// memory is what a kernel sees of one array.
+// memory is one array as a kernel sees it.
 type memory struct {
 	typ  Type
 	data []byte
@@ -127,7 +128,7 @@ func ints(v ...int) *memory {
 
 func (m *memory) int(i int) int { return int(int32(binary.LittleEndian.Uint32(m.data[4*i:]))) }
 
-// near reports whether have, as stored in t, is what some number within err of want rounds to.
+// near reports whether have, as stored in t, is the rounding of some number within err of want.
 func near(t Type, have, want, err float64) bool {
 	if math.IsNaN(want) {
 		return math.IsNaN(have)
@@ -135,7 +136,7 @@ func near(t Type, have, want, err float64) bool {
 	return have >= rounded(t, want-err) && have <= rounded(t, want+err)
 }
 
-// single is the error of some float32 operations on numbers of size up to the given one.
+// single is the error of a few float32 operations on numbers of at most the given size.
 func single(size float64) float64 { return 4e-7 * size }
 
 func TestRounded(t *testing.T) {

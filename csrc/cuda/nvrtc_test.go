@@ -19,8 +19,10 @@ import (
 	"shake/nets"
 )
 
-// maxRegisters leaves room for two blocks of 256 threads on a multiprocessor. maxSpill is in bytes of a thread: the statistics save some registers around the
-// float64 divisions of the last block, the correlation likewise, the widest gradients two where the cap bites, and the head one by NVRTC 13.5; nothing else may spill.
+// maxRegisters leaves room for two blocks of 256 threads on a multiprocessor. maxSpill is in bytes
+// of a thread. The statistics save some registers around the float64 divisions of the last block,
+// and so does the correlation. The widest gradients save two where the cap bites, and the head one
+// by NVRTC 13.5. No other kernel may spill.
 const maxRegisters = 128
 
 var maxSpill = map[string]int{"stats": 32, "correlate": 32, "gradconcat": 16, "head": 8}
@@ -31,7 +33,8 @@ var (
 	wasteful  = regexp.MustCompile(`warning #[^\n]*`)
 )
 
-// used lists the distinct kernels of every built-in network in one storage type; those of nets named few stand first.
+// used lists the distinct kernels of every built-in network in one storage type; the kernels of the
+// nets named few come first.
 func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel, first int) {
 	seen := map[string]bool{}
 	names := append(slices.Clone(few), slices.DeleteFunc(nets.Names(), func(n string) bool { return slices.Contains(few, n) })...)
@@ -86,15 +89,18 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 	return out
 }
 
-// TestRealNVRTC compiles by NVIDIA's own compiler, from the wheels in the folder that SHAKE_NVIDIA names: the kernels of every net in bf16, and of one net of each
-// family in the other types, each for one of the architectures in turn; with SHAKE_NVRTC=all those of every net, type and architecture, which takes an
-// hour of one core. None may spill beyond its budget, take more registers than leave room for 512 threads, or make the compiler warn of anything but what a specialisation leaves unused.
+// TestRealNVRTC compiles by NVIDIA's own compiler, from the wheels in the folder that SHAKE_NVIDIA
+// names: the kernels of every net in bf16, and of one net of each family in the other types, each
+// for one of the architectures in turn. With SHAKE_NVRTC=all it compiles those of every net, type
+// and architecture, which takes an hour of one core. No kernel may spill beyond its budget or take
+// more registers than leave room for 512 threads. The compiler may warn only of parts that a
+// specialisation leaves unused.
 func TestRealNVRTC(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {
 		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real NVRTC was not tried")
 	}
-	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // libraries are opened once a process
+	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // a process opens libraries once
 		c := exec.Command(os.Args[0], "-test.run=^TestRealNVRTC$", "-test.v", "-test.timeout=3h")
 		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
 		if out, err := c.CombinedOutput(); err != nil {

@@ -9,7 +9,8 @@ import (
 	"shake/csrc/emu"
 )
 
-// TestOrder runs every kernel that adds up with the blocks and threads in several orders, and with races on shared memory looked for: the bits must not change.
+// TestOrder runs every kernel with sums with the blocks and threads in several orders, and looks
+// for races on shared memory: the bits never change.
 func TestOrder(t *testing.T) {
 	emu.Only(t)
 	r := rand.New(rand.NewPCG(6, 1))
@@ -30,7 +31,7 @@ func TestOrder(t *testing.T) {
 	for _, k := range []struct {
 		name string
 		spec Spec
-		args map[string]any // what is read, and what is written as it is at first
+		args map[string]any // inputs, and outputs with their first values
 	}{
 		{"stats", StatsSpec{s, slice, []StatsOf{{0, c, NormRef{C: c}}}}, map[string]any{"x": tensorOf(), "gamma_at0": p.gamma, "beta_at0": p.beta, "norm0": newNorm(r, c, 2).memory,
 			"running0": zeros(4 * c), "params": flat}},

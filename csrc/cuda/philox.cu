@@ -1,9 +1,12 @@
 // philox.cu: the coefficients of the shaken sums, bit-equal to engine.Draw and internal/rng.
 //
-//   words = Philox 4x32-10(key = seed; counter = iteration, block, index, purpose)        u = (word >> 8) / 2^24
-//   two branches: alpha = (low + u*(high-low), 1 - that); more: spacings of sorted uniforms; beta by the mode of the backward pass
+//   words = Philox 4x32-10(key = seed; counter = iteration, block, index, purpose)
+//   u = (word >> 8) / 2^24
+//   two branches: alpha = (low + u*(high-low), 1 - that); more: spacings of sorted uniforms
+//   beta by the mode of the backward pass
 //
-// About 80 integer and 10 float64 operations a draw, done once a block and branch; float64 products are rounded before they are added.
+// About 80 integer and 10 float64 operations a draw, done once a block and branch; float64 products
+// are rounded before they are added.
 __device__ __forceinline__ double sh_mul(double a, double b) {
 #ifdef __CUDA_ARCH__
   return __dmul_rn(a, b);
@@ -48,7 +51,8 @@ __device__ __forceinline__ u32 sh_below(u32 word, u32 n) { return sh_high(word, 
 enum { SH_EVEN, SH_SHAKEN, SH_KEEP, SH_M1, SH_M2, SH_M3, SH_M4, SH_M5 };
 enum { SH_ALPHA = 4, SH_BETA = 5, SH_AUGMENT = 3 };
 
-// A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD, BACKWARD, BATCH (level), low(), high().
+// A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD, BACKWARD, BATCH (level), low(),
+// high().
 template <class D>
 __device__ inline double sh_fresh(u64 seed, u32 iteration, u32 block, u32 index, u32 purpose,
                                   int branch) {

@@ -1,8 +1,11 @@
-// reduce.cu: sums over the images of a replica, in an order that depends on the shape and on n alone.
+// reduce.cu: sums over the images of a replica, in an order that depends on the shape and on n
+// alone.
 //
-// The images of a replica are cut into chunks of at most 32, at most CHUNKS chunks a replica if they fit, and the pixels into gridDim.y parts. Block (x, y, z)
-// adds up part y of chunk x of the channels of chunk z: each thread its own pixels, then the threads of a column by shuffles, then the warps. The result goes
-// to slot x*gridDim.y + y of the scratch array. The last block of each z to arrive merges the slots of all replicas.
+// The images of a replica are cut into chunks of at most 32, at most CHUNKS chunks a replica if
+// they fit, and the pixels into gridDim.y parts. Block (x, y, z) adds up part y of chunk x of the
+// channels of chunk z: first each thread its own pixels, then the threads of a column by shuffles,
+// then the warps. The result goes to slot x*gridDim.y + y of the scratch array. The last block of
+// each z to arrive merges the slots of all replicas.
 struct sh_span {
   int replica, lo, hi;  // images lo .. hi-1
   int from, to;         // pixels
@@ -33,15 +36,16 @@ __device__ __forceinline__ int sh_count(const sh_span &s) {
   return s.hi > s.lo ? (s.hi - s.lo) * (s.to - s.from) : 0;
 }
 
-// How many numbers a channel has in slot s of a replica of so many images.
+// The count of numbers a channel in slot s of a replica of so many images.
 __device__ __forceinline__ int sh_slot_count(int s, int parts, int images, int n) {
   const int m = sh_chunk_images(n), per = (HW + parts - 1) / parts, k = s / parts;
   const int i = sh_min(m, images - k * m), p = sh_min(per, HW - (s - k * parts) * per);
   return i > 0 && p > 0 ? i * p : 0;
 }
 
-// Whether this is the last block of its z to have written its slots. The counter is zero again afterwards. The barrier makes the block's stores precede thread 0's
-// atomic operation, which releases them to the card and acquires those of the blocks before.
+// Whether this is the last block of its z to have written its slots. The counter is zero again
+// afterwards. The barrier makes the block's stores precede thread 0's atomic operation. The
+// operation releases them to the card and acquires the stores of the earlier blocks.
 __device__ inline bool sh_last(unsigned int *counter) {
   __shared__ bool last;
   __syncthreads();
@@ -54,8 +58,9 @@ __device__ inline bool sh_last(unsigned int *counter) {
   return last;
 }
 
-// Merging: all replicas at once, as far as a channel of each has a thread. A thread takes WIDE channels of every LANES-th slot; then each channel of each
-// replica has a thread that adds up the lanes.
+// The merge covers as many replicas at once as there are threads for a channel of each. A thread
+// takes WIDE channels of every LANES-th slot. Then each channel of each replica has a thread that
+// adds up the lanes.
 constexpr int WIDE = V % 4 == 0 ? 4 : V, QUADS = CHANNELS / WIDE;
 constexpr int AT_ONCE = REPLICAS < THREADS / CHANNELS ? REPLICAS : THREADS / CHANNELS;
 constexpr int LANES = THREADS / (QUADS * AT_ONCE);
@@ -65,7 +70,7 @@ constexpr int SHARED =
 static_assert(THREADS >= CHANNELS && SHARED * 2 >= 2 * COLUMN_FLOATS,
               "room for a column's sums, and a thread a channel");
 
-// WIDE numbers that another block wrote: not from a cache of this multiprocessor's own.
+// WIDE numbers that another block wrote: the load bypasses this multiprocessor's own cache.
 __device__ __forceinline__ void sh_read(float *out, const float *p) {
 #ifdef __CUDA_ARCH__
   if constexpr (WIDE == 4) {
@@ -79,8 +84,10 @@ __device__ __forceinline__ void sh_read(float *out, const float *p) {
   for (int i = 0; i < WIDE; i++) out[i] = *(const volatile float *)(p + i);
 }
 
-// Adds up the slots of replicas r0 .. r0+AT_ONCE-1 for the block's channels, of C in the segment whose numbers begin at `first` in slot 0: array k of a slot is C
-// floats behind array k-1. f(replica, slot, v, a) adds a slot's v[READ][WIDE] to a[A][WIDE]. Afterwards sh_slot_sum has the sums.
+// Adds up the slots of replicas r0 .. r0+AT_ONCE-1 for the block's channels, of C in the segment
+// whose numbers begin at `first` in slot 0: array k of a slot is C floats behind array k-1.
+// f(replica, slot, v, a) adds a slot's v[READ][WIDE] to a[A][WIDE]. Afterwards sh_slot_sum returns
+// the sums.
 template <int READ, int A, int C, class F>
 __device__ __forceinline__ void sh_sum_slots(const float *first, int chunk, int slots, int r0,
                                              double *shared, F f) {
@@ -115,7 +122,8 @@ __device__ __forceinline__ void sh_sum_slots(const float *first, int chunk, int 
   __syncthreads();
 }
 
-// Sum i of the channel of the replica that threadIdx.x stands for: channel threadIdx.x % CHANNELS of replica r0 + threadIdx.x / CHANNELS, if there are such.
+// Sum i of the thread's channel: channel threadIdx.x % CHANNELS of replica r0 + threadIdx.x /
+// CHANNELS, if these exist.
 __device__ __forceinline__ double sh_slot_sum(const double *shared, int i) {
   double sum = 0;
   for (int l = 0; l < LANES; l++)

@@ -1,19 +1,24 @@
 package cuda
 
 const (
-	chunkImages    = 32  // images a chunk holds at most
-	reduceBlocks   = 264 // two for each multiprocessor of an H100: never more, or the last ones have it to themselves
-	wideChannels   = 64  // of a block
+	chunkImages = 32 // largest number of images in a chunk
+	// Two blocks for each multiprocessor of an H100, never more: the surplus would run alone at the
+	// end.
+	reduceBlocks   = 264
+	wideChannels   = 64 // of a block
 	narrowChannels = 32
-	wideSlots      = 66 // slots of a replica that one block merges gladly
-	everyImage     = 1 << 20
+	// Slots of a replica up to which the merge by one block stays cheap.
+	wideSlots  = 66
+	everyImage = 1 << 20
 )
 
-// replicaChunks is into how many chunks of images a replica is cut, where it has as many.
+// replicaChunks is the number of chunks that the images of a replica are cut into, if it has as
+// many images.
 func (t tile) replicaChunks() int { return max(1, reduceBlocks/(t.shape.Replicas*t.chunks)) }
 
-// reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu. slot is the floats of one block's sums; without, nothing is added
-// up, and each image is a chunk.
+// reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu.
+// slot is the floats of one block's sums. With slot 0 the kernel adds nothing up, and each image is
+// a chunk.
 func (t tile) reduction(slot, chunksWanted int) Kernel {
 	hw, r := t.shape.H*t.shape.W, t.shape.Replicas
 	chunks := func(n int) int {

@@ -1,4 +1,5 @@
-// rescale.cu: dynamic loss scaling, after a step: half the scale if the step was bad, twice after GROWTH good ones in a row, between 1 and 2^24.
+// rescale.cu: dynamic loss scaling, after a step: half the scale if the step was bad, twice after
+// GROWTH good ones in a row, between 1 and 2^24.
 //
 // rescale(scaler): one thread; bad is 0 afterwards.
 extern "C" __global__ void rescale(sh_scaler *scaler) {

@@ -1,10 +1,13 @@
 // sgd.cu: one step of stochastic gradient descent on flat arrays, in place.
 //
-//   g' = g*inverse + DECAY*w    v = MOMENTUM*v + g'    w -= lr*(NESTEROV ? g' + MOMENTUM*v : v)    copy = w rounded to T
+//   g' = g*inverse + DECAY*w    v = MOMENTUM*v + g'    w -= lr*(NESTEROV ? g' + MOMENTUM*v : v)
+//   copy = w rounded to T
 //
-// inverse is that of loss scaling (1 without a scaler); a step whose scaler says Bad changes nothing. v starts as zeros, which makes the first v the gradient.
+// inverse is the inverse of the loss scale (1 without a scaler); a step whose scaler says Bad
+// changes nothing. v starts as zeros, so the first v is the gradient.
 //
-// sgd(step, scaler, w, v, g, copy, n): float[n] each, copy T[n] (TYPE 0: none). Four elements a thread; 20 bytes an element and sizeof(T), 7 FLOPs.
+// sgd(step, scaler, w, v, g, copy, n): float[n] each, copy T[n] (TYPE 0: none). Four elements a
+// thread; 20 bytes an element and sizeof(T), 7 FLOPs.
 typedef sh_type<TYPE>::store T;
 
 __device__ __forceinline__ float sh_update(float &w, float &v, float g, float lr, float inverse) {

@@ -1,6 +1,7 @@
 package cuda
 
-// SGDSpec is a step of stochastic gradient descent over n parameters. With Copy of a 16-bit type the weights are also stored so.
+// SGDSpec is a step of stochastic gradient descent over n parameters. With a 16-bit Copy the
+// weights are also stored in that type.
 //
 //	sgd(step, scaler, w, v, g, copy, n)
 type SGDSpec struct {

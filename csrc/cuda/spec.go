@@ -32,15 +32,17 @@ func (t Type) String() string {
 	return fmt.Sprintf("Type(%d)", int(t))
 }
 
-// Shape is what all tensors of an elementwise kernel share: the storage type, the map of one image, and the number of replicas of a batch.
+// Shape is common to all tensors of an elementwise kernel: the storage type, the map of one image,
+// and the number of replicas of a batch.
 type Shape struct {
 	Type     Type
 	H, W     int
 	Replicas int
 }
 
-// Slice is channels Off .. Off+C-1 of an NHWC buffer whose pixels are Pitch elements apart. Buf is any number that names the buffer: within one spec, equal
-// numbers promise equal pointers, so that what two operands share is read once.
+// Slice is channels Off .. Off+C-1 of an NHWC buffer whose pixels are Pitch elements apart. Buf is
+// any number that names the buffer. Within one spec, equal numbers promise equal pointers, so that
+// data shared by two operands is read once.
 type Slice struct {
 	Buf           int
 	Off, C, Pitch int
@@ -49,15 +51,17 @@ type Slice struct {
 // NormRef is the channels of a norm that belong to a slice: from Off on, of C in the whole norm.
 type NormRef struct{ Off, C int }
 
-// View is a slice read through the norm and the ReLU in front of it, as engine.View says.
+// View is a slice read through the norm and the ReLU in front of it, with the formula of
+// engine.View.
 type View struct {
 	Slice
 	Norm *NormRef
 	ReLU bool
 }
 
-// Grad is the gradient of C channels of a tensor Y, recomputed on load from a gradient G further up, as engine.Grad says; beta is that of Branch, if Draw.
-// With a norm, y is scale*y + shift forward, and dy = ca*g' + cb*y + cc: see the package comment.
+// Grad is the gradient of C channels of a tensor Y, recomputed on load from a gradient G further
+// up, with the formula of engine.Grad; with Draw, beta is the coefficient of Branch. With a norm, y
+// is scale*y + shift forward, and dy = ca*g' + cb*y + cc: see the package comment.
 type Grad struct {
 	G      Slice
 	Mask   *Slice
@@ -68,7 +72,8 @@ type Grad struct {
 	ReLU   bool
 }
 
-// Mode says how a pass chooses its coefficients, numbered as dsl.Mode; kernels know it by the names in modeNames.
+// Mode is the choice of a pass's coefficients, with the numbers of dsl.Mode; modeNames has the
+// kernels' names.
 type Mode int
 
 // The modes. Keep and M1 .. M5 are for the backward pass; M1 .. M5 need two branches.
@@ -83,10 +88,10 @@ const (
 	M5
 )
 
-// modeNames are what philox.cu calls the modes.
+// modeNames are the modes' names in philox.cu.
 var modeNames = [...]string{"SH_EVEN", "SH_SHAKEN", "SH_KEEP", "SH_M1", "SH_M2", "SH_M3", "SH_M4", "SH_M5"}
 
-// Level says what shares one draw, numbered as dsl.Level.
+// Level is the scope of one draw, with the numbers of dsl.Level.
 type Level int
 
 // The levels: one draw an image, or one a replica's batch.
@@ -95,17 +100,18 @@ const (
 	BatchLevel
 )
 
-// Draw says how the coefficients alpha and beta of a block are drawn. The seed and the iteration come from the Step on the device, the block's number is an
-// argument of the kernel; counter and arithmetic are those of engine.Draw, to the bit.
+// Draw describes the draws of a block's coefficients alpha and beta. The seed and the iteration
+// come from the Step on the device, and the block's number is an argument of the kernel. Counter
+// and arithmetic are those of engine.Draw, to the bit.
 type Draw struct {
 	Branches          int
 	Forward, Backward Mode
 	Level             Level
-	Low, High         float64 // range of alpha with two branches: [0, 1) unless said otherwise
+	Low, High         float64 // range of alpha with two branches; [0, 1) by default
 }
 
-// Step is the record that every drawing or learning kernel reads from device memory, little-endian, 40 bytes. A captured step is replayed with other
-// numbers by writing it anew.
+// Step is the record that every drawing or learning kernel reads from device memory, little-endian,
+// 40 bytes. A new record in the same place gives a replayed step other numbers.
 type Step struct {
 	Seed      uint64
 	Iteration uint32
@@ -120,8 +126,9 @@ type Step struct {
 // StepSize is the size of a Step in bytes.
 const StepSize = 40
 
-// Scaler is the state of dynamic loss scaling in device memory, 16 bytes: the gradient of the loss is multiplied by Scale, and a step whose gradients are
-// not finite is skipped. It starts as {65536, 1.0/65536, 0, 0}.
+// Scaler is the state of dynamic loss scaling in device memory, 16 bytes. The gradient of the loss
+// is multiplied by Scale, and a step whose gradients are not finite is skipped. The initial state
+// is {65536, 1.0/65536, 0, 0}.
 type Scaler struct {
 	Scale, Inverse float32
 	Good           uint32 // steps since the scale last changed
@@ -131,7 +138,8 @@ type Scaler struct {
 // ScalerSize is the size of a Scaler in bytes.
 const ScalerSize = 16
 
-// Totals is what the metrics kernel adds to in device memory, 32 bytes. It starts as {0, 0, 0, -1}.
+// Totals is the record in device memory to which the metrics kernel adds, 32 bytes. The initial
+// record is {0, 0, 0, -1}.
 type Totals struct {
 	Loss    float64 // sum over images
 	Images  int64
@@ -142,7 +150,7 @@ type Totals struct {
 // TotalsSize is the size of Totals in bytes.
 const TotalsSize = 32
 
-// SpecError says which field of a spec no kernel can be made for.
+// SpecError names the field of a spec for which no kernel exists.
 type SpecError struct {
 	Kernel, Field string
 	Want, Have    string

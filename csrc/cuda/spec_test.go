@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestSpecErrors holds that a spec no kernel can be made for is a *SpecError that names the field.
+// TestSpecErrors checks that an impossible spec is a *SpecError that names the field.
 func TestSpecErrors(t *testing.T) {
 	shape := Shape{Type: BF16, H: 4, W: 4, Replicas: 1}
 	s := Slice{C: 8, Pitch: 8}

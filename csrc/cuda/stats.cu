@@ -1,20 +1,25 @@
-// stats.cu: the statistics of batch normalisation, of channels of an activation that may belong to several norms.
+// stats.cu: the statistics of batch normalisation, of channels of an activation that may belong to
+// several norms.
 //
-//   mean = sum x / P    var = sum (x - mean)^2 / P    invstd = 1/sqrt(var + 1e-5)    scale = gamma*invstd    shift = beta - mean*scale
-//   running mean += 0.1 (mean - running mean)         running var += 0.1 (var*P/(P-1) - running var)
+//   mean = sum x / P    var = sum (x - mean)^2 / P    invstd = 1/sqrt(var + 1e-5)
+//   scale = gamma*invstd    shift = beta - mean*scale
+//   running mean += 0.1 (mean - running mean)    running var += 0.1 (var*P/(P-1) - running var)
 //
-// per replica of P numbers a channel, of x as it is stored. A block takes sums about a number from its own middle, so that nothing cancels; slots
-// hold that number, the mean's distance from it, and M2, and are merged in float64 by Chan, Golub and LeVeque's formula. A replica without images keeps all it has.
+// per replica of P numbers a channel, of x as it is stored. A block takes sums about a number from
+// its own middle, so that nothing cancels. A slot holds that number, the mean's distance from it,
+// and M2. Slots are merged in float64 by Chan, Golub and LeVeque's formula. A replica without
+// images keeps all its values.
 //
-// stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n): norm's mean, invstd, scale and shift are overwritten.
-// sizeof(T) bytes and 4 FLOPs an element.
+// stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n):
+// norm's mean, invstd, scale and shift are overwritten. sizeof(T) bytes and 4 FLOPs an element.
 
 struct sh_norm_pointers {
   const int *gamma_at, *beta_at;
   float *norm, *running;
 };
 
-// What the thread of a channel of a replica reads to finish it, on its way while the slots are added up.
+// The values that the thread of a channel of a replica reads to finish it. The loads are in flight
+// while the slots are added up.
 struct sh_norm_before {
   int at;
   float gamma, zero, mean, var;  // zero is the norm's beta; running mean and variance
@@ -49,7 +54,7 @@ __device__ __forceinline__ void sh_finalize(const sh_norm_pointers &p, const sh_
       (float)(b.var + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
 }
 
-// Merges all replicas. BASE is where S's numbers begin in a slot.
+// Merges all replicas. BASE is the place of S's numbers in a slot.
 template <class S>
 __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params,
                                 const float *partial, int chunk, int n, double *shared) {

@@ -11,8 +11,9 @@ type StatsOf struct {
 	Norm   NormRef
 }
 
-// StatsSpec takes the statistics of a batch for norms over channels of one activation, sets the norms' mean, invstd, scale and shift, and moves their running
-// statistics. Norms that share a channel are allowed.
+// StatsSpec takes the statistics of a batch for norms over channels of one activation. It sets the
+// norms' mean, invstd, scale and shift, and moves their running statistics. Norms may share
+// channels.
 //
 //	stats(x, gamma_at0, beta_at0, norm0, running0, gamma_at1, ..., params, partial, counter, n)
 type StatsSpec struct {

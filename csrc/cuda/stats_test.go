@@ -21,7 +21,7 @@ func TestStats(t *testing.T) {
 func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
 	l := layouts[i]
 	const params = 2000
-	// One norm of all channels but the last, where that leaves any, and one of all.
+	// One norm of all channels but the last, if any are left, and one of all.
 	spec := StatsSpec{Shape: s, X: Slice{Off: l.off, C: l.c, Pitch: l.pitch}, Norms: []StatsOf{{Off: 0, C: l.c, Norm: NormRef{Off: 3, C: l.c + 5}}}}
 	if l.c > 8 {
 		spec.Norms = append(spec.Norms, StatsOf{Off: 8, C: l.c - 8, Norm: NormRef{C: l.c - 8}})

@@ -60,14 +60,14 @@ func replicaOf(i, n, replicas int) int {
 	panic("an image of no replica")
 }
 
-// view is a View with its operands; grad a Grad with its.
+// view is a View with its operands; grad is a Grad with its operands.
 type view struct {
 	View
 	t tensor
 	m norm
 }
 
-// value is v at (image i of n, pixel p, channel c), and bare the value in front of the ReLU.
+// value is v at (image i of n, pixel p, channel c); bare is the value in front of the ReLU.
 func (v view) value(i, n, p, c int) (value, bare float64) {
 	x := v.t.get(v.Slice, i, p, c)
 	if v.Norm != nil {
@@ -80,7 +80,7 @@ func (v view) value(i, n, p, c int) (value, bare float64) {
 	return x, x
 }
 
-// normMemory is what to pass for a norm that may be absent.
+// arg is the argument for a norm that may be absent.
 func (m norm) arg() any {
 	if m.memory == nil {
 		return nil
@@ -102,7 +102,7 @@ type grad struct {
 	block      int
 }
 
-// coefficients are alpha and beta of a draw for a batch of n, [branch][image].
+// drawn is alpha and beta of a draw for a batch of n, [branch][image].
 func drawn(s Step, d Draw, block, n, replicas int) (alpha, beta [][]float64) {
 	for range d.Branches {
 		alpha, beta = append(alpha, make([]float64, n)), append(beta, make([]float64, n))
@@ -112,7 +112,8 @@ func drawn(s Step, d Draw, block, n, replicas int) (alpha, beta [][]float64) {
 	return alpha, beta
 }
 
-// prime is g' and whole is dy at (image i of n, pixel p, channel c). b is the coefficient, g the gradient further up.
+// prime is g' and whole is dy at (image i of n, pixel p, channel c). b is the coefficient, g the
+// gradient further up.
 func (d grad) prime(g, b float64, i, n, p, c int) float64 {
 	if d.Mask != nil && !(d.mask.get(*d.Mask, i, p, c) > 0) {
 		return 0
@@ -139,7 +140,7 @@ func (d grad) whole(g, b float64, i, n, p, c int) float64 {
 	return d.m.get(gradG, r, d.Norm.Off+c)*g + d.m.get(gradY, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c) + d.m.get(gradOne, r, d.Norm.Off+c)
 }
 
-// betas is the coefficient of every image.
+// betas are the coefficients of every image.
 func (d grad) betas(s Step, n, replicas int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -156,7 +157,7 @@ func (d grad) betas(s Step, n, replicas int) []float64 {
 
 func ptr[T any](v T) *T { return &v }
 
-// step is a Step as a kernel reads it.
+// memory is a Step as a kernel reads it.
 func (s Step) memory() *memory {
 	b, err := binary.Append(nil, binary.LittleEndian, s)
 	if err != nil || len(b) != StepSize {

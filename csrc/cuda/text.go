@@ -10,7 +10,8 @@ import (
 //go:embed *.cu
 var texts embed.FS
 
-// builder collects the constants of one kernel in front of the texts that use them, and the first field that does not fit.
+// builder collects the constants of one kernel in front of the texts that use them. It also keeps
+// the first invalid field.
 type builder struct {
 	kernel string
 	sb     strings.Builder
@@ -47,7 +48,8 @@ func (b *builder) each(name string, n int) {
 	b.line("#define %s(F)%s", name, sb.String())
 }
 
-// add names the next arguments: "name" is a pointer, "name:u" an unsigned int, "name:i" an int, "name:l" a long long, "name:f" a float.
+// add names the next arguments: "name" is a pointer, "name:u" an unsigned int, "name:i" an int,
+// "name:l" a long long, "name:f" a float.
 func (b *builder) add(names ...string) {
 	kinds := map[string]ArgKind{"": Pointer, "u": Uint32, "i": Int32, "l": Int64, "f": Float32}
 	for _, s := range names {
@@ -76,10 +78,10 @@ func (b *builder) done(k Kernel) (*Kernel, error) {
 	return &k, nil
 }
 
-// double writes v so that it is read back to the bit.
+// double writes v so that reading it back gives the same bits.
 func double(v float64) string { return strconv.FormatFloat(v, 'x', -1, 64) }
 
-// float writes v, rounded to float32, so that it is read back to the bit.
+// float writes v, rounded to float32, so that reading it back gives the same bits.
 func float(v float64) string { return strconv.FormatFloat(float64(float32(v)), 'x', -1, 32) + "f" }
 
 // slice declares a struct that describes s.

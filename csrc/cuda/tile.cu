@@ -1,13 +1,16 @@
-// tile.cu: how a block walks over activations, and how it reads them.
+// tile.cu: a block's walk over activations, and its reads of them.
 //
-// A block has THREADS = COLUMNS * ROWS threads and works on COLUMNS vectors of V channels, the same ones for every pixel; thread t has column t % COLUMNS
-// and every ROWS-th pixel from t / COLUMNS on. So a thread keeps the coefficients of its channels in registers, and neighbours read neighbouring
-// addresses. blockIdx.z counts the chunks of COLUMNS vectors. Constants in front of this text: TYPE, V, HW, REPLICAS, COLUMNS, ROWS, UNROLL.
+// A block has THREADS = COLUMNS * ROWS threads and works on COLUMNS vectors of V channels, the same
+// ones for every pixel; thread t has column t % COLUMNS and every ROWS-th pixel from t / COLUMNS
+// on. So a thread keeps the coefficients of its channels in registers, and neighbours read
+// neighbouring addresses. blockIdx.z counts the chunks of COLUMNS vectors. Constants in front of
+// this text: TYPE, V, HW, REPLICAS, COLUMNS, ROWS, UNROLL.
 constexpr int THREADS = COLUMNS * ROWS;
 typedef sh_type<TYPE>::store T;
 typedef sh_vector<TYPE, V> raw;
 
-// floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R). n*R is below 2^31: in 64 bits the division would be a call.
+// floor(image*R/n) is the r with ceil(r*n/R) <= image < ceil((r+1)*n/R). n*R is below 2^31: in 64
+// bits the division would be a call.
 __device__ __forceinline__ int sh_replica(int image, int n) {
   return REPLICAS == 1 ? 0 : (int)((u32)image * REPLICAS / (u32)n);
 }
@@ -33,7 +36,7 @@ __device__ __forceinline__ void sh_norm_load(float *out, const float *norm, int 
   }
 }
 
-// Where pixel 0 of an image has channel c of slice S; pixel q is q*PITCH further.
+// The address of channel c of slice S at pixel 0 of an image; pixel q is q*PITCH further.
 template <class S, class P> __device__ __forceinline__ P *sh_at(P *base, int image, int c) {
   return base + (i64)image * HW * S::PITCH + S::OFF + c;
 }
@@ -51,7 +54,7 @@ template <class S> __device__ __forceinline__ void sh_store(T *p, int q, const f
 // max(x, 0) that keeps a NaN.
 __device__ __forceinline__ float sh_relu(float x) { return x < 0 ? 0 : x; }
 
-// [x > 0] * v, elementwise; a NaN in x lets nothing through.
+// [x > 0] * v, elementwise; where x is a NaN the result is 0.
 __device__ __forceinline__ void sh_mask(float *v, const float *x) {
 #pragma unroll
   for (int i = 0; i < V; i++) v[i] = x[i] > 0 ? v[i] : 0;

@@ -2,7 +2,8 @@ package cuda
 
 import "fmt"
 
-// tile is how a block of an elementwise kernel or a reduction covers activations: see tile.cu.
+// tile is the mapping of a block's threads to activations, in an elementwise kernel or a reduction:
+// see tile.cu.
 type tile struct {
 	shape         Shape
 	v             int // channels a thread
@@ -12,23 +13,27 @@ type tile struct {
 }
 
 const (
-	maxThreads  = 256
-	maxColumns  = 32  // 512 bytes of a pixel
-	usualRoom   = 396 // blocks that a card has room for unless it was asked: three on each multiprocessor of an H100
-	startPasses = 2   // what drawing coefficients and loading a norm's take, in passes over pixels
+	maxThreads = 256
+	maxColumns = 32 // 512 bytes of a pixel
+	// Blocks that a card has room for if it was not asked: three on each multiprocessor of an H100.
+	usualRoom = 396
+	// The time to draw coefficients and load a norm's, in passes over pixels.
+	startPasses = 2
 )
 
-// walk is what a block does with its pixels.
+// walk is the purpose of a block's pass over its pixels.
 type walk int
 
 const (
-	elements walk = iota // each by itself
+	elements walk = iota // each pixel on its own
 	sums                 // all added up: a warp has whole rows
-	slots                // likewise, into slots that a block merges: few channels, so that many threads can merge each
+	// sums into slots that one block merges: few channels, so that many threads can merge each
+	slots
 )
 
-// newTile chooses vectors and columns for slices that are walked together. segments are the channel counts that the chunks are cut from, one after the other;
-// operands is how many tensors a thread has in flight.
+// newTile chooses vectors and columns for slices that are walked together. segments are the channel
+// counts that the chunks are cut from, one after the other; operands is the number of tensors that
+// a thread has in flight.
 func (b *builder) newTile(s Shape, w walk, operands int, segments []int, slices ...Slice) tile {
 	b.want(s.Type >= F32 && s.Type <= BF16, "Type", "F32, F16 or BF16", s.Type)
 	b.want(s.H >= 1 && s.W >= 1 && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "1 to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
@@ -47,7 +52,7 @@ func (b *builder) newTile(s Shape, w walk, operands int, segments []int, slices 
 		t.columns = warpColumns(segments, t.v, maxColumns)
 	case slots:
 		t.columns = warpColumns(segments, t.v, min(maxColumns, wideChannels/t.v))
-		// With few chunks of channels there would be many slots for each.
+		// With few chunks of channels each would have many slots.
 		if t.columns*t.v > narrowChannels && s.Replicas*t.cut(segments)[len(segments)]*wideSlots < reduceBlocks {
 			t.columns /= 2
 		}
@@ -59,7 +64,8 @@ func (b *builder) newTile(s Shape, w walk, operands int, segments []int, slices 
 	return t
 }
 
-// vector is the largest vector of at most 16 bytes that starts at a multiple of itself in every slice.
+// vector is the largest vector of at most 16 bytes that starts at a multiple of its size in every
+// slice.
 func vector(t Type, slices ...Slice) int {
 	v := 16 / t.Size()
 	for _, s := range slices {
@@ -70,7 +76,8 @@ func vector(t Type, slices ...Slice) int {
 	return v
 }
 
-// columns is the largest count of vectors up to a limit that divides all segments, if it is a decent one, or that leaves few threads idle.
+// columns is the largest count of vectors up to a limit that divides all segments, if it is large
+// enough. Otherwise it is a count that leaves few threads idle.
 func columns(segments []int, v, limit int) int {
 	div, most := 0, 0
 	for _, c := range segments {
@@ -88,7 +95,8 @@ func columns(segments []int, v, limit int) int {
 	return best
 }
 
-// warpColumns is the largest power of two up to a limit, itself one, that divides all segments, if it is at least 4, or the smallest that holds the longest.
+// warpColumns is a power of two up to a limit, itself a power of two. It is the largest that
+// divides all segments, if that is at least 4, else the smallest that holds the longest segment.
 func warpColumns(segments []int, v, limit int) int {
 	div, most := 0, 0
 	for _, c := range segments {
@@ -113,7 +121,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// elementwise is the kernel whose blocks each take a share of the pixels of one image and one chunk of channels.
+// elementwise is the kernel whose blocks each take a share of the pixels of one image and one chunk
+// of channels.
 func (t tile) elementwise() Kernel {
 	passes := (t.shape.H*t.shape.W + t.rows*t.unroll - 1) / (t.rows * t.unroll)
 	fit := func(n, room int) [3]uint32 {
@@ -122,8 +131,10 @@ func (t tile) elementwise() Kernel {
 	return Kernel{threads: t.columns * t.rows, fit: fit, grid: func(n int) [3]uint32 { return fit(n, usualRoom) }}
 }
 
-// shares is into how many blocks the passes over an image's pixels are cut, where there are so many images times chunks and the card has room for so many blocks
-// at a time: that which ends first if a block takes a pass's time for each pass and startPasses' for its start. Of equals the fewest.
+// shares is the number of blocks that share the passes over an image's pixels. images is images
+// times chunks, and room the blocks that the card runs at a time. shares is the number that ends
+// first, if a block takes one unit of time for each pass and startPasses for its start; of equals
+// it is the smallest.
 func shares(images, passes, room int) int {
 	best, least := 1, 0
 	for p := 1; p <= passes; p++ {
@@ -135,7 +146,7 @@ func shares(images, passes, room int) int {
 	return best
 }
 
-// cut returns where the chunks of each segment begin, and where the last one's end.
+// cut returns the beginnings of the chunks of each segment, and the end of the last.
 func (t tile) cut(segments []int) []int {
 	at := []int{0}
 	for i, c := range segments {

@@ -2,7 +2,7 @@ package cuda
 
 import "testing"
 
-// TestShares holds that blocks fill whole waves: as few as take the least time.
+// TestShares checks that blocks fill whole waves: the fewest blocks that take the least time.
 func TestShares(t *testing.T) {
 	for _, c := range []struct {
 		name                 string
@@ -23,7 +23,8 @@ func TestShares(t *testing.T) {
 	}
 }
 
-// TestFit holds that the room of a card changes the grid of a kernel over elements and of no other: sums have to be cut the same way everywhere.
+// TestFit checks that the room of a card changes the grid of kernels over elements and of no other
+// kernel: sums must be cut the same way on every card.
 func TestFit(t *testing.T) {
 	shape := Shape{Type: BF16, H: 32, W: 32, Replicas: 2}
 	s := Slice{C: 64, Pitch: 64}

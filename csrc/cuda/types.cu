@@ -1,7 +1,9 @@
-// types.cu: storage types and vectors of channels. In front of every kernel; TYPE is 0 for float32, 1 for binary16, 2 for bfloat16.
+// types.cu: storage types and vectors of channels. In front of every kernel; TYPE is 0 for float32,
+// 1 for binary16, 2 for bfloat16.
 //
-// Arithmetic is float32; up gives floats, down rounds to nearest even. On the card a conversion is one instruction, from sm_80 on for two numbers
-// at a time (bfloat16 before sm_80: integer arithmetic); elsewhere it is exact integer arithmetic, with the same bits. A NaN stays a NaN.
+// Arithmetic is float32; up gives floats, down rounds to nearest even. On the card a conversion is
+// one instruction, from sm_80 on for two numbers at a time (bfloat16 before sm_80: integer
+// arithmetic); elsewhere it is exact integer arithmetic, with the same bits. A NaN stays a NaN.
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -100,7 +102,7 @@ template <> struct sh_type<2> {
   }
 };
 
-// lo and hi rounded, side by side as they stand in memory.
+// lo and hi, rounded, side by side in one word.
 template <int TYPE> __device__ __forceinline__ u32 sh_down2(float lo, float hi) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   u32 w;
@@ -114,7 +116,8 @@ template <int TYPE> __device__ __forceinline__ u32 sh_down2(float lo, float hi) 
 #endif
 }
 
-// V elements as one access of the memory: 16 bytes at most, all of them at a multiple of their size. Two 16-bit elements are a word.
+// V elements as one access of the memory: at most 16 bytes, at a multiple of its size. Two 16-bit
+// elements are a word.
 template <class W, int N> struct alignas(sizeof(W) * N) sh_pack {
   W w[N];
 };
@@ -158,7 +161,8 @@ __device__ __forceinline__ void sh_down(sh_vector<TYPE, V> &out, const float *in
   }
 }
 
-// Stores a vector as one access. Left to itself the compiler takes vectors of 16-bit numbers apart, and a warp writes each sector many times.
+// Stores a vector as one access. Without this the compiler takes vectors of 16-bit numbers apart,
+// and a warp writes each sector many times.
 template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const sh_pack<W, N> &v) {
 #ifdef __CUDA_ARCH__
   if constexpr (sizeof(W) == 4 && N == 4) {
@@ -179,7 +183,8 @@ template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const 
   *(sh_pack<W, N> *)p = v;
 }
 
-// Adds 1 to a counter and returns what it was; what the block did before is released to the card, what others released is acquired.
+// Adds 1 to a counter and returns its earlier value. The block's earlier stores are released to the
+// card, and other blocks' released stores are acquired.
 __device__ __forceinline__ u32 sh_take_ticket(unsigned int *counter) {
 #ifdef __CUDA_ARCH__
   u32 before;

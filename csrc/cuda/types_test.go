@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestConversions holds storing and loading to the bit: every 16-bit number up, and down the numbers at, just above and just below every midpoint.
+// TestConversions checks storing and loading to the bit. Loading covers every 16-bit number;
+// storing covers the numbers at, just above and just below every midpoint.
 func TestConversions(t *testing.T) {
 	for _, typ := range []Type{F16, BF16} {
 		all := &memory{typ: typ}

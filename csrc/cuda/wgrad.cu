@@ -1,17 +1,27 @@
 // wgrad.cu: the gradient of a convolution's weights, on tensor cores.
 //
-//   dw[k][r][s][c] = sum over n, p, q of dy[n][p][q][k] * x[n][p*STRIDE + r - PAD_H][q*STRIDE + s - PAD_W][c], 0 outside of x; c and k of one group
+//   dw[k][r][s][c] = sum over n, p, q of
+//                    dy[n][p][q][k] * x[n][p*STRIDE + r - PAD_H][q*STRIDE + s - PAD_W][c]
 //
-// wgrad(x, dy, dw, off, partial, n): dw is float32[K][R][R][C / GROUPS] from element off on. With SPLITS > 1 it is left alone, and partial gets float32[splits][K][R][R][C / GROUPS],
-// which wgradsum adds up. 2*n*P*Q*K*R*R*C/GROUPS FLOPs; each of the tiles of KT*CT channels reads its channels of dy once and of x (XH*XW)/(TH*Q*STRIDE^2) times.
+// c and k are of one group; x is 0 outside of its map.
 //
-// The pixels of dy are the long axis of a matrix product: A is dy transposed, B is x. Blocks (., group, z) share the tiles of a group, and z the chunks of NI images by TH rows. A chunk's dy and
-// the window of x under it are copied to shared memory while the one before is multiplied. All R*R taps read the same window, shifted by whole pixels: a shift is a constant
-// in the address of ldmatrix. A warp has MT tiles of 16 channels of dy by one row of taps by CW tiles of 8 channels of x, of every WK-th part of the chunk; the parts
-// are added in shared memory at the end. Every sum has one order, which depends on the shape and on n alone.
+// wgrad(x, dy, dw, off, partial, n): dw is float32[K][R][R][C / GROUPS] from element off on. With
+// SPLITS > 1 dw is left alone; partial gets float32[splits][K][R][R][C / GROUPS], and wgradsum adds
+// these up. 2*n*P*Q*K*R*R*C/GROUPS FLOPs; each of the tiles of KT*CT channels reads its channels of
+// dy once and of x (XH*XW)/(TH*Q*STRIDE^2) times.
 //
-// No bank conflicts: pixels are an odd number of 16-byte units apart, so 8 neighbours, the rows of one matrix of ldmatrix, are in 8 different groups of 4 banks, wherever they begin.
-// With STRIDE 2 even and odd columns of x stand apart, so that the pixels of one tap are neighbours. sh_spread does the same for what is written.
+// The pixels of dy are the long axis of a matrix product: A is dy transposed, B is x. Blocks (.,
+// group, z) share the tiles of a group, and z the chunks of NI images by TH rows. A chunk's dy and
+// the window of x under it are copied to shared memory during the products of the chunk before. All
+// R*R taps read the same window, shifted by whole pixels: a shift is a constant in the address of
+// ldmatrix. A warp has MT tiles of 16 channels of dy by one row of taps by CW tiles of 8 channels
+// of x, of every WK-th part of the chunk; the parts are added in shared memory at the end. Every
+// sum has one order, which depends on the shape and on n alone.
+//
+// Banks do not conflict: pixels are an odd number of 16-byte units apart. So 8 neighbours, the rows
+// of one matrix of ldmatrix, are in 8 different groups of 4 banks, wherever they begin. With STRIDE
+// 2 even and odd columns of x stand apart, so that the pixels of one tap are neighbours. sh_spread
+// does the same for writes.
 constexpr int THREADS = 32 * WM * R * WC * WK, TAPS = R * R;
 constexpr int KT = WM * MT * 16, CT = WC * CW * 8, KU = KT / 8, CU = CT / 8, KP = KU | 1,
               CP = CU | 1;  // in channels; in units of 8 of them
@@ -22,7 +32,8 @@ constexpr int STEPS = (PIXELS + 16 * WK - 1) / (16 * WK), CHUNK = STEPS * 16 * W
 constexpr int STAGE = (CHUNK * KP + XPIXELS * CP) * 16;  // bytes
 typedef sh_type<TYPE>::store T;
 
-// The m-th pixel to write: 8 lanes that write 16 bytes each at a time write UNITS of them to each of 8/UNITS pixels that are UNITS apart.
+// The m-th pixel to write. 8 lanes that write 16 bytes each at a time write UNITS of them to each
+// of 8/UNITS pixels that are UNITS apart.
 template <int UNITS> __device__ __forceinline__ int sh_spread(int m) {
   if constexpr (UNITS == 2) return (m & ~7) | (m & 3) << 1 | (m >> 2 & 1);
   if constexpr (UNITS == 4) return (m & ~7) | (m & 1) << 2 | (m >> 1 & 3);
@@ -45,7 +56,8 @@ __device__ __forceinline__ void sh_copy_dy(u32 to, const T *dy, int chunk, int k
   }
 }
 
-// What a pixel of the window is of x: how far behind the window's origin, in elements; its image, if a chunk has whole images, else its row, if the column exists.
+// The place in x of a pixel of the window: its distance from the window's origin, in elements; its
+// image, if a chunk has whole images, else its row, if the column exists.
 struct alignas(8) sh_window {
   int at, where;
 };
@@ -99,8 +111,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
   sh_fill(window);
   __syncthreads();
 
-  // Where this lane's rows of the matrices stand in a stage. Of A, matrices 1 and 3 are the next 8 channels, 2 and 3 the next 8 pixels; of B, 1 and 3 the next 8 pixels, 2 and 3 the next
-  // 8 channels. A pixel behind the chunk's last is 0 in dy, and any of x.
+  // The offsets in a stage of this lane's rows of the matrices. Of A, matrices 1 and 3 are the next
+  // 8 channels, 2 and 3 the next 8 pixels; of B, 1 and 3 the next 8 pixels, 2 and 3 the next 8
+  // channels. A pixel behind the chunk's last is 0 in dy, and any of x.
   const u32 at_dy = (part * STEPS * 16 + lane % 8 + lane / 16 * 8) * (KP * 16) +
                     (lane / 8 % 2 + wm * MT * 2) * 16;
   u32 at_x[STEPS];
@@ -130,7 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #pragma unroll 1
   for (int chunk = first; chunk < end; chunk++) {
     sh_arrive();
-    __syncthreads();  // this chunk is there, and the other stage is read
+    __syncthreads();  // this chunk has arrived, and the other stage has been read
     if (chunk + 1 < end) {
       sh_copy_dy(other, (const T *)dy, chunk + 1, k0, n);
       sh_copy_x(other + CHUNK * KP * 16, (const T *)x, window, chunk + 1, c0, n);

@@ -4,14 +4,18 @@ import "fmt"
 
 // WGradSpec is the gradient of a convolution's weights,
 //
-//	dw[k][r][s][c] = sum over n, p, q of dy[n][p][q][k] * x[n][p*Stride + r - PadH][q*Stride + s - PadW][c]
+//	dw[k][r][s][c] = sum over n, p, q of
+//	                 dy[n][p][q][k] * x[n][p*Stride + r - PadH][q*Stride + s - PadW][c]
 //
-// on tensor cores of sm_80 and later: x of H×W and dy of P×Q in F16 or BF16, products exact, sums in float32. R is 1 or 3, a square filter's side. X and DY are the channels of all
-// groups; those of one group, offsets and pitches are multiples of 8. dw is float32[K][R][R][C/Groups] from element off on, overwritten.
+// on tensor cores of sm_80 and later: x of H×W and dy of P×Q in F16 or BF16, products exact, sums
+// in float32. R is 1 or 3, a square filter's side. X and DY are the channels of all groups; the
+// channels of one group, offsets and pitches are multiples of 8. dw is float32[K][R][R][C/Groups]
+// from element off on, overwritten.
 //
 //	wgrad(x, dy, dw, off, partial, n)
 //
-// With Splits > 1 the kernel leaves parts in partial, and WGradSumSpec has to follow. (csrc/cuda/wgrad.cu)
+// With Splits > 1 the kernel leaves parts in partial, and WGradSumSpec must follow.
+// (csrc/cuda/wgrad.cu)
 type WGradSpec struct {
 	Type       Type
 	H, W       int
@@ -19,25 +23,27 @@ type WGradSpec struct {
 	R, Stride  int
 	PadH, PadW int
 	Groups     int
-	Splits     int // how many blocks share the pixels of a tile of dw, at most; see Split
+	Splits     int // largest number of blocks that share the pixels of a tile of dw; see Split
 }
 
-// maxStages is the shared memory of a block that every card from sm_80 on has: 99 KiB.
+// maxStages is the shared memory of a block on every card from sm_80 on: 99 KiB.
 const maxStages = 101376
 
-// wgradTile is how blocks and warps divide the work: see wgrad.cu.
+// wgradTile is the division of the work among blocks and warps: see wgrad.cu.
 type wgradTile struct {
-	p, q                   int // of dy
-	kg, cg                 int // channels of a group
-	mt, cw, wm, wc, wk     int
-	ni, th                 int
-	tiles, size            int // of a group; floats of dw
-	parts, chunkMMA, bytes int // chunks of an image, products of a chunk by one block, shared memory
+	p, q               int // of dy
+	kg, cg             int // channels of a group
+	mt, cw, wm, wc, wk int
+	ni, th             int
+	tiles, size        int // of a group; floats of dw
+	// Chunks of an image, products of a chunk by one block, shared memory
+	parts, chunkMMA, bytes int
 }
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// cheapest is the count up to most that covers n with the fewest loads, one for each time and one for each of it; the larger of two.
+// cheapest is a count in from that covers n with the fewest loads. The loads of a count are one for
+// each turn and count for each. Of equals it is the larger.
 func cheapest(n int, from ...int) int {
 	best := from[0]
 	for _, m := range from {
@@ -80,8 +86,10 @@ func (s WGradSpec) tile(b *builder) wgradTile {
 	return t
 }
 
-// warps chooses the tile of a warp: up to 128 sums a thread, so that ldmatrix is called once for three products or more where the channels are many enough; and the tile of a
-// block of 12 warps, or 8 with R of 1. Warps that are left over share pixels: their sums meet in shared memory, which costs less than another part of dw in global memory.
+// warps chooses the tile of a warp and of a block. A warp has up to 128 sums a thread, so that with
+// enough channels one ldmatrix serves three products or more. A block has 12 warps, or 8 with R of
+// 1. Spare warps share pixels: their sums meet in shared memory, which costs less than another part
+// of dw in global memory.
 func (t *wgradTile) warps(r int) {
 	k16, c8 := ceil(t.kg, 16), t.cg/8
 	t.mt, t.wm, t.wc = cheapest(k16, 4, 3, 2, 1), 1, 1
@@ -108,7 +116,8 @@ func (t *wgradTile) warps(r int) {
 	t.wk = warps / (t.wm * t.wc)
 }
 
-// chunk chooses how many rows of how many images are multiplied between two barriers: two of them fit into shared memory.
+// chunk chooses the rows and images of a chunk, the work between two barriers: two chunks fit into
+// shared memory.
 func (t *wgradTile) chunk(s WGradSpec) {
 	step, threads := s.Stride, 32*t.wm*t.wc*t.wk*s.R
 	if s.R == 1 {
@@ -134,12 +143,12 @@ func (t *wgradTile) chunk(s WGradSpec) {
 	t.bytes = size(t.ni, t.th)
 }
 
-// constants writes what both kernels know.
+// constants writes the constants of both kernels.
 func (s WGradSpec) constants(b *builder, t wgradTile) {
 	b.ints("NI", t.ni, "SPLITS", max(s.Splits, 1))
 }
 
-// splits is how many blocks share a tile at n images.
+// splits is the number of blocks that share a tile at n images.
 func (s WGradSpec) splits(t wgradTile, n int) int {
 	return max(1, min(s.Splits, ceil(n, t.ni)*t.parts))
 }
@@ -171,8 +180,9 @@ func (s WGradSpec) Kernel() (*Kernel, error) {
 		grid: func(n int) [3]uint32 { return [3]uint32{uint32(t.tiles), uint32(s.Groups), uint32(s.splits(t, n))} }})
 }
 
-// Split is the Splits that a model of counts finds best for n images on a card of so many multiprocessors, of which each runs one block at a time: more parts fill the
-// card, and cost their way through global memory. Its weights are a card's nominal rates, none of them measured.
+// Split is the best Splits for n images by a model of counts, on a card of so many multiprocessors
+// that each run one block at a time. More parts fill the card, but each part crosses global memory.
+// The weights are a card's nominal rates, none of them measured.
 func (s WGradSpec) Split(n, multiprocessors int) (int, error) {
 	t := s.tile(newBuilder("wgrad"))
 	if _, err := s.Kernel(); err != nil {

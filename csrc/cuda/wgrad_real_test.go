@@ -18,7 +18,8 @@ import (
 	"shake/nets"
 )
 
-// wgradKernels are the distinct kernels of the weight gradients of every network, or of one of each family, on a card of 132 multiprocessors.
+// wgradKernels are the distinct kernels of the weight gradients of every network, or of one of each
+// family, on a card of 132 multiprocessors.
 func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Kernel) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -59,16 +60,20 @@ func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Ke
 	return all
 }
 
-// TestRealWGrad compiles the kernels of every network's weight gradients by NVIDIA's own compiler, from the wheels in the folder that SHAKE_NVIDIA names, each for one of sm_80,
-// sm_89 and sm_90 in turn in bf16, and those of one network of each family in fp16; with SHAKE_NVRTC=all everything for all. None may spill, or take more registers than one block's threads leave. Where nvdisasm is at hand
-// (in the wheels' bin folder or on PATH), the machine code has to have what the text says: copies of 16 bytes past the first-level cache, one barrier a chunk, for each ldmatrix
-// three products where the tile is 3x3 filters of 48 channels or more, parts stored 8 bytes at a time, and no call or local memory.
+// TestRealWGrad compiles the kernels of the networks' weight gradients by NVIDIA's own compiler,
+// from the wheels in the folder that SHAKE_NVIDIA names. In bf16 it takes every network, each
+// kernel for one of sm_80, sm_89 and sm_90 in turn; in fp16 one network of each family. With
+// SHAKE_NVRTC=all it takes every network and type for all three. No kernel may spill, or take more
+// registers than one block's threads leave. If nvdisasm is found (in the wheels' bin folder or on
+// PATH), the machine code must match the text: copies of 16 bytes past the first-level cache, one
+// barrier a chunk, three products for each ldmatrix where the tile is 3x3 filters of 48 channels or
+// more, parts stored 8 bytes at a time, and no call or local memory.
 func TestRealWGrad(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {
 		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real NVRTC was not tried")
 	}
-	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // libraries are opened once a process
+	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // a process opens libraries once
 		c := exec.Command(os.Args[0], "-test.run=^TestRealWGrad$", "-test.v", "-test.timeout=1h")
 		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
 		out, err := c.CombinedOutput()
@@ -112,8 +117,9 @@ func TestRealWGrad(t *testing.T) {
 }
 
 var (
-	constant   = regexp.MustCompile(`constexpr int (\w+) = (\d+);`)
-	subroutine = regexp.MustCompile("CALL\\S* `\\(\\$") // a call of a label within the kernel is a jump
+	constant = regexp.MustCompile(`constexpr int (\w+) = (\d+);`)
+	// A call of a label within the kernel is a jump
+	subroutine = regexp.MustCompile("CALL\\S* `\\(\\$")
 )
 
 func realWGrad(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool string) int {

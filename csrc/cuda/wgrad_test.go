@@ -9,7 +9,7 @@ import (
 	"shake/csrc/emu"
 )
 
-// wgradCase is a convolution: images, map, channels of all groups and of the buffers that they are slices of.
+// wgradCase is a convolution: images, map, the channels of all groups and of their buffers.
 type wgradCase struct {
 	name            string
 	typ             Type
@@ -18,7 +18,7 @@ type wgradCase struct {
 	c, cOff, cPitch int
 	r, stride, pad  int
 	groups, splits  int
-	padded          bool // channels of x behind the third are zero, as an image's are
+	padded          bool // channels of x behind the third are zero, as those of an image
 }
 
 func (c wgradCase) spec() WGradSpec {
@@ -48,7 +48,8 @@ var wgradCases = []wgradCase{
 	{name: "wide rows", typ: BF16, n: 1, h: 3, w: 70, k: 32, c: 8, r: 3, stride: 1, pad: 1, splits: 2},
 }
 
-// TestWGrad holds the kernels against sums in float64, whole batches and ragged ones; what lies around dw and its parts stays as it was.
+// TestWGrad compares the kernels with sums in float64, for whole batches and ragged ones; the
+// numbers around dw and its parts never change.
 func TestWGrad(t *testing.T) {
 	r := rand.New(rand.NewPCG(12, 1))
 	for _, c := range wgradCases {
@@ -75,7 +76,7 @@ func TestWGrad(t *testing.T) {
 
 const wgradOff, guard = 5, 777.0
 
-// wgrad runs both kernels and gives dw, in the middle of numbers that must stay.
+// wgrad runs both kernels and returns dw, in the middle of numbers that must not change.
 func wgrad(t *testing.T, s WGradSpec, x, dy *memory, n int) *memory {
 	t.Helper()
 	k, err := s.Kernel()
@@ -89,7 +90,7 @@ func wgrad(t *testing.T, s WGradSpec, x, dy *memory, n int) *memory {
 	}
 	partial := scratch(k, n)
 	for i := range partial.len() {
-		partial.set(i, math.NaN()) // all of it is written
+		partial.set(i, math.NaN()) // the kernel must overwrite all of it
 	}
 	run(t, s, n, map[string]any{"x": x, "dy": dy, "dw": dw, "off": wgradOff, "partial": partial, "n": n})
 	if s.Splits > 1 {
@@ -144,7 +145,8 @@ func checkWGrad(t *testing.T, s WGradSpec, tile wgradTile, x, dy *memory, n int,
 	}
 }
 
-// TestWGradOrder holds that blocks and threads in another order, with races on shared memory looked for, give the same bits.
+// TestWGradOrder checks that other orders of blocks and threads give the same bits, and looks for
+// races on shared memory.
 func TestWGradOrder(t *testing.T) {
 	emu.Only(t)
 	r := rand.New(rand.NewPCG(12, 2))
@@ -169,7 +171,8 @@ func TestWGradOrder(t *testing.T) {
 	}
 }
 
-// TestWGradTiles holds how the networks' weight gradients are divided on 132 multiprocessors: threads, blocks, shared memory, and bytes of the parts.
+// TestWGradTiles records the division of the networks' weight gradients on 132 multiprocessors:
+// threads, blocks, shared memory, and bytes of the parts.
 func TestWGradTiles(t *testing.T) {
 	for _, c := range []struct {
 		what                          string
@@ -205,7 +208,7 @@ func TestWGradTiles(t *testing.T) {
 	}
 }
 
-// TestWGradErrors: what the kernel cannot do is said, by field.
+// TestWGradErrors: an error names the field that the kernel does not support.
 func TestWGradErrors(t *testing.T) {
 	good := WGradSpec{Type: BF16, H: 8, W: 8, X: Slice{C: 16, Pitch: 16}, DY: Slice{C: 16, Pitch: 16}, R: 3, Stride: 1, PadH: 1, PadW: 1, Groups: 1, Splits: 2}
 	for field, f := range map[string]func(s *WGradSpec){

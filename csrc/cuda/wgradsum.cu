@@ -2,7 +2,8 @@
 //
 //   dw[off + i] = sum over z of partial[z][i]
 //
-// wgradsum(partial, dw, off, n): of SIZE floats a part. A thread has four floats of every LANES-th part, in order; then the LANES are added in order, in shared memory. 4*(splits + 1) bytes and
+// wgradsum(partial, dw, off, n): of SIZE floats a part. A thread has four floats of every LANES-th
+// part, in order; then the LANES are added in order, in shared memory. 4*(splits + 1) bytes and
 // splits FLOPs an element.
 constexpr int COLUMNS = 256 / LANES;
 typedef sh_pack<float, 4> four;
