@@ -10,7 +10,7 @@ import (
 	"shake/internal/graph"
 )
 
-// stuck is a backend whose step (or evaluation) at would never end by itself.
+// stuck is a backend whose step (or evaluation) at never ends by itself.
 type stuck struct {
 	toy
 	at      int // the step's iteration; -1: none
@@ -53,8 +53,9 @@ func (p *stuckProgram) Eval(lo, hi int) (engine.Metrics, error) {
 	return p.toyProgram.Eval(lo, hi)
 }
 
-// TestAbandonedStep interrupts a run within a step and within an evaluation that would take for ever: the checkpoint is that of the last step done, and the resumed run has
-// the bits of one never stopped.
+// TestAbandonedStep interrupts a run within a step and within an evaluation that would never end.
+// The checkpoint is that of the last completed step, and the resumed run has the bits of a run that
+// was never stopped.
 func TestAbandonedStep(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole, "train.log_steps=1"))

@@ -16,15 +16,16 @@ import (
 
 // The metadata entries of a checkpoint file.
 const (
-	formatKey     = "shake.checkpoint" // the format's number; format 1 had no such entry
+	formatKey     = "shake.checkpoint" // number of the format; a file of format 1 has no such entry
 	countersKey   = "shake.counters"   // JSON
 	experimentKey = "shake.experiment" // JSON; since format 2
 )
 
-// format is the number of the newest format of checkpoints, the one that is written. Every one before it is read.
+// format is the number of the newest format of checkpoints; save writes this one. All earlier
+// formats are read.
 const format = 2
 
-// checkpoint is what a file of a checkpoint holds.
+// checkpoint is the content of a checkpoint's file.
 type checkpoint struct {
 	counters
 	experiment
@@ -35,15 +36,15 @@ type checkpoint struct {
 type checkpoints struct {
 	store store
 	dir   string
-	last  string // path of the newest whole one, as far as this process knows
-	of    length // of the run, which a checkpoint is held against
+	last  string // path of the newest whole checkpoint, as far as this process knows
+	of    length // of the run; a checkpoint is checked against it
 }
 
 func (c *checkpoints) path(step int) string {
 	return filepath.Join(c.dir, stepName(step))
 }
 
-// save writes a generation and then deletes all but it and the one before.
+// save writes a generation. It then deletes every generation but this one and the one before.
 func (c *checkpoints) save(p checkpoint) (string, error) {
 	k, err := json.Marshal(p.counters)
 	if err != nil {
@@ -58,7 +59,7 @@ func (c *checkpoints) save(p checkpoint) (string, error) {
 	if err := c.store.write(path, func(w io.Writer) error { return encodeTensors(w, p.state, meta) }); err != nil {
 		return "", err
 	}
-	if path == c.last { // written again: the generation before it stays
+	if path == c.last { // the file is written again: the generation before it stays
 		return path, nil
 	}
 	old, err := c.list()
@@ -76,7 +77,7 @@ func (c *checkpoints) save(p checkpoint) (string, error) {
 	return path, nil
 }
 
-// list returns the paths of all generations, newest first. Other files in the folder are none of ours.
+// list returns the paths of all generations, newest first. Other files in the folder are ignored.
 func (c *checkpoints) list() ([]string, error) {
 	names, err := c.store.Names(c.dir)
 	var paths []string
@@ -91,14 +92,15 @@ func (c *checkpoints) list() ([]string, error) {
 // errNoCheckpoint means that no generation was ever finished.
 var errNoCheckpoint = errors.New("no checkpoint")
 
-// passed is a checkpoint that was passed over.
+// passed is a checkpoint that load passed over.
 type passed struct {
 	file string
-	err  error // *Corrupt, or why it cannot be read
+	err  error // *Corrupt, or the error of reading it
 }
 
-// load returns the newest generation that is whole, and those passed over that were newer: damaged ones, and ones that cannot be read. If none is left the
-// error is *Corrupt, or that of reading the newest; errNoCheckpoint if there was none; *Later if one is of a later version.
+// load returns the newest whole generation, and the newer ones that it passed over: damaged and
+// unreadable ones. If none is left the error is *Corrupt, or that of reading the newest;
+// errNoCheckpoint if the folder has none; *Later if one is of a later version.
 func (c *checkpoints) load() (p checkpoint, over []passed, err error) {
 	paths, err := c.list()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -130,7 +132,7 @@ func (c *checkpoints) load() (p checkpoint, over []passed, err error) {
 	}
 }
 
-// read reads one generation. What it says is *Corrupt if it is damaged.
+// read reads one generation. The error is *Corrupt if the file is damaged.
 func (c *checkpoints) read(path string) (checkpoint, error) {
 	f, err := c.store.OpenFile(path, os.O_RDONLY)
 	if err != nil {
@@ -143,7 +145,7 @@ func (c *checkpoints) read(path string) (checkpoint, error) {
 	}
 	ts, meta, err := decodeTensors(f, size)
 	var failed *fs.PathError
-	if errors.As(err, &failed) { // reading it, not what it says
+	if errors.As(err, &failed) { // an error of reading, not of the content
 		return checkpoint{}, failed
 	}
 	p := checkpoint{state: ts}

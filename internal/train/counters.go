@@ -9,12 +9,14 @@ import (
 	"shake/internal/engine"
 )
 
-// counters are what a checkpoint holds besides tensors.
+// counters are the content of a checkpoint besides tensors.
 type counters struct {
-	Step          int    `json:"step"`           // steps done
-	Epochs        int    `json:"epochs"`         // epochs closed: trained, evaluated, their line written
-	Epoch         sums   `json:"epoch"`          // of the epoch at hand
-	Window        sums   `json:"window"`         // of the steps since the last line of train.log_steps
+	Step int `json:"step"` // completed steps
+	// Closed epochs: trained, evaluated, their line written
+	Epochs int  `json:"epochs"`
+	Epoch  sums `json:"epoch"` // of the current epoch
+	// Of the steps since the last line of train.log_steps
+	Window        sums   `json:"window"`
 	MetricsBytes  int64  `json:"metrics_bytes"`  // length of metrics.jsonl
 	MetricsSHA256 string `json:"metrics_sha256"` // of those bytes; "" in format 1
 	EventsBytes   int64  `json:"events_bytes"`   // length of the TensorBoard file
@@ -36,7 +38,7 @@ func (s *sums) add(m engine.Metrics) {
 func (s sums) meanLoss() float64 { return s.Loss / float64(s.Images) }
 func (s sums) percent() float64  { return 100 * float64(s.Errors) / float64(s.Images) }
 
-// check is nil if the sums can be those of so many images.
+// check is nil if the sums are possible for so many images.
 func (s sums) check(what string, images int) error {
 	switch {
 	case s.Images != images:
@@ -49,10 +51,10 @@ func (s sums) check(what string, images int) error {
 	return nil
 }
 
-// length is how long a run is, without train.max_steps.
+// length is the length of a run, without train.max_steps.
 type length struct{ epochs, perEpoch, batch, images int }
 
-// parseCounters reads counters, every one of which must be there.
+// parseCounters reads counters; a missing counter is an error.
 func parseCounters(text string) (k counters, err error) {
 	var have map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &have); err != nil {
@@ -66,9 +68,10 @@ func parseCounters(text string) (k counters, err error) {
 	return k, json.Unmarshal([]byte(text), &k)
 }
 
-// check holds every counter against the others, the step that the file is named for, and the length of the run.
+// check compares every counter with the others, with the step in the file's name, and with the
+// length of the run.
 func (k counters) check(step int, l length) error {
-	done := k.Step - k.Epochs*l.perEpoch // steps of the epoch at hand
+	done := k.Step - k.Epochs*l.perEpoch // steps of the current epoch
 	switch {
 	case k.Step != step:
 		return fmt.Errorf("step is %d in a file of step %d", k.Step, step)
@@ -82,7 +85,7 @@ func (k counters) check(step int, l length) error {
 	if err := k.Epoch.check("epoch", min(done*l.batch, l.images)); err != nil {
 		return err
 	}
-	// The window is of train.log_steps, which may have been another.
+	// The window is of train.log_steps, whose value may have changed since.
 	if k.Window.Images < 0 || k.Window.Images > k.Step*l.batch {
 		return fmt.Errorf("window.images is %d after %d steps", k.Window.Images, k.Step)
 	}

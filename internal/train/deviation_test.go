@@ -43,7 +43,7 @@ func TestDeviation_LRPerEpoch(t *testing.T) {
 	}
 }
 
-// A run that reports its best epoch reports less than its last.
+// A run that reports its best epoch reports a lower error than its last.
 func TestDeviation_BestEpoch(t *testing.T) {
 	o := options(t, tempDir(t), "train.epochs=10")
 	o.Test = images(40, 3)

@@ -13,25 +13,26 @@ import (
 // ErrInterrupted is returned by Run when its context ended and a checkpoint was written.
 var ErrInterrupted = errors.New("interrupted; the checkpoint is written, --resume continues")
 
-// Diverged is returned by Run, beside a Summary, when the loss became infinite or not a number. The run directory records it.
+// Diverged is returned by Run, beside a Summary, when the loss became infinite or not a number. The
+// run directory records it.
 type Diverged struct{ Divergence }
 
 func (d *Diverged) Error() string {
 	return fmt.Sprintf("diverged at epoch %d, iteration %d: the loss is not finite", d.Epoch, d.Iteration)
 }
 
-// Locked means that another process works in the run directory.
+// Locked is the error of a run directory in which another process works.
 type Locked struct{ Dir string }
 
 func (l *Locked) Error() string {
 	return fmt.Sprintf("%s: another process is working in this run directory; wait for it or choose another --out", l.Dir)
 }
 
-// Exists means that a new run was asked for in a directory that already holds files.
+// Exists is the error of a new run in a directory that already holds files.
 type Exists struct {
 	Dir string
 	Run bool // the files are those of a run
-	// Headless: those of a run that has lost its config.toml.
+	// Headless: the files are those of a run that has lost its config.toml.
 	Headless bool
 }
 
@@ -45,25 +46,25 @@ func (e *Exists) Error() string {
 	return fmt.Sprintf("%s: the directory is not empty and holds no run; choose another with --out", e.Dir)
 }
 
-// Replaced means that the run directory is not the one any more in which the run began.
+// Replaced is the error of a run whose directory has been replaced since the run began.
 type Replaced struct{ Dir string }
 
 func (r *Replaced) Error() string {
 	return fmt.Sprintf("%s: the run directory was moved, removed or replaced while the run went on, so nothing more is written there", r.Dir)
 }
 
-// NoRun means that a directory to resume holds no run.
+// NoRun is the error of resuming in a directory without a run.
 type NoRun struct{ Dir string }
 
 func (e *NoRun) Error() string {
 	return fmt.Sprintf("%s: no run there to resume (no config.toml)", e.Dir)
 }
 
-// Mismatch means that a resumed run was given another experiment than the one it began with.
+// Mismatch is the error of resuming a run with another experiment than it began with.
 type Mismatch struct {
 	Dir        string
 	Keys       []string // "train.lr: 0.2, now 0.1"
-	Checkpoint bool     // the one of the checkpoint, from which config.toml differs by now
+	Checkpoint bool     // the experiment is the checkpoint's; config.toml now differs from it
 }
 
 func (m *Mismatch) Error() string {
@@ -73,7 +74,7 @@ func (m *Mismatch) Error() string {
 	return fmt.Sprintf("%s: cannot resume with another experiment: %s; start a new run with --out instead", m.Dir, strings.Join(m.Keys, "; "))
 }
 
-// Corrupt means that a file is damaged and there is nothing to fall back to.
+// Corrupt is the error of a damaged file without a fallback.
 type Corrupt struct {
 	File   string
 	Detail string
@@ -82,7 +83,8 @@ type Corrupt struct {
 
 func (c *Corrupt) Error() string { return fmt.Sprintf("%s: %s; %s", c.File, c.Detail, c.Remedy) }
 
-// Later means that a checkpoint was written by a later version of this program, in a format that this one does not know.
+// Later is the error of a checkpoint by a later version of this program, in a format that this
+// version does not know.
 type Later struct {
 	File   string
 	Format int
@@ -92,13 +94,14 @@ func (l *Later) Error() string {
 	return fmt.Sprintf("%s: written by a later version of shake (checkpoint format %d, this version reads 1 to %d): resume with that version", l.File, l.Format, format)
 }
 
-// WeightsError says why a weights file does not fit a network: every name that is wrong, at once.
+// WeightsError is the error of a weights file that does not fit a network. It lists every wrong
+// name at once.
 type WeightsError struct {
 	File    string
 	Unknown []string // in the file, not in the network
 	Missing []string // in the network, not in the file
 	Shapes  []string // "stem.0.weight: [16 3 5 5], want [16 3 3 3]"
-	Prefix  string   // what stands before the network's own names in the file, such as "module."
+	Prefix  string   // prefix of the network's names in the file, such as "module."
 }
 
 func (w *WeightsError) Error() string {
@@ -120,7 +123,7 @@ func (w *WeightsError) Error() string {
 	return fmt.Sprintf("%s: weights of another network: %s", w.File, strings.Join(parts, "; "))
 }
 
-// DiskFull means that a file could not be written for want of space. What was there before is whole.
+// DiskFull is the error of a write without enough space. The earlier content of the file is whole.
 type DiskFull struct {
 	File string
 	Err  error
@@ -130,7 +133,7 @@ func (d *DiskFull) Error() string { return fmt.Sprintf("%s: %v; free some space"
 
 func (d *DiskFull) Unwrap() error { return d.Err }
 
-// Stopped is an error that ended a run of which there is a whole checkpoint.
+// Stopped is an error that ended a run which has a whole checkpoint.
 type Stopped struct {
 	Checkpoint string // its file
 	Err        error
@@ -142,7 +145,7 @@ func (s *Stopped) Error() string {
 
 func (s *Stopped) Unwrap() error { return s.Err }
 
-// unwritten is an error of writing that is not for want of space.
+// unwritten is an error of writing with another reason than space.
 type unwritten struct {
 	file string
 	err  error
@@ -152,11 +155,11 @@ func (u *unwritten) Error() string { return fmt.Sprintf("writing %s: %v", u.file
 
 func (u *unwritten) Unwrap() error { return u.err }
 
-// writing wraps the error of a write to file, as *DiskFull where space is the reason.
+// writing wraps the error of a write to file, as *DiskFull if space is the reason.
 func writing(file string, err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
-		err = number // the path stands in front
+		err = number // the path is already in front
 	}
 	if files.Full(err) {
 		return &DiskFull{File: file, Err: err}
@@ -164,7 +167,7 @@ func writing(file string, err error) error {
 	return &unwritten{file, err}
 }
 
-// stopped adds to an error of writing what there is to go on from.
+// stopped adds the checkpoint to an error of writing, if there is one to resume from.
 func stopped(err error, checkpoint string) error {
 	var full *DiskFull
 	var other *unwritten

@@ -22,7 +22,7 @@ type Evaluation struct {
 	Images    int
 }
 
-// MarshalJSON writes figures that are not finite as null.
+// MarshalJSON writes infinite and NaN figures as null.
 func (e Evaluation) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		TestError *float64 `json:"test_error"`
@@ -32,8 +32,9 @@ func (e Evaluation) MarshalJSON() ([]byte, error) {
 	}{finite(e.TestError), finite(e.TestLoss), e.Errors, e.Images})
 }
 
-// Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and runs every image of test with
-// running statistics and even coefficients. Errors are those of Run, *WeightsError above all, and ctx's when it ends.
+// Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and
+// runs every image of test with running statistics and even coefficients. Errors are those of Run,
+// *WeightsError above all, and ctx's when it ends.
 func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) (*Evaluation, error) {
 	if test == nil || test.N == 0 {
 		return nil, errors.New("train: no test images")
@@ -58,8 +59,8 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 	return &Evaluation{TestError: s.percent(), TestLoss: s.meanLoss(), Errors: s.Errors, Images: s.Images}, nil
 }
 
-// loadWeights sets what the safetensors file has: parameters, and running statistics and momentum if they are there. It returns
-// how many running statistics are not.
+// loadWeights sets the tensors of a safetensors file: parameters and, if present, running
+// statistics and momentum. It returns the number of absent running statistics.
 func loadWeights(p engine.Program, file string) (left int, err error) {
 	state, err := p.State()
 	if err != nil {
@@ -79,8 +80,8 @@ func loadWeights(p engine.Program, file string) (left int, err error) {
 	return left, nil
 }
 
-// Export writes the weights of a fresh network, drawn with seed, as safetensors: spec's parameters and BN running statistics (mean 0, variance 1) by
-// their PyTorch names, F32. It needs no backend.
+// Export writes the weights of a fresh network, drawn with seed, as safetensors: spec's parameters
+// and BN running statistics (mean 0, variance 1) by their PyTorch names, F32. It needs no backend.
 func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 	g, err := graph.Build(spec)
 	if err != nil {
@@ -105,10 +106,11 @@ func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 	return encodeWeights(w, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
 }
 
-// ExportRun copies the weights of the run in dir, which may be going on, to w after checking that they are whole.
+// ExportRun copies the weights of the run in dir to w, after checking that they are whole. The run
+// may be in progress.
 func ExportRun(dir string, w io.Writer) error {
 	from := filepath.Join(dir, WeightsFile)
-	f, size, err := files.Open(from) // another may take its place while this one is read
+	f, size, err := files.Open(from) // another file may replace this one during the read
 	if err != nil {
 		return fmt.Errorf("reading the run's weights: %w", err)
 	}

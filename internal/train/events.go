@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Scalars for TensorBoard: a file of TFRecords, each a protobuf message tensorflow.Event. Field numbers are those of
-// tensorflow/core/util/event.proto and framework/summary.proto.
+// Scalars for TensorBoard: a file of TFRecords, each a protobuf message tensorflow.Event. Field
+// numbers are those of tensorflow/core/util/event.proto and framework/summary.proto.
 const (
 	eventWallTime    protowire.Number = 1 // double, seconds
 	eventStep        protowire.Number = 2 // int64
@@ -62,13 +62,15 @@ func appendWall(b []byte, wall time.Time) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maskedCRC is TFRecord's checksum: CRC-32C rotated and shifted by a constant, so that a record of records does not check itself.
+// maskedCRC is TFRecord's checksum: CRC-32C rotated and shifted by a constant, so that the checksum
+// of data with embedded checksums stays meaningful.
 func maskedCRC(b []byte) uint32 {
 	c := crc32.Checksum(b, castagnoli)
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 
-// record frames a message: length, masked CRC of the length, message, masked CRC of the message, all little endian.
+// record frames a message: length, masked CRC of the length, message, masked CRC of the message,
+// all little endian.
 func record(msg []byte) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(msg)))
 	b = binary.LittleEndian.AppendUint32(b, maskedCRC(b))
@@ -76,7 +78,8 @@ func record(msg []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, maskedCRC(msg))
 }
 
-// recordLength reads the first twelve bytes of a record: the length of its message, which is not more than a run ever writes.
+// recordLength reads the first twelve bytes of a record: the length of its message. A length above
+// that of any record of a run is refused.
 func recordLength(head []byte) (n int, ok bool) {
 	long := binary.LittleEndian.Uint64(head)
 	return int(long), long <= 1<<20 && binary.LittleEndian.Uint32(head[8:]) == maskedCRC(head[:8])

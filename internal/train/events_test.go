@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// event is what a reader of TensorBoard files sees of a record.
+// event is a record as a reader of TensorBoard files sees it.
 type event struct {
 	wall    float64
 	step    int64
@@ -18,7 +18,7 @@ type event struct {
 	values  map[string]float32
 }
 
-// readEvents decodes a file by the format's description, not by the code that wrote it.
+// readEvents decodes a file by the format's description, independently of the code that wrote it.
 func readEvents(t *testing.T, b []byte) []event {
 	t.Helper()
 	var events []event
@@ -91,7 +91,8 @@ func fields(t *testing.T, b []byte, f func(n protowire.Number, v []byte, x uint6
 	}
 }
 
-// The masked CRC-32C of "123456789" (0xe3069283), by hand from the definition in tensorflow/core/lib/hash/crc32c.h.
+// The masked CRC-32C of "123456789" (0xe3069283), by hand from the definition in
+// tensorflow/core/lib/hash/crc32c.h.
 func TestMaskedCRC(t *testing.T) {
 	crc := uint32(0xe3069283)
 	if have, want := maskedCRC([]byte("123456789")), ((crc>>15)|(crc<<17))+uint32(0xa282ead8); have != want {

@@ -7,14 +7,17 @@ import (
 	"shake/dsl"
 )
 
-// experiment is what a checkpoint was trained on, as it stands in the checkpoint's metadata.
+// experiment identifies the experiment that a checkpoint belongs to. It stands in the checkpoint's
+// metadata.
 type experiment struct {
-	Config    string `json:"config"`              // the resolved network, with the keys that may change set to their defaults
+	// The resolved network, with the free keys set to their defaults
+	Config    string `json:"config"`
 	TrainData string `json:"train_data"`          // SHA-256, as in Record
 	TestData  string `json:"test_data,omitempty"` // the same
 }
 
-// fixed is the text of a resolved network without what may change when a run is resumed, so that equal experiments have equal texts.
+// fixed is the text of a resolved network without the keys that may change when a run is resumed,
+// so that equal experiments have equal texts.
 func fixed(spec *dsl.Spec) string {
 	s := *spec
 	s.Train.Workers, s.Train.LogSteps, s.Train.CheckpointEvery, s.Train.CheckpointSteps, s.Train.MaxSteps = 0, 0, 1, 0, 0
@@ -22,7 +25,8 @@ func fixed(spec *dsl.Spec) string {
 	return string(s.TOML())
 }
 
-// resolved is the text of a resolved network with the keys that later versions of the language have added. A text that is none comes back as it is.
+// resolved is the text of a resolved network with the keys that later versions of the language have
+// added. A text that does not parse is returned unchanged.
 func resolved(text []byte) []byte {
 	spec, err := (&dsl.Loader{}).Parse(ConfigFile, text)
 	if err != nil {
@@ -31,14 +35,15 @@ func resolved(text []byte) []byte {
 	return spec.TOML()
 }
 
-// encode is the experiment as it stands in the metadata.
+// encode is the experiment in the form of the metadata.
 func (e experiment) encode() (string, error) {
 	b, err := json.Marshal(e)
 	return string(b), err
 }
 
-// same is *Mismatch if a checkpoint belongs to another experiment than the one at hand: config.toml was edited since, or the images are others. An experiment without
-// a network is of a checkpoint of format 1, which did not say.
+// same is *Mismatch if a checkpoint belongs to another experiment than the current one: config.toml
+// was edited since, or the images are others. An experiment without a network belongs to a
+// checkpoint of format 1, which has no network to compare.
 func (e experiment) same(dir string, spec *dsl.Spec, train, test string) error {
 	if e.Config == "" {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"shake/internal/files"
 )
 
-// faults are the answers that every call of a run gets, once.
+// faults are the errors that each call of a run receives, one at a time.
 var faults = []error{
 	syscall.ENOSPC, syscall.EIO, syscall.EDQUOT, syscall.EROFS, syscall.EINTR, syscall.ESTALE, syscall.ENOSYS, syscall.EINVAL, syscall.EACCES, files.ErrShort,
 }
@@ -23,7 +23,7 @@ var faults = []error{
 // campaign tells whether the long forms of tests run: make campaign.
 func campaign() bool { return os.Getenv("SHAKE_CAMPAIGN") == "1" }
 
-// call is a call of a run by what it does to which kind of file.
+// call is a call of a run: its operation and the kind of its file.
 type call struct {
 	op   files.Op
 	file string
@@ -47,7 +47,8 @@ func kind(dir, path string) string {
 	return name
 }
 
-// faulty is a disk that answers call number at with err, once, and lists the calls. at -1 answers none.
+// faulty is a disk that fails call number at with err, once, and lists the calls. With at -1 no
+// call fails.
 func faulty(dir string, at int, err error) (d *files.Disk, calls *[]call, answered *bool) {
 	calls, answered = new([]call), new(bool)
 	return &files.Disk{Inject: func(op files.Op, path string) error {
@@ -60,9 +61,10 @@ func faulty(dir string, at int, err error) (d *files.Disk, calls *[]call, answer
 	}}, calls, answered
 }
 
-// TestFaults answers calls by which a run reaches its files with errors: the run goes on, or ends with an error that names the file and the reason; what
-// checkpoints there are stay whole, and the run resumes to the same bits. make test tries each kind of call on each kind of file with some errors, make check
-// with all, make campaign every single call.
+// TestFaults fails calls that reach the run's files. The run goes on, or ends with an error that
+// names the file and the reason; existing checkpoints stay whole, and the run resumes to the same
+// bits. make test tries each kind of call on each kind of file with some errors, make check with
+// all, make campaign every single call.
 func TestFaults(t *testing.T) {
 	whole := tempDir(t)
 	overrides := []string{"train.epochs=3", "train.log_steps=2", "train.checkpoint_steps=3"}
@@ -97,13 +99,14 @@ func TestFaults(t *testing.T) {
 			for i, fault := range faults {
 				switch {
 				case campaign():
-				case seen[c] != 2 && !(seen[c] == 1 && !slices.Contains((*calls)[at+1:], c)): // the second of a kind, or the only one
+				// The second call of a kind, or the only one
+				case seen[c] != 2 && !(seen[c] == 1 && !slices.Contains((*calls)[at+1:], c)):
 					continue
 				case !exhaustive.On() && (at+i)%3 != 0:
 					continue
 				}
 				outcome := try(t, prepare(resume), at, fault, want)
-				if outcome == "" { // a short write of what is no write
+				if outcome == "" { // a short write on a call that is not a write
 					continue
 				}
 				row := fmt.Sprintf("%-9s %v", c.op, fault)
@@ -128,7 +131,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// try runs o with one fault, resumes it without, and returns how the first ended.
+// try runs o with one fault, resumes it without, and returns the outcome of the first run.
 func try(t *testing.T, o Options, at int, fault error, want map[string][]byte) (outcome string) {
 	t.Helper()
 	defer os.RemoveAll(filepath.Dir(o.Dir))
@@ -155,7 +158,7 @@ func try(t *testing.T, o Options, at int, fault error, want map[string][]byte) (
 		if !errors.Is(err, fault) || !strings.Contains(err.Error(), filepath.Dir(o.Dir)) && !strings.Contains(err.Error(), filepath.Base(o.Dir)) {
 			t.Errorf("%s: the error does not name the place and the reason: %v", what, err)
 		}
-		if len(l.saved) > 0 || o.Resume { // there was a checkpoint
+		if len(l.saved) > 0 || o.Resume { // a checkpoint existed
 			if err := intact(o); err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
@@ -180,7 +183,7 @@ func try(t *testing.T, o Options, at int, fault error, want map[string][]byte) (
 	return outcome
 }
 
-// intact is nil if a run's directory has a checkpoint and all are whole.
+// intact is nil if a run's directory has a checkpoint and all its checkpoints are whole.
 func intact(o Options) error {
 	t := o.Spec.Train
 	c := checkpoints{dir: filepath.Join(o.Dir, StateDir), of: length{t.Epochs, 4, t.Batch, o.Train.N}}

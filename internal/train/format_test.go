@@ -16,8 +16,8 @@ import (
 	"shake/dsl"
 )
 
-// TestFormat1 resumes a run that the version before format 2 of checkpoints began (testdata/format1, stopped within its third epoch), to the bits with which that
-// version ended a run never stopped.
+// TestFormat1 resumes a run of the version before format 2 (testdata/format1, stopped within its
+// third epoch). Its bits are those with which that version ended a run that was never stopped.
 func TestFormat1(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the toy backend's arithmetic is Go's, which fuses products and sums on other processors")
@@ -64,7 +64,7 @@ func rewrite(t *testing.T, path string, change func(meta map[string]string)) {
 	}
 }
 
-// TestLaterFormat refuses, by its name, a checkpoint that a later version wrote, and touches nothing.
+// TestLaterFormat refuses a checkpoint of a later version, names the format, and changes no file.
 func TestLaterFormat(t *testing.T) {
 	dir := tempDir(t)
 	mustRun(t, options(t, dir, "train.max_steps=11"))
@@ -80,7 +80,8 @@ func TestLaterFormat(t *testing.T) {
 	same(t, result(t, dir), before)
 }
 
-// TestLyingCounters gives the newest checkpoint counters that cannot be, under a right checksum: it is damaged, and the one before is gone on from.
+// TestLyingCounters gives the newest checkpoint impossible counters, with a correct checksum. The
+// checkpoint counts as damaged, and the run resumes from the one before.
 func TestLyingCounters(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -163,7 +164,8 @@ func parse(t *testing.T, text []byte) *dsl.Spec {
 	return s
 }
 
-// TestEditedConfig edits config.toml between a run and its resume: what changes the experiment is refused with its key, what may change is not.
+// TestEditedConfig edits config.toml between a run and its resume. A change of the experiment is
+// refused with its key; a change of a free key is accepted.
 func TestEditedConfig(t *testing.T) {
 	for _, edit := range []struct{ old, new, key string }{
 		{"lr = 0.1", "lr = 0.2", "train.lr: 0.1, now 0.2"},
@@ -203,7 +205,7 @@ func TestEditedConfig(t *testing.T) {
 			o := options(t, dir)
 			o.Resume = true
 			o.Spec = parse(t, b)
-			o.Spec.Train.MaxSteps = 8 // which may change
+			o.Spec.Train.MaxSteps = 8 // max_steps is a free key
 			before := result(t, dir)
 			_, err = Run(context.Background(), o)
 			if edit.key == "" {
@@ -221,7 +223,8 @@ func TestEditedConfig(t *testing.T) {
 	}
 }
 
-// TestDamagedRecord resumes runs whose run.json is gone, damaged or lies: the checkpoint is enough.
+// TestDamagedRecord resumes runs whose run.json is missing, damaged or false: the checkpoint is
+// enough.
 func TestDamagedRecord(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -282,8 +285,8 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// TestDamagedJournals cuts and flips the part of metrics.jsonl and of the TensorBoard file that the checkpoint vouches for: the run says so and goes on, at the end of a
-// whole line or record.
+// TestDamagedJournals cuts and flips the part of metrics.jsonl and of the TensorBoard file that the
+// checkpoint covers. The run reports it and goes on, at the end of a whole line or record.
 func TestDamagedJournals(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole, "train.log_steps=1"))
@@ -298,7 +301,8 @@ func TestDamagedJournals(t *testing.T) {
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				dir := tempDir(t)
-				// Two epochs and no line behind the checkpoint, so that all of the file is vouched for.
+				// Two epochs without a line behind the checkpoint, so that the checkpoint covers
+				// the whole file.
 				mustRun(t, options(t, dir, "train.log_steps=1", "train.max_steps=8"))
 				file := filepath.Join(dir, MetricsFile)
 				if kind == "events" {
@@ -322,7 +326,7 @@ func TestDamagedJournals(t *testing.T) {
 					t.Fatal(err)
 				}
 				if kind == "events" {
-					readEvents(t, b) // fails on a record that is not whole
+					readEvents(t, b) // fails on an incomplete record
 				} else {
 					have := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
 					full := strings.Split(strings.TrimSuffix(string(want[MetricsFile]), "\n"), "\n")
@@ -332,7 +336,7 @@ func TestDamagedJournals(t *testing.T) {
 						}
 					}
 				}
-				// Once said, it is the state of the file.
+				// After the report the damage is the state of the file.
 				l = listener{}
 				o = options(t, dir, "train.log_steps=1")
 				o.Resume, o.Observer = true, &l

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// FuzzJournal opens journals of any bytes at any length: what is kept is whole, no longer than the checkpoint says and a prefix of what was there, and what is appended
-// is read again.
+// FuzzJournal opens journals of any bytes at any length. The kept part is whole, no longer than the
+// checkpoint says and a prefix of the earlier content; an appended entry is read again.
 func FuzzJournal(f *testing.F) {
 	lines1 := []byte("{\"event\":\"step\",\"step\":1}\n{\"event\":\"epoch\",\"epoch\":1}\n")
 	tfrecords := append(eventHeader(time.Unix(1, 0)), eventScalars(time.Unix(2, 0), 3, []scalar{{"step/loss", 1.5}})...)
@@ -21,7 +21,7 @@ func FuzzJournal(f *testing.F) {
 	dir := tempDir(f)
 	f.Fuzz(func(t *testing.T, b []byte, size int64, text bool) {
 		if size < 0 {
-			return // which a checkpoint's check refuses
+			return // a checkpoint's check refuses this
 		}
 		file := filepath.Join(dir, "journal")
 		if err := os.WriteFile(file, b, 0o666); err != nil {
@@ -59,7 +59,8 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
-// FuzzCounters reads counters of any text: what passes the check can be gone on from, and is written as it was read.
+// FuzzCounters reads counters of any text. Counters that pass the check allow a resume, and are
+// written in the form in which they were read.
 func FuzzCounters(f *testing.F) {
 	good, _ := json.Marshal(counters{Step: 11, Epochs: 2, Epoch: sums{24, 30, 7}, Window: sums{8, 9, 3}, MetricsBytes: 500, EventsBytes: 900})
 	for _, seed := range []string{string(good), "{}", "null", "[]", `{"step":1e9}`, `{"step":-1,"epochs":0,"epoch":{},"window":{},"metrics_bytes":0,"events_bytes":0}`} {

@@ -15,13 +15,15 @@ import (
 	"github.com/nlpodyssey/safetensors"
 )
 
-// The header of a safetensors file is a JSON object after its length in eight bytes: of every tensor its type, shape and place among the bytes that follow, and under
-// "__metadata__" an object of strings. It is read token by token, so that a file of somebody else's making is refused at its first mistake, with the mistake's
-// place, and takes little more memory than it has bytes.
+// The header of a safetensors file is a JSON object behind its length in eight bytes. It has the
+// type, shape and place of every tensor among the bytes that follow, and under "__metadata__" an
+// object of strings. The reader works token by token. A foreign file is therefore refused at its
+// first mistake, with the mistake's place, and takes little more memory than it has bytes.
 
 const (
-	maxHeader = 16 << 20 // bytes; of the largest built-in network's checkpoint it has 0.1 MiB
-	maxDims   = 8        // of a tensor
+	// bytes; the checkpoint of the largest built-in network has a header of 0.1 MiB
+	maxHeader = 16 << 20
+	maxDims   = 8 // of a tensor
 )
 
 // entry is a tensor of a header.
@@ -29,15 +31,15 @@ type entry struct {
 	name       string
 	dt         safetensors.DType
 	shape      []int
-	begin, end int64 // of its bytes, counted from behind the header
+	begin, end int64 // place of its bytes, counted from behind the header
 }
 
-// headerReader reads a header, of which the first byte is the file's ninth.
+// headerReader reads a header, whose first byte is the file's ninth.
 type headerReader struct {
 	dec *json.Decoder
 }
 
-// wrong is an error with the place that reading has come to.
+// wrong is an error with the current place of the reader.
 func (h headerReader) wrong(format string, args ...any) error {
 	return fmt.Errorf("offset %d: %s", 8+h.dec.InputOffset(), fmt.Sprintf(format, args...))
 }
@@ -183,7 +185,8 @@ func (h headerReader) numbers(most int, limit uint64) (ns []uint64, err error) {
 	return ns, h.delim(']')
 }
 
-// layOut puts entries in the order of their bytes, which must follow one another without gaps from 0 to size, each as many as its shape and type take.
+// layOut sorts entries by their bytes. These must follow one another without gaps from 0 to size,
+// and each entry must have as many as its shape and type take.
 func layOut(entries []entry, size int64) error {
 	slices.SortFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
@@ -211,7 +214,7 @@ func layOut(entries []entry, size int64) error {
 	return nil
 }
 
-// quoted is a name out of a file as a message can hold it: quoted where it is not plain, and cut.
+// quoted is a name from a file in the form of messages: quoted if it is not plain, and cut.
 func quoted(name string) string {
 	const most = 100
 	short := name

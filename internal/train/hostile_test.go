@@ -21,7 +21,8 @@ func header(text string, size int) []byte {
 	return append(append(b, text...), make([]byte, size)...)
 }
 
-// TestHostileWeights: what no file of weights is ends at once with its place, before anything as large as it claims to be is asked for.
+// TestHostileWeights: a file that is no file of weights is refused at once with its place, before
+// the reader allocates the size that the file claims.
 func TestHostileWeights(t *testing.T) {
 	dir := t.TempDir()
 	const sparse = 1 << 40
@@ -29,7 +30,7 @@ func TestHostileWeights(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		start []byte
-		size  int64 // of a sparse file; 0: the start's
+		size  int64 // of a sparse file; 0: the size of start
 		text  string
 	}{
 		{"empty", nil, 0, "offset 0: want the eight bytes"},
@@ -96,7 +97,8 @@ func TestHostileWeights(t *testing.T) {
 	}
 }
 
-// TestHeaderMemory: the worst header for its size, of many small tensors, takes no more than four times the file, and a length that looks like another kind of file is none.
+// TestHeaderMemory: the worst header for its size, of many small tensors, takes at most four times
+// the memory of the file. A length that looks like another kind of file is still a length.
 func TestHeaderMemory(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("{")
@@ -127,7 +129,7 @@ func TestHeaderMemory(t *testing.T) {
 	runtime.KeepAlive(ts)
 }
 
-// TestWrappedWeights says what to do about the prefix that wrappers of PyTorch leave.
+// TestWrappedWeights: the error names a remedy for the prefix that wrappers of PyTorch leave.
 func TestWrappedWeights(t *testing.T) {
 	state := tensors()
 	for _, prefix := range []string{"module.", "_orig_mod.", "module._orig_mod.", "net.backbone."} {

@@ -13,21 +13,24 @@ import (
 	"shake/internal/files"
 )
 
-// journal is a file that only grows while a run goes on and that a resume cuts back to the length its checkpoint recorded.
+// journal is a file that only grows during a run. A resume cuts it back to the length that its
+// checkpoint recorded.
 type journal struct {
 	file   *files.File
 	size   int64
-	sum    hash.Hash // of all that is in it
-	notice string    // what is wrong with what was in it; "" if nothing is
+	sum    hash.Hash // of the whole content
+	notice string    // damage of the content when it was opened; "" if none
 }
 
 // entries is a way to divide a journal: into lines, or into records.
 type entries interface {
-	// next reads an entry and returns its bytes. io.EOF is the end after a whole entry, anything else an entry that is not whole.
+	// next reads an entry and returns its bytes. io.EOF is the end behind a whole entry; any other
+	// error is an incomplete entry.
 	next(r *bufio.Reader) ([]byte, error)
 }
 
-// openJournal opens or makes path and cuts it to size, or to its last whole entry if that is earlier. What of the file is missing or damaged is in notice.
+// openJournal opens or makes path and cuts it to size, or to its last whole entry if that is
+// earlier. notice describes a missing or damaged part of the file.
 func openJournal(s store, path string, size int64, by entries) (*journal, error) {
 	f, err := s.OpenFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -75,10 +78,10 @@ func (j *journal) open(size int64, by entries) error {
 	return err
 }
 
-// digest is the SHA-256 of what the file holds, in hexadecimal digits.
+// digest is the SHA-256 of the file's content, in hexadecimal digits.
 func (j *journal) digest() string { return hex.EncodeToString(j.sum.Sum(nil)) }
 
-// append writes b in one call, so that a reader or a kill sees at most its last line cut.
+// append writes b in one call, so that a reader or a kill sees at most a cut last line.
 func (j *journal) append(b []byte) error {
 	n, err := j.file.Write(b)
 	j.sum.Write(b[:n])
@@ -89,7 +92,7 @@ func (j *journal) append(b []byte) error {
 	return nil
 }
 
-// sync makes what was appended durable.
+// sync makes the appended entries durable.
 func (j *journal) sync() error {
 	if err := j.file.Sync(); err != nil {
 		return writing(j.file.Name(), err)
@@ -110,7 +113,8 @@ func (*lines) next(r *bufio.Reader) ([]byte, error) {
 	return b, err
 }
 
-// records divides a TensorBoard file into TFRecords (see record). One whose checksums are wrong is not whole: TensorBoard reads nothing behind it.
+// records divides a TensorBoard file into TFRecords (see record). A record with a wrong checksum is
+// incomplete: TensorBoard reads no record behind it.
 type records struct{}
 
 func (*records) next(r *bufio.Reader) ([]byte, error) {

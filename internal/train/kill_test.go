@@ -18,7 +18,8 @@ import (
 	"shake/internal/engine/ref"
 )
 
-// The kill test runs this test binary again as a process that trains in SHAKE_KILL_DIR, and kills it.
+// The kill test runs this test binary again as a process that trains in SHAKE_KILL_DIR, and kills
+// it.
 //
 //	SHAKE_KILLS=200 SHAKE_KILL_BACKEND=cpu go test -run TestKill ./internal/train
 func TestMain(m *testing.M) {
@@ -47,7 +48,7 @@ func killOptions(t testing.TB, dir string) Options {
 	return o
 }
 
-// victim begins or resumes the run in dir and says on stdout what it has made durable.
+// victim begins or resumes the run in dir and reports each durable checkpoint on stdout.
 func victim(dir string) int {
 	o := killOptions(&testing.B{}, dir)
 	_, err := os.Stat(filepath.Join(dir, ConfigFile))
@@ -60,15 +61,16 @@ func victim(dir string) int {
 	return 0
 }
 
-// crier prints where a run starts and every checkpoint, and every notice, of which a kill must cause none.
+// crier prints the start of a run, every checkpoint and every notice. A kill must cause no notice.
 type crier struct{ listener }
 
 func (*crier) Start(d Decisions) { fmt.Println("start", d.Step) }
 func (*crier) Saved(s Saved)     { fmt.Println("saved", s.Step) }
 func (*crier) Notice(s string)   { fmt.Println("notice", s) }
 
-// TestKill kills training processes with SIGKILL at random instants, at least SHAKE_KILLS (20) times, resumes them, and
-// compares weights, state and metrics with those of a run that was never stopped.
+// TestKill kills training processes with SIGKILL at random instants, at least SHAKE_KILLS (20)
+// times, and resumes them. It compares weights, state and metrics with those of a run that was
+// never stopped.
 func TestKill(t *testing.T) {
 	kills := 20
 	if s := os.Getenv("SHAKE_KILLS"); s != "" {
@@ -108,8 +110,9 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills in %d runs", killed, runs)
 }
 
-// spawn trains in dir and kills the process after a while (never, if that is negative). It returns the exit code, -1 if it was
-// killed. saved is the last checkpoint a process announced; one that starts from an earlier one has lost work.
+// spawn trains in dir and kills the process after a while (never, if that is negative). It returns
+// the exit code, -1 after a kill. saved is the last announced checkpoint; a process that starts
+// from an earlier one has lost work.
 func spawn(t *testing.T, dir string, after time.Duration, saved *int) int {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// logger writes log.txt, plain lines with the time in front, and passes everything on. A line that cannot be written is lost: the
-// files that matter report a full disk themselves.
+// logger writes log.txt, plain lines with the time in front, and passes every call on. A line that
+// cannot be written is lost: the more important files report a full disk themselves.
 type logger struct {
 	w    io.Writer
 	next Observer // may be nil
 	last time.Time
 }
 
-// logEvery is how often a long epoch leaves a line in log.txt.
+// logEvery is the interval of lines in log.txt during a long epoch.
 const logEvery = time.Minute
 
 func (l *logger) printf(format string, args ...any) {

@@ -10,9 +10,10 @@ import (
 	"shake/internal/engine"
 )
 
-// loop trains from where the counters stand to the end of the run. Every way out leaves a checkpoint no older than the last one due.
+// loop trains from the counters' place to the end of the run. On every return a checkpoint exists
+// that is no older than the last one due.
 func (r *run) loop(ctx context.Context) error {
-	// A run that stopped within an epoch still owes the evaluation of it.
+	// A run that stopped within an epoch still has to evaluate it.
 	for r.k.Epochs < r.spec.Train.Epochs && (r.k.Step < r.steps || r.k.Epoch.Images > 0) {
 		r.epochFrom = r.now()
 		if err := r.train(ctx); err != nil {
@@ -34,8 +35,9 @@ func (r *run) loop(ctx context.Context) error {
 
 // train runs the rest of an epoch's steps and leaves its sums in the counters.
 //
-// While an epoch is trained in one piece the device adds its metrics and they are read now and then. After a resume within an
-// epoch the loop adds to the checkpoint's sums step by step, which is the same additions in the same order. So it does for lines of single steps.
+// If one process trains the whole epoch, the device adds its metrics, and the loop reads them now
+// and then. After a resume within an epoch the loop adds to the checkpoint's sums step by step: the
+// same additions in the same order. It also does so for lines of single steps.
 func (r *run) train(ctx context.Context) error {
 	t := r.spec.Train
 	end := min((r.k.Epochs+1)*r.perEpoch, r.steps)
@@ -95,7 +97,7 @@ func (r *run) wanted() bool {
 	}
 }
 
-// order is the order in which the epoch at hand visits the training images.
+// order is the order of the training images in the current epoch.
 func (r *run) order() []int32 {
 	if r.spec.Data.Shuffle {
 		return engine.Permutation(r.spec.Seed, uint32(r.k.Epochs+1), r.o.Train.N)
@@ -107,7 +109,8 @@ func (r *run) order() []int32 {
 	return order
 }
 
-// afterStep adds the metrics of the step just made, if the loop does that, and writes its line.
+// afterStep adds the metrics of the step just made, if that is the loop's task, and writes its
+// line.
 func (r *run) afterStep() error {
 	if !r.stepwise {
 		return nil
@@ -159,7 +162,7 @@ func (r *run) collect() error {
 func (r *run) sound(m engine.Metrics) error {
 	bad := m.BadStep
 	if bad < 0 && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
-		bad = int64(r.k.Step - 1) // every step was finite and their sum is not
+		bad = int64(r.k.Step - 1) // every step was finite, but their sum is not
 	}
 	if bad < 0 {
 		return nil
@@ -180,7 +183,7 @@ func (r *run) sound(m engine.Metrics) error {
 	return &Diverged{d}
 }
 
-// evaluate runs the test set and returns the record of the epoch at hand.
+// evaluate runs the test set and returns the record of the current epoch.
 func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	rec := EpochRecord{Epoch: r.k.Epochs + 1, Step: r.k.Step, TrainLoss: r.k.Epoch.meanLoss(), TrainError: r.k.Epoch.percent()}
 	rec.LR = engine.LR(r.spec.Train, r.k.Step-1, r.perEpoch)
@@ -200,8 +203,9 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	return rec, nil
 }
 
-// evaluate runs n test images in batches, or in the pieces of several that the program's device is fast enough for, and calls tick before each. It stops early, with
-// ctx's error, when ctx ends.
+// evaluate runs n test images in batches, or in pieces of several batches if the program's device
+// is fast enough for them. It calls tick before each. It stops early, with ctx's error, when ctx
+// ends.
 func evaluate(ctx context.Context, p engine.Program, n, batch int, tick func() error) (sums, error) {
 	var s sums
 	piece := max(batch, p.Info().Piece)
@@ -238,8 +242,8 @@ func (r *run) closeEpoch(rec EpochRecord) error {
 	return r.metrics.sync()
 }
 
-// stopWithin ends a run whose train.max_steps fell within an epoch. The line it writes is not counted in the checkpoint: with a
-// larger max_steps the run goes on as if it had never stopped.
+// stopWithin ends a run whose train.max_steps fell within an epoch. The checkpoint does not count
+// the line that it writes: with a larger max_steps the run continues as if it had never stopped.
 func (r *run) stopWithin(rec EpochRecord) error {
 	counted := r.mark()
 	if err := r.epochLine(rec); err != nil {
@@ -272,7 +276,7 @@ func (r *run) write(v any, step int, values []scalar) error {
 	return r.events.append(eventScalars(time.Now(), step, values))
 }
 
-// interrupt writes a checkpoint of where the run is.
+// interrupt writes a checkpoint of the run's current place.
 func (r *run) interrupt() error {
 	r.unwatch()
 	if err := r.collect(); err != nil {

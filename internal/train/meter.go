@@ -7,37 +7,40 @@ import (
 	"time"
 )
 
-// Meter watches the cards that a run computes on. It works on its own, from Begin to End, and never holds the run up; the calls come from
-// the goroutine of Run.
+// Meter watches the cards of a run. It works on its own, from Begin to End, and never delays the
+// run; the calls come from the goroutine of Run.
 type Meter interface {
-	// Begin starts to watch the cards at these addresses (engine.Info.Cards) and goes on with what earlier processes of the run left in dir.
+	// Begin starts to watch the cards at these addresses (engine.Info.Cards). It continues the
+	// records of the run's earlier processes in dir.
 	Begin(dir string, cards []string) error
-	// Notices returns what the user should know since the last call: a card was lost, a figure cannot be had.
+	// Notices returns the news for the user since the last call: a lost card, an unavailable
+	// figure.
 	Notices() []string
-	// Use returns what the run took of each card so far, over all of its processes.
+	// Use returns the run's use of each card so far, over all of its processes.
 	Use() []CardUse
-	// Picture draws memory and utilisation of every card as "svg" or "png"; nil if there is nothing to draw yet.
+	// Picture draws memory and utilisation of every card as "svg" or "png"; nil if no data exist
+	// yet.
 	Picture(title, format string) ([]byte, error)
-	// End stops watching. What was seen stays.
+	// End stops watching. The records stay.
 	End()
 }
 
-// CardUse is what a run took of one card. What the driver did not tell is nil.
+// CardUse is a run's use of one card. A figure that the driver did not report is nil.
 type CardUse struct {
 	Card        int      `json:"card"` // its number among the machine's cards
 	Name        string   `json:"name"`
 	UUID        string   `json:"uuid"`
 	MemoryTotal *int64   `json:"memory_total"`     // bytes
-	PeakMemory  *int64   `json:"peak_memory"`      // bytes, of everything on the card
+	PeakMemory  *int64   `json:"peak_memory"`      // bytes, of all programs on the card
 	Utilization *float64 `json:"mean_utilization"` // per cent of the time in which a kernel ran
-	EnergyKWh   *float64 `json:"energy_kwh"`       // of the whole card, while the run had it
-	Lost        bool     `json:"lost,omitempty"`   // it stopped answering
+	EnergyKWh   *float64 `json:"energy_kwh"`       // of the whole card, during the run
+	Lost        bool     `json:"lost,omitempty"`   // the card stopped answering
 }
 
 // GPUSamplesFile is the journal that a Meter keeps in the run directory.
 const GPUSamplesFile = "gpu.jsonl"
 
-// watch starts the meter. Not to be able to watch is no reason not to train.
+// watch starts the meter. A failure to watch does not stop the training.
 func (r *run) watch() {
 	cards := r.prog.Info().Cards
 	if r.o.Meter == nil || len(cards) == 0 {
@@ -60,7 +63,7 @@ func (r *run) metered() {
 	}
 }
 
-// unwatch ends the meter's work, so that what follows has its last figures.
+// unwatch ends the meter's work, so that the record has its last figures.
 func (r *run) unwatch() {
 	if r.meter == nil {
 		return
@@ -71,7 +74,8 @@ func (r *run) unwatch() {
 
 func (r *run) meterFiles() []string { return []string{r.dir.path("gpu.svg"), r.dir.path("gpu.png")} }
 
-// plotCards draws the meter's pictures. They can be drawn again from gpu.jsonl, so a failure is a notice.
+// plotCards draws the meter's pictures. They can be drawn again from gpu.jsonl, so a failure is
+// only a notice.
 func (r *run) plotCards() {
 	if r.meter == nil || r.o.plain {
 		return
@@ -99,7 +103,7 @@ func (r *run) pictures() []string {
 	return out
 }
 
-// plotDue tells whether it is time for new pictures, and takes note that they are made.
+// plotDue tells whether new pictures are due, and notes that they are made.
 func (r *run) plotDue(last bool) bool {
 	if r.o.plain || !last && time.Since(r.plotted) < plotEvery {
 		return false

@@ -114,7 +114,7 @@ func TestMeterIsNotNeeded(t *testing.T) {
 	if g.calls != nil {
 		t.Errorf("have calls %v without cards", g.calls)
 	}
-	// Cards that cannot be watched are no reason not to train.
+	// Without access to the cards the run still trains.
 	g, n := &gauge{fail: errors.New("no NVML")}, &noted{}
 	o = options(t, tempDir(t))
 	o.Meter, o.Observer, o.Backend = g, n, toy{bad: -1, cards: []string{"x"}}

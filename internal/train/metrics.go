@@ -10,7 +10,8 @@ import (
 	"shake/internal/files"
 )
 
-// The events of metrics.jsonl. Every line is a JSON object with its event first and its keys in the order below.
+// The events of metrics.jsonl. Every line is a JSON object with its event first and its keys in the
+// order below.
 type (
 	epochLine struct {
 		Event      string   `json:"event"` // "epoch"
@@ -44,7 +45,8 @@ func number(x *float64) float64 {
 	return *x
 }
 
-// MarshalJSON writes the record as its line in metrics.jsonl: figures that are not finite, and test figures without a test set, are null.
+// MarshalJSON writes the record as its line in metrics.jsonl. Infinite and NaN figures, and test
+// figures without a test set, are null.
 func (r EpochRecord) MarshalJSON() ([]byte, error) {
 	l := epochLine{
 		Event: "epoch", Epoch: r.Epoch, Step: r.Step, TestImages: r.TestImages, LR: r.LR,
@@ -56,7 +58,7 @@ func (r EpochRecord) MarshalJSON() ([]byte, error) {
 	return json.Marshal(l)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote; null becomes NaN.
+// UnmarshalJSON reads MarshalJSON's form; null becomes NaN.
 func (r *EpochRecord) UnmarshalJSON(b []byte) error {
 	var l epochLine
 	if err := json.Unmarshal(b, &l); err != nil {
@@ -71,7 +73,7 @@ func (r *EpochRecord) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes the record as its line in metrics.jsonl.
 func (r StepRecord) MarshalJSON() ([]byte, error) {
-	type plain StepRecord // without this method
+	type plain StepRecord // the type without this method
 	return json.Marshal(struct {
 		Event string `json:"event"`
 		plain
@@ -87,7 +89,8 @@ func line(v any) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// ReadEpochs returns the epoch lines of a metrics.jsonl. Lines that cannot be read, as a kill may leave the last one, are passed over; a file that does not exist has none.
+// ReadEpochs returns the epoch lines of a metrics.jsonl. It skips unreadable lines, such as a last
+// line cut by a kill; a missing file has no lines.
 func ReadEpochs(file string) ([]EpochRecord, error) {
 	f, _, err := files.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {

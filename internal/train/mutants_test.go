@@ -55,7 +55,7 @@ func TestMutants(t *testing.T) {
 	})
 }
 
-// FuzzRecord: whatever stands in a run.json, it is a record or an error that names the file.
+// FuzzRecord: any content of a run.json gives a record or an error that names the file.
 func FuzzRecord(f *testing.F) {
 	dir := f.TempDir()
 	f.Add([]byte(`{"name":"n","status":"running","seed":1,"steps":4,"diverged":{"epoch":1,"iteration":2,"step":3},"cards":[{"card":0,"memory_total":null}]}`))

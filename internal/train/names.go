@@ -7,8 +7,8 @@ import (
 	"shake/internal/files"
 )
 
-// Names of files are matched letter by letter, never by pattern: the path of a run directory may hold brackets and stars, and files of the
-// user's own in it are none of the run's.
+// Names of files are compared letter by letter, never by pattern: the path of a run directory may
+// hold brackets and stars, and the user's own files in it do not belong to the run.
 
 const (
 	stepPrefix   = "step-"
@@ -41,8 +41,8 @@ func isEvents(name string) bool {
 	return ok && decimal(digits)
 }
 
-// isTemp tells whether name is one under which a file of a run is written before it gets its own. Earlier versions wrote
-// ".NAME.UNIQUE.tmp".
+// isTemp tells whether name is a temporary name, under which a file of a run is first written.
+// Earlier versions wrote ".NAME.UNIQUE.tmp".
 func isTemp(name string) bool {
 	if files.IsTemp(name) {
 		return true

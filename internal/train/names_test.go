@@ -44,8 +44,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestForeignFiles trains in a directory whose name would match another run's as a pattern, beside files of the user's own: nothing but the
-// run's own files is read, written or deleted, and the run can be resumed.
+// TestForeignFiles trains in a directory whose name would match another run's as a pattern, beside
+// the user's own files. It reads, writes and deletes only the run's own files, and the run can be
+// resumed.
 func TestForeignFiles(t *testing.T) {
 	root := tempDir(t)
 	whole := filepath.Join(root, "whole")

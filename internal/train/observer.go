@@ -2,14 +2,17 @@ package train
 
 import "time"
 
-// Observer hears what a run does. Calls come from the goroutine of Run, one at a time, and hold the run up until they return.
+// Observer receives the events of a run. Calls come from the goroutine of Run, one at a time, and
+// the run waits until they return.
 type Observer interface {
-	Start(Decisions)    // once, before the first step
-	Progress(Progress)  // about four times a second while steps run
-	Step(StepRecord)    // each line of train.log_steps
-	Epoch(EpochRecord)  // after each epoch's evaluation, and after one that train.max_steps cut short
+	Start(Decisions)   // once, before the first step
+	Progress(Progress) // about four times a second while steps run
+	Step(StepRecord)   // each line of train.log_steps
+	// Epoch comes after each epoch's evaluation, and after that of an epoch cut short by
+	// train.max_steps.
+	Epoch(EpochRecord)
 	Saved(Saved)        // a checkpoint is on the disk
-	Notice(text string) // something that the user should know and that did not stop the run
+	Notice(text string) // news for the user that did not stop the run
 	End(Summary)        // once, if the run finished, diverged, or had finished before
 }
 
@@ -26,24 +29,24 @@ type Decisions struct {
 	StepsPerEpoch int
 	MaxSteps      int // 0: none
 	Parameters    int64
-	MemoryBytes   int64 // what the program and the data set hold
+	MemoryBytes   int64 // bytes of the program and the data set
 	FreeBytes     int64 // memory available on the machine when the run began; 0: unknown
 	TrainImages   int
 	TestImages    int
 	Data          string // Options.DataNote
-	Weights       string // file the weights came from, if any
+	Weights       string // source file of the weights, if any
 	Version       string
 	Resumed       bool
-	Epoch, Step   int // where a resumed run goes on: epochs and steps already done
+	Epoch, Step   int // the start of a resumed run: completed epochs and steps
 }
 
 // Progress is the live line.
 type Progress struct {
 	Epoch, Epochs int // the epoch being trained, from 1
-	Step          int // steps done in this epoch
+	Step          int // completed steps in this epoch
 	StepsPerEpoch int
-	TotalStep     int // steps done in the run
-	TotalSteps    int // steps the run will have
+	TotalStep     int // completed steps of the run
+	TotalSteps    int // all steps of the run
 	Evaluating    bool
 	Loss          float64       // mean over this epoch's images so far
 	Error         float64       // training error so far, per cent
@@ -52,7 +55,8 @@ type Progress struct {
 	ETA           time.Duration // 0 while unknown
 }
 
-// StepRecord is the line of one step (or, with train.log_steps = n, of the n steps that end with it).
+// StepRecord is the line of one step (or, with train.log_steps = n, of the n steps that end with
+// it).
 type StepRecord struct {
 	Step   int     `json:"step"`  // from 1, over the run
 	Epoch  int     `json:"epoch"` // from 1
@@ -62,26 +66,30 @@ type StepRecord struct {
 	Images int     `json:"images"`
 }
 
-// EpochRecord is the line of one epoch. Errors are in per cent. TestImages is 0, and the test figures are, without a test set.
+// EpochRecord is the line of one epoch. Errors are in per cent. Without a test set TestImages and
+// the test figures are 0.
 type EpochRecord struct {
 	Epoch      int // from 1
-	Step       int // steps done
+	Step       int // completed steps
 	TrainLoss  float64
 	TrainError float64
-	TestLoss   float64 // not finite if the network's test logits are not
+	TestLoss   float64 // not finite if a test logit is not
 	TestError  float64
 	TestImages int
-	LR         float64       // of the epoch's last step
-	Took       time.Duration // training and evaluation of what this process did of the epoch; not in metrics.jsonl
+	LR         float64 // of the epoch's last step
+	// Took is the time of training and evaluation in this process's part of the epoch. It is not in
+	// metrics.jsonl.
+	Took time.Duration
 }
 
 // Saved is a checkpoint.
 type Saved struct {
 	Path        string
-	Epoch, Step int // epochs and steps done
+	Epoch, Step int // completed epochs and steps
 }
 
-// Summary is how a run ended. The errors, in per cent, are those of the last epoch, never of the best.
+// Summary is the result of a run. The errors, in per cent, are those of the last epoch, never of
+// the best.
 type Summary struct {
 	Name, Dir    string
 	TrainError   float64
@@ -89,10 +97,10 @@ type Summary struct {
 	TestError    float64
 	TestLoss     float64
 	TestImages   int
-	Epochs       int // whole epochs done
+	Epochs       int // completed epochs
 	Steps        int
-	Evaluated    bool // an epoch line exists, so that the figures above mean something
-	Finished     bool // all that the network file asks for (or max_steps) is done
+	Evaluated    bool // an epoch line exists, so that the figures above have a meaning
+	Finished     bool // the recipe of the network file (or max_steps) is complete
 	Diverged     *Divergence
 	Seconds      float64 // of training and evaluation, over all resumes
 	ImagesPerSec float64 // training images, over this process; 0 if it trained none
@@ -101,7 +109,8 @@ type Summary struct {
 	Cards        []CardUse // see Record
 }
 
-// Divergence says where the loss stopped being finite. Both numbers count from 1; Iteration is within the epoch.
+// Divergence is the place where the loss stopped being finite. Both numbers count from 1; Iteration
+// is within the epoch.
 type Divergence struct {
 	Epoch     int `json:"epoch"`
 	Iteration int `json:"iteration"`

@@ -6,7 +6,7 @@ import (
 	"shake/internal/engine"
 )
 
-// What is an engine's own goes from a checkpoint to the same engine, and stands in nobody else's way.
+// A tensor of an engine's own goes from a checkpoint to the same engine; other engines ignore it.
 func TestOwnTensors(t *testing.T) {
 	weight := engine.Tensor{Name: "w", Shape: []int{1}, F32: []float32{1}}
 	own := engine.Tensor{Name: engine.Own + "loss_scale", Shape: []int{2}, F32: []float32{1024, 3}}

@@ -15,7 +15,7 @@ import (
 	"shake/internal/files"
 )
 
-// Status says how far a run is.
+// Status is the state of a run.
 type Status string
 
 // The states of a run. A killed process leaves Starting or Running behind.
@@ -27,32 +27,35 @@ const (
 	DivergedRun Status = "diverged"
 )
 
-// Record is run.json: what ran, on what, and how far it is. The fields about the machine are of the process that ran last.
+// Record is run.json: the run's parts, its machine, and its progress. The fields about the machine
+// are those of the latest process.
 type Record struct {
-	Name       string      `json:"name"`
-	Status     Status      `json:"status"`
-	Version    string      `json:"version"`
-	Commit     string      `json:"commit,omitempty"`
-	Go         string      `json:"go"`
-	Platform   string      `json:"platform"`
-	Device     string      `json:"device"`
-	Detail     string      `json:"detail"`
-	Workers    int         `json:"workers"`
-	Seed       uint64      `json:"seed"`
-	Parameters int64       `json:"parameters"`
-	Weights    string      `json:"weights,omitempty"` // file the run started from
-	Data       string      `json:"data"`
-	TrainData  string      `json:"train_data"` // SHA-256 of images and labels
-	TestData   string      `json:"test_data,omitempty"`
-	Started    time.Time   `json:"started"`
-	Updated    time.Time   `json:"updated"`
-	Seconds    float64     `json:"seconds"` // of training and evaluation, over all processes
-	Steps      int         `json:"steps"`
-	Epochs     int         `json:"epochs"`
-	TrainError *float64    `json:"train_error,omitempty"` // of a finished run's last epoch, per cent
+	Name       string    `json:"name"`
+	Status     Status    `json:"status"`
+	Version    string    `json:"version"`
+	Commit     string    `json:"commit,omitempty"`
+	Go         string    `json:"go"`
+	Platform   string    `json:"platform"`
+	Device     string    `json:"device"`
+	Detail     string    `json:"detail"`
+	Workers    int       `json:"workers"`
+	Seed       uint64    `json:"seed"`
+	Parameters int64     `json:"parameters"`
+	Weights    string    `json:"weights,omitempty"` // source file of the weights
+	Data       string    `json:"data"`
+	TrainData  string    `json:"train_data"` // SHA-256 of images and labels
+	TestData   string    `json:"test_data,omitempty"`
+	Started    time.Time `json:"started"`
+	Updated    time.Time `json:"updated"`
+	Seconds    float64   `json:"seconds"` // of training and evaluation, over all processes
+	Steps      int       `json:"steps"`
+	Epochs     int       `json:"epochs"`
+	// Of a finished run's last epoch, per cent
+	TrainError *float64    `json:"train_error,omitempty"`
 	TestError  *float64    `json:"test_error,omitempty"`
 	Diverged   *Divergence `json:"diverged,omitempty"`
-	Cards      []CardUse   `json:"cards,omitempty"` // over all processes; nil if it ran on none or they could not be watched
+	// Cards is over all processes; nil if the run used none or they could not be watched.
+	Cards []CardUse `json:"cards,omitempty"`
 }
 
 const maxRecord = 16 << 20 // bytes; a record has some thousands
@@ -75,7 +78,7 @@ func ReadRecord(dir string) (*Record, error) {
 	return r, nil
 }
 
-// check is nil if the record can be one that was written.
+// check is nil if a run could have written the record.
 func (r *Record) check() error {
 	switch {
 	case !slices.Contains([]Status{Starting, Running, Interrupted, Finished, DivergedRun}, r.Status):
@@ -99,7 +102,7 @@ func (d *rundir) writeRecord(r *Record) error {
 	return d.store.writeBytes(d.path(RecordFile), append(b, '\n'))
 }
 
-// platform fills in what the running binary knows of itself.
+// platform fills in the data of the running binary.
 func (r *Record) platform(version string) {
 	r.Version, r.Go, r.Platform = version, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
 	if r.Commit = version; version == "unknown" {

@@ -12,7 +12,8 @@ import (
 	"shake/internal/files"
 )
 
-// TestRefusedCalls trains on a file system that does not know calls which network file systems do without: the run says so once and goes on.
+// TestRefusedCalls trains on a file system without the calls that network file systems lack. The
+// run reports each once and goes on.
 func TestRefusedCalls(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -55,7 +56,8 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
-// TestReplacedDirectory takes a run's directory away while it trains: what stands there afterwards is not the run's and is left alone.
+// TestReplacedDirectory removes a run's directory during the training. The run leaves the directory
+// that then stands in its place alone.
 func TestReplacedDirectory(t *testing.T) {
 	for name, replace := range map[string]func(dir string) error{
 		"removed": os.RemoveAll,
@@ -105,8 +107,9 @@ func TestReplacedDirectory(t *testing.T) {
 	})
 }
 
-// TestUnreadable takes errors of reading for what they are: the checkpoint before a newest one that cannot be read is gone on from, and none that can be read is
-// not none.
+// TestUnreadable tells errors of reading from missing files. If the newest checkpoint is unreadable
+// the run resumes from the one before; if all are unreadable the error is that of reading, not the
+// absence of checkpoints.
 func TestUnreadable(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -147,7 +150,8 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestHeadless refuses to begin a run where one has lost its config.toml: its checkpoints would be deleted.
+// TestHeadless refuses a new run in the directory of a run that has lost its config.toml: the new
+// run would delete its checkpoints.
 func TestHeadless(t *testing.T) {
 	dir := tempDir(t)
 	mustRun(t, options(t, dir))
@@ -163,7 +167,8 @@ func TestHeadless(t *testing.T) {
 	}
 }
 
-// TestLockMode makes the lock as the umask says, so that colleagues of a group may resume a run.
+// TestLockMode makes the lock with the mode of the umask, so that colleagues of a group may resume
+// a run.
 func TestLockMode(t *testing.T) {
 	old := syscall.Umask(0o027)
 	defer syscall.Umask(old)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// resume goes on from the newest whole checkpoint. done means that there is nothing to do.
+// resume continues from the newest whole checkpoint. done means that the run is already complete.
 func (r *run) resume() (done bool, err error) {
-	known := r.findRecord() // nil, or why it is made anew
+	known := r.findRecord() // nil, or the reason why the record is made anew
 	if err := r.dir.sameConfig(r.spec); err != nil {
 		return false, err
 	}
@@ -57,7 +57,8 @@ func (r *run) resume() (done bool, err error) {
 	return false, nil
 }
 
-// findRecord reads run.json. Where that cannot be done it makes a record of what is known otherwise, and returns why.
+// findRecord reads run.json. If that fails it makes a record from the other files, and returns the
+// reason.
 func (r *run) findRecord() error {
 	rec, err := ReadRecord(r.dir.dir)
 	if err != nil {
@@ -68,7 +69,7 @@ func (r *run) findRecord() error {
 		return err
 	}
 	r.rec = rec
-	if r.rec.Name != r.spec.Name { // it is read from a file called config.toml
+	if r.rec.Name != r.spec.Name { // the name comes from a file called config.toml
 		named := *r.spec
 		named.Name = r.rec.Name
 		r.spec = &named
@@ -76,7 +77,8 @@ func (r *run) findRecord() error {
 	return nil
 }
 
-// complete tells whether the record says that nothing is left to do, and the newest checkpoint, if there is one, does not say otherwise.
+// complete tells whether the record calls the run complete and the newest checkpoint, if any,
+// agrees.
 func (r *run) complete() bool {
 	if r.rec.Status == DivergedRun {
 		return true
@@ -104,7 +106,7 @@ func (r *run) beginAgain() error {
 	return r.begin()
 }
 
-// tell says what was found damaged.
+// tell reports the damage that was found.
 func (r *run) tell(known error, over []passed) {
 	if known != nil {
 		r.obs.Notice(fmt.Sprintf("%v: it is made anew from the checkpoint; what it said of the time before is lost", known))
@@ -119,7 +121,7 @@ func (r *run) tell(known error, over []passed) {
 	}
 }
 
-// restore puts the run where a checkpoint left it.
+// restore sets the run to the state of a checkpoint.
 func (r *run) restore(p checkpoint) error {
 	have, err := r.prog.State()
 	if err != nil {
@@ -133,7 +135,8 @@ func (r *run) restore(p checkpoint) error {
 		return fmt.Errorf("restoring %s: %w", r.ck.last, err)
 	}
 	r.k = p.counters
-	r.rec.Status, r.rec.TrainError, r.rec.TestError = Running, nil, nil // a finished run may be given more steps
+	// A finished run may get more steps
+	r.rec.Status, r.rec.TrainError, r.rec.TestError = Running, nil, nil
 	if err := r.openJournals(); err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (r *run) restore(p checkpoint) error {
 	return err
 }
 
-// sameData refuses to go on with other images.
+// sameData refuses other images than those of the run.
 func (r *run) sameData() error {
 	var keys []string
 	if fingerprint(r.o.Train) != r.rec.TrainData {

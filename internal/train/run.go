@@ -17,7 +17,7 @@ import (
 	"shake/internal/graph"
 )
 
-// Options say what to run and where.
+// Options describe a run and its place.
 type Options struct {
 	Spec     *dsl.Spec
 	Dir      string // the run directory; made if it does not exist
@@ -25,27 +25,28 @@ type Options struct {
 	Backend  engine.Backend
 	Train    *engine.Images // already cut to Spec.Data.TrainImages
 	Test     *engine.Images // nil: no evaluation
-	DataNote string         // where the data came from, for the record
-	Weights  string         // safetensors file to start from instead of a fresh draw
+	DataNote string         // the source of the data, for the record
+	Weights  string         // safetensors file with the first weights; "": a fresh draw
 	Version  string         // of the program, for the record
-	// FreeBytes of memory are available on the machine; 0: unknown. For the decisions.
+	// FreeBytes is the memory available on the machine, for Decisions; 0: unknown.
 	FreeBytes int64
 	Observer  Observer // nil: none
 	Meter     Meter    // of the cards, if the backend has any; nil: none
-	// Save gives a value whenever a checkpoint is wanted before one is due; nil: never.
+	// Save delivers a value when a checkpoint is wanted before one is due; nil: never.
 	Save <-chan struct{}
-	// Paused is how long the process was stopped so far, which counts for no speed; nil: never.
+	// Paused is the time that the process has been stopped so far; speeds exclude it. nil: never.
 	Paused func() time.Duration
 
-	disk  *files.Disk // nil: the system's. Its notices become the run's.
+	disk  *files.Disk // nil: the system's; its notices become the run's
 	plain bool        // no curves: tests make hundreds of runs
 }
 
-// Run trains to the end of the recipe, to Spec.Train.MaxSteps, to divergence or to the end of ctx, whichever comes first.
-// A run that had already finished is reported and left alone. Run keeps its goroutine on one thread, as devices want.
+// Run trains to the end of the recipe, to Spec.Train.MaxSteps, to divergence or to the end of ctx,
+// whichever comes first. A run that has already finished is reported and left unchanged. Run keeps
+// its goroutine on one thread, as devices require.
 //
-// Errors: *Diverged (with a Summary), ErrInterrupted after a checkpoint because ctx ended, *Locked, *Exists, *NoRun, *Mismatch, *Corrupt,
-// *WeightsError, *DiskFull, and whatever the backend returns.
+// Errors: *Diverged (with a Summary), ErrInterrupted after a checkpoint because ctx ended, *Locked,
+// *Exists, *NoRun, *Mismatch, *Corrupt, *WeightsError, *DiskFull, and the errors of the backend.
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.Train == nil || o.Train.N == 0 {
 		return nil, errors.New("train: no training images")
@@ -64,7 +65,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var early []string // notices before there is a log
+	var early []string // notices before the log exists
 	disk := &files.Disk{Notice: func(text string) { early = append(early, text) }}
 	if o.disk != nil {
 		disk.Inject = o.disk.Inject
@@ -112,7 +113,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	return s, nil
 }
 
-// run is a run at work.
+// run is a run in progress.
 type run struct {
 	o     Options
 	spec  *dsl.Spec
@@ -129,14 +130,14 @@ type run struct {
 	events  *journal
 
 	perEpoch int  // steps
-	steps    int  // that the run will have
+	steps    int  // all steps of the run
 	stepwise bool // the loop adds metrics, not the device
 
 	began     time.Time     // of this process
 	before    float64       // seconds of the processes before
 	trained   int           // images, by this process
-	training  time.Duration // that took
-	epochFrom time.Time     // when this process began the epoch at hand
+	training  time.Duration // time of their training
+	epochFrom time.Time     // when this process began the current epoch
 	evalTime  time.Duration // of the last evaluation
 	reported  time.Time     // last Progress
 	plotted   time.Time     // last curves
@@ -165,7 +166,7 @@ func (r *run) now() time.Time {
 	return time.Now().Add(-r.o.Paused())
 }
 
-// plan computes how long the run is.
+// plan computes the length of the run.
 func (r *run) plan() {
 	t := r.spec.Train
 	r.perEpoch = (r.o.Train.N + t.Batch - 1) / t.Batch
@@ -194,7 +195,8 @@ func (r *run) compile() (*graph.Graph, error) {
 	return g, nil
 }
 
-// compile makes a program of spec's network on backend b with its data loaded. The caller closes it.
+// compile makes a program of spec's network on backend b with its data loaded. The caller closes
+// it.
 func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*graph.Graph, engine.Program, error) {
 	g, err := graph.Build(spec)
 	if err != nil {
@@ -211,8 +213,8 @@ func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*gra
 	return g, p, nil
 }
 
-// abandon has a program that can do so leave its step off when ctx ends, since one of a large network on a processor takes longer than a system that shuts
-// down waits.
+// abandon makes a program leave its step off when ctx ends, if the program can. A step of a large
+// network on a processor takes longer than a system waits at shutdown.
 func abandon(ctx context.Context, p engine.Program) {
 	if a, ok := p.(engine.Abandoner); ok {
 		a.Abandon(func() bool { return ctx.Err() != nil })
@@ -232,7 +234,8 @@ func (r *run) create() error {
 	if err := r.initialize(g); err != nil {
 		return err
 	}
-	// config.toml makes the directory a run that can be resumed, so what resuming needs comes before it.
+	// With config.toml the directory counts as a run that can be resumed, so the other files that a
+	// resume needs come before it.
 	if err := r.dir.writeRecord(r.rec); err != nil {
 		return err
 	}
@@ -266,7 +269,7 @@ func (r *run) begin() error {
 	return r.save(r.mark())
 }
 
-// openJournals opens metrics.jsonl and the event file at the lengths the counters say.
+// openJournals opens metrics.jsonl and the event file at the lengths in the counters.
 func (r *run) openJournals() error {
 	var err error
 	if r.metrics, err = openJournal(r.dir.store, r.dir.path(MetricsFile), r.k.MetricsBytes, &lines{}); err != nil {

@@ -25,7 +25,7 @@ func mustRun(t *testing.T, o Options) *Summary {
 	return s
 }
 
-// result is what two equal runs agree on to the last bit.
+// result is the files that two equal runs have in common, to the last bit.
 func result(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
@@ -136,7 +136,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("errors of the record %v and %v, want those of the last epoch, %+v", rec.TrainError, rec.TestError, epochs[3])
 	}
 
-	// A finished run is reported and left alone.
+	// A finished run is reported and left unchanged.
 	before := result(t, dir)
 	o.Resume, o.Backend = true, nil
 	again := mustRun(t, o)
@@ -230,7 +230,7 @@ func TestDivergence(t *testing.T) {
 			dir := tempDir(t)
 			o := options(t, dir, overrides...)
 			o.Backend = toy{bad: 6}
-			for range 2 { // the second time it is resumed, and only reported
+			for range 2 { // the second run is a resume, and only reported
 				s, err := Run(context.Background(), o)
 				var div *Diverged
 				if !errors.As(err, &div) || div.Divergence != (Divergence{Epoch: 2, Iteration: 3, Step: 7}) {

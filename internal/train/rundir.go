@@ -37,8 +37,9 @@ type rundir struct {
 
 func (d *rundir) path(name string) string { return filepath.Join(d.dir, name) }
 
-// openDir locks dir for a new run or to resume one. A new run needs a directory that is empty, new, or holds only what a run leaves that was
-// killed before its config.toml; a resumed one needs config.toml.
+// openDir locks dir for a new run or to resume one. A new run needs a directory that is new or
+// empty, or that holds only the remains of a run killed before its config.toml. A resumed run needs
+// config.toml.
 func openDir(dir string, resume bool, s store) (*rundir, error) {
 	d := &rundir{dir: dir, store: s}
 	if resume {
@@ -67,9 +68,9 @@ func openDir(dir string, resume bool, s store) (*rundir, error) {
 	return d, nil
 }
 
-// open is what openDir does under the lock.
+// open is the part of openDir under the lock.
 func (d *rundir) open(resume bool) error {
-	if !resume { // another process may have begun a run between the first look and the lock
+	if !resume { // another process may have begun a run before the lock was taken
 		if err := d.vacant(); err != nil {
 			return err
 		}
@@ -85,11 +86,11 @@ func (d *rundir) open(resume bool) error {
 	return nil
 }
 
-// close gives the lock back.
+// close releases the lock.
 func (d *rundir) close() { d.lock.Close() }
 
-// ours checks that the directory is still the one that was locked: it may have been moved away, or removed and begun anew by another process, whose files
-// are none of this run's.
+// ours checks that the directory is still the locked one. It may have been moved away, or removed
+// and begun anew by another process; its files then belong to another run.
 func (d *rundir) ours() error {
 	err := d.lock.Check()
 	if errors.Is(err, files.ErrReplaced) {
@@ -113,7 +114,8 @@ func (d *rundir) vacant() error {
 			return &Exists{Dir: d.dir}
 		}
 	}
-	// A run writes config.toml before its first checkpoint. One without is a run that lost it, and its checkpoints are not to be written over.
+	// A run writes config.toml before its first checkpoint. A directory with checkpoints alone is a
+	// run that has lost config.toml, and its checkpoints must not be overwritten.
 	steps, err := (&checkpoints{store: d.store, dir: d.path(StateDir)}).list()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the run directory: %w", err)
@@ -124,10 +126,12 @@ func (d *rundir) vacant() error {
 	return nil
 }
 
-// free are the keys that may change when a run is resumed: none of them changes what is learnt.
+// free are the keys that may change when a run is resumed: none of them changes the trained
+// weights.
 var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps", "engine.conv", "engine.precision", "engine.deterministic"}
 
-// sameConfig compares the run's config.toml with spec and returns *Mismatch if anything but the free keys differs.
+// sameConfig compares the run's config.toml with spec and returns *Mismatch if a key that is not
+// free differs.
 func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	file := d.path(ConfigFile)
 	old, err := files.Read(file, maxConfig)
@@ -144,8 +148,9 @@ func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	return nil
 }
 
-// Differences compares a resolved network, as Spec.TOML writes it, with spec and returns a line for each key that differs, sorted: "train.lr: 0.2, now 0.1". The
-// keys that may change when a run is resumed do not count. The error is that of a text that is no TOML.
+// Differences compares a resolved network, in the form of Spec.TOML, with spec. It returns a line
+// for each key that differs, sorted: "train.lr: 0.2, now 0.1". The keys that may change when a run
+// is resumed do not count. A text that is not TOML is an error.
 func Differences(config []byte, spec *dsl.Spec) ([]string, error) {
 	have, err := flatten(config)
 	if err != nil {
@@ -176,7 +181,8 @@ func Differences(config []byte, spec *dsl.Spec) ([]string, error) {
 	return diff, nil
 }
 
-// flatten reads TOML into dotted keys with their values as text. Arrays are one value, except arrays of tables.
+// flatten reads TOML into dotted keys with their values as text. Arrays are one value, except
+// arrays of tables.
 func flatten(text []byte) (map[string]string, error) {
 	var tree map[string]any
 	if err := toml.Unmarshal(text, &tree); err != nil {

@@ -52,7 +52,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 			}
 			same(t, result(t, dir), want)
 
-			// Both damaged: nothing is touched, and the error says what to do.
+			// Both are damaged: the run changes no file, and the error names a remedy.
 			dir = tempDir(t)
 			mustRun(t, options(t, dir, "train.max_steps=11"))
 			for _, c := range generations(t, dir) {
@@ -134,7 +134,8 @@ func TestDirectoryRefused(t *testing.T) {
 	}
 }
 
-// A run killed before its first checkpoint begins anew: by --resume if config.toml is there, as a new run if not.
+// A run killed before its first checkpoint begins anew: with --resume if config.toml exists, else
+// as a new run.
 func TestKilledAtBirth(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -173,7 +174,8 @@ func TestKilledAtBirth(t *testing.T) {
 	}
 }
 
-// TestDiskFull fills the disk at every kind of file, in the second epoch, and resumes with space again.
+// TestDiskFull fills the disk at every kind of file, in the second epoch, and resumes with space
+// again.
 func TestDiskFull(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))
@@ -246,7 +248,8 @@ func readable(dir string) error {
 	return err
 }
 
-// TestEvaluationJSON writes figures that are not finite as null, in an evaluation as in every line of a run.
+// TestEvaluationJSON writes infinite and NaN figures as null, in an evaluation as in every line of
+// a run.
 func TestEvaluationJSON(t *testing.T) {
 	b, err := json.Marshal(&Evaluation{TestError: 90, TestLoss: math.NaN(), Errors: 9, Images: 10})
 	if want := `{"test_error":90,"test_loss":null,"errors":9,"images":10}`; err != nil || string(b) != want {
@@ -254,7 +257,8 @@ func TestEvaluationJSON(t *testing.T) {
 	}
 }
 
-// TestPaused counts no pause: one of an hour less than none makes the run an hour longer.
+// TestPaused checks that a run's time excludes pauses: a pause of minus one hour makes the run an
+// hour longer.
 func TestPaused(t *testing.T) {
 	dir := tempDir(t)
 	var paused time.Duration

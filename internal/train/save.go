@@ -23,8 +23,9 @@ type mark struct {
 
 func (r *run) mark() mark { return mark{r.metrics.size, r.events.size, r.metrics.digest()} }
 
-// save writes a checkpoint of the counters' place, to which the journals belong up to m: first what the checkpoint refers to, then
-// the checkpoint, then the record, so that a kill in between leaves a run that resumes from the checkpoint before.
+// save writes a checkpoint at the counters' place; the journals belong to it up to m. First come
+// the files that the checkpoint refers to, then the checkpoint, then the record. So a kill in
+// between leaves a run that resumes from the checkpoint before.
 func (r *run) save(m mark) error {
 	if err := r.dir.ours(); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (r *run) save(m mark) error {
 	return nil
 }
 
-// record brings run.json up to date.
+// record updates run.json.
 func (r *run) record() error {
 	r.rec.Seconds = math.Round(1e3*(r.before+r.now().Sub(r.began).Seconds())) / 1e3
 	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
@@ -90,8 +91,8 @@ func (r *run) curveFiles() []string {
 	return []string{r.dir.path("curves.svg"), r.dir.path("curves.png")}
 }
 
-// plot draws the curves, at most every plotEvery unless it is the last time. Curves can be drawn again from metrics.jsonl, so a
-// failure is a notice.
+// plot draws the curves, at most once every plotEvery, and always the last time. Curves can be
+// drawn again from metrics.jsonl, so a failure is only a notice.
 func (r *run) plot(last bool) {
 	if !r.plotDue(last) {
 		return
@@ -120,7 +121,7 @@ func (r *run) plot(last bool) {
 	}
 }
 
-// progress tells the observer how far the epoch is, if it is time for that.
+// progress reports the epoch's progress to the observer, if a report is due.
 func (r *run) progress(evaluating bool) error {
 	if time.Since(r.reported) < progressEvery {
 		return nil
@@ -145,7 +146,7 @@ func (r *run) progress(evaluating bool) error {
 	return nil
 }
 
-// summary tells how the run ended.
+// summary is the result of the run.
 func (r *run) summary() *Summary {
 	s := &Summary{
 		Name: r.spec.Name, Dir: r.dir.dir, Epochs: r.k.Epochs, Steps: r.k.Step, Finished: r.rec.Status == Finished,

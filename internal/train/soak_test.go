@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestSoak is a week's run in short time: epochs of one step, each with its evaluation, lines and checkpoint, interrupted and resumed between. Descriptors,
-// goroutines, threads, files and memory stay what they were early on. make test has 1800 epochs, the paper's number, make campaign 20,000.
+// TestSoak is a week's run in short time: epochs of one step, each with its evaluation, lines and
+// checkpoint, interrupted and resumed between. Descriptors, goroutines, threads, files and memory
+// stay at their early counts. make test has 1800 epochs, the paper's number, make campaign 20,000.
 func TestSoak(t *testing.T) {
 	epochs := 1800
 	if campaign() {
@@ -54,7 +55,7 @@ func TestSoak(t *testing.T) {
 				early, earlyHeap = measure()
 			case s.Step == epochs-1:
 				late, heap := measure()
-				// Go's runtime starts threads as it likes and ends none.
+				// Go's runtime starts threads at will and ends none.
 				if late.threads > early.threads+4 {
 					t.Errorf("%d threads, early on %d", late.threads, early.threads)
 				}

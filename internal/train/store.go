@@ -7,11 +7,11 @@ import (
 	"shake/internal/files"
 )
 
-// store is how a run reaches its files: files.Disk with errors that say what they mean for the run.
+// store is a run's access to its files: files.Disk, with errors in the terms of the run.
 type store struct{ *files.Disk }
 
-// write gives path the content that f writes, as files.Replace does. If anything fails path is untouched and the error is that of writing (*DiskFull where space
-// is the reason).
+// write gives path the content that f writes, as files.Replace does. On a failure path is unchanged
+// and the error is that of writing (*DiskFull if space is the reason).
 func (s store) write(path string, f func(io.Writer) error) error {
 	if err := s.Replace(path, f); err != nil {
 		return writing(path, err)
@@ -26,12 +26,12 @@ func (s store) writeBytes(path string, b []byte) error {
 	})
 }
 
-// removeTemps deletes what a killed process left half written in dir.
+// removeTemps deletes the temporary files of killed processes in dir.
 func (s store) removeTemps(dir string) error {
 	names, err := s.Names(dir)
 	for _, n := range names {
 		if isTemp(n) {
-			_ = s.Remove(filepath.Join(dir, n)) // one that stays does no harm
+			_ = s.Remove(filepath.Join(dir, n)) // a file that stays is harmless
 		}
 	}
 	return err

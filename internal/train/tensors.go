@@ -16,7 +16,8 @@ import (
 	"shake/internal/files"
 )
 
-// checksumKey is the metadata entry of a safetensors file that holds the SHA-256 of the file itself, taken while the entry's 64 digits are zeros.
+// checksumKey is the metadata entry of a safetensors file with the SHA-256 of the file itself,
+// computed while the entry's 64 digits are zeros.
 const checksumKey = "shake.sha256"
 
 var zeroSum = strings.Repeat("0", 2*sha256.Size)
@@ -50,8 +51,9 @@ func (v view) Data() []byte {
 	return b
 }
 
-// encodeTensors writes ts as one safetensors file with a checksum of itself: F32 and F64 as they are, in the order of the format (wider
-// types first, then by name), so equal tensors and metadata give equal bytes.
+// encodeTensors writes ts as one safetensors file with a checksum of itself. F32 and F64 keep their
+// type. The order is that of the format (wider types first, then by name), so equal tensors and
+// metadata give equal bytes.
 func encodeTensors(w io.Writer, ts []engine.Tensor, meta map[string]string) error {
 	views := make(map[string]view, len(ts))
 	for _, t := range ts {
@@ -112,7 +114,7 @@ func openTensors(r io.ReaderAt, size int64) (*tensorFile, error) {
 	return t, nil
 }
 
-// recognize names what is taken for weights by mistake; "" if it is none of that.
+// recognize names a kind of file that is taken for weights by mistake; "" for any other file.
 func recognize(head []byte) string {
 	for _, k := range []struct{ start, what string }{
 		{"PK\x03\x04", "a zip file, as torch.save and numpy.savez write: in Python, safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW) converts a state dict"},
@@ -154,7 +156,8 @@ func (t *tensorFile) verify() error {
 	return nil
 }
 
-// tensors reads the tensors of type F64, F32, F16 and BF16, of which the last two become F32, and leaves others out.
+// tensors reads the tensors of type F64, F32, F16 and BF16, and skips the others. F16 and BF16
+// become F32.
 func (t *tensorFile) tensors() (ts []engine.Tensor, err error) {
 	for _, e := range t.entries {
 		x := engine.Tensor{Name: e.name, Shape: e.shape}
@@ -196,8 +199,10 @@ func decode[T float32 | float64](r *io.SectionReader, size int, f func([]byte) T
 	return x, nil
 }
 
-// readTensors reads a safetensors file: its tensors of floating point, and its metadata. It must be a regular file of at most limit bytes (0: any number); the header is
-// read first, and nothing else of a file whose header does not fit its size. A file that is damaged, by its structure or by its checksum if it has one, is *Corrupt.
+// readTensors reads a safetensors file: its tensors of floating point, and its metadata. It must be
+// a regular file of at most limit bytes (0: any number). The header is read first; if it does not
+// fit the file's size, the rest is not read. A file that is damaged, by its structure or by its
+// checksum if it has one, is *Corrupt.
 func readTensors(file string, limit int64) ([]engine.Tensor, map[string]string, error) {
 	f, size, err := files.Open(file)
 	if err != nil {
@@ -227,7 +232,8 @@ func decodeTensors(r io.ReaderAt, size int64) ([]engine.Tensor, map[string]strin
 	return ts, t.meta, err
 }
 
-// weightsLimit is more bytes than weights of a program with this state can have, a checkpoint among them: every number of it in float64, twice.
+// weightsLimit is above the bytes of any weights of a program with this state, a checkpoint among
+// them: every number in float64, twice.
 func weightsLimit(state []engine.Tensor) int64 {
 	n := int64(0)
 	for _, t := range state {

@@ -76,7 +76,8 @@ func TestTensorsDamage(t *testing.T) {
 	}
 }
 
-// harmless says that a change of byte i only hides the checksum: the key is then another entry, and a checkpoint without a checksum is refused.
+// harmless says that a change of byte i only hides the checksum: the key is then another entry, and
+// a checkpoint without a checksum is refused.
 func harmless(b []byte, i int) bool {
 	at := bytes.Index(b, []byte(checksumKey))
 	return i >= at && i < at+len(checksumKey)
@@ -181,7 +182,7 @@ func TestRunFromWeights(t *testing.T) {
 	if err := exported(file, func(w io.Writer) error { return Export(spec(t), 7, w) }); err != nil {
 		t.Fatal(err)
 	}
-	// Weights drawn with the run's own seed are those it would draw itself.
+	// Weights drawn with the run's own seed are those that the run would draw itself.
 	fresh, given := tempDir(t), tempDir(t)
 	mustRun(t, options(t, fresh))
 	o := options(t, given)
@@ -211,7 +212,7 @@ func TestRunFromWeights(t *testing.T) {
 	if _, err := Run(t.Context(), o); !errors.As(err, &bad) || len(bad.Shapes) == 0 {
 		t.Errorf("weights of another width: %v", err)
 	}
-	o.Weights = "" // what failed before it began does not stand in the way
+	o.Weights = "" // a run that failed before it began is no obstacle
 	mustRun(t, o)
 }
 
@@ -246,7 +247,8 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// TestEvaluatePieces holds that the test set is run in the pieces that the program asks for, and in batches without.
+// TestEvaluatePieces checks that the test set runs in the pieces that the program asks for, else in
+// batches.
 func TestEvaluatePieces(t *testing.T) {
 	o := options(t, tempDir(t))
 	mustRun(t, o)
@@ -260,7 +262,8 @@ func TestEvaluatePieces(t *testing.T) {
 	}
 }
 
-// TestSafetensorsTorch has PyTorch read what Export and Run wrote. SHAKE_PYTHON names a Python with torch, numpy and safetensors.
+// TestSafetensorsTorch has PyTorch read the files of Export and Run. SHAKE_PYTHON names a Python
+// with torch, numpy and safetensors.
 func TestSafetensorsTorch(t *testing.T) {
 	python := os.Getenv("SHAKE_PYTHON")
 	if python == "" {
@@ -289,7 +292,8 @@ func TestSafetensorsTorch(t *testing.T) {
 	}
 }
 
-// described is what testdata/load_safetensors.py prints: a line for each tensor, by name, with its shape and the bits of its values hashed.
+// described is the output of testdata/load_safetensors.py: a line for each tensor, by name, with
+// its shape and the bits of its values hashed.
 func described(ts []engine.Tensor) string {
 	var b strings.Builder
 	slices.SortFunc(ts, func(a, b engine.Tensor) int { return strings.Compare(a.Name, b.Name) })
@@ -299,7 +303,7 @@ func described(ts []engine.Tensor) string {
 	return b.String()
 }
 
-// exported gives a file what f writes.
+// exported gives a file the content that f writes.
 func exported(file string, f func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := f(&b); err != nil {

@@ -17,15 +17,16 @@ import (
 	"shake/internal/rng"
 )
 
-// toy is a backend without a network: weights follow a recursion that depends on every image, label, rate and iteration, so
-// that a step left out, doubled, reordered or restored wrongly shows in the last bit.
+// toy is a backend without a network: weights follow a recursion that depends on every image,
+// label, rate and iteration, so that a step left out, doubled, reordered or restored wrongly shows
+// in the last bit.
 type toy struct {
 	bad    int64             // iteration whose loss is not a number; -1: none
 	pause  time.Duration     // after each step
-	onStep func(engine.Step) // hears of every step
-	onEval func(lo int)      // and of every evaluation
-	cards  []string          // that it claims to run on
-	piece  int               // images that an evaluation may take
+	onStep func(engine.Step) // receives every step
+	onEval func(lo int)      // receives every evaluation
+	cards  []string          // the cards that it claims to use
+	piece  int               // largest number of images of one evaluation
 }
 
 func (toy) Name() string { return "toy" }
@@ -227,12 +228,14 @@ func images(n int, seed uint64) *engine.Images {
 	return im
 }
 
-// options is a run of the toy network on 29 training images (4 steps an epoch, the last of 5 images) and 11 test images.
+// options is a run of the toy network on 29 training images (4 steps an epoch, the last of 5
+// images) and 11 test images.
 func options(t testing.TB, dir string, overrides ...string) Options {
 	return Options{Spec: spec(t, overrides...), Dir: dir, Backend: toy{bad: -1}, Train: images(29, 1), Test: images(11, 2), DataNote: "made up", Version: "test", plain: true}
 }
 
-// tempDir is a new folder in memory where the system has such, since these tests make thousands of files durable.
+// tempDir is a new folder in memory if the system has one, since these tests make thousands of
+// files durable.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "shake-test-")
@@ -243,7 +246,7 @@ func tempDir(t testing.TB) string {
 	return dir
 }
 
-// listener is an Observer that keeps what it hears and can act on a step.
+// listener is an Observer that keeps all events and can act on a step.
 type listener struct {
 	started  []Decisions
 	epochs   []EpochRecord

@@ -14,7 +14,8 @@ const (
 	replica0Prefix = "replica0/"
 )
 
-// publicWeights are the tensors of a state that make a model: parameters, and the running statistics of replica 0 without their prefix, F32.
+// publicWeights are the tensors of a state that make a model: parameters, and the running
+// statistics of replica 0 without their prefix, F32.
 func publicWeights(state []engine.Tensor) []engine.Tensor {
 	var ts []engine.Tensor
 	for _, t := range state {
@@ -41,13 +42,15 @@ func writeWeights(s store, file string, state []engine.Tensor, meta map[string]s
 
 // encodeWeights writes the model part of state to w.
 func encodeWeights(w io.Writer, state []engine.Tensor, meta map[string]string) error {
-	meta["format"] = "pt" // what transformers and others expect of a PyTorch state dict
+	meta["format"] = "pt" // transformers and other programs expect this of a PyTorch state dict
 	return encodeTensors(w, publicWeights(state), meta)
 }
 
-// fit matches the tensors of a file with the state of a program and returns what SetState has to be given. NAME.running_mean and _var without a replica
-// are meant for every replica; num_batches_tracked is PyTorch's own and ignored. All parameters must be there, running statistics and
-// momentum need not: those absent are counted in left (momentum is not). With whole set, everything in the state must be there but what is an engine's own.
+// fit matches the tensors of a file with the state of a program and returns the argument of
+// SetState. NAME.running_mean and _var without a replica are meant for every replica;
+// num_batches_tracked is PyTorch's own and ignored. All parameters must be present; running
+// statistics and momentum are optional. left counts the absent running statistics. With whole set,
+// every tensor of the state must be present, except an engine's own.
 func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Tensor, left int, err error) {
 	w := &WeightsError{File: file}
 	byName := make(map[string]engine.Tensor, len(have))
@@ -79,7 +82,8 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		used[name] = true
 	}
 	for _, t := range have {
-		// Statistics that only another number of replicas has are no mistake in weights to start from.
+		// Statistics of replicas that the state does not have are no mistake in weights to start
+		// from.
 		other := !whole && strings.HasPrefix(t.Name, "replica") || strings.HasPrefix(t.Name, engine.Own)
 		if !used[t.Name] && !other && !strings.HasSuffix(t.Name, ".num_batches_tracked") {
 			w.Unknown = append(w.Unknown, quoted(t.Name))
@@ -93,7 +97,8 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 	return set, left, nil
 }
 
-// wrapper returns what stands in a file before the names of most parameters of a state, and "" if they stand there by themselves.
+// wrapper returns the prefix in a file of the names of most parameters of a state; "" if they have
+// none.
 func wrapper(have map[string]engine.Tensor, state []engine.Tensor) string {
 	parameters, bare, counts := 0, 0, map[string]int{}
 	for _, s := range state {
@@ -109,7 +114,7 @@ func wrapper(have map[string]engine.Tensor, state []engine.Tensor) string {
 				counts[prefix+"."]++
 			}
 		}
-		if parameters == 8 { // these tell
+		if parameters == 8 { // so many parameters are enough
 			break
 		}
 	}
