@@ -5,10 +5,10 @@
 #include "threads.h"
 
 typedef struct {
-  const uint8_t *pixels; // [images][c][h][w]
+  const uint8_t *pixels;  // [images][c][h][w]
   int c, h, w;
-  int pad;               // zeros framed around an image before it is cropped
-  const float *table;    // [c][256] the normalised value of each byte
+  int pad;             // zeros framed around an image before it is cropped
+  const float *table;  // [c][256] the normalised value of each byte
 } sk_augment;
 
 // Image i of x is image index[i], normalised, mirrored where flip[i], framed with zeros and cropped

@@ -25,11 +25,11 @@
 #include <string.h>
 
 enum {
-  MOST_ACCUMULATORS = 16, // they cost memory
+  MOST_ACCUMULATORS = 16,  // they cost memory
   // At least, so that writing and merging an accumulator (8 bytes a weight) stays a few percent.
   ACCUMULATOR_POSITIONS = 1024,
-  STAGED_POSITIONS = 512, // staged together, so that loading and storing an accumulator does
-  GEMM_FLOATS = 128 * 1024 // read by each panel: they stay in half a second-level cache
+  STAGED_POSITIONS = 512,   // staged together, so that loading and storing an accumulator does
+  GEMM_FLOATS = 128 * 1024  // read by each panel: they stay in half a second-level cache
 };
 
 // Floats from one accumulator to the next: the direct one and behind it the transform's.
@@ -42,9 +42,9 @@ static int64_t accumulator_pitch(const sk_conv *c) {
 // every worker busy to the end.
 static int accumulator_images(const sk_conv *c) {
   const int64_t n = c->shape.n, positions = (int64_t)c->shape.p * c->shape.q;
-  const int64_t least = !c->transform.on                          ? ACCUMULATOR_POSITIONS
+  const int64_t least = !c->transform.on                        ? ACCUMULATOR_POSITIONS
                         : c->transform.algorithm == SK_STRASSEN ? ACCUMULATOR_POSITIONS / 2
-                                                                  : 2 * ACCUMULATOR_POSITIONS;
+                                                                : 2 * ACCUMULATOR_POSITIONS;
   const int64_t accumulators = sk_min(sk_min(MOST_ACCUMULATORS, n), n * positions / least);
   return sk_ceil_div(n, sk_max(1, accumulators));
 }
@@ -138,8 +138,7 @@ void sk_conv_forward(sk_conv *c, const sk_conv_operands *o, const sk_batch *b) {
   forward_job j = {.pass = {c, o, b}, .task_images = images};
   if (c->direct) sk_parallel(c->pool, sk_ceil_div(b->n, images), forward_task, &j);
   if (c->transform.on) sk_conv_transform_forward(&j.pass);
-  if (c->direct && c->transform.on && o->stats.count)
-    sk_stats_run(c->pool, o->stats, o->y, b);
+  if (c->direct && c->transform.on && o->stats.count) sk_stats_run(c->pool, o->stats, o->y, b);
 }
 
 // Raw dx of panel i's blocks, one phase of its positions after the other, from staged dy.
@@ -174,8 +173,12 @@ static void data_gradients(const sk_conv_pass *pass, int n0, int images, const f
       const int some = sk_min(cached, images);
       data_gradient(c, some, ds, raw, i);
       for (int n = 0; n < some; n++) {
-        const sk_conv_raw from = {raw + n * c->dx.image_pitch, c->dx.row_pitch, c->dx.block_pitch,
-                                  n0 + n, panel->block0, panel->blocks};
+        const sk_conv_raw from = {raw + n * c->dx.image_pitch,
+                                  c->dx.row_pitch,
+                                  c->dx.block_pitch,
+                                  n0 + n,
+                                  panel->block0,
+                                  panel->blocks};
         sk_isa->conv->put_dx(pass, pass->operands->dx, (sk_sums_list){0}, &from);
       }
     }
@@ -183,7 +186,7 @@ static void data_gradients(const sk_conv_pass *pass, int n0, int images, const f
 
 typedef struct {
   sk_conv_pass pass;
-  int slices; // tasks of an accumulator
+  int slices;  // tasks of an accumulator
   float *grads;
 } backward_job;
 
@@ -213,7 +216,7 @@ static void backward_task(void *arg, int task, int worker) {
     if (pass->operands->dx) data_gradients(pass, n0, images.images, ds, raw, backward);
     for (int i = forward.begin; i < forward.end; i++)
       sk_isa->conv->weight_gradient(c, &c->forward.panel[i], &images, n0 == begin, acc);
-    if (j->slices > 1 || c->transform.on) continue; // dx is not whole yet
+    if (j->slices > 1 || c->transform.on) continue;  // dx is not whole yet
     for (int i = 0; i < images.images; i++)
       sk_image_sums(pass->operands->sums, pass->batch, n0 + i);
   }

@@ -5,9 +5,9 @@
 
 // A convolution of k output channels from c input channels, by kernels of r rows and s columns.
 typedef struct {
-  int64_t weight_at; // float of its weights [k][c/groups][r][s] in the flat parameters
-  int x_channel0, c; // reads these channels of x
-  int y_channel0, k; // writes these channels of y
+  int64_t weight_at;  // float of its weights [k][c/groups][r][s] in the flat parameters
+  int x_channel0, c;  // reads these channels of x
+  int y_channel0, k;  // writes these channels of y
   int groups;
   int r, s;
   int pad_h, pad_w;  // rows and columns of zeros around x
@@ -18,12 +18,12 @@ enum { SK_CONV_CHOOSE, SK_CONV_DIRECT, SK_CONV_TRANSFORM };
 
 // Parts that read one view x with one stride and write one tensor y.
 typedef struct {
-  int n;        // most images of a call
-  int xc, h, w; // channels, rows and columns of x
-  int yc, p, q; // channels, rows and columns of y
-  int stride;   // of rows and columns
+  int n;         // most images of a call
+  int xc, h, w;  // channels, rows and columns of x
+  int yc, p, q;  // channels, rows and columns of y
+  int stride;    // of rows and columns
   int parts;
-  int method;   // SK_CONV_...
+  int method;  // SK_CONV_...
 } sk_conv_shape;
 
 // The destination of the data gradient, blocks block0 .. of g:
@@ -32,7 +32,7 @@ typedef struct {
   const sk_tensor *g;
   int block0;
   int relu, accumulate;
-  const sk_grad *residual; // NULL: none
+  const sk_grad *residual;  // NULL: none
 } sk_conv_dx;
 
 // The forward pass reads x and writes y and its statistics. The backward pass reads x and dy, which
@@ -42,7 +42,7 @@ typedef struct {
   const sk_tensor *y;
   sk_stats_list stats;
   int dy_count;
-  const sk_grad *dy; // [dy_count]
+  const sk_grad *dy;  // [dy_count]
   const sk_conv_dx *dx;
   sk_sums_list sums;
 } sk_conv_operands;

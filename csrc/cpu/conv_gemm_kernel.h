@@ -32,7 +32,7 @@ enum { PIECE_CHANNELS = 9 * SK_LANES };
 // for each line otherwise.
 typedef struct {
   const float *next, *end;
-  int lines; // of each micro-tile
+  int lines;  // of each micro-tile
 } gemm_prefetch;
 
 SK_INLINE void gemm_fetch(gemm_prefetch *a) {
@@ -45,17 +45,17 @@ typedef struct {
   const sk_conv_term *term;
   int terms;
   const float *weights;
-  int weight_pitch;      // floats from one input channel's weights to the next
-  int64_t y_block_pitch; // floats
-  int y_col_pitch;       // floats
-  int add;               // to y; 0: overwrite it
+  int weight_pitch;       // floats from one input channel's weights to the next
+  int64_t y_block_pitch;  // floats
+  int y_col_pitch;        // floats
+  int add;                // to y; 0: overwrite it
   gemm_prefetch *ahead;
 } gemm_sum;
 
 // The heart: y[blocks][cols positions] (+)= sum over terms and their channels of w * x.
 SK_INLINE void gemm_micro_tile(const int blocks, const int cols, const gemm_sum *o,
                                const int col_pitch, const float *x, float *y) {
-  vf a[GEMM_BLOCKS * STRIPS][GEMM_COLS]; // the accumulator
+  vf a[GEMM_BLOCKS * STRIPS][GEMM_COLS];  // the accumulator
   const float *w = o->weights;
   const int64_t block_pitch = o->y_block_pitch;
   const int weight_pitch = o->weight_pitch;

@@ -23,7 +23,7 @@ typedef struct {
 // Raw dx of `blocks` blocks of image n, on its way to its place.
 typedef struct {
   const float *raw;
-  int64_t row_pitch, block_pitch; // floats
+  int64_t row_pitch, block_pitch;  // floats
   int n, block0, blocks;
 } sk_conv_raw;
 
@@ -46,8 +46,8 @@ typedef struct {
 // The maps of one algorithm, in the terms of conv_transform.c. Transformed tensors are
 // [product][block of the island][tile][16].
 typedef struct {
-  void (*input)(const sk_conv_pass *, const sk_conv_chunk *, float *v);           // V = B' x
-  void (*output_gradient)(const sk_conv_pass *, const sk_conv_chunk *, float *e); // E = A dy
+  void (*input)(const sk_conv_pass *, const sk_conv_chunk *, float *v);            // V = B' x
+  void (*output_gradient)(const sk_conv_pass *, const sk_conv_chunk *, float *e);  // E = A dy
   // y = A' M
   void (*output)(const sk_conv *, const sk_conv_chunk *, const float *m, const sk_tensor *y);
   // raw dx = B M, or += where tiles overlap, of some of the island's panels

@@ -11,7 +11,8 @@ int sk_conv_next_area(sk_conv_areas *at, sk_conv_area *a) {
     if (p->x_channel0 >= block + SK_LANES || p->x_channel0 + p->c <= block) continue;
     if (at->element == p->r * p->s || begin >= end) continue;
     const int r = at->element / p->s, s = at->element % p->s;
-    *a = (sk_conv_area){p, at->element++, sk_conv_plan_tap(c, r - p->pad_h, s - p->pad_w), begin, end};
+    *a = (sk_conv_area){p, at->element++, sk_conv_plan_tap(c, r - p->pad_h, s - p->pad_w), begin,
+                        end};
     return 1;
   }
   return 0;

@@ -7,7 +7,7 @@
 // The weights of one part at one tap for an output block: those of output channels begin .. end-1.
 typedef struct {
   const sk_conv_part *part;
-  int element; // row and column of the part's kernel
+  int element;  // row and column of the part's kernel
   int tap;
   int begin, end;
 } sk_conv_area;
@@ -26,8 +26,8 @@ int sk_conv_next_area(sk_conv_areas *, sk_conv_area *);
 // block, of which there may be none.
 typedef struct {
   int out_lane, lane0, lane_end;
-  int64_t at; // float of the flat parameters at which lane0's stands
-  int pitch;  // floats from one lane's weight to the next
+  int64_t at;  // float of the flat parameters at which lane0's stands
+  int pitch;   // floats from one lane's weight to the next
 } sk_conv_row;
 
 // Of output channel k of an area.

@@ -11,10 +11,10 @@ typedef struct {
 
 // One tap of one input block: `inputs` channels of it.
 typedef struct {
-  int64_t weight_at; // float of the plan's weights: [inputs][blocks of the panel][16]
-  int32_t x_at;      // float of the staged or transformed image
+  int64_t weight_at;  // float of the plan's weights: [inputs][blocks of the panel][16]
+  int32_t x_at;       // float of the staged or transformed image
   int32_t inputs;
-  int32_t block;     // the input block
+  int32_t block;  // the input block
 } sk_conv_term;
 
 // Neighbouring output blocks with the same terms.
@@ -23,7 +23,7 @@ typedef struct {
   int term0, terms;
 } sk_conv_panel;
 
-enum { SK_PANEL_BLOCKS = 2 }; // of the widest panel
+enum { SK_PANEL_BLOCKS = 2 };  // of the widest panel
 
 // Panels begin .. end-1 of a plan.
 typedef struct {

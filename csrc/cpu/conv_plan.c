@@ -49,7 +49,7 @@ typedef struct {
 // x for `out` positions of y.
 static void widen_x(extent *e, int offset, int out, int stride) {
   e->before = sk_max(e->before, -offset);
-  e->length = sk_max(e->length, (out - 1) * stride + offset + 1); // without the zeros in front
+  e->length = sk_max(e->length, (out - 1) * stride + offset + 1);  // without the zeros in front
 }
 
 // dy for `in` positions of x.
@@ -76,9 +76,11 @@ static void measure(sk_conv *c) {
     widen_dy(&ds, t->ds, s->w, s->stride);
   }
   const int x_cols = sk_ceil_div(xs.length + xs.before, s->stride);
-  c->x = (sk_conv_staged){.top = xr.before, .left = xs.before, .rows = xr.length + xr.before,
-                          .cols = x_cols};
-  c->dy = (sk_conv_staged){.top = dr.before, .left = ds.before, .rows = dr.length + dr.before,
+  c->x = (sk_conv_staged){
+      .top = xr.before, .left = xs.before, .rows = xr.length + xr.before, .cols = x_cols};
+  c->dy = (sk_conv_staged){.top = dr.before,
+                           .left = ds.before,
+                           .rows = dr.length + dr.before,
                            .cols = ds.length + ds.before};
   c->dx = (sk_conv_staged){.rows = s->h, .cols = s->w};
   set_pitches(&c->x, (int64_t)s->stride * c->x.cols * SK_LANES, c->x_blocks);
@@ -87,10 +89,12 @@ static void measure(sk_conv *c) {
 }
 
 static sk_conv_connection *connect(const sk_conv *c) {
-  sk_conv_connection *all = sk_aligned((int64_t)c->y_blocks * c->x_blocks * (c->taps + 1) * sizeof *all);
+  sk_conv_connection *all =
+      sk_aligned((int64_t)c->y_blocks * c->x_blocks * (c->taps + 1) * sizeof *all);
   for (const sk_conv_part *p = c->part; p < c->part + c->shape.parts; p++)
     for (int k = 0; k < p->k; k++) {
-      const int channels = p->c / p->groups, first = p->x_channel0 + k / (p->k / p->groups) * channels;
+      const int channels = p->c / p->groups,
+                first = p->x_channel0 + k / (p->k / p->groups) * channels;
       const int end = first + channels, kb = (p->y_channel0 + k) / SK_LANES;
       for (int ib = first / SK_LANES; ib * SK_LANES < end; ib++)
         for (int i = 0; i < p->r * p->s; i++) {
@@ -208,7 +212,8 @@ static sk_conv_plan list(const listing *l, int phases, int elements) {
   memset(p.weight_at, -1, pairs * sizeof *p.weight_at);
   for (int b = 0, blocks, terms = 0; b < l->out_blocks; b += blocks, p.panels++) {
     blocks = 1;
-    while (blocks < SK_PANEL_BLOCKS && b + blocks < l->out_blocks && alike(l, b, b + blocks)) blocks++;
+    while (blocks < SK_PANEL_BLOCKS && b + blocks < l->out_blocks && alike(l, b, b + blocks))
+      blocks++;
     for (int i = 0; i < blocks; i++) p.panel_blocks[b + i] = blocks;
     for (int phase = 0; phase < phases; phase++) {
       sk_conv_panel *panel = &p.panel[p.panels * phases + phase];
@@ -232,7 +237,7 @@ static sk_conv_panels panels_between(const sk_conv_plan *p, int begin, int end) 
 
 static void list_transform(sk_conv *c, sk_conv_connection *all) {
   sk_conv_transform *w = &c->transform;
-  const int transformed = c->taps; // the place of transformed products behind the taps
+  const int transformed = c->taps;  // the place of transformed products behind the taps
   const listing forward = {c, &TRANSFORM_FORWARD, all, c->y_blocks, c->x_blocks, transformed, 1};
   const listing backward = {c, &TRANSFORM_BACKWARD, all, c->x_blocks, c->y_blocks, transformed, 1};
   w->forward = list(&forward, 1, w->elements);

@@ -32,7 +32,8 @@ static void stage_grad(float *dst, const grad_strip *g, int first, int count) {
 
 // Row i of one block of x: columns phase, phase+stride, ... of the bordered row, which start
 // `left` columns in front of the image.
-static void stage_x_row(const sk_conv *c, const view_strip v[STRIPS], int i, int phase, float *row) {
+static void stage_x_row(const sk_conv *c, const view_strip v[STRIPS], int i, int phase,
+                        float *row) {
   const sk_conv_staged *x = &c->x;
   const int w = c->shape.w, stride = c->shape.stride;
   // Columns begin .. end-1 lie inside the image.
@@ -95,8 +96,7 @@ static int sums_of(const sk_conv_pass *pass, sk_sums_list sums, int n, int s, st
   for (int i = 0; i < sums.count; i++) {
     const sk_grad *g = &sums.each[i].of;
     const int k = s - g->g_block0 * STRIPS;
-    if (k >= 0 && k < g->blocks * STRIPS)
-      of[count++] = sums_at(&sums.each[i], pass->batch, n, k);
+    if (k >= 0 && k < g->blocks * STRIPS) of[count++] = sums_at(&sums.each[i], pass->batch, n, k);
   }
   return count;
 }
@@ -129,16 +129,15 @@ static void put_dx(const sk_conv_pass *pass, const sk_conv_dx *dx, sk_sums_list 
   const int w = pass->conv->shape.w, positions = pass->conv->shape.h * w, n = raw->n;
   const sk_view *x = pass->operands->x;
   for (int s = 0; s < raw->blocks * STRIPS; s++) {
-    const dx_strip d = {
-        .raw = raw->raw + s / STRIPS * raw->block_pitch + s % STRIPS * SK_W,
-        .mask = strip_of(x->tensor, n, x->block0 + raw->block0, s),
-        .dst = strip_of(dx->g, n, dx->block0 + raw->block0, s),
-        .row_pitch = raw->row_pitch,
-        // Without a border between rows they are one.
-        .cols = raw->row_pitch == (int64_t)w * SK_LANES ? positions : w};
+    const dx_strip d = {.raw = raw->raw + s / STRIPS * raw->block_pitch + s % STRIPS * SK_W,
+                        .mask = strip_of(x->tensor, n, x->block0 + raw->block0, s),
+                        .dst = strip_of(dx->g, n, dx->block0 + raw->block0, s),
+                        .row_pitch = raw->row_pitch,
+                        // Without a border between rows they are one.
+                        .cols = raw->row_pitch == (int64_t)w * SK_LANES ? positions : w};
     grad_strip residual;
     if (dx->residual) residual = grad_at(dx->residual, pass->batch, n, raw->block0 * STRIPS + s);
-    strip_sums of[asked.count + 1]; // any number of norms may read x
+    strip_sums of[asked.count + 1];  // any number of norms may read x
     const int sums = sums_of(pass, asked, n, (dx->block0 + raw->block0) * STRIPS + s, of);
     for (int p = 0, m; p < positions; p += m) {
       m = sk_min(positions - p, STRETCH);

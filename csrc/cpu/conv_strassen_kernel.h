@@ -90,7 +90,7 @@ SK_INLINE void strassen_blocks(const sk_conv_pass *pass, const sk_conv_chunk *k,
     }
     for (int i = 0; i < m * SK_LANES; i += SK_W) {
       vf x[4], r[7];
-      UNROLL for (int q = 0; q < 4; q++) x[q] = vf_load(k->rows + q * row_pitch + i);
+  UNROLL for (int q = 0; q < 4; q++) x[q] = vf_load(k->rows + q * row_pitch + i);
       if (gradient) strassen_a(x, r);
       else strassen_bt(x, r);
       UNROLL for (int p = 0; p < 7; p++) vf_store(dst + p * w->product_pitch + i, r[p]);

@@ -34,19 +34,19 @@
 
 // How an algorithm cuts images.
 typedef struct {
-  int outputs;        // rows and columns of a tile of y; 0: a tile is a pair of positions
-  int inputs, border; // of a tile of x; neighbouring tiles start inputs - border apart
-  int elements;       // of a transformed filter
-  int products;       // of a transformed tile
-  int chunk_floats;   // of transformed tiles in the works, where the next three allow
-  int least_tiles, most_tiles; // of a chunk
-  int heavy_tiles;    // at least, where an island's weights come from far
+  int outputs;                  // rows and columns of a tile of y; 0: a tile is a pair of positions
+  int inputs, border;           // of a tile of x; neighbouring tiles start inputs - border apart
+  int elements;                 // of a transformed filter
+  int products;                 // of a transformed tile
+  int chunk_floats;             // of transformed tiles in the works, where the next three allow
+  int least_tiles, most_tiles;  // of a chunk
+  int heavy_tiles;              // at least, where an island's weights come from far
 } cut;
 
 enum {
   // Transformed weights of an island: more do not stay in a core's part of the third-level cache.
   HEAVY_FLOATS = 1024 * 1024,
-  MICRO_TILE_COLS = 12 // whole micro-tiles of the gemm
+  MICRO_TILE_COLS = 12  // whole micro-tiles of the gemm
 };
 
 static const cut CUTS[SK_ALGORITHMS] = {
@@ -108,14 +108,14 @@ static void measure_tiles(sk_conv_transform *w, const cut *a, const sk_conv_shap
     w->tile_cols = sk_ceil_div(s->q, a->outputs);
     raw->row_pitch = (int64_t)(advance * w->tile_cols + a->border) * SK_LANES;
     raw->block_pitch = (advance * w->tile_rows + a->border) * raw->row_pitch;
-    raw->first = raw->row_pitch + SK_LANES; // behind a border of one row and one column
+    raw->first = raw->row_pitch + SK_LANES;  // behind a border of one row and one column
     w->row_floats = a->inputs * raw->row_pitch;
   } else {
     w->tile_rows = s->p / 2;
     w->tile_cols = s->q;
     raw->row_pitch = (int64_t)s->w * SK_LANES;
     raw->block_pitch = s->h * raw->row_pitch;
-    w->row_floats = 4 * (int64_t)w->tile_cols * SK_LANES; // a row of each quarter
+    w->row_floats = 4 * (int64_t)w->tile_cols * SK_LANES;  // a row of each quarter
   }
   raw->adds = a->border || w->tile_rows * 2 * w->tile_cols < s->h * s->w;
   raw->image_pitch = x_blocks * raw->block_pitch;
@@ -140,7 +140,7 @@ static void measure_chunks(sk_conv_transform *w, const cut *a, int n, int x_bloc
 void sk_conv_transform_measure(sk_conv *c) {
   sk_conv_transform *w = &c->transform;
   const cut *a = &CUTS[w->algorithm];
-  int all_x = 0, x_blocks = 0, y_blocks = 0; // the most of an island
+  int all_x = 0, x_blocks = 0, y_blocks = 0;  // the most of an island
   for (const sk_conv_island *i = w->island; i < w->island + w->islands; i++) {
     all_x = sk_max(all_x, i->x1 - i->x0);
     x_blocks = sk_max(x_blocks, i->x_blocks);
@@ -171,7 +171,7 @@ static int next_chunk(const sk_conv_transform *w, int images, int i, sk_conv_chu
 
 typedef struct {
   const sk_conv_pass *pass;
-  int tasks; // of an island
+  int tasks;  // of an island
 } forward_job;
 
 static void forward_task(void *arg, int task, int worker) {
@@ -183,8 +183,8 @@ static void forward_task(void *arg, int task, int worker) {
   const sk_conv_algorithm *maps = &kernels->algorithm[w->algorithm];
   const int64_t images = j->pass->batch->n, part = task % j->tasks;
   const int n0 = images * part / j->tasks, n1 = images * (part + 1) / j->tasks;
-  sk_conv_chunk k = {.island = w->island + task / j->tasks, .image0 = n0,
-                     .rows = sk_scratch(c->pool, worker)};
+  sk_conv_chunk k = {
+      .island = w->island + task / j->tasks, .image0 = n0, .rows = sk_scratch(c->pool, worker)};
   // m and v overlap: by the time an element's products are written, those they replace were read.
   float *m = k.rows + w->row_floats, *v = m + w->most_shared * w->product_pitch;
   for (int i = 0; next_chunk(w, n1 - n0, i, &k); i++) {
@@ -210,7 +210,7 @@ typedef struct {
   const sk_conv_pass *pass;
   int accumulators, slices;
   float *acc;
-  int64_t accumulator_pitch; // floats
+  int64_t accumulator_pitch;  // floats
 } backward_job;
 
 // Some images of one accumulator: the panels of both gradients that the task computes.
@@ -218,7 +218,7 @@ typedef struct {
   const sk_conv_pass *pass;
   int images;
   sk_conv_panels forward, backward;
-  int first; // overwrite the accumulator
+  int first;  // overwrite the accumulator
   float *acc;
 } share;
 
@@ -238,7 +238,10 @@ static void put_dx(const share *a, const sk_conv_chunk *k, const float *raw) {
       for (int n = 0; n < a->images; n++) {
         const float *at = raw + n * w->raw_dx.image_pitch + w->raw_dx.first;
         const sk_conv_raw from = {at + (b - k->island->x0) * w->raw_dx.block_pitch,
-                                  w->raw_dx.row_pitch, w->raw_dx.block_pitch, k->image0 + n, b,
+                                  w->raw_dx.row_pitch,
+                                  w->raw_dx.block_pitch,
+                                  k->image0 + n,
+                                  b,
                                   panel->blocks};
         sk_isa->conv->put_dx(pass, &dx, sums, &from);
       }
@@ -259,7 +262,7 @@ static void gradients(const share *a, sk_conv_chunk k) {
   for (int i = 0; next_chunk(w, a->images, i, &k); i++) {
     maps->output_gradient(pass, &k, e);
     if (dx) {
-      kernels->backward(c, &k, a->backward, e, v); // v is free until x is transformed
+      kernels->backward(c, &k, a->backward, e, v);  // v is free until x is transformed
       maps->input_gradient(c, &k, a->backward, v, raw);
     }
     maps->input(pass, &k, v);
@@ -287,8 +290,8 @@ static void backward_task(void *arg, int task, int worker) {
   for (int n = begin; n < end; n += c->transform.task_images) {
     a.images = sk_min(c->transform.task_images, end - n);
     a.first = n == begin;
-    gradients(&a, (sk_conv_chunk){.island = island, .image0 = n,
-                                  .rows = sk_scratch(c->pool, worker)});
+    gradients(&a,
+              (sk_conv_chunk){.island = island, .image0 = n, .rows = sk_scratch(c->pool, worker)});
   }
 }
 

@@ -7,7 +7,7 @@
 
 enum { SK_WINOGRAD, SK_WINOGRAD_STRIDED, SK_STRASSEN, SK_ALGORITHMS };
 enum {
-  SK_MOST_ELEMENTS = 36 // of a transformed filter
+  SK_MOST_ELEMENTS = 36  // of a transformed filter
 };
 
 // Blocks x0 .. x1-1 and y0 .. y1-1, connected with each other and with no others: the whole of a
@@ -15,48 +15,48 @@ enum {
 // block b with block b + x_blocks (y: b + y_blocks), so those are half as many.
 typedef struct {
   int x0, x1, y0, y1;
-  int x_blocks, y_blocks;           // transformed ones
-  sk_conv_panels forward, backward; // their panels in the transform's plans
+  int x_blocks, y_blocks;            // transformed ones
+  sk_conv_panels forward, backward;  // their panels in the transform's plans
 } sk_conv_island;
 
 // Raw dx of an island's blocks in scratch.
 typedef struct {
-  int64_t row_pitch, block_pitch, image_pitch; // floats
-  int64_t first; // float of the first position: a border may stand in front
+  int64_t row_pitch, block_pitch, image_pitch;  // floats
+  int64_t first;  // float of the first position: a border may stand in front
   // Whether tiles add into it, so that it starts from zeros: neighbouring tiles overlap, or some
   // positions belong to no tile.
   int adds;
 } sk_conv_raw_dx;
 
 typedef struct {
-  int on;                 // some output block goes through it
-  int algorithm;          // SK_WINOGRAD ..
-  int elements;           // of a transformed filter
-  int products;           // of a transformed tile
+  int on;         // some output block goes through it
+  int algorithm;  // SK_WINOGRAD ..
+  int elements;   // of a transformed filter
+  int products;   // of a transformed tile
   // Products first_product[e] .. first_product[e+1]-1 are those of filter element e.
   int first_product[SK_MOST_ELEMENTS + 1];
-  int most_shared;        // most products of one element
+  int most_shared;  // most products of one element
   int islands;
-  sk_conv_island *island; // [islands]
-  int *x_place, *y_place; // [block] its place among its island's transformed blocks; -1: none
-  int tile_rows, tile_cols; // tiles of an image
-  int chunk_tiles;        // most tiles transformed together
-  int task_images;        // images of a task: as many as make whole chunks
-  int64_t block_pitch;    // floats from one block of a chunk to the next
-  int64_t product_pitch;  // floats from one product of a chunk to the next
-  int64_t row_floats;     // scratch of the rows that one row of tiles reads
+  sk_conv_island *island;    // [islands]
+  int *x_place, *y_place;    // [block] its place among its island's transformed blocks; -1: none
+  int tile_rows, tile_cols;  // tiles of an image
+  int chunk_tiles;           // most tiles transformed together
+  int task_images;           // images of a task: as many as make whole chunks
+  int64_t block_pitch;       // floats from one block of a chunk to the next
+  int64_t product_pitch;     // floats from one product of a chunk to the next
+  int64_t row_floats;        // scratch of the rows that one row of tiles reads
   sk_conv_raw_dx raw_dx;
-  sk_conv_plan forward, backward; // the panels of the direct plans; a term is an input block
+  sk_conv_plan forward, backward;  // the panels of the direct plans; a term is an input block
 } sk_conv_transform;
 
 // Tiles of one island, counted image by image and row by row from image image0 of the batch on.
 typedef struct {
   const sk_conv_island *island;
   int image0, tile0, tiles;
-  float *rows; // scratch of row_floats
+  float *rows;  // scratch of row_floats
 } sk_conv_chunk;
 
-typedef struct sk_conv_pass sk_conv_pass; // conv_plan.h
+typedef struct sk_conv_pass sk_conv_pass;  // conv_plan.h
 
 // conv_transform_choose.c: gives output blocks to a transform where one can be used and pays. Their
 // connections move behind the taps.
@@ -65,7 +65,7 @@ void sk_conv_transform_choose(sk_conv *, sk_conv_connection *all);
 int sk_conv_transform_pays(const sk_conv_shape *, int algorithm, int inputs);
 // Sizes everything that depends on tiles and chunks; after the choice, before the plans are made.
 void sk_conv_transform_measure(sk_conv *);
-int64_t sk_conv_transform_scratch(const sk_conv *); // floats
+int64_t sk_conv_transform_scratch(const sk_conv *);  // floats
 
 // The passes, but for the direct products and the merge of accumulators. The accumulator of images
 // that share number i starts accumulator_pitch * i floats behind acc. Statistics and sums are taken

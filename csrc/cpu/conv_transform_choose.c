@@ -48,8 +48,7 @@ static int whole_kernels(const sk_conv *c, sk_conv_connection *all, int kb) {
 // Adds output block kb with the input blocks that it reads as an island of its own, and joins the
 // last islands for as long as they have input blocks in common.
 static void add_to_island(sk_conv_transform *w, int kb, inputs in) {
-  w->island[w->islands++] =
-      (sk_conv_island){.x0 = in.first, .x1 = in.end, .y0 = kb, .y1 = kb + 1};
+  w->island[w->islands++] = (sk_conv_island){.x0 = in.first, .x1 = in.end, .y0 = kb, .y1 = kb + 1};
   for (; w->islands > 1; w->islands--) {
     sk_conv_island *last = &w->island[w->islands - 1], *before = last - 1;
     if (before->x1 <= last->x0) return;
@@ -91,7 +90,7 @@ static void choose_winograd(sk_conv *c, sk_conv_connection *all) {
   for (int kb = 0; kb < c->y_blocks; kb++) {
     const int channels = whole_kernels(c, all, kb);
     if (!channels || !pays(c, channels)) continue;
-    w->y_place[kb] = 0; // chosen; its place is known when the island is whole
+    w->y_place[kb] = 0;  // chosen; its place is known when the island is whole
     add_to_island(w, kb, inputs_of(c, all, kb));
   }
   for (sk_conv_island *i = w->island; i < w->island + w->islands; i++) {

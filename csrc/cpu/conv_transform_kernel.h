@@ -24,8 +24,8 @@ SK_INLINE void element_product(const sk_conv_transform *w, const sk_conv_plan *p
 
 // All elements of some panels of a plan, whose output blocks have these places.
 SK_INLINE void element_products(const sk_conv_transform *w, const sk_conv_plan *p,
-                                sk_conv_panels panels, const int *place, const float *in,
-                                int tiles, float *out) {
+                                sk_conv_panels panels, const int *place, const float *in, int tiles,
+                                float *out) {
   for (int e = 0; e < w->elements; e++)
     for (int i = panels.begin; i < panels.end; i++) {
       const sk_conv_panel *panel = &p->panel[i];

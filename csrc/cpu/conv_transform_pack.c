@@ -24,7 +24,7 @@ static int element(const sk_conv *c, const sk_conv_island *in, int kb, int ib, i
 // Goes through the areas of a filter: of all pairs of blocks that kb and ib stand for.
 typedef struct {
   const sk_conv_island *in;
-  int ib; // of the first pair
+  int ib;  // of the first pair
   sk_conv_areas at;
 } filter_areas;
 

@@ -56,8 +56,10 @@ SK_INLINE void tile_read_block(const sk_conv_pass *pass, const int gradient, int
 // Positions of the block to a row of scratch; of a gradient, stride is 1.
 SK_INLINE void tile_read(const tile_reader *r, const int gradient, positions k, float *row) {
   for (int s = 0; s < STRIPS; s++)
-    if (gradient) stage_grad(row + s * SK_W, &r->dy[s], k.first, k.count);
-    else stage_view(row + s * SK_W, &r->x[s], k);
+    if (gradient)
+      stage_grad(row + s * SK_W, &r->dy[s], k.first, k.count);
+    else
+      stage_view(row + s * SK_W, &r->x[s], k);
 }
 
 // A transformed filter [element][16][16] to its place among the packed weights, which fit no cache

@@ -19,11 +19,11 @@ enum { WEIGHT_INPUTS = 3 };
 // Some channels of x and some blocks of dy over rows x cols positions, and where their products go.
 typedef struct {
   const float *x, *dy;
-  int64_t x_row_pitch, dy_row_pitch, dy_block_pitch; // floats
+  int64_t x_row_pitch, dy_row_pitch, dy_block_pitch;  // floats
   int rows, cols;
   float *acc;
-  int acc_pitch; // floats from one input channel to the next
-  int add;       // to acc; 0: overwrite it
+  int acc_pitch;  // floats from one input channel to the next
+  int add;        // to acc; 0: overwrite it
 } weight_sum;
 
 // Input channels of a micro-tile: the first `here` follow each other, the others stand `gap` floats

@@ -5,7 +5,7 @@
 #include "conv_transform_tile_kernel.h"
 #include "conv_winograd_maps_kernel.h"
 
-enum { TILE_OUTPUTS = 4, MOST_INPUTS = 9 }; // of a tile, each way
+enum { TILE_OUTPUTS = 4, MOST_INPUTS = 9 };  // of a tile, each way
 SK_INLINE int tile_inputs(const int stride) { return stride == 1 ? 6 : 9; }
 
 // The product (i, j) of a tile among all of them. With stride 2 the middle tap's products, 5 .. 8

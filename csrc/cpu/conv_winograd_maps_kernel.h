@@ -17,7 +17,7 @@
 #define WB 1.5f
 #define WA2 (WA * WA)
 #define WB2 (WB * WB)
-#define WG0 (1 / (WA2 * WB2)) // rows of G: the divisors of the interpolation
+#define WG0 (1 / (WA2 * WB2))  // rows of G: the divisors of the interpolation
 #define WGA (1 / (2 * WA2 * (WA2 - WB2)))
 #define WGB (1 / (2 * WB2 * (WB2 - WA2)))
 
@@ -54,7 +54,8 @@ SK_INLINE void winograd_at(const vf *m, vf *r) {
 
 // r = A d
 SK_INLINE void winograd_a(const vf *d, vf *r) {
-  vf ae = d[0] + WA2 * d[2], ao = WA * d[1] + WA * WA2 * d[3], be = d[0] + WB2 * d[2], bo = WB * d[1] + WB * WB2 * d[3];
+  vf ae = d[0] + WA2 * d[2], ao = WA * d[1] + WA * WA2 * d[3], be = d[0] + WB2 * d[2],
+     bo = WB * d[1] + WB * WB2 * d[3];
   r[0] = d[0];
   r[1] = ae + ao;
   r[2] = ae - ao;
@@ -76,7 +77,8 @@ SK_INLINE void winograd_g(const vf *g, vf *r) {
 
 // r = G' m
 SK_INLINE void winograd_gt(const vf *m, vf *r) {
-  vf ae = WGA * (m[1] + m[2]), ao = WGA * (m[1] - m[2]), be = WGB * (m[3] + m[4]), bo = WGB * (m[3] - m[4]);
+  vf ae = WGA * (m[1] + m[2]), ao = WGA * (m[1] - m[2]), be = WGB * (m[3] + m[4]),
+     bo = WGB * (m[3] - m[4]);
   r[0] = WG0 * m[0] + (ae + be);
   r[1] = WA * ao + WB * bo;
   r[2] = WA2 * ae + WB2 * be + m[5];
@@ -94,7 +96,8 @@ SK_INLINE void winograd_gt(const vf *m, vf *r) {
 
 // r = B' d, 9 to 9: products 0 .. 4 of the outer taps, 5 .. 8 of the middle one
 SK_INLINE void winograd_strided_bt(const vf *d, vf *r) {
-  vf ae = SA * (d[4] - SB2 * d[0]), ao = d[6] - SB2 * d[2], be = SB * (d[4] - SA2 * d[0]), bo = d[6] - SA2 * d[2];
+  vf ae = SA * (d[4] - SB2 * d[0]), ao = d[6] - SB2 * d[2], be = SB * (d[4] - SA2 * d[0]),
+     bo = d[6] - SA2 * d[2];
   r[0] = ao + ae;
   r[1] = ao - ae;
   r[2] = bo + be;

@@ -22,7 +22,7 @@ static int always(void) { return 1; }
 // Best first.
 static const struct {
   const char *name;
-  const sk_kernels *kernels; // NULL: not built for this processor
+  const sk_kernels *kernels;  // NULL: not built for this processor
   int (*have)(void);
 } sets[] = {
 #if defined(__x86_64__)

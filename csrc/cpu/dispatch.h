@@ -16,15 +16,16 @@
 // n is an image of the batch.
 typedef struct {
   const char *name;
-  double (*peak)(int64_t rounds); // floating-point operations of some multiply-adds
+  double (*peak)(int64_t rounds);  // floating-point operations of some multiply-adds
   // Statistics of blocks begin .. end-1 of the tensor.
   void (*stats)(const sk_stats *, const sk_tensor *, int n, int begin, int end);
   void (*sums)(const sk_sums *, const sk_batch *, int n);
   void (*join)(const sk_join *, const sk_batch *, int n);
   void (*gradsum)(const sk_gradsum *, const sk_batch *, int n);
-  void (*sgd)(const sk_sgd *, float *w, float *v, const float *g, int64_t n); // n: floats
+  void (*sgd)(const sk_sgd *, float *w, float *v, const float *g, int64_t n);  // n: floats
   void (*head_mean)(const sk_view *, const sk_batch *, int n, float *mean);
-  void (*head_spread)(const float *d, const sk_view *x, const sk_head_dx *, const sk_batch *, int n);
+  void (*head_spread)(const float *d, const sk_view *x, const sk_head_dx *, const sk_batch *,
+                      int n);
   const sk_conv_kernels *conv;
   const sk_conv_transform_kernels *transform;
 } sk_kernels;

@@ -10,9 +10,9 @@ typedef struct {
   const sk_tensor *dst;
   int block0, blocks;
   int accumulate;
-  const sk_view *relu_of; // NULL: no mask
+  const sk_view *relu_of;  // NULL: no mask
   int terms;
-  const sk_grad *term;    // [terms]
+  const sk_grad *term;  // [terms]
   sk_sums_list sums;
 } sk_gradsum;
 

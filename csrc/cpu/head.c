@@ -8,7 +8,7 @@ typedef struct {
   const sk_head *head;
   const sk_batch *batch;
   const float *params;
-  float *grads; // NULL in evaluation
+  float *grads;  // NULL in evaluation
   const uint16_t *labels;
 } job;
 

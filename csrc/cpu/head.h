@@ -6,7 +6,7 @@
 // Where the gradient of the pooled tensor x goes: blocks block0 .. of g.
 //   g = (accumulate ? g : 0) + (relu ? [x's value before its own ReLU > 0] : 1) * d
 typedef struct {
-  const sk_tensor *g; // NULL: nowhere
+  const sk_tensor *g;  // NULL: nowhere
   int block0;
   int relu, accumulate;
 } sk_head_dx;
@@ -14,13 +14,13 @@ typedef struct {
 typedef struct {
   const sk_view *x;
   int channels, classes;
-  int64_t weight_at, bias_at; // W [classes][channels], bias [classes] in the flat parameters
+  int64_t weight_at, bias_at;  // W [classes][channels], bias [classes] in the flat parameters
   sk_head_dx dx;
   sk_sums_list sums;
-  float *mean, *dmean;     // [most n][blocks*16] pooled x; its gradient divided by the positions
-  float *logits, *dlogits; // [most n][classes]
-  float *loss;             // [most n]
-  uint8_t *wrong;          // [most n]
+  float *mean, *dmean;      // [most n][blocks*16] pooled x; its gradient divided by the positions
+  float *logits, *dlogits;  // [most n][classes]
+  float *loss;              // [most n]
+  uint8_t *wrong;           // [most n]
 } sk_head;
 
 // Logits, loss and wrong of every image.

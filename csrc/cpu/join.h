@@ -6,10 +6,10 @@
 // y = relu?(skip + sum over k of alpha[k][n] * branch[k]), then the statistics of y.
 typedef struct {
   int branches;
-  const sk_view *branch;     // [branches]
-  const float *const *alpha; // [branches][most n]
-  const sk_view *skip;       // NULL: none
-  const sk_tensor *y;        // written whole
+  const sk_view *branch;      // [branches]
+  const float *const *alpha;  // [branches][most n]
+  const sk_view *skip;        // NULL: none
+  const sk_tensor *y;         // written whole
   int relu;
   sk_stats_list stats;
 } sk_join;

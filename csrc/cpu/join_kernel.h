@@ -45,13 +45,15 @@ static void join_any(const sk_join *j, const sk_batch *b, int n, int s) {
 }
 
 static void join_image(const sk_join *j, const sk_batch *b, int n) {
-  const int usual = j->branches == 2 && j->skip && !j->skip->relu && !j->branch[0].relu &&
-                    !j->branch[1].relu;
+  const int usual =
+      j->branches == 2 && j->skip && !j->skip->relu && !j->branch[0].relu && !j->branch[1].relu;
   for (int s = 0; s < j->y->blocks * STRIPS; s++)
-    if (!usual) join_any(j, b, n, s);
-    else if (j->relu) join_two(j, b, n, s, 1);
-    else join_two(j, b, n, s, 0);
-  for (int i = 0; i < j->stats.count; i++)
-    image_stats(&j->stats.each[i], j->y, n, 0, j->y->blocks);
+    if (!usual)
+      join_any(j, b, n, s);
+    else if (j->relu)
+      join_two(j, b, n, s, 1);
+    else
+      join_two(j, b, n, s, 0);
+  for (int i = 0; i < j->stats.count; i++) image_stats(&j->stats.each[i], j->y, n, 0, j->y->blocks);
 }
 #endif

@@ -27,7 +27,7 @@ static void merge(const float *partial, int n, int width, int positions, double 
   const double per = 1.0 / positions;
   for (int l = 0; l < SK_LANES; l++) mean[l] = m2[l] = 0;
   for (int k = 0; k < n; k++, partial += 2 * width) {
-    const double share = 1.0 / (k + 1); // every image has as many values
+    const double share = 1.0 / (k + 1);  // every image has as many values
     for (int l = 0; l < SK_LANES; l++) {
       const double delta = partial[l] * per - mean[l];
       mean[l] += delta * share;

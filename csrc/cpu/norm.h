@@ -8,13 +8,13 @@
 // padding lanes hold 0.
 struct sk_norm {
   int channels, blocks, replicas;
-  int most_images;         // of a batch
-  int positions;           // rows*columns of an image
-  const int32_t *gamma_at; // [blocks*16] index into the flat parameters; -1 in padding lanes
-  const int32_t *beta_at;  // the same
-  float *mean, *invstd;    // of the batch
-  float *scale, *shift;    // y = scale*x + shift; in evaluation from the running statistics
-  float *dx_g, *dx_x, *dx_1; // dx = dx_g*g' + dx_x*x + dx_1
+  int most_images;            // of a batch
+  int positions;              // rows*columns of an image
+  const int32_t *gamma_at;    // [blocks*16] index into the flat parameters; -1 in padding lanes
+  const int32_t *beta_at;     // the same
+  float *mean, *invstd;       // of the batch
+  float *scale, *shift;       // y = scale*x + shift; in evaluation from the running statistics
+  float *dx_g, *dx_x, *dx_1;  // dx = dx_g*g' + dx_x*x + dx_1
   float *running_mean, *running_var;
   // [most_images][2][blocks*16]: forward (sum, M2 about the image's own mean), backward (S1, S2)
   float *partial;

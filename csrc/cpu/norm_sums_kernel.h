@@ -10,13 +10,17 @@ SK_INLINE vf stretch_sum(const float *x, int p, int end, vf mean, const int squa
   vf a = {}, b = {};
   for (; p + 1 < end; p += 2) {
     const vf d = vf_load(x + (int64_t)p * SK_LANES), e = vf_load(x + (int64_t)(p + 1) * SK_LANES);
-    if (square) a += (d - mean) * (d - mean), b += (e - mean) * (e - mean);
-    else a += d, b += e;
+    if (square)
+      a += (d - mean) * (d - mean), b += (e - mean) * (e - mean);
+    else
+      a += d, b += e;
   }
   if (p < end) {
     const vf d = vf_load(x + (int64_t)p * SK_LANES);
-    if (square) a += (d - mean) * (d - mean);
-    else a += d;
+    if (square)
+      a += (d - mean) * (d - mean);
+    else
+      a += d;
   }
   return a + b;
 }
@@ -47,7 +51,7 @@ static void image_stats(const sk_stats *s, const sk_tensor *t, int n, int begin,
 typedef struct {
   grad_strip g;
   vf mean, invstd, s1, s2;
-  float *partial; // S1; S2 stands s2_pitch floats behind it
+  float *partial;  // S1; S2 stands s2_pitch floats behind it
   int64_t s2_pitch;
 } strip_sums;
 

@@ -6,7 +6,7 @@ enum { MOST_TASKS = 64 };
 
 typedef struct {
   int64_t rounds;
-  double flops[MOST_TASKS]; // of each task
+  double flops[MOST_TASKS];  // of each task
 } job;
 
 static void task(void *arg, int t, int worker) {

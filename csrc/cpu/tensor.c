@@ -19,7 +19,8 @@ void *sk_aligned(int64_t size) {
 void *sk_map(int64_t size) {
   void *p = sk_try_map(size);
   if (!p) {
-    fprintf(stderr, "cpu: out of memory mapping %lld bytes; use a smaller batch\n", (long long)size);
+    fprintf(stderr, "cpu: out of memory mapping %lld bytes; use a smaller batch\n",
+            (long long)size);
     abort();
   }
   return p;
@@ -38,7 +39,7 @@ void *sk_try_map(int64_t size) {
   void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return NULL;
 #ifdef MADV_HUGEPAGE
-  madvise(p, size, MADV_HUGEPAGE); // advice: a refusal costs speed only
+  madvise(p, size, MADV_HUGEPAGE);  // advice: a refusal costs speed only
 #endif
   return p;
 }

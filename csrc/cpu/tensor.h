@@ -11,7 +11,7 @@
 #define SK_TENSOR_H
 #include <stdint.h>
 
-enum { SK_LANES = 16 }; // channels of a block
+enum { SK_LANES = 16 };  // channels of a block
 
 static inline int sk_blocks(int channels) { return (channels + SK_LANES - 1) / SK_LANES; }
 static inline int64_t sk_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -20,29 +20,29 @@ static inline int64_t sk_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b
 
 typedef struct {
   float *data;
-  int64_t image_pitch; // floats from one image to the next: blocks*h*w*16
-  int n;               // images
-  int c, blocks;       // channels, and the blocks that hold them
-  int h, w;            // rows, columns
+  int64_t image_pitch;  // floats from one image to the next: blocks*h*w*16
+  int n;                // images
+  int c, blocks;        // channels, and the blocks that hold them
+  int h, w;             // rows, columns
 } sk_tensor;
 
 // The images of a training step. All operations of a program share one.
 typedef struct {
-  int n;            // images
+  int n;  // images
   int replicas;
-  int32_t *replica; // [most n] of each image
-  int32_t *count;   // [replicas] images of each replica; those of one replica follow each other
+  int32_t *replica;  // [most n] of each image
+  int32_t *count;    // [replicas] images of each replica; those of one replica follow each other
 } sk_batch;
 
-typedef struct sk_norm sk_norm; // norm.h
+typedef struct sk_norm sk_norm;  // norm.h
 
 // Some blocks of a tensor, read through a norm and a ReLU that are recomputed on load: engine.View
 // has the formula. scale and shift are the norm's, of the image's replica.
 typedef struct {
   const sk_tensor *tensor;
-  int block0, blocks;  // of the tensor
-  const sk_norm *norm; // NULL: none
-  int norm_block0;     // block of the norm that belongs to block0
+  int block0, blocks;   // of the tensor
+  const sk_norm *norm;  // NULL: none
+  int norm_block0;      // block of the norm that belongs to block0
   int relu;
 } sk_view;
 
@@ -51,12 +51,12 @@ typedef struct {
 typedef struct {
   const sk_tensor *g;
   int g_block0, blocks;
-  const sk_tensor *mask; // output of a join with ReLU, of the same channels as g; NULL: none
+  const sk_tensor *mask;  // output of a join with ReLU, of the same channels as g; NULL: none
   int mask_block0;
-  const float *beta;     // [most n] the paper's beta of a branch; NULL: 1
-  const sk_norm *norm;   // NULL: none
+  const float *beta;    // [most n] the paper's beta of a branch; NULL: 1
+  const sk_norm *norm;  // NULL: none
   int norm_block0;
-  const sk_tensor *y;    // NULL: not needed
+  const sk_tensor *y;  // NULL: not needed
   int y_block0;
   int relu;
 } sk_grad;
@@ -68,5 +68,5 @@ void *sk_aligned(int64_t size);
 void *sk_try_map(int64_t size);
 // The same, but ends the process without memory.
 void *sk_map(int64_t size);
-void sk_unmap(void *, int64_t size); // does nothing to NULL
+void sk_unmap(void *, int64_t size);  // does nothing to NULL
 #endif

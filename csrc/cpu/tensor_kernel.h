@@ -18,15 +18,17 @@ static float *strip_of(const sk_tensor *t, int n, int block0, int s) {
 // One strip of a view: v = scale*t + shift, or its maximum with 0. Without a norm, scale is 1 and
 // shift 0.
 typedef struct {
-  const float *t; // positions are SK_LANES floats apart
+  const float *t;  // positions are SK_LANES floats apart
   vf scale, shift;
   int norm, relu;
-  int64_t ahead; // floats from a value to the one that is prefetched with it; 0: none is
+  int64_t ahead;  // floats from a value to the one that is prefetched with it; 0: none is
 } view_strip;
 
 static view_strip view_at(const sk_view *v, const sk_batch *b, int n, int s) {
-  view_strip r = {.t = strip_of(v->tensor, n, v->block0, s), .scale = vf_set(1),
-                  .norm = v->norm != NULL, .relu = v->relu};
+  view_strip r = {.t = strip_of(v->tensor, n, v->block0, s),
+                  .scale = vf_set(1),
+                  .norm = v->norm != NULL,
+                  .relu = v->relu};
   if (v->norm) {
     const int64_t block = (int64_t)b->replica[n] * v->norm->blocks + v->norm_block0;
     r.scale = vf_load(v->norm->scale + block * SK_LANES + s * SK_W);
@@ -51,8 +53,10 @@ SK_INLINE void view_case(const view_strip *v, positions p, int norm, int relu, v
                          float *dst) {
   for (int i = 0; i < p.count; i++) {
     const vf x = view_value(v, p.first + i * p.stride, norm, relu);
-    if (sum) sum[i] += factor * x;
-    else vf_store(dst + i * SK_LANES, x);
+    if (sum)
+      sum[i] += factor * x;
+    else
+      vf_store(dst + i * SK_LANES, x);
   }
 }
 
@@ -81,7 +85,7 @@ typedef struct {
   const float *g, *mask, *y;
   vf beta, scale, shift, dx_g, dx_x, dx_1;
   int norm, relu;
-  int64_t ahead; // as a view's
+  int64_t ahead;  // as a view's
 } grad_strip;
 
 static grad_strip grad_at(const sk_grad *g, const sk_batch *b, int n, int s) {
@@ -121,8 +125,10 @@ SK_INLINE void grad_case(const grad_strip *g, positions p, const int masks, int 
     const int at = p.first + i;
     vf d = g->dx_g * grad_masked(g, at, masks / 2, masks % 2);
     if (norm) d += g->dx_x * vf_load(g->y + (int64_t)at * SK_LANES) + g->dx_1;
-    if (sum) sum[i] += d;
-    else vf_store(dst + i * SK_LANES, d);
+    if (sum)
+      sum[i] += d;
+    else
+      vf_store(dst + i * SK_LANES, d);
   }
 }
 

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #endif
 
-enum { SPINS = 1000 }; // 15 to 50 microseconds: a pause takes 40 to 140 cycles
+enum { SPINS = 1000 };  // 15 to 50 microseconds: a pause takes 40 to 140 cycles
 
 typedef struct {
   _Alignas(64) float *p;
@@ -23,7 +23,7 @@ typedef struct {
 
 struct sk_pool {
   int workers;
-  scratch *scratch; // [workers]
+  scratch *scratch;  // [workers]
   scratch shared;
   pthread_t *threads;
   struct start {
@@ -32,15 +32,15 @@ struct sk_pool {
   } *starts;
   pthread_mutex_t lock;
   pthread_cond_t wake, idle;
-  int asleep;               // workers in wake, under lock
-  _Atomic int waiting;      // the caller is in idle, or about to be
-  _Atomic uint32_t round;   // bumped to publish a job; 0: none yet
+  int asleep;              // workers in wake, under lock
+  _Atomic int waiting;     // the caller is in idle, or about to be
+  _Atomic uint32_t round;  // bumped to publish a job; 0: none yet
   _Atomic int stop;
-  void (*fn)(void *, int, int); // the job: written before round, read after it
+  void (*fn)(void *, int, int);  // the job: written before round, read after it
   void *arg;
   int tasks;
-  _Alignas(64) _Atomic int next;    // task
-  _Alignas(64) _Atomic int running; // workers that have not finished this round
+  _Alignas(64) _Atomic int next;     // task
+  _Alignas(64) _Atomic int running;  // workers that have not finished this round
 };
 
 static inline void relax(void) {
@@ -55,12 +55,12 @@ static inline void relax(void) {
 static inline uint64_t flush_denormals(void) {
 #if defined(__x86_64__)
   unsigned old = _mm_getcsr();
-  _mm_setcsr(old | 0x8040); // FTZ, DAZ
+  _mm_setcsr(old | 0x8040);  // FTZ, DAZ
   return old;
 #elif defined(__aarch64__)
   uint64_t old;
   __asm__ volatile("mrs %0, fpcr" : "=r"(old));
-  __asm__ volatile("msr fpcr, %0" : : "r"(old | 1 << 24)); // FZ
+  __asm__ volatile("msr fpcr, %0" : : "r"(old | 1 << 24));  // FZ
   return old;
 #else
   return 0;
@@ -168,7 +168,8 @@ static void wait_for_workers(sk_pool *p) {
     relax();
   }
   pthread_mutex_lock(&p->lock);
-  atomic_store(&p->waiting, 1); // before running is read again, as workers do it the other way round
+  atomic_store(&p->waiting,
+               1);  // before running is read again, as workers do it the other way round
   while (atomic_load(&p->running)) pthread_cond_wait(&p->idle, &p->lock);
   atomic_store(&p->waiting, 0);
   pthread_mutex_unlock(&p->lock);

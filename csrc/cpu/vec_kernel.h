@@ -20,7 +20,7 @@
 #endif
 #define SK_CAT2(a, b) a##_##b
 #define SK_CAT(a, b) SK_CAT2(a, b)
-#define SK_(name) SK_CAT(name, SK_ISA) // one name for each instruction set
+#define SK_(name) SK_CAT(name, SK_ISA)  // one name for each instruction set
 #define SK_INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -31,13 +31,13 @@ enum { SK_W = 8 };
 #else
 enum { SK_W = 4 };
 #endif
-enum { STRIPS = SK_LANES / SK_W }; // strips of a block
+enum { STRIPS = SK_LANES / SK_W };  // strips of a block
 
 typedef float vf __attribute__((vector_size(4 * SK_W), may_alias));
 typedef float vf_unaligned __attribute__((vector_size(4 * SK_W), aligned(4), may_alias));
 typedef int32_t vf_bits __attribute__((vector_size(4 * SK_W), may_alias));
 
-SK_INLINE vf vf_load(const float *p) { return *(const vf *)p; } // aligned to its size
+SK_INLINE vf vf_load(const float *p) { return *(const vf *)p; }  // aligned to its size
 SK_INLINE void vf_store(float *p, vf v) { *(vf *)p = v; }
 
 // A store past the cache, for results that are not read soon: whole lines of 64 bytes.

@@ -24,7 +24,8 @@ static sk_tensor tensor(int n, int c, int h, int w) {
 }
 
 static float *at(const sk_tensor *t, int n, int c, int i, int j) {
-  return &t->data[n * t->image_pitch + (((int64_t)(c / SK_LANES) * t->h + i) * t->w + j) * SK_LANES + c % SK_LANES];
+  return &t->data[n * t->image_pitch +
+                  (((int64_t)(c / SK_LANES) * t->h + i) * t->w + j) * SK_LANES + c % SK_LANES];
 }
 
 typedef struct {
@@ -32,7 +33,7 @@ typedef struct {
   sk_conv_part part[3];
   sk_tensor x, y, dy, dx;
   float *w, *dw;
-  double *wy, *wdx, *wdw; // wanted
+  double *wy, *wdx, *wdw;  // wanted
   int64_t weights;
 } problem;
 
@@ -47,10 +48,13 @@ static void want(problem *p) {
       int k = e / (cg * q->r * q->s), c = e / (q->r * q->s) % cg, r = e / q->s % q->r, s = e % q->s;
       for (int n = 0; n < p->s.n; n++)
         for (int o = 0; o < p->s.p * p->s.q; o++) {
-          int a = o / p->s.q, b = o % p->s.q, i = a * p->s.stride + r - q->pad_h, j = b * p->s.stride + s - q->pad_w;
+          int a = o / p->s.q, b = o % p->s.q, i = a * p->s.stride + r - q->pad_h,
+              j = b * p->s.stride + s - q->pad_w;
           if (i < 0 || i >= p->s.h || j < 0 || j >= p->s.w) continue;
-          const float *x = at(&p->x, n, q->x_channel0 + k / kg * cg + c, i, j), *dy = at(&p->dy, n, q->y_channel0 + k, a, b);
-          p->wy[at(&p->y, n, q->y_channel0 + k, a, b) - p->y.data] += (double)*x * p->w[q->weight_at + e];
+          const float *x = at(&p->x, n, q->x_channel0 + k / kg * cg + c, i, j),
+                      *dy = at(&p->dy, n, q->y_channel0 + k, a, b);
+          p->wy[at(&p->y, n, q->y_channel0 + k, a, b) - p->y.data] +=
+              (double)*x * p->w[q->weight_at + e];
           p->wdx[x - p->x.data] += (double)*dy * p->w[q->weight_at + e];
           p->wdw[q->weight_at + e] += (double)*x * *dy;
         }
@@ -63,7 +67,8 @@ static void compare(const char *what, const float *have, const double *wanted, i
   for (int64_t i = 0; i < n; i++) scale = fmax(scale, fabs(wanted[i]));
   for (int64_t i = 0; i < n; i++)
     if (!(fabs(have[i] - wanted[i]) <= 1e-5 * scale)) {
-      fprintf(stderr, "conv_test: %s: %s[%lld] is %g, want %g\n", sk_isa->name, what, (long long)i, have[i], wanted[i]);
+      fprintf(stderr, "conv_test: %s: %s[%lld] is %g, want %g\n", sk_isa->name, what, (long long)i,
+              have[i], wanted[i]);
       exit(1);
     }
 }
@@ -89,7 +94,10 @@ static void solve(problem *p, int workers) {
 }
 
 static void run(sk_conv_shape s, const sk_conv_part *parts) {
-  problem p = {.s = s, .x = tensor(s.n, s.xc, s.h, s.w), .y = tensor(s.n, s.yc, s.p, s.q), .dy = tensor(s.n, s.yc, s.p, s.q),
+  problem p = {.s = s,
+               .x = tensor(s.n, s.xc, s.h, s.w),
+               .y = tensor(s.n, s.yc, s.p, s.q),
+               .dy = tensor(s.n, s.yc, s.p, s.q),
                .dx = tensor(s.n, s.xc, s.h, s.w)};
   for (int i = 0; i < s.parts; i++) {
     p.part[i] = parts[i];
@@ -110,25 +118,31 @@ static void run(sk_conv_shape s, const sk_conv_part *parts) {
   for (int i = 0; i < 3; i++) free(doubles[i]);
 }
 
-#define CONV(C, K, G, R, S, PH, PW) {.c = C, .k = K, .groups = G, .r = R, .s = S, .pad_h = PH, .pad_w = PW}
+#define CONV(C, K, G, R, S, PH, PW) \
+  {.c = C, .k = K, .groups = G, .r = R, .s = S, .pad_h = PH, .pad_w = PW}
 
 int main(void) {
   run((sk_conv_shape){2, 3, 9, 13, 16, 9, 13, 1, 1, 0}, &(sk_conv_part)CONV(3, 16, 1, 3, 3, 1, 1));
   run((sk_conv_shape){5, 32, 8, 8, 48, 8, 8, 1, 1, 0}, &(sk_conv_part)CONV(32, 48, 1, 3, 3, 1, 1));
   run((sk_conv_shape){3, 24, 7, 5, 40, 4, 3, 2, 1, 0}, &(sk_conv_part)CONV(24, 40, 2, 3, 3, 1, 1));
   run((sk_conv_shape){2, 17, 6, 11, 33, 2, 4, 3, 1, 0}, &(sk_conv_part)CONV(17, 33, 1, 5, 2, 2, 1));
-  run((sk_conv_shape){1, 20, 4, 30, 20, 4, 30, 1, 1, 0}, &(sk_conv_part)CONV(20, 20, 20, 3, 3, 1, 1));
+  run((sk_conv_shape){1, 20, 4, 30, 20, 4, 30, 1, 1, 0},
+      &(sk_conv_part)CONV(20, 20, 20, 3, 3, 1, 1));
   run((sk_conv_shape){1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, &(sk_conv_part)CONV(1, 1, 1, 3, 3, 1, 1));
   run((sk_conv_shape){2, 64, 1, 1, 10, 1, 1, 1, 1, 0}, &(sk_conv_part)CONV(64, 10, 1, 1, 1, 0, 0));
-  run((sk_conv_shape){1, 2, 2, 2, 2, 5, 5, 1, 1, 0}, &(sk_conv_part)CONV(2, 2, 1, 1, 1, 2, 2)); // mostly border
-  run((sk_conv_shape){2, 20, 11, 16, 32, 6, 8, 2, 1, 0}, &(sk_conv_part)CONV(20, 32, 1, 3, 3, 1, 1)); // tiles beyond the edge
-  run((sk_conv_shape){3, 64, 6, 5, 32, 6, 5, 1, 1, 0}, &(sk_conv_part)CONV(64, 32, 1, 1, 1, 0, 0));   // Strassen's quarters
+  run((sk_conv_shape){1, 2, 2, 2, 2, 5, 5, 1, 1, 0},
+      &(sk_conv_part)CONV(2, 2, 1, 1, 1, 2, 2));  // mostly border
+  run((sk_conv_shape){2, 20, 11, 16, 32, 6, 8, 2, 1, 0},
+      &(sk_conv_part)CONV(20, 32, 1, 3, 3, 1, 1));  // tiles beyond the edge
+  run((sk_conv_shape){3, 64, 6, 5, 32, 6, 5, 1, 1, 0},
+      &(sk_conv_part)CONV(64, 32, 1, 1, 1, 0, 0));  // Strassen's quarters
   run((sk_conv_shape){2, 32, 7, 4, 96, 4, 2, 2, 1, 0}, &(sk_conv_part)CONV(32, 96, 1, 1, 1, 0, 0));
-  sk_conv_part flows[] = {CONV(16, 64, 1, 3, 3, 1, 1), CONV(16, 16, 1, 1, 1, 0, 0), CONV(16, 16, 1, 1, 1, 1, 1)};
+  sk_conv_part flows[] = {CONV(16, 64, 1, 3, 3, 1, 1), CONV(16, 16, 1, 1, 1, 0, 0),
+                          CONV(16, 16, 1, 1, 1, 1, 1)};
   flows[1].y_channel0 = 64;
   flows[2].y_channel0 = 80;
   run((sk_conv_shape){2, 16, 10, 10, 96, 5, 5, 2, 3, 0}, flows);
-  flows[2].x_channel0 = 4; // channels across blocks
+  flows[2].x_channel0 = 4;  // channels across blocks
   run((sk_conv_shape){2, 20, 6, 6, 96, 6, 6, 1, 3, 0}, flows);
   return 0;
 }

@@ -44,8 +44,12 @@ typedef struct {
 static const sk_tensor *tensor(const shape *s) {
   sk_tensor *t = get(sizeof *t, 0);
   const int blocks = sk_blocks(s->c), hw = s->h * s->w;
-  *t = (sk_tensor){.image_pitch = (int64_t)blocks * hw * SK_LANES, .n = s->n, .c = s->c,
-                   .blocks = blocks, .h = s->h, .w = s->w};
+  *t = (sk_tensor){.image_pitch = (int64_t)blocks * hw * SK_LANES,
+                   .n = s->n,
+                   .c = s->c,
+                   .blocks = blocks,
+                   .h = s->h,
+                   .w = s->w};
   t->data = random_floats(s->n * t->image_pitch);
   for (int64_t i = 0; i < s->n * t->image_pitch; i++)
     if (i % t->image_pitch / (hw * SK_LANES) * SK_LANES + i % SK_LANES >= s->c) t->data[i] = 0;
@@ -57,10 +61,15 @@ static sk_norm *norm(const shape *s) {
   sk_norm *m = get(sizeof *m, 0);
   int32_t *gamma = get(4 * wide, 0), *beta = get(4 * wide, 0);
   for (int i = 0; i < wide; i++) gamma[i] = i < s->c ? i : -1, beta[i] = i < s->c ? s->c + i : -1;
-  *m = (sk_norm){.channels = s->c, .blocks = sk_blocks(s->c), .replicas = s->replicas,
-                 .most_images = s->n, .positions = s->h * s->w, .gamma_at = gamma, .beta_at = beta};
-  float **arrays[] = {&m->mean, &m->invstd, &m->scale, &m->shift, &m->dx_g, &m->dx_x, &m->dx_1,
-                      &m->running_mean, &m->running_var};
+  *m = (sk_norm){.channels = s->c,
+                 .blocks = sk_blocks(s->c),
+                 .replicas = s->replicas,
+                 .most_images = s->n,
+                 .positions = s->h * s->w,
+                 .gamma_at = gamma,
+                 .beta_at = beta};
+  float **arrays[] = {&m->mean, &m->invstd, &m->scale,        &m->shift,      &m->dx_g,
+                      &m->dx_x, &m->dx_1,   &m->running_mean, &m->running_var};
   for (int i = 0; i < 9; i++) *arrays[i] = get(4 * all, 1);
   m->partial = get((int64_t)s->n * 2 * wide * 4, 1);
   return m;
@@ -69,11 +78,16 @@ static sk_norm *norm(const shape *s) {
 static void run(const shape *s, int workers) {
   sk_pool *pool = sk_pool_new(workers);
   sk_batch *b = get(sizeof *b, 0);
-  *b = (sk_batch){.n = s->n, .replicas = s->replicas, .replica = get(4 * s->n, 0), .count = get(4 * s->replicas, 0)};
+  *b = (sk_batch){.n = s->n,
+                  .replicas = s->replicas,
+                  .replica = get(4 * s->n, 0),
+                  .count = get(4 * s->replicas, 0)};
   for (int i = 0; i < s->n; i++) b->count[b->replica[i] = i * s->replicas / s->n]++;
   const int nparams = 2 * s->c + CLASSES * s->c + CLASSES;
-  float *params = random_floats(nparams), *grads = get(4 * nparams, 1), *momentum = random_floats(nparams), *factors = random_floats(s->n);
-  const sk_tensor *x0 = tensor(s), *x1 = tensor(s), *skip = tensor(s), *y = tensor(s), *g = tensor(s), *dst = tensor(s);
+  float *params = random_floats(nparams), *grads = get(4 * nparams, 1),
+        *momentum = random_floats(nparams), *factors = random_floats(s->n);
+  const sk_tensor *x0 = tensor(s), *x1 = tensor(s), *skip = tensor(s), *y = tensor(s),
+                  *g = tensor(s), *dst = tensor(s);
   sk_norm *m = norm(s);
 
   const sk_stats stats = {m, 0};
@@ -81,14 +95,16 @@ static void run(const shape *s, int workers) {
   sk_stats_run(pool, stats_list, x0, b);
   sk_norm_train(m, b, params, 0.1f);
   const int blocks = sk_blocks(s->c);
-  const sk_view branch[] = {{x0, 0, blocks, m, 0, 0}, {x1, 0, blocks, NULL, 0, 0}, {x1, 0, blocks, NULL, 0, 1}};
+  const sk_view branch[] = {
+      {x0, 0, blocks, m, 0, 0}, {x1, 0, blocks, NULL, 0, 0}, {x1, 0, blocks, NULL, 0, 1}};
   const sk_view raw = {skip, 0, blocks, NULL, 0, 0};
   const float *const alpha[] = {factors, factors, factors};
-  for (int branches = 0; branches <= 3; branches++) // the last one leaves y
+  for (int branches = 0; branches <= 3; branches++)  // the last one leaves y
     sk_join_run(pool, &(sk_join){branches, branch, alpha, &raw, y, branches & 1, stats_list}, b);
   sk_norm_train(m, b, params, 0.1f);
 
-  const sk_grad of = {.g = g, .blocks = blocks, .mask = y, .beta = factors, .norm = m, .y = x0, .relu = 1};
+  const sk_grad of = {
+      .g = g, .blocks = blocks, .mask = y, .beta = factors, .norm = m, .y = x0, .relu = 1};
   const sk_sums sums = {m, of};
   const sk_sums_list sums_list = {1, &sums};
   sk_sums_run(pool, sums_list, b);
@@ -98,22 +114,34 @@ static void run(const shape *s, int workers) {
 
   uint16_t *labels = get(2 * s->n, 0);
   for (int i = 0; i < s->n; i++) labels[i] = (uint16_t)(i % CLASSES);
-  sk_head h = {.x = &branch[0], .channels = s->c, .classes = CLASSES, .weight_at = 2 * s->c,
-               .bias_at = 2 * s->c + CLASSES * s->c, .dx = {.g = dst, .relu = 1}, .sums = sums_list,
-               .mean = get(4 * s->n * blocks * SK_LANES, 1), .dmean = get(4 * s->n * blocks * SK_LANES, 1),
-               .logits = get(4 * s->n * CLASSES, 1), .dlogits = get(4 * s->n * CLASSES, 1),
-               .loss = get(4 * s->n, 1), .wrong = get(s->n, 0)};
+  sk_head h = {.x = &branch[0],
+               .channels = s->c,
+               .classes = CLASSES,
+               .weight_at = 2 * s->c,
+               .bias_at = 2 * s->c + CLASSES * s->c,
+               .dx = {.g = dst, .relu = 1},
+               .sums = sums_list,
+               .mean = get(4 * s->n * blocks * SK_LANES, 1),
+               .dmean = get(4 * s->n * blocks * SK_LANES, 1),
+               .logits = get(4 * s->n * CLASSES, 1),
+               .dlogits = get(4 * s->n * CLASSES, 1),
+               .loss = get(4 * s->n, 1),
+               .wrong = get(s->n, 0)};
   sk_head_train(pool, &h, b, params, grads, labels);
   for (int flags = 0; flags < 4; flags++)
-    sk_sgd_run(pool, &(sk_sgd){0.1f, 0.9f, 0.01f, flags & 1, flags & 2}, params, momentum, grads, nparams);
+    sk_sgd_run(pool, &(sk_sgd){0.1f, 0.9f, 0.01f, flags & 1, flags & 2}, params, momentum, grads,
+               nparams);
 
   const int pixels = s->c * s->h * s->w;
   uint8_t *pix = get(2 * pixels, 0), *flip = get(s->n, 0);
   int32_t *index = get(4 * s->n, 0);
   int8_t *dy = get(s->n, 0), *dx = get(s->n, 0);
   for (int i = 0; i < 2 * pixels; i++) pix[i] = (uint8_t)i;
-  for (int i = 0; i < s->n; i++) index[i] = i & 1, flip[i] = i >> 1 & 1, dy[i] = (int8_t)(i * 5 % 9), dx[i] = (int8_t)(8 - i % 9);
-  sk_augment_run(pool, &(sk_augment){pix, s->c, s->h, s->w, 4, random_floats(s->c * 256)}, b, index, flip, dy, dx, tensor(s));
+  for (int i = 0; i < s->n; i++)
+    index[i] = i & 1, flip[i] = i >> 1 & 1, dy[i] = (int8_t)(i * 5 % 9),
+    dx[i] = (int8_t)(8 - i % 9);
+  sk_augment_run(pool, &(sk_augment){pix, s->c, s->h, s->w, 4, random_floats(s->c * 256)}, b, index,
+                 flip, dy, dx, tensor(s));
   sk_pool_free(pool);
 }
 
@@ -131,14 +159,16 @@ static void check(const shape *s) {
       run(s, workers);
       for (int k = 0; k < mem.n; k++) {
         if (workers > 1 && mem.floats[k] && memcmp(one[k], mem.p[k], mem.bytes[k])) {
-          printf("%s, %d workers, %dx%dx%dx%d: array %d has other bits than with one\n", isas[i], workers, s->n, s->c, s->h, s->w, k);
+          printf("%s, %d workers, %dx%dx%dx%d: array %d has other bits than with one\n", isas[i],
+                 workers, s->n, s->c, s->h, s->w, k);
           failures++;
         }
         if (workers == 1 && i > 0 && mem.floats[k])
           for (int64_t j = 0; j < mem.bytes[k] / 4; j++) {
             const float have = ((float *)mem.p[k])[j], want = ((float *)first[k])[j];
             if (fabsf(have - want) <= 1e-3f * (1 + fabsf(want))) continue;
-            printf("%s, %dx%dx%dx%d: array %d[%lld] is %g, %g portably\n", isas[i], s->n, s->c, s->h, s->w, k, (long long)j, have, want);
+            printf("%s, %dx%dx%dx%d: array %d[%lld] is %g, %g portably\n", isas[i], s->n, s->c,
+                   s->h, s->w, k, (long long)j, have, want);
             failures++;
             break;
           }
@@ -155,7 +185,8 @@ static void check(const shape *s) {
 }
 
 int main(void) {
-  static const shape shapes[] = {{1, 1, 3, 1, 1}, {5, 2, 16, 1, 7}, {3, 3, 17, 5, 3}, {4, 1, 40, 9, 15}, {2, 2, 32, 8, 8}};
+  static const shape shapes[] = {
+      {1, 1, 3, 1, 1}, {5, 2, 16, 1, 7}, {3, 3, 17, 5, 3}, {4, 1, 40, 9, 15}, {2, 2, 32, 8, 8}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check(&shapes[i]);
   if (!failures) puts("ok");
   return failures != 0;

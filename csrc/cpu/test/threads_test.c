@@ -17,8 +17,9 @@ static void fail(const char *what) {
 typedef struct {
   sk_pool *pool;
   int tasks, round;
-  int runs[500];      // not atomic: a task belongs to one worker, and the caller reads after all are done
-  atomic_int workers; // bit set
+  int runs
+      [500];  // not atomic: a task belongs to one worker, and the caller reads after all are done
+  atomic_int workers;  // bit set
   volatile float tiny;
   int denormals;
 } work;
@@ -50,7 +51,7 @@ static void dispatches(int asked, int workers) {
     if (w.tasks && w.denormals) fail("a denormal survived in a task");
     if (w.tiny * 0.5f == 0) fail("the caller's rounding mode was not restored");
 #endif
-    if (w.round % 100 == 0) usleep(20000); // workers go to sleep
+    if (w.round % 100 == 0) usleep(20000);  // workers go to sleep
   }
   if (atomic_load(&w.workers) >> workers) fail("a worker that does not exist");
   sk_pool_free(w.pool);
@@ -72,6 +73,7 @@ int main(void) {
     dispatches(4, left + 1);
   }
   sk_thread_create = pthread_create;
-  for (int i = 0; i < 50; i++) sk_pool_free(sk_pool_new(3)); // stopping workers that have just started
+  for (int i = 0; i < 50; i++)
+    sk_pool_free(sk_pool_new(3));  // stopping workers that have just started
   return 0;
 }
