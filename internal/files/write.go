@@ -23,11 +23,9 @@ const (
 // IsTemp tells whether a base name is that of a temporary file of this package, which a killed
 // process may leave behind.
 func IsTemp(name string) bool {
-	digits, ok := strings.CutPrefix(name, tempPrefix)
-	if digits, ok = strings.CutSuffix(digits, tempSuffix); !ok || len(digits) != tempDigits {
-		return false
-	}
-	return strings.Trim(digits, "0123456789abcdef") == "" && strings.HasPrefix(name, tempPrefix)
+	rest, ours := strings.CutPrefix(name, tempPrefix)
+	digits, ended := strings.CutSuffix(rest, tempSuffix)
+	return ours && ended && len(digits) == tempDigits && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // Write gives path the content that f writes. A regular file is replaced as by Replace, and a
