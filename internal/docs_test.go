@@ -27,8 +27,8 @@ func TestPaper(t *testing.T) {
 	}
 }
 
-// TestMap holds docs/map.md to the code, and the code to it: every place exists, and no operation of
-// the graph, no CUDA kernel is missing.
+// TestMap holds docs/map.md to the code, and the code to it: every place exists, no operation of the
+// graph, no CUDA kernel is missing, and both walks go from a file to the kernels of both devices.
 func TestMap(t *testing.T) {
 	const document = "docs/map.md"
 	if n := checkPlaces(t, document); n < 60 {
@@ -43,6 +43,17 @@ func TestMap(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^func \(\*(\w+)\) op\(\)`).FindAllStringSubmatch(read(t, "internal/graph/graph.go"), -1) {
 		if m[1] != "Subsample" && m[1] != "Concat" { // parts of the two-flow skip
 			missing("the operation "+m[1], "internal/graph/graph.go:"+m[1])
+		}
+	}
+	for _, walk := range []string{"the width of a stage", "a draw of alpha"} {
+		_, steps, _ := strings.Cut(text, "\n## "+strings.ToUpper(walk[:1])+walk[1:])
+		steps, _, _ = strings.Cut(steps, "\n## ")
+		for _, end := range []string{"nets/26-2x32d.toml:", "**CPU**", "csrc/cpu/", "**card**", "internal/engine/gpu/"} {
+			if _, rest, ok := strings.Cut(steps, end); !ok {
+				t.Errorf("%s: the walk of %s has no %s behind what comes before", document, walk, end)
+			} else {
+				steps = rest
+			}
 		}
 	}
 	kernel := regexp.MustCompile(`__global__[^;{]*?\b(\w+)\(`)
