@@ -15,8 +15,8 @@ func (e *NoCardError) Unwrap() error { return e.Err }
 type MemoryError struct {
 	Card              string
 	Batch             int
-	Need, Free, Total int64 // part of Need for the data sets; 0: they are not counted yet
-	Data              int64 // of Need, for the data sets; 0: they were not counted yet
+	Need, Free, Total int64 // bytes
+	Data              int64 // part of Need for the data sets; 0: they are not counted yet
 	Largest           int   // largest batch that fits; 0: none
 }
 

@@ -44,7 +44,7 @@ const (
 	PackedGrads // their gradients
 	PackFrom    // Params.From
 	PackTo      // Params.To
-	StepRecord  // kernels.Step: what changes from step to step
+	StepRecord  // kernels.Step: the data that change from step to step
 	Index       // the indexes of the images in the batch at hand
 	LossScale   // kernels.Scaler
 	Partial     // scratch of one launch

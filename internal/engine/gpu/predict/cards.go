@@ -18,11 +18,10 @@ type Card struct {
 	// Dense 16-bit products with float32 sums, FLOP/s
 	TensorPeak float64 `json:"tensor_flop_per_s"`
 	MemoryPeak float64 `json:"memory_peak_byte_per_s"` // bytes a second
-	L2         float64 `json:"l2_byte"`                // largest number of threads a multiprocessor
-	Threads    int     `json:"threads"`                // largest number of blocks a multiprocessor
+	L2         float64 `json:"l2_byte"`                // bytes
+	Threads    int     `json:"threads"`                // largest number of threads a multiprocessor
+	Blocks     int     `json:"blocks"`                 // largest number of blocks a multiprocessor
 	// Bytes a multiprocessor has for blocks, the reserve for each block included
-	Blocks int `json:"blocks"`
-	// Bytes a multiprocessor has for blocks, what it reserves for each included
 	Shared int `json:"shared_byte"`
 
 	// Assumptions, to be replaced by measurements on the card.
