@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,6 +43,14 @@ func running(t *testing.T, c *exec.Cmd) *bufio.Reader {
 	return r
 }
 
+// hearHangup has the processes that a test starts hear SIGHUP, which they would inherit as ignored
+// where the tests themselves run under nohup. A signal that is caught here has its default there.
+func hearHangup(t *testing.T) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(c) })
+}
+
 // until reads lines up to one that contains text.
 func until(t *testing.T, r *bufio.Reader, text string) {
 	t.Helper()
@@ -74,6 +83,7 @@ func interrupted(t *testing.T, dir string) {
 // TestInterrupt stops a run with each signal. The run must leave a checkpoint from which it
 // resumes.
 func TestInterrupt(t *testing.T) {
+	hearHangup(t)
 	dir := t.TempDir() + "/r"
 	c := exec.Command("shake", endless(dir)...)
 	r := running(t, c)

@@ -43,6 +43,7 @@ func terminal(t *testing.T) (master, slave *os.File) {
 // TestLostTerminal closes the terminal of a run, as a lost SSH connection does: the kernel sends
 // SIGHUP, and every write fails with EIO.
 func TestLostTerminal(t *testing.T) {
+	hearHangup(t)
 	dir := t.TempDir() + "/r"
 	master, slave := terminal(t)
 	c := exec.Command("shake", endless(dir)...)
