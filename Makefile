@@ -17,8 +17,8 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 # The packages whose tests run on a card. The bundle is laid out as the repository is, so that they find their files.
 GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
-# Folders whose C, C++ and CUDA have the layout of .clang-format. Others follow, one by one, in commits that do nothing else.
-FORMATTED = csrc/cpu csrc/cuda csrc/load csrc/nvml csrc/emu/cuda csrc/emu/nvml csrc/emu/nvrtc
+# Folders whose C, C++ and CUDA have the layout of .clang-format: all but the prelude of emulated kernels.
+FORMATTED = csrc/cpu csrc/cuda csrc/load csrc/nvml csrc/emu/cuda csrc/emu/cudnn csrc/emu/nvml csrc/emu/nvrtc csrc/emu/test cudnn
 # make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this machine's folders.
 TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"

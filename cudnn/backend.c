@@ -6,9 +6,11 @@
 
 uintptr_t sk_thread(void) { return (uintptr_t)pthread_self(); }
 
-sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t nids, int32_t nscalars) {
+sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t nids,
+                     int32_t nscalars) {
   size_t ids = (size_t)nids, bound = (size_t)nbound + 1;
-  sk_plan *p = calloc(1, sizeof *p + ids * (8 + 8 + 4) + bound * (8 + 8 + 8) + (size_t)nscalars * 4 + 8);
+  sk_plan *p =
+      calloc(1, sizeof *p + ids * (8 + 8 + 4) + bound * (8 + 8 + 8) + (size_t)nscalars * 4 + 8);
   if (!p) return NULL;
   p->h = h;
   p->plan = (cudnnBackendDescriptor_t)plan;
@@ -41,7 +43,8 @@ static int repack(sk_plan *p) {
   for (int i = 0; i < p->nbound; i++)
     if (!p->bound[i] || p->bound[i] % p->align[i]) return SK_RUN_POINTER - i;
   void *workspace = (void *)(uintptr_t)p->bound[p->nbound];
-  if (p->align[p->nbound] && (!workspace || (uintptr_t)workspace % p->align[p->nbound])) return SK_RUN_POINTER - p->nbound;
+  if (p->align[p->nbound] && (!workspace || (uintptr_t)workspace % p->align[p->nbound]))
+    return SK_RUN_POINTER - p->nbound;
   for (int i = 0; i < p->nids; i++) {
     int s = p->source[i];
     p->pointers[i] = s < 0 ? (void *)&p->scalars[-1 - s] : (void *)(uintptr_t)p->bound[s];
@@ -49,9 +52,12 @@ static int repack(sk_plan *p) {
   cudnnBackendDescriptor_t pack = NULL;
   int status = lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
   if (status) return status;
-  if (!(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, p->nids, p->ids)) &&
-      !(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, p->nids, p->pointers)) &&
-      !(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace)))
+  if (!(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS,
+                                               CUDNN_TYPE_INT64, p->nids, p->ids)) &&
+      !(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
+                                               CUDNN_TYPE_VOID_PTR, p->nids, p->pointers)) &&
+      !(status = lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
+                                               CUDNN_TYPE_VOID_PTR, 1, &workspace)))
     status = lib->cudnnBackendFinalize(pack);
   if (status) {
     lib->cudnnBackendDestroyDescriptor(pack);

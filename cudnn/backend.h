@@ -19,8 +19,9 @@ typedef struct {
   const sk_handle *h;
   cudnnBackendDescriptor_t plan, pack;
   int32_t nbound, nids;
-  int64_t *ids;     /* of the tensors in the variant pack */
-  int32_t *source;  /* source of each tensor's pointer: an index into bound, or -1-k for scalars[k] */
+  int64_t *ids; /* of the tensors in the variant pack */
+  int32_t
+      *source; /* source of each tensor's pointer: an index into bound, or -1-k for scalars[k] */
   uint64_t *align;  /* of each caller's pointer; align[nbound] is 0 if no workspace is needed */
   uint64_t *bound;  /* this run's pointers */
   uint64_t *packed; /* the pointers in pack */
@@ -31,7 +32,8 @@ typedef struct {
 /* The results of sk_run beside a status: the caller's mistakes. SK_RUN_POINTER - i is pointer i. */
 enum { SK_RUN_THREAD = -1, SK_RUN_POINTER = -16 };
 
-sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t nids, int32_t nscalars);
+sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t nids,
+                     int32_t nscalars);
 void sk_cudnn_plan_free(sk_plan *p);
 
 /* Runs the plan on the pointers in p->bound. Makes a new variant pack only when they differ from

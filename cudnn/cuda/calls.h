@@ -34,13 +34,13 @@ static inline int sk_wrong_thread(uintptr_t ctx) {
   } while (0)
 
 /* Runs a call that destroys an object, with the context current, on any thread. */
-#define SK_WITHIN(ctx, call)                                        \
-  do {                                                              \
-    CUcontext before;                                               \
-    CUresult r = sk_cuda->cuCtxPushCurrent_v2((CUcontext)(ctx));    \
-    if (r) return r;                                                \
+#define SK_WITHIN(ctx, call)                                             \
+  do {                                                                   \
+    CUcontext before;                                                    \
+    CUresult r = sk_cuda->cuCtxPushCurrent_v2((CUcontext)(ctx));         \
+    if (r) return r;                                                     \
     CUresult done = (call), back = sk_cuda->cuCtxPopCurrent_v2(&before); \
-    return done ? done : back;                                      \
+    return done ? done : back;                                           \
   } while (0)
 
 static inline void sk_use(uintptr_t table) { sk_cuda = (const sk_cuda_table *)table; }
@@ -78,8 +78,12 @@ static inline sk_result sk_device(int ordinal) {
   return SK_RESULT(r, d, 0);
 }
 
-static inline int sk_device_name(int device, char *name, int len) { return sk_cuda->cuDeviceGetName(name, len, device); }
-static inline int sk_device_bus(int device, char *id, int len) { return sk_cuda->cuDeviceGetPCIBusId(id, len, device); }
+static inline int sk_device_name(int device, char *name, int len) {
+  return sk_cuda->cuDeviceGetName(name, len, device);
+}
+static inline int sk_device_bus(int device, char *id, int len) {
+  return sk_cuda->cuDeviceGetPCIBusId(id, len, device);
+}
 
 static inline sk_result sk_device_uuid(int device) {
   CUuuid id;
@@ -109,7 +113,9 @@ static inline sk_result sk_context_retain(int device) {
   return SK_RESULT(r, (uintptr_t)c, 0);
 }
 
-static inline int sk_context_release(int device) { return sk_cuda->cuDevicePrimaryCtxRelease_v2(device); }
+static inline int sk_context_release(int device) {
+  return sk_cuda->cuDevicePrimaryCtxRelease_v2(device);
+}
 static inline int sk_context_set(uintptr_t ctx) { return sk_cuda->cuCtxSetCurrent((CUcontext)ctx); }
 
 static inline sk_result sk_context_current(void) {
@@ -156,7 +162,9 @@ static inline sk_result sk_alloc_host(uintptr_t ctx, size_t bytes) {
 }
 
 static inline void *sk_pointer(uintptr_t p) { return (void *)p; }
-static inline int sk_free_host(uintptr_t ctx, uintptr_t p) { SK_WITHIN(ctx, sk_cuda->cuMemFreeHost((void *)p)); }
+static inline int sk_free_host(uintptr_t ctx, uintptr_t p) {
+  SK_WITHIN(ctx, sk_cuda->cuMemFreeHost((void *)p));
+}
 
 static inline int sk_copy_in(uint64_t dst, uintptr_t src, size_t n, uintptr_t stream) {
   return sk_cuda->cuMemcpyHtoDAsync_v2(dst, (const void *)src, n, (CUstream)stream);
@@ -174,7 +182,9 @@ static inline int sk_copy(uint64_t dst, uint64_t src, size_t n, uintptr_t stream
 static inline int sk_may_wait(CUstream stream) {
   CUstreamCaptureStatus capture = CU_STREAM_CAPTURE_STATUS_NONE;
   CUresult r = sk_cuda->cuStreamIsCapturing(stream, &capture);
-  return r ? r : capture == CU_STREAM_CAPTURE_STATUS_NONE ? 0 : CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  return r                                          ? r
+         : capture == CU_STREAM_CAPTURE_STATUS_NONE ? 0
+                                                    : CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 }
 
 static inline int sk_copy_in_wait(uint64_t dst, const void *src, size_t n, uintptr_t stream) {
@@ -210,10 +220,16 @@ static inline sk_result sk_stream_new(uintptr_t ctx, int priority) {
   return SK_RESULT(r, (uintptr_t)s, 0);
 }
 
-static inline int sk_stream_free(uintptr_t ctx, uintptr_t s) { SK_WITHIN(ctx, sk_cuda->cuStreamDestroy_v2((CUstream)s)); }
-static inline int sk_stream_synchronize(uintptr_t s) { return sk_cuda->cuStreamSynchronize((CUstream)s); }
+static inline int sk_stream_free(uintptr_t ctx, uintptr_t s) {
+  SK_WITHIN(ctx, sk_cuda->cuStreamDestroy_v2((CUstream)s));
+}
+static inline int sk_stream_synchronize(uintptr_t s) {
+  return sk_cuda->cuStreamSynchronize((CUstream)s);
+}
 static inline int sk_stream_query(uintptr_t s) { return sk_cuda->cuStreamQuery((CUstream)s); }
-static inline int sk_stream_wait(uintptr_t s, uintptr_t e) { return sk_cuda->cuStreamWaitEvent((CUstream)s, (CUevent)e, 0); }
+static inline int sk_stream_wait(uintptr_t s, uintptr_t e) {
+  return sk_cuda->cuStreamWaitEvent((CUstream)s, (CUevent)e, 0);
+}
 
 static inline sk_result sk_event_new(uintptr_t ctx, int timing) {
   SK_ON_THREAD_OF(ctx);
@@ -222,10 +238,16 @@ static inline sk_result sk_event_new(uintptr_t ctx, int timing) {
   return SK_RESULT(r, (uintptr_t)e, 0);
 }
 
-static inline int sk_event_free(uintptr_t ctx, uintptr_t e) { SK_WITHIN(ctx, sk_cuda->cuEventDestroy_v2((CUevent)e)); }
-static inline int sk_event_record(uintptr_t e, uintptr_t s) { return sk_cuda->cuEventRecord((CUevent)e, (CUstream)s); }
+static inline int sk_event_free(uintptr_t ctx, uintptr_t e) {
+  SK_WITHIN(ctx, sk_cuda->cuEventDestroy_v2((CUevent)e));
+}
+static inline int sk_event_record(uintptr_t e, uintptr_t s) {
+  return sk_cuda->cuEventRecord((CUevent)e, (CUstream)s);
+}
 static inline int sk_event_query(uintptr_t e) { return sk_cuda->cuEventQuery((CUevent)e); }
-static inline int sk_event_synchronize(uintptr_t e) { return sk_cuda->cuEventSynchronize((CUevent)e); }
+static inline int sk_event_synchronize(uintptr_t e) {
+  return sk_cuda->cuEventSynchronize((CUevent)e);
+}
 
 /* The value is the milliseconds' float32 bits. */
 static inline sk_result sk_event_elapsed(uintptr_t start, uintptr_t end) {

@@ -17,7 +17,9 @@ static inline sk_result sk_module_load(uintptr_t ctx, const void *image, char *l
   return SK_RESULT(r, (uintptr_t)m, 0);
 }
 
-static inline int sk_module_free(uintptr_t ctx, uintptr_t m) { SK_WITHIN(ctx, sk_cuda->cuModuleUnload((CUmodule)m)); }
+static inline int sk_module_free(uintptr_t ctx, uintptr_t m) {
+  SK_WITHIN(ctx, sk_cuda->cuModuleUnload((CUmodule)m));
+}
 
 static inline sk_result sk_module_function(uintptr_t ctx, uintptr_t m, const char *name) {
   SK_ON_THREAD_OF(ctx);
@@ -45,10 +47,12 @@ static inline int sk_function_set(uintptr_t ctx, uintptr_t f, int attribute, int
   return wrong ? wrong : sk_cuda->cuFuncSetAttribute((CUfunction)f, attribute, v);
 }
 
-static inline sk_result sk_function_occupancy(uintptr_t ctx, uintptr_t f, int threads, size_t shared) {
+static inline sk_result sk_function_occupancy(uintptr_t ctx, uintptr_t f, int threads,
+                                              size_t shared) {
   SK_ON_THREAD_OF(ctx);
   int n = 0;
-  CUresult r = sk_cuda->cuOccupancyMaxActiveBlocksPerMultiprocessor(&n, (CUfunction)f, threads, shared);
+  CUresult r =
+      sk_cuda->cuOccupancyMaxActiveBlocksPerMultiprocessor(&n, (CUfunction)f, threads, shared);
   return SK_RESULT(r, n, 0);
 }
 
@@ -85,7 +89,8 @@ static inline uintptr_t sk_call_new(uintptr_t f, size_t n) {
 static inline void sk_call_free(uintptr_t call) { free((void *)call); }
 static inline uint64_t *sk_call_values(uintptr_t call) { return ((sk_call *)call)->values; }
 
-static inline void sk_call_shape(uintptr_t call, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by, unsigned int bz,
+static inline void sk_call_shape(uintptr_t call, unsigned int gx, unsigned int gy, unsigned int gz,
+                                 unsigned int bx, unsigned int by, unsigned int bz,
                                  unsigned int shared, int cooperative) {
   sk_call *c = (sk_call *)call;
   c->grid[0] = gx, c->grid[1] = gy, c->grid[2] = gz;
@@ -96,10 +101,11 @@ static inline void sk_call_shape(uintptr_t call, unsigned int gx, unsigned int g
 static inline int sk_call_run(uintptr_t call, uintptr_t stream) {
   const sk_call *c = (const sk_call *)call;
   if (c->cooperative)
-    return sk_cuda->cuLaunchCooperativeKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared,
-                                              (CUstream)stream, c->params);
-  return sk_cuda->cuLaunchKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared, (CUstream)stream,
-                                 c->params, NULL);
+    return sk_cuda->cuLaunchCooperativeKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0],
+                                              c->block[1], c->block[2], c->shared, (CUstream)stream,
+                                              c->params);
+  return sk_cuda->cuLaunchKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1],
+                                 c->block[2], c->shared, (CUstream)stream, c->params, NULL);
 }
 
 /* ---- captures and graphs ---- */
@@ -130,9 +136,15 @@ static inline sk_result sk_graph_instantiate(uintptr_t ctx, uintptr_t g) {
   return SK_RESULT(r, (uintptr_t)x, 0);
 }
 
-static inline int sk_exec_free(uintptr_t ctx, uintptr_t x) { SK_WITHIN(ctx, sk_cuda->cuGraphExecDestroy((CUgraphExec)x)); }
-static inline int sk_exec_launch(uintptr_t x, uintptr_t s) { return sk_cuda->cuGraphLaunch((CUgraphExec)x, (CUstream)s); }
-static inline int sk_exec_upload(uintptr_t x, uintptr_t s) { return sk_cuda->cuGraphUpload((CUgraphExec)x, (CUstream)s); }
+static inline int sk_exec_free(uintptr_t ctx, uintptr_t x) {
+  SK_WITHIN(ctx, sk_cuda->cuGraphExecDestroy((CUgraphExec)x));
+}
+static inline int sk_exec_launch(uintptr_t x, uintptr_t s) {
+  return sk_cuda->cuGraphLaunch((CUgraphExec)x, (CUstream)s);
+}
+static inline int sk_exec_upload(uintptr_t x, uintptr_t s) {
+  return sk_cuda->cuGraphUpload((CUgraphExec)x, (CUstream)s);
+}
 
 /* The value is the driver's reason for a refusal. */
 static inline sk_result sk_exec_update(uintptr_t ctx, uintptr_t x, uintptr_t g) {
@@ -148,7 +160,9 @@ static inline sk_result sk_graph_count(uintptr_t g) {
   return SK_RESULT(r, n, 0);
 }
 
-static inline int sk_graph_nodes(uintptr_t g, uint64_t *nodes, size_t n) { return sk_cuda->cuGraphGetNodes((CUgraph)g, (CUgraphNode *)nodes, &n); }
+static inline int sk_graph_nodes(uintptr_t g, uint64_t *nodes, size_t n) {
+  return sk_cuda->cuGraphGetNodes((CUgraph)g, (CUgraphNode *)nodes, &n);
+}
 
 static inline sk_result sk_graph_edge_count(uintptr_t g) {
   if (!sk_cuda->cuGraphGetEdges_v2) return SK_STATUS(CUDA_ERROR_NOT_SUPPORTED);
@@ -160,7 +174,8 @@ static inline sk_result sk_graph_edge_count(uintptr_t g) {
 static inline int sk_graph_edges(uintptr_t g, uint64_t *from, uint64_t *to, size_t n) {
   CUgraphEdgeData *data = (CUgraphEdgeData *)calloc(n, sizeof *data);
   if (!data) return CUDA_ERROR_OUT_OF_MEMORY;
-  CUresult r = sk_cuda->cuGraphGetEdges_v2((CUgraph)g, (CUgraphNode *)from, (CUgraphNode *)to, data, &n);
+  CUresult r =
+      sk_cuda->cuGraphGetEdges_v2((CUgraph)g, (CUgraphNode *)from, (CUgraphNode *)to, data, &n);
   free(data);
   return r;
 }
@@ -178,7 +193,8 @@ static inline int sk_node_kernel(uint64_t node, uint32_t *shape, char *name, siz
   memset(&p, 0, sizeof p);
   CUresult r = sk_cuda->cuGraphKernelNodeGetParams_v2((CUgraphNode)(uintptr_t)node, &p);
   if (r) return r;
-  uint32_t all[] = {p.gridDimX, p.gridDimY, p.gridDimZ, p.blockDimX, p.blockDimY, p.blockDimZ, p.sharedMemBytes};
+  uint32_t all[] = {p.gridDimX,  p.gridDimY,  p.gridDimZ,      p.blockDimX,
+                    p.blockDimY, p.blockDimZ, p.sharedMemBytes};
   memcpy(shape, all, sizeof all);
   const char *text = NULL;
   name[0] = 0;

@@ -14,7 +14,9 @@ typedef struct {
 } sk_nvrtc_result;
 
 static inline void sk_nvrtc_use(uintptr_t table) { sk_nvrtc = (const sk_nvrtc_table *)table; }
-static inline const char *sk_nvrtc_text(int status) { return sk_nvrtc->nvrtcGetErrorString(status); }
+static inline const char *sk_nvrtc_text(int status) {
+  return sk_nvrtc->nvrtcGetErrorString(status);
+}
 
 static inline sk_nvrtc_result sk_nvrtc_version(void) {
   int major = 0, minor = 0;

@@ -28,36 +28,49 @@ void widenBits(const uint8_t *p, int64_t at, int64_t stride, int64_t n, float *o
   for (int64_t i = 0; i < n; i++, at += stride) out[i] = p[at / 8] >> (at % 8) & 1;
 }
 void narrowBits(const float *in, int64_t n, uint8_t *p, int64_t at, int64_t stride) {
-  for (int64_t i = 0; i < n; i++, at += stride) p[at / 8] = uint8_t((p[at / 8] & ~(1 << at % 8)) | (in[i] != 0) << at % 8);
+  for (int64_t i = 0; i < n; i++, at += stride)
+    p[at / 8] = uint8_t((p[at / 8] & ~(1 << at % 8)) | (in[i] != 0) << at % 8);
 }
 
 void loadRow(int type, const void *base, int64_t at, int64_t stride, int64_t n, float *out) {
   switch (type) {
-    case kFloat: return widen<float, same>(static_cast<const float *>(base) + at, stride, n, out);
-    case kHalf: return widen<uint16_t, fromF16>(static_cast<const uint16_t *>(base) + at, stride, n, out);
-    case kBfloat16: return widen<uint16_t, fromBf16>(static_cast<const uint16_t *>(base) + at, stride, n, out);
-    case kInt8: return widen<int8_t, number<int8_t>>(static_cast<const int8_t *>(base) + at, stride, n, out);
-    case kUint8: return widen<uint8_t, number<uint8_t>>(static_cast<const uint8_t *>(base) + at, stride, n, out);
-    case kBoolean: return widenBits(static_cast<const uint8_t *>(base), at, stride, n, out);
-    case kInt32: return widen<int32_t, number<int32_t>>(static_cast<const int32_t *>(base) + at, stride, n, out);
-    case kInt64: return widen<int64_t, number<int64_t>>(static_cast<const int64_t *>(base) + at, stride, n, out);
-    case kDouble: return widen<double, number<double>>(static_cast<const double *>(base) + at, stride, n, out);
-    default: die("a tensor of type %d in a plan", type);
+  case kFloat: return widen<float, same>(static_cast<const float *>(base) + at, stride, n, out);
+  case kHalf:
+    return widen<uint16_t, fromF16>(static_cast<const uint16_t *>(base) + at, stride, n, out);
+  case kBfloat16:
+    return widen<uint16_t, fromBf16>(static_cast<const uint16_t *>(base) + at, stride, n, out);
+  case kInt8:
+    return widen<int8_t, number<int8_t>>(static_cast<const int8_t *>(base) + at, stride, n, out);
+  case kUint8:
+    return widen<uint8_t, number<uint8_t>>(static_cast<const uint8_t *>(base) + at, stride, n, out);
+  case kBoolean: return widenBits(static_cast<const uint8_t *>(base), at, stride, n, out);
+  case kInt32:
+    return widen<int32_t, number<int32_t>>(static_cast<const int32_t *>(base) + at, stride, n, out);
+  case kInt64:
+    return widen<int64_t, number<int64_t>>(static_cast<const int64_t *>(base) + at, stride, n, out);
+  case kDouble:
+    return widen<double, number<double>>(static_cast<const double *>(base) + at, stride, n, out);
+  default: die("a tensor of type %d in a plan", type);
   }
 }
 
 void storeRow(int type, const float *in, int64_t n, void *base, int64_t at, int64_t stride) {
   switch (type) {
-    case kFloat: return narrow<float, same>(in, n, static_cast<float *>(base) + at, stride);
-    case kHalf: return narrow<uint16_t, toF16>(in, n, static_cast<uint16_t *>(base) + at, stride);
-    case kBfloat16: return narrow<uint16_t, toBf16>(in, n, static_cast<uint16_t *>(base) + at, stride);
-    case kInt8: return narrow<int8_t, whole<int8_t>>(in, n, static_cast<int8_t *>(base) + at, stride);
-    case kUint8: return narrow<uint8_t, whole<uint8_t>>(in, n, static_cast<uint8_t *>(base) + at, stride);
-    case kBoolean: return narrowBits(in, n, static_cast<uint8_t *>(base), at, stride);
-    case kInt32: return narrow<int32_t, whole<int32_t>>(in, n, static_cast<int32_t *>(base) + at, stride);
-    case kInt64: return narrow<int64_t, whole<int64_t>>(in, n, static_cast<int64_t *>(base) + at, stride);
-    case kDouble: return narrow<double, whole<double>>(in, n, static_cast<double *>(base) + at, stride);
-    default: die("a tensor of type %d in a plan", type);
+  case kFloat: return narrow<float, same>(in, n, static_cast<float *>(base) + at, stride);
+  case kHalf: return narrow<uint16_t, toF16>(in, n, static_cast<uint16_t *>(base) + at, stride);
+  case kBfloat16:
+    return narrow<uint16_t, toBf16>(in, n, static_cast<uint16_t *>(base) + at, stride);
+  case kInt8: return narrow<int8_t, whole<int8_t>>(in, n, static_cast<int8_t *>(base) + at, stride);
+  case kUint8:
+    return narrow<uint8_t, whole<uint8_t>>(in, n, static_cast<uint8_t *>(base) + at, stride);
+  case kBoolean: return narrowBits(in, n, static_cast<uint8_t *>(base), at, stride);
+  case kInt32:
+    return narrow<int32_t, whole<int32_t>>(in, n, static_cast<int32_t *>(base) + at, stride);
+  case kInt64:
+    return narrow<int64_t, whole<int64_t>>(in, n, static_cast<int64_t *>(base) + at, stride);
+  case kDouble:
+    return narrow<double, whole<double>>(in, n, static_cast<double *>(base) + at, stride);
+  default: die("a tensor of type %d in a plan", type);
   }
 }
 

@@ -19,10 +19,15 @@ std::unordered_set<void *> &registry() {
 
 int64_t elementSize(int type) {
   switch (type) {
-    case kTypeBoolean: case kTypeChar: return 1;
-    case kTypeInt64: case kTypeDouble: case kTypeVoidPtr: case kTypeHandle: case kTypeDescriptor: return 8;
-    case kTypeFraction: return 16;
-    default: return 4;
+  case kTypeBoolean:
+  case kTypeChar: return 1;
+  case kTypeInt64:
+  case kTypeDouble:
+  case kTypeVoidPtr:
+  case kTypeHandle:
+  case kTypeDescriptor: return 8;
+  case kTypeFraction: return 16;
+  default: return 4;
   }
 }
 
@@ -32,8 +37,10 @@ const char *attrName(int attr) {
   switch (attr) {
 #define SK_NAME(name, value) \
   case value: return #name;
-    SK_CUDNN_PLAN_ATTRIBUTES(SK_NAME) SK_CUDNN_CONV_ATTRIBUTES(SK_NAME) SK_CUDNN_ELEMENTWISE_ATTRIBUTES(SK_NAME) SK_CUDNN_NORM_ATTRIBUTES(SK_NAME)
-    default: return "an attribute without a name here";
+    SK_CUDNN_PLAN_ATTRIBUTES(SK_NAME)
+    SK_CUDNN_CONV_ATTRIBUTES(SK_NAME)
+    SK_CUDNN_ELEMENTWISE_ATTRIBUTES(SK_NAME)
+    SK_CUDNN_NORM_ATTRIBUTES(SK_NAME) default : return "an attribute without a name here";
   }
 }
 
@@ -41,7 +48,7 @@ const char *kindName(int kind) {
   switch (kind) {
     SK_CUDNN_DESCRIPTORS(SK_NAME)
 #undef SK_NAME
-    default: return "a descriptor without a name here";
+  default: return "a descriptor without a name here";
   }
 }
 
@@ -58,7 +65,9 @@ std::vector<int64_t> Content::i64s(int attr) const {
     for (int64_t i = 0; i < v.count; i++) {
       int64_t q[2];
       memcpy(q, v.bytes.data() + 16 * i, 16);
-      if (!q[1] || q[0] % q[1]) refuse(kNotSupported, "%s: the fraction %ld/%ld is no whole number", attrName(attr), long(q[0]), long(q[1]));
+      if (!q[1] || q[0] % q[1])
+        refuse(kNotSupported, "%s: the fraction %ld/%ld is no whole number", attrName(attr),
+               long(q[0]), long(q[1]));
       out.push_back(q[0] / q[1]);
     }
     return out;
@@ -102,13 +111,16 @@ std::string Content::text(int attr) const {
 ContentPtr Content::child(int attr, int kind) const {
   auto &v = at(attr);
   if (!v.children[0]) refuse(kBadParam, "%s was not finalized when it was set", attrName(attr));
-  if (v.children[0]->kind != kind) refuse(kBadParam, "%s: want a %s, have a %s", attrName(attr), kindName(kind), kindName(v.children[0]->kind));
+  if (v.children[0]->kind != kind)
+    refuse(kBadParam, "%s: want a %s, have a %s", attrName(attr), kindName(kind),
+           kindName(v.children[0]->kind));
   return v.children[0];
 }
 
 Descriptor *createDescriptor(int kind) {
   if (fields(kind).empty() && kind != kLayoutInfo && kind != kKnobInfo && kind != kIntermediateInfo)
-    refuse(kind >= 0 && kind < kKindCount ? kNotSupported : kHostAllocationFailed, "descriptor type %d is not known here", kind);
+    refuse(kind >= 0 && kind < kKindCount ? kNotSupported : kHostAllocationFailed,
+           "descriptor type %d is not known here", kind);
   auto d = new Descriptor{std::make_shared<Content>()};
   d->content->kind = kind;
   std::lock_guard<std::mutex> lock(mutex);
@@ -133,12 +145,17 @@ std::shared_ptr<Content> live(void *d) {
 }
 
 void setAttribute(Content &c, int attr, int type, int64_t count, const void *elements) {
-  if (c.finalized) refuse(kBadParam, "%s: set after finalize of the %s", attrName(attr), kindName(c.kind));
+  if (c.finalized)
+    refuse(kBadParam, "%s: set after finalize of the %s", attrName(attr), kindName(c.kind));
   const Field *f = field(c.kind, attr);
-  if (!f) refuse(kBadParam, "a %s has no attribute %d (%s)", kindName(c.kind), attr, attrName(attr));
+  if (!f)
+    refuse(kBadParam, "a %s has no attribute %d (%s)", kindName(c.kind), attr, attrName(attr));
   if (f->readOnly) refuse(kNotSupported, "%s can be read only", attrName(attr));
-  if (type != f->type && type != f->other) refuse(kAttributeType, "%s: want type %d, have %d", attrName(attr), f->type, type);
-  if (count < 1 || count > f->most) refuse(kBadParam, "%s: %ld elements, want 1 to %ld", attrName(attr), long(count), long(f->most));
+  if (type != f->type && type != f->other)
+    refuse(kAttributeType, "%s: want type %d, have %d", attrName(attr), f->type, type);
+  if (count < 1 || count > f->most)
+    refuse(kBadParam, "%s: %ld elements, want 1 to %ld", attrName(attr), long(count),
+           long(f->most));
   if (!elements) refuse(kBadParam, "%s: the elements are null", attrName(attr));
   Value v;
   v.type = type;
@@ -160,7 +177,8 @@ void setAttribute(Content &c, int attr, int type, int64_t count, const void *ele
 void storedAttribute(const Value &v, int64_t room, int64_t *count, void *elements) {
   if (count) *count = v.count;
   if (!elements || room <= 0) return;
-  if (v.type == kTypeDescriptor) refuse(kNotSupported, "this descriptor attribute is not read back");
+  if (v.type == kTypeDescriptor)
+    refuse(kNotSupported, "this descriptor attribute is not read back");
   int64_t n = std::min(room, v.count);
   memcpy(elements, v.bytes.data(), size_t(n * elementSize(v.type)));
 }

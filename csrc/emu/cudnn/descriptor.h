@@ -36,7 +36,9 @@ struct Content {
   int64_t i64(int attr) const { return i64s(attr)[0]; }
   std::vector<int64_t> i64s(int attr) const;
   int enumeration(int attr) const;
-  int enumeration(int attr, int otherwise) const { return has(attr) ? enumeration(attr) : otherwise; }
+  int enumeration(int attr, int otherwise) const {
+    return has(attr) ? enumeration(attr) : otherwise;
+  }
   bool flag(int attr) const;  // false if unset
   double real(int attr, double otherwise) const;
   void *pointer(int attr) const;  // null if unset
@@ -68,8 +70,8 @@ std::shared_ptr<Content> live(void *d);
 // Field is an attribute of a kind of descriptor.
 struct Field {
   int attr, type;
-  int64_t most;   // largest number of elements
-  bool required;  // refused by finalize when unset
+  int64_t most;    // largest number of elements
+  bool required;   // refused by finalize when unset
   int other = -1;  // a second type that is accepted
   bool readOnly = false;
   bool operationChildren = false;

@@ -40,8 +40,7 @@ struct Driver {
     find(fail, so, "sk_emu_fail");
     find(log, so, "sk_emu_log");
   }
-  template <class F>
-  static void find(F &f, void *so, const char *name) {
+  template <class F> static void find(F &f, void *so, const char *name) {
     void *p = dlsym(RTLD_DEFAULT, name);
     f = reinterpret_cast<F>(p || !so ? p : dlsym(so, name));
   }

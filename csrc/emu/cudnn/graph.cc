@@ -11,7 +11,8 @@ using namespace abi;
 namespace {
 
 bool same(const Tensor &a, const Tensor &b) {
-  return a.type == b.type && a.dims == b.dims && a.strides == b.strides && a.align == b.align && a.isVirtual == b.isVirtual && a.byValue == b.byValue;
+  return a.type == b.type && a.dims == b.dims && a.strides == b.strides && a.align == b.align &&
+         a.isVirtual == b.isVirtual && a.byValue == b.byValue;
 }
 
 // sorted puts each operation behind the operations that write its inputs.
@@ -46,7 +47,8 @@ void connected(const Graph &g) {
     }
   for (auto &p : g.tensors)
     if (root(p.first) != root(g.tensors.begin()->first))
-      refuse(kBadParam, "%s has no connection with %s", show(*p.second).c_str(), show(*g.tensors.begin()->second).c_str());
+      refuse(kBadParam, "%s has no connection with %s", show(*p.second).c_str(),
+             show(*g.tensors.begin()->second).c_str());
 }
 
 }  // namespace
@@ -59,7 +61,8 @@ std::shared_ptr<const void> makeGraph(const Content &c) {
   if (c.has(kGraphHandle)) liveHandle(g->handle);
   for (auto &child : c.at(kGraphOps).children) {
     if (!child) refuse(kNotFinalized, "an operation was not finalized when it was set");
-    if (!isOperation(child->kind)) refuse(kDescriptorType, "a %s is no operation", kindName(child->kind));
+    if (!isOperation(child->kind))
+      refuse(kDescriptorType, "a %s is no operation", kindName(child->kind));
     g->sources.push_back(child);
     g->ops.push_back(std::static_pointer_cast<const Operation>(child->made));
   }
@@ -67,20 +70,27 @@ std::shared_ptr<const void> makeGraph(const Content &c) {
   for (auto &o : g->ops) {
     for (auto &p : o->tensors) {
       auto &known = g->tensors[p.second->uid];
-      if (known && !same(*known, *p.second)) refuse(kDuplicatedEntries, "one id for %s and %s", show(*known).c_str(), show(*p.second).c_str());
+      if (known && !same(*known, *p.second))
+        refuse(kDuplicatedEntries, "one id for %s and %s", show(*known).c_str(),
+               show(*p.second).c_str());
       known = p.second;
     }
     for (int a : o->reads) read.insert(o->t(a)->uid);
     for (int a : o->writes) {
-      if (!g->writer.emplace(o->t(a)->uid, o.get()).second) refuse(kBadParam, "%s is written twice", show(*o->t(a)).c_str());
+      if (!g->writer.emplace(o->t(a)->uid, o.get()).second)
+        refuse(kBadParam, "%s is written twice", show(*o->t(a)).c_str());
       for (int r : o->reads)
-        if (o->t(r)->uid == o->t(a)->uid) refuse(kDuplicatedEntries, "%s is read and written by one operation", show(*o->t(a)).c_str());
+        if (o->t(r)->uid == o->t(a)->uid)
+          refuse(kDuplicatedEntries, "%s is read and written by one operation",
+                 show(*o->t(a)).c_str());
     }
   }
   for (auto &p : g->tensors) {
     if (!p.second->isVirtual) continue;
-    if (!g->writer.count(p.first)) refuse(kBadParam, "%s has no operation that writes it", show(*p.second).c_str());
-    if (!read.count(p.first)) refuse(kBadParam, "%s has no operation that reads it", show(*p.second).c_str());
+    if (!g->writer.count(p.first))
+      refuse(kBadParam, "%s has no operation that writes it", show(*p.second).c_str());
+    if (!read.count(p.first))
+      refuse(kBadParam, "%s has no operation that reads it", show(*p.second).c_str());
   }
   connected(*g);
   g->ops = sorted(*g);

@@ -72,7 +72,9 @@ struct Operation {
     auto i = tensors.find(attr);
     return i == tensors.end() ? nullptr : i->second.get();
   }
-  bool isConv() const { return kind == abi::kOpConvForward || kind == abi::kOpConvData || kind == abi::kOpConvFilter; }
+  bool isConv() const {
+    return kind == abi::kOpConvForward || kind == abi::kOpConvData || kind == abi::kOpConvFilter;
+  }
   // The tensors in the places x, w and y of a convolution of any direction.
   const Tensor &x() const;
   const Tensor &w() const;
@@ -108,7 +110,7 @@ struct Candidate {
   int engine = 0;
   std::vector<int> notes, behaviour;
   int64_t workspace = 0;
-  bool tensorCore = false;      // products of floats are rounded to TF32
+  bool tensorCore = false;        // products of floats are rounded to TF32
   bool nondeterministic = false;  // sums change from run to run, noted or not
   bool broken = false;            // made to fail to compile, by a setting
   std::vector<Knob> knobs;
@@ -156,6 +158,5 @@ std::shared_ptr<const void> makeTensor(const Content &c);
 std::shared_ptr<const void> makeOperation(const Content &c);
 std::shared_ptr<const void> makeGraph(const Content &c);
 std::shared_ptr<const void> makePlan(const Content &c);
-
 
 }  // namespace dnn

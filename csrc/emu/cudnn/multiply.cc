@@ -16,11 +16,13 @@ namespace {
 constexpr int64_t kRows = 6, kColumns = 16, kDepth = 256;
 typedef float Vector __attribute__((vector_size(32), aligned(4)));
 
-using Panel = void (*)(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc);
+using Panel = void (*)(int64_t k, const float *a, int64_t lda, const float *b, float *c,
+                       int64_t ldc);
 
 // body adds a (6 rows) times b (k x 16, packed) to c: twelve vectors of sums, which stay in
 // registers.
-inline __attribute__((always_inline)) void body(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) {
+inline __attribute__((always_inline)) void body(int64_t k, const float *a, int64_t lda,
+                                                const float *b, float *c, int64_t ldc) {
   Vector s[kRows][2] = {};
   for (int64_t p = 0; p < k; p++) {
     const Vector *row = reinterpret_cast<const Vector *>(b + p * kColumns);
@@ -40,18 +42,26 @@ inline __attribute__((always_inline)) void body(int64_t k, const float *a, int64
   }
 }
 
-void plain(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) { body(k, a, lda, b, c, ldc); }
+void plain(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) {
+  body(k, a, lda, b, c, ldc);
+}
 
 #if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("avx2,fma"))) void fused(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc) { body(k, a, lda, b, c, ldc); }
-Panel choosePanel() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? fused : plain; }
+__attribute__((target("avx2,fma"))) void fused(int64_t k, const float *a, int64_t lda,
+                                               const float *b, float *c, int64_t ldc) {
+  body(k, a, lda, b, c, ldc);
+}
+Panel choosePanel() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? fused : plain;
+}
 #else
 Panel choosePanel() { return plain; }
 #endif
 
 }  // namespace
 
-void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc) {
+void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+              int64_t ldb, float *c, int64_t ldc) {
   std::vector<float> packed(size_t(kDepth * kColumns)), rows(size_t(kRows * kDepth));
   float edge[kRows * kColumns];
   static const Panel panel = choosePanel();
@@ -60,14 +70,16 @@ void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, cons
     for (int64_t j = 0; j < n; j += kColumns) {
       int64_t width = std::min(kColumns, n - j);
       for (int64_t q = 0; q < depth; q++)
-        for (int64_t x = 0; x < kColumns; x++) packed[size_t(q * kColumns + x)] = x < width ? b[(p + q) * ldb + j + x] : 0;
+        for (int64_t x = 0; x < kColumns; x++)
+          packed[size_t(q * kColumns + x)] = x < width ? b[(p + q) * ldb + j + x] : 0;
       for (int64_t i = 0; i < m; i += kRows) {
         int64_t height = std::min(kRows, m - i);
         const float *from = a + i * lda + p;
         int64_t step = lda;
         if (height < kRows) {
           for (int64_t r = 0; r < kRows; r++)
-            for (int64_t q = 0; q < depth; q++) rows[size_t(r * kDepth + q)] = r < height ? from[r * lda + q] : 0;
+            for (int64_t q = 0; q < depth; q++)
+              rows[size_t(r * kDepth + q)] = r < height ? from[r * lda + q] : 0;
           from = rows.data(), step = kDepth;
         }
         if (height == kRows && width == kColumns) {

@@ -19,10 +19,12 @@ namespace {
 size_t channels(const Buffer &b) { return size_t(b.dims[1]); }
 
 // running updates one running statistic.
-void running(const Operation &o, State &s, int in, int out, float factor, const std::vector<double> &statistic) {
+void running(const Operation &o, State &s, int in, int out, float factor,
+             const std::vector<double> &statistic) {
   std::vector<float> before = s.in(o, in).v;
   auto &after = s.out(o, out).v;
-  for (size_t c = 0; c < after.size(); c++) after[c] = float((1.0 - factor) * before[c] + factor * statistic[c]);
+  for (size_t c = 0; c < after.size(); c++)
+    after[c] = float((1.0 - factor) * before[c] + factor * statistic[c]);
 }
 
 std::vector<double> unbiased(std::vector<double> variance, double m) {
@@ -44,13 +46,15 @@ void runNormForward(const Operation &o, State &s) {
     }
   };
   if (o.phase == kNormInference) {
-    for (size_t c = 0; c < n; c++) mean[c] = s.in(o, kNormFwdMean).v[c], inverse[c] = s.in(o, kNormFwdInvVar).v[c];
+    for (size_t c = 0; c < n; c++)
+      mean[c] = s.in(o, kNormFwdMean).v[c], inverse[c] = s.in(o, kNormFwdInvVar).v[c];
     return affine(s.out(o, kNormFwdY).v);
   }
   double m = double(x.v.size()) / double(n), epsilon = double(s.scalar(o, kNormFwdEpsilon));
   for (size_t i = 0; i < x.v.size(); i++) mean[i % n] += x.v[i];
   for (auto &v : mean) v /= m;
-  for (size_t i = 0; i < x.v.size(); i++) variance[i % n] += (x.v[i] - mean[i % n]) * (x.v[i] - mean[i % n]);
+  for (size_t i = 0; i < x.v.size(); i++)
+    variance[i % n] += (x.v[i] - mean[i % n]) * (x.v[i] - mean[i % n]);
   for (size_t c = 0; c < n; c++) inverse[c] = 1 / std::sqrt((variance[c] /= m) + epsilon);
   affine(s.out(o, kNormFwdY).v);
   if (s.has(o, kNormFwdMean)) {
@@ -65,12 +69,14 @@ void runNormForward(const Operation &o, State &s) {
 
 void runNormBackward(const Operation &o, State &s) {
   auto &x = s.in(o, kNormBwdX), &dy = s.in(o, kNormBwdDy);
-  auto &mean = s.in(o, kNormBwdMean).v, &inverse = s.in(o, kNormBwdInvVar).v, &scale = s.in(o, kNormBwdScale).v;
+  auto &mean = s.in(o, kNormBwdMean).v, &inverse = s.in(o, kNormBwdInvVar).v,
+       &scale = s.in(o, kNormBwdScale).v;
   size_t n = channels(x);
   double m = double(x.v.size()) / double(n);
   std::vector<double> sum(n), product(n);
   auto xhat = [&](size_t i) { return (x.v[i] - mean[i % n]) * inverse[i % n]; };
-  for (size_t i = 0; i < x.v.size(); i++) sum[i % n] += dy.v[i], product[i % n] += double(dy.v[i]) * xhat(i);
+  for (size_t i = 0; i < x.v.size(); i++)
+    sum[i % n] += dy.v[i], product[i % n] += double(dy.v[i]) * xhat(i);
   auto &dx = s.out(o, kNormBwdDx).v;
   for (size_t i = 0; i < dx.size(); i++) {
     size_t c = i % n;
@@ -82,17 +88,20 @@ void runNormBackward(const Operation &o, State &s) {
 
 // runBnFinalize turns sums into statistics and the affine form y = eqscale*x + eqbias.
 void runBnFinalize(const Operation &o, State &s) {
-  auto &sum = s.in(o, kBnFinSum).v, &squares = s.in(o, kBnFinSqSum).v, &scale = s.in(o, kBnFinScale).v, &bias = s.in(o, kBnFinBias).v;
+  auto &sum = s.in(o, kBnFinSum).v, &squares = s.in(o, kBnFinSqSum).v,
+       &scale = s.in(o, kBnFinScale).v, &bias = s.in(o, kBnFinBias).v;
   double m = s.scalar(o, kBnFinCount), epsilon = double(s.scalar(o, kBnFinEpsilon));
   size_t n = sum.size();
   std::vector<double> mean(n), variance(n);
-  auto &saved = s.out(o, kBnFinSavedMean).v, &inverse = s.out(o, kBnFinSavedInvStd).v, &eqScale = s.out(o, kBnFinEqScale).v;
+  auto &saved = s.out(o, kBnFinSavedMean).v, &inverse = s.out(o, kBnFinSavedInvStd).v,
+       &eqScale = s.out(o, kBnFinEqScale).v;
   auto &eqBias = s.out(o, kBnFinEqBias).v;
   for (size_t c = 0; c < n; c++) {
     mean[c] = sum[c] / m;
     variance[c] = std::fmax(0.0, squares[c] / m - mean[c] * mean[c]);
     double i = 1 / std::sqrt(variance[c] + epsilon);
-    saved[c] = float(mean[c]), inverse[c] = float(i), eqScale[c] = float(scale[c] * i), eqBias[c] = float(bias[c] - mean[c] * scale[c] * i);
+    saved[c] = float(mean[c]), inverse[c] = float(i), eqScale[c] = float(scale[c] * i),
+    eqBias[c] = float(bias[c] - mean[c] * scale[c] * i);
   }
   if (!s.has(o, kBnFinFactor)) return;
   float factor = s.scalar(o, kBnFinFactor);
@@ -103,7 +112,8 @@ void runBnFinalize(const Operation &o, State &s) {
 // runBnBackwardWeights gives dscale, dbias and the affine form dx = eqdy*dy + eqx*x + eqbias.
 void runBnBackwardWeights(const Operation &o, State &s) {
   auto &x = s.in(o, kBnBwdX), &dy = s.in(o, kBnBwdDy);
-  auto &mean = s.in(o, kBnBwdMean).v, &inverse = s.in(o, kBnBwdInvStd).v, &scale = s.in(o, kBnBwdScale).v;
+  auto &mean = s.in(o, kBnBwdMean).v, &inverse = s.in(o, kBnBwdInvStd).v,
+       &scale = s.in(o, kBnBwdScale).v;
   size_t n = channels(x);
   double m = double(x.v.size()) / double(n);
   std::vector<double> sum(n), product(n);
@@ -113,7 +123,8 @@ void runBnBackwardWeights(const Operation &o, State &s) {
     product[c] += double(dy.v[i]) * (x.v[i] - mean[c]) * inverse[c];
   }
   auto &dscale = s.out(o, kBnBwdDscale).v, &dbias = s.out(o, kBnBwdDbias).v;
-  auto &eqDy = s.out(o, kBnBwdEqDyScale).v, &eqX = s.out(o, kBnBwdEqXScale).v, &eqBias = s.out(o, kBnBwdEqBias).v;
+  auto &eqDy = s.out(o, kBnBwdEqDyScale).v, &eqX = s.out(o, kBnBwdEqXScale).v,
+       &eqBias = s.out(o, kBnBwdEqBias).v;
   for (size_t c = 0; c < n; c++) {
     double k = double(scale[c]) * inverse[c], slope = -k * inverse[c] * product[c] / m;
     dscale[c] = float(product[c]), dbias[c] = float(sum[c]);

@@ -9,8 +9,16 @@
 
 namespace dnn {
 
-inline uint32_t bits(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
-inline float fromBits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
+inline uint32_t bits(float f) {
+  uint32_t u;
+  memcpy(&u, &f, 4);
+  return u;
+}
+inline float fromBits(uint32_t u) {
+  float f;
+  memcpy(&f, &u, 4);
+  return f;
+}
 
 inline float fromBf16(uint16_t h) { return fromBits(uint32_t(h) << 16); }
 inline uint16_t toBf16(float f) {
@@ -50,26 +58,35 @@ inline float toTf32(float f) {
 // size is the bytes of an element, 0 for an unknown type.
 inline int64_t size(int type) {
   switch (type) {
-    case abi::kDouble: case abi::kInt64: return 8;
-    case abi::kFloat: case abi::kInt32: case abi::kInt8x4: case abi::kUint8x4: return 4;
-    case abi::kHalf: case abi::kBfloat16: return 2;
-    case abi::kInt8: case abi::kUint8: case abi::kBoolean: case abi::kFp8E4M3: case abi::kFp8E5M2: return 1;
-    case abi::kInt8x32: return 32;
-    default: return type >= 0 && type <= abi::kLastDataType ? 1 : 0;
+  case abi::kDouble:
+  case abi::kInt64: return 8;
+  case abi::kFloat:
+  case abi::kInt32:
+  case abi::kInt8x4:
+  case abi::kUint8x4: return 4;
+  case abi::kHalf:
+  case abi::kBfloat16: return 2;
+  case abi::kInt8:
+  case abi::kUint8:
+  case abi::kBoolean:
+  case abi::kFp8E4M3:
+  case abi::kFp8E5M2: return 1;
+  case abi::kInt8x32: return 32;
+  default: return type >= 0 && type <= abi::kLastDataType ? 1 : 0;
   }
 }
 inline const char *typeName(int type) {
   switch (type) {
-    case abi::kFloat: return "float";
-    case abi::kDouble: return "double";
-    case abi::kHalf: return "half";
-    case abi::kBfloat16: return "bfloat16";
-    case abi::kInt8: return "int8";
-    case abi::kInt32: return "int32";
-    case abi::kInt64: return "int64";
-    case abi::kUint8: return "uint8";
-    case abi::kBoolean: return "boolean";
-    default: return "other";
+  case abi::kFloat: return "float";
+  case abi::kDouble: return "double";
+  case abi::kHalf: return "half";
+  case abi::kBfloat16: return "bfloat16";
+  case abi::kInt8: return "int8";
+  case abi::kInt32: return "int32";
+  case abi::kInt64: return "int64";
+  case abi::kUint8: return "uint8";
+  case abi::kBoolean: return "boolean";
+  default: return "other";
   }
 }
 inline bool is16(int type) { return type == abi::kHalf || type == abi::kBfloat16; }
@@ -78,13 +95,14 @@ inline bool isFloating(int type) { return type == abi::kFloat || is16(type); }
 // rounded is f in the precision of a tensor of that type.
 inline float rounded(float f, int type) {
   switch (type) {
-    case abi::kHalf: return fromF16(toF16(f));
-    case abi::kBfloat16: return fromBf16(toBf16(f));
-    case abi::kInt8: return fminf(fmaxf(rintf(f), -128), 127);
-    case abi::kUint8: return fminf(fmaxf(rintf(f), 0), 255);
-    case abi::kBoolean: return f != 0;
-    case abi::kInt32: case abi::kInt64: return truncf(f);
-    default: return f;
+  case abi::kHalf: return fromF16(toF16(f));
+  case abi::kBfloat16: return fromBf16(toBf16(f));
+  case abi::kInt8: return fminf(fmaxf(rintf(f), -128), 127);
+  case abi::kUint8: return fminf(fmaxf(rintf(f), 0), 255);
+  case abi::kBoolean: return f != 0;
+  case abi::kInt32:
+  case abi::kInt64: return truncf(f);
+  default: return f;
   }
 }
 

@@ -16,7 +16,8 @@ std::string hex(const std::vector<unsigned char> &bytes) {
 
 std::vector<unsigned char> unhex(const std::string &s) {
   std::vector<unsigned char> out;
-  for (size_t i = 0; i + 1 < s.size(); i += 2) out.push_back((unsigned char)(strtoul(s.substr(i, 2).c_str(), nullptr, 16)));
+  for (size_t i = 0; i + 1 < s.size(); i += 2)
+    out.push_back((unsigned char)(strtoul(s.substr(i, 2).c_str(), nullptr, 16)));
   return out;
 }
 
@@ -24,14 +25,16 @@ std::string write(const Content &c) {
   std::string s = format("{\"kind\":%d,\"attributes\":[", c.kind);
   bool first = true;
   for (auto &a : c.attrs) {
-    s += format("%s{\"name\":%d,\"type\":%d,\"count\":%ld,", first ? "" : ",", a.first, a.second.type, long(a.second.count));
+    s += format("%s{\"name\":%d,\"type\":%d,\"count\":%ld,", first ? "" : ",", a.first,
+                a.second.type, long(a.second.count));
     first = false;
     if (a.second.children.empty()) {
       s += "\"bytes\":\"" + hex(a.second.bytes) + "\"}";
       continue;
     }
     s += "\"children\":[";
-    for (size_t i = 0; i < a.second.children.size(); i++) s += (i ? "," : "") + write(*a.second.children[i]);
+    for (size_t i = 0; i < a.second.children.size(); i++)
+      s += (i ? "," : "") + write(*a.second.children[i]);
     s += "]}";
   }
   return s + "]}";
@@ -47,10 +50,12 @@ ContentPtr read(const Json &j) {
     v.type = int(a.number("type"));
     v.count = a.number("count");
     if (!f || (v.type != f->type && v.type != f->other) || v.count < 1)
-      refuse(kBadParam, "the plan's text has an attribute %d that descriptor type %d has not", name, c->kind);
+      refuse(kBadParam, "the plan's text has an attribute %d that descriptor type %d has not", name,
+             c->kind);
     if (v.type == kTypeDescriptor)
       for (auto &child : a.list("children")) v.children.push_back(read(child));
-    else v.bytes = unhex(a.text("bytes"));
+    else
+      v.bytes = unhex(a.text("bytes"));
     c->attrs[name] = std::move(v);
   }
   finalize(*c);
@@ -69,11 +74,15 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
   while (!text.empty() && text.back() == 0) text.pop_back();
   Json j = parseJson(text);
   if (j.number("cudnnVersion") != int64_t(version()))
-    refuse(kSublibraryVersionMismatch, "a plan written by version %ld, read by %zu", long(j.number("cudnnVersion")), version());
+    refuse(kSublibraryVersionMismatch, "a plan written by version %ld, read by %zu",
+           long(j.number("cudnnVersion")), version());
   int arch = card ? card->arch : handle->arch;
-  if (j.number("deviceVer") != arch) refuse(kNotSupportedArchMismatch, "a plan for compute capability %ld, read for %d", long(j.number("deviceVer")), arch);
+  if (j.number("deviceVer") != arch)
+    refuse(kNotSupportedArchMismatch, "a plan for compute capability %ld, read for %d",
+           long(j.number("deviceVer")), arch);
   auto at = text.rfind(",\"sum\":");
-  if (at == std::string::npos || j.text("sum") != checkSum(text.substr(0, at))) refuse(kBadParam, "the plan's text was changed since it was written");
+  if (at == std::string::npos || j.text("sum") != checkSum(text.substr(0, at)))
+    refuse(kBadParam, "the plan's text was changed since it was written");
   Content graph;
   graph.kind = kOperationGraph;
   Value ops;
@@ -94,8 +103,10 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
 }  // namespace
 
 std::string planText(const Plan &p) {
-  std::string s = format("{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"slices\":%ld,\"graph\":[", version(), p.arch,
-                         p.engine->how.engine, long(p.engine->how.slices));
+  std::string s = format(
+      "{\"cudnnVersion\":%zu,\"library\":\"emulated\",\"deviceVer\":%d,\"engine\":%d,\"slices\":%"
+      "ld,\"graph\":[",
+      version(), p.arch, p.engine->how.engine, long(p.engine->how.slices));
   auto &sources = p.engine->graph->sources;
   for (size_t i = 0; i < sources.size(); i++) s += (i ? "," : "") + write(*sources[i]);
   s += "]";
@@ -106,7 +117,8 @@ std::shared_ptr<const void> makePlan(const Content &c) {
   auto handle = c.has(kPlanHandle) ? liveHandle(c.pointer(kPlanHandle)) : nullptr;
   auto card = made<Card>(c, kPlanDeviceProp, kDeviceProp);
   if (c.has(kPlanJson)) {
-    if (c.has(kPlanConfig)) refuse(kBadParam, "a plan from its text and from an engine configuration");
+    if (c.has(kPlanConfig))
+      refuse(kBadParam, "a plan from its text and from an engine configuration");
     return reload(c.text(kPlanJson), card.get(), handle);
   }
   auto config = made<Config>(c, kPlanConfig, kEngineConfig);
@@ -114,7 +126,9 @@ std::shared_ptr<const void> makePlan(const Content &c) {
   auto p = std::make_shared<Plan>();
   p->engine = config->engine;
   if (p->engine->how.broken)
-    refuse(kCompilationFailed, "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)", p->engine->how.engine);
+    refuse(kCompilationFailed,
+           "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)",
+           p->engine->how.engine);
   if (!card) card = p->engine->card;
   p->arch = card ? card->arch : handle ? handle->arch : currentArch();
   return p;

@@ -45,7 +45,9 @@ template <class F> void each(Buffer &out, const Buffer &x, const Buffer *b, cons
 
 float gelu(float x) { return 0.5f * x * (1 + erff(x * 0.70710678f)); }
 float sigmoid(float x) { return 1 / (1 + expf(-x)); }
-float geluTanh(float x) { return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x))); }
+float geluTanh(float x) {
+  return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+}
 
 float relu(const Pointwise &p, float x) {
   if (x != x) return p.propagateNan ? x : float(p.lower);
@@ -56,49 +58,49 @@ float relu(const Pointwise &p, float x) {
 
 float forward(const Pointwise &p, float x, float b, float t) {
   switch (p.mode) {
-    case kAdd: return x + b;
-    case kAddSquare: return x + b * b;
-    case kSub: return x - b;
-    case kMul: return x * b;
-    case kDiv: return x / b;
-    case kMod: return fmodf(x, b);
-    case kPow: return powf(x, b);
-    case kAtan2: return atan2f(x, b);
-    case kMin: return fminf(x, b);
-    case kMax: return fmaxf(x, b);
-    case kSqrt: return sqrtf(x);
-    case kAbs: return fabsf(x);
-    case kCeil: return ceilf(x);
-    case kFloor: return floorf(x);
-    case kCos: return cosf(x);
-    case kSin: return sinf(x);
-    case kTan: return tanf(x);
-    case kExp: return expf(x);
-    case kLog: return logf(x);
-    case kNeg: return -x;
-    case kRsqrt: return 1 / sqrtf(x);
-    case kErf: return erff(x);
-    case kReciprocal: return 1 / x;
-    case kIdentity: return x;
-    case kReluFwd: return relu(p, x);
-    case kTanhFwd: return tanhf(x);
-    case kSigmoidFwd: return sigmoid(x);
-    case kEluFwd: return x > 0 ? x : float(p.elu) * expm1f(x);
-    case kGeluFwd: return gelu(x);
-    case kGeluTanhFwd: return geluTanh(x);
-    case kSoftplusFwd: return log1pf(expf(float(p.softplus) * x)) / float(p.softplus);
-    case kSwishFwd: return x * sigmoid(float(p.swish) * x);
-    case kCmpEq: return x == b;
-    case kCmpNeq: return x != b;
-    case kCmpGt: return x > b;
-    case kCmpGe: return x >= b;
-    case kCmpLt: return x < b;
-    case kCmpLe: return x <= b;
-    case kLogicalAnd: return x != 0 && b != 0;
-    case kLogicalOr: return x != 0 || b != 0;
-    case kLogicalNot: return x == 0;
-    case kBinarySelect: return t != 0 ? x : b;
-    default: die("pointwise mode %d", p.mode);
+  case kAdd: return x + b;
+  case kAddSquare: return x + b * b;
+  case kSub: return x - b;
+  case kMul: return x * b;
+  case kDiv: return x / b;
+  case kMod: return fmodf(x, b);
+  case kPow: return powf(x, b);
+  case kAtan2: return atan2f(x, b);
+  case kMin: return fminf(x, b);
+  case kMax: return fmaxf(x, b);
+  case kSqrt: return sqrtf(x);
+  case kAbs: return fabsf(x);
+  case kCeil: return ceilf(x);
+  case kFloor: return floorf(x);
+  case kCos: return cosf(x);
+  case kSin: return sinf(x);
+  case kTan: return tanf(x);
+  case kExp: return expf(x);
+  case kLog: return logf(x);
+  case kNeg: return -x;
+  case kRsqrt: return 1 / sqrtf(x);
+  case kErf: return erff(x);
+  case kReciprocal: return 1 / x;
+  case kIdentity: return x;
+  case kReluFwd: return relu(p, x);
+  case kTanhFwd: return tanhf(x);
+  case kSigmoidFwd: return sigmoid(x);
+  case kEluFwd: return x > 0 ? x : float(p.elu) * expm1f(x);
+  case kGeluFwd: return gelu(x);
+  case kGeluTanhFwd: return geluTanh(x);
+  case kSoftplusFwd: return log1pf(expf(float(p.softplus) * x)) / float(p.softplus);
+  case kSwishFwd: return x * sigmoid(float(p.swish) * x);
+  case kCmpEq: return x == b;
+  case kCmpNeq: return x != b;
+  case kCmpGt: return x > b;
+  case kCmpGe: return x >= b;
+  case kCmpLt: return x < b;
+  case kCmpLe: return x <= b;
+  case kLogicalAnd: return x != 0 && b != 0;
+  case kLogicalOr: return x != 0 || b != 0;
+  case kLogicalNot: return x == 0;
+  case kBinarySelect: return t != 0 ? x : b;
+  default: die("pointwise mode %d", p.mode);
   }
 }
 
@@ -106,17 +108,24 @@ float forward(const Pointwise &p, float x, float b, float t) {
 float backward(const Pointwise &p, float dy, float x) {
   float s, e = 0.79788456f;
   switch (p.mode) {
-    case kReluBwd: return x > float(p.lower) && x <= float(p.upper) ? dy : x > float(p.upper) ? 0 : p.slope == 0 ? 0 : float(p.slope) * dy;
-    case kTanhBwd: s = tanhf(x); return dy * (1 - s * s);
-    case kSigmoidBwd: s = sigmoid(x); return dy * s * (1 - s);
-    case kEluBwd: return x > 0 ? dy : dy * float(p.elu) * expf(x);
-    case kGeluBwd: return dy * (0.5f * (1 + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x));
-    case kSoftplusBwd: return dy * sigmoid(float(p.softplus) * x);
-    case kSwishBwd: s = sigmoid(float(p.swish) * x); return dy * (s + float(p.swish) * x * s * (1 - s));
-    case kGeluTanhBwd:
-      s = tanhf(e * (x + 0.044715f * x * x * x));
-      return dy * (0.5f * (1 + s) + 0.5f * x * (1 - s * s) * e * (1 + 3 * 0.044715f * x * x));
-    default: die("pointwise mode %d", p.mode);
+  case kReluBwd:
+    return x > float(p.lower) && x <= float(p.upper) ? dy
+           : x > float(p.upper)                      ? 0
+           : p.slope == 0                            ? 0
+                                                     : float(p.slope) * dy;
+  case kTanhBwd: s = tanhf(x); return dy * (1 - s * s);
+  case kSigmoidBwd: s = sigmoid(x); return dy * s * (1 - s);
+  case kEluBwd: return x > 0 ? dy : dy * float(p.elu) * expf(x);
+  case kGeluBwd:
+    return dy * (0.5f * (1 + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x));
+  case kSoftplusBwd: return dy * sigmoid(float(p.softplus) * x);
+  case kSwishBwd:
+    s = sigmoid(float(p.swish) * x);
+    return dy * (s + float(p.swish) * x * s * (1 - s));
+  case kGeluTanhBwd:
+    s = tanhf(e * (x + 0.044715f * x * x * x));
+    return dy * (0.5f * (1 + s) + 0.5f * x * (1 - s * s) * e * (1 + 3 * 0.044715f * x * x));
+  default: die("pointwise mode %d", p.mode);
   }
 }
 
@@ -126,23 +135,28 @@ void runPointwise(const Operation &o, State &s) {
   auto &p = o.pw;
   float a1 = float(o.alpha), a2 = float(o.beta);
   if (o.t(kOpPwDx)) {
-    each(s.out(o, kOpPwDx), s.in(o, kOpPwDy), &s.in(o, kOpPwX), nullptr, [&](float dy, float x, float) { return backward(p, a1 * dy, a2 * x); });
+    each(s.out(o, kOpPwDx), s.in(o, kOpPwDy), &s.in(o, kOpPwX), nullptr,
+         [&](float dy, float x, float) { return backward(p, a1 * dy, a2 * x); });
     return;
   }
-  const Buffer *b = s.has(o, kOpPwB) ? &s.in(o, kOpPwB) : nullptr, *t = s.has(o, kOpPwT) ? &s.in(o, kOpPwT) : nullptr;
+  const Buffer *b = s.has(o, kOpPwB) ? &s.in(o, kOpPwB) : nullptr,
+               *t = s.has(o, kOpPwT) ? &s.in(o, kOpPwT) : nullptr;
   Buffer &y = s.out(o, kOpPwY);
   const Buffer &x = s.in(o, kOpPwX);
   if (p.mode == kGenIndex) {
     int64_t axis = p.axis, step = denseStrides(y.dims)[size_t(axis)];
-    for (size_t i = 0; i < y.v.size(); i++) y.v[i] = float(int64_t(i) / step % y.dims[size_t(axis)]);
+    for (size_t i = 0; i < y.v.size(); i++)
+      y.v[i] = float(int64_t(i) / step % y.dims[size_t(axis)]);
     return;
   }
   // The common operations have loops of their own.
   switch (p.mode) {
-    case kAdd: return each(y, x, b, t, [=](float u, float v, float) { return a1 * u + a2 * v; });
-    case kMul: return each(y, x, b, t, [=](float u, float v, float) { return (a1 * u) * (a2 * v); });
-    case kIdentity: return each(y, x, b, t, [=](float u, float, float) { return a1 * u; });
-    default: return each(y, x, b, t, [&](float u, float v, float w) { return forward(p, a1 * u, a2 * v, w); });
+  case kAdd: return each(y, x, b, t, [=](float u, float v, float) { return a1 * u + a2 * v; });
+  case kMul: return each(y, x, b, t, [=](float u, float v, float) { return (a1 * u) * (a2 * v); });
+  case kIdentity: return each(y, x, b, t, [=](float u, float, float) { return a1 * u; });
+  default:
+    return each(y, x, b, t,
+                [&](float u, float v, float w) { return forward(p, a1 * u, a2 * v, w); });
   }
 }
 

@@ -13,14 +13,26 @@ namespace {
 struct Walk {
   int64_t h, w, c, p, q, r, s, padH, padW, strideH, strideW, n;
   Walk(const Resample &pool, const std::vector<int64_t> &x, const std::vector<int64_t> &y)
-      : h(x[2]), w(x[3]), c(x[1]), p(y[2]), q(y[3]), r(pool.w.size[0]), s(pool.w.size[1]), padH(pool.w.pre[0]), padW(pool.w.pre[1]),
-        strideH(pool.w.stride[0]), strideW(pool.w.stride[1]), n(x[0]) {}
+      : h(x[2]),
+        w(x[3]),
+        c(x[1]),
+        p(y[2]),
+        q(y[3]),
+        r(pool.w.size[0]),
+        s(pool.w.size[1]),
+        padH(pool.w.pre[0]),
+        padW(pool.w.pre[1]),
+        strideH(pool.w.stride[0]),
+        strideW(pool.w.stride[1]),
+        n(x[0]) {}
   // windows calls f(place in y, place of the image and channel in x, first row, first column).
   template <class F> void windows(F f) const {
     for (int64_t i = 0; i < n; i++)
       for (int64_t y = 0; y < p; y++)
         for (int64_t x = 0; x < q; x++)
-          for (int64_t k = 0; k < c; k++) f(size_t(((i * p + y) * q + x) * c + k), i * h * w * c + k, y * strideH - padH, x * strideW - padW);
+          for (int64_t k = 0; k < c; k++)
+            f(size_t(((i * p + y) * q + x) * c + k), i * h * w * c + k, y * strideH - padH,
+              x * strideW - padW);
   }
   // taps calls f(index in the window, place in x) for the elements inside of the image, and returns
   // their number.
@@ -55,7 +67,8 @@ void forward(const Operation &o, State &s) {
       y.v[at] = float(o.alpha) * top;
       if (index) index->v[at] = float(place);
     } else {
-      y.v[at] = float(o.alpha * sum / double(o.pool.mode == kAvgPoolExclude ? inside : walk.r * walk.s));
+      y.v[at] =
+          float(o.alpha * sum / double(o.pool.mode == kAvgPoolExclude ? inside : walk.r * walk.s));
     }
   });
 }
@@ -71,19 +84,27 @@ void backward(const Operation &o, State &s) {
     if (o.pool.mode == kMaxPool) {
       float top = -INFINITY;
       int64_t place = index ? int64_t(index->v[at]) : 0;
-      if (!index) walk.taps(base, row, column, [&](int64_t i, size_t from) { if (x->v[from] > top) top = x->v[from], place = i; });
-      walk.taps(base, row, column, [&](int64_t i, size_t to) { if (i == place) sum[to] += dy.v[at]; });
+      if (!index)
+        walk.taps(base, row, column, [&](int64_t i, size_t from) {
+          if (x->v[from] > top) top = x->v[from], place = i;
+        });
+      walk.taps(base, row, column, [&](int64_t i, size_t to) {
+        if (i == place) sum[to] += dy.v[at];
+      });
       return;
     }
     int64_t n = walk.r * walk.s;
     if (o.pool.mode == kAvgPoolExclude) n = walk.taps(base, row, column, [](int64_t, size_t) {});
-    walk.taps(base, row, column, [&](int64_t, size_t to) { sum[to] += double(dy.v[at]) / double(n); });
+    walk.taps(base, row, column,
+              [&](int64_t, size_t to) { sum[to] += double(dy.v[at]) / double(n); });
   });
   for (size_t i = 0; i < sum.size(); i++) dx.v[i] = float(o.alpha * sum[i]);
 }
 
 }  // namespace
 
-void runPool(const Operation &o, State &s) { o.kind == kOpResampleForward ? forward(o, s) : backward(o, s); }
+void runPool(const Operation &o, State &s) {
+  o.kind == kOpResampleForward ? forward(o, s) : backward(o, s);
+}
 
 }  // namespace dnn

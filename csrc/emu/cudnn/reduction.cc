@@ -18,30 +18,33 @@ template <class F> void places(const Buffer &x, const Buffer &y, bool reversed, 
   for (size_t n = 0; n < x.v.size(); n++) {
     size_t i = reversed ? x.v.size() - 1 - n : n;
     int64_t place = 0;
-    for (size_t d = 0; d < x.dims.size(); d++) place += int64_t(i) / dense[d] % x.dims[d] * steps[d];
+    for (size_t d = 0; d < x.dims.size(); d++)
+      place += int64_t(i) / dense[d] % x.dims[d] * steps[d];
     f(i, size_t(place));
   }
 }
 
 double start(int op) {
   switch (op) {
-    case kReduceMul: case kReduceMulNoZeros: return 1;
-    case kReduceMin: return HUGE_VAL;
-    case kReduceMax: return -HUGE_VAL;
-    default: return 0;
+  case kReduceMul:
+  case kReduceMulNoZeros: return 1;
+  case kReduceMin: return HUGE_VAL;
+  case kReduceMax: return -HUGE_VAL;
+  default: return 0;
   }
 }
 
 double step(int op, double sum, double x) {
   switch (op) {
-    case kReduceAdd: case kReduceAvg: return sum + x;
-    case kReduceMul: return sum * x;
-    case kReduceMulNoZeros: return x == 0 ? sum : sum * x;
-    case kReduceMin: return x != x ? x : std::fmin(sum, x);
-    case kReduceMax: return x != x ? x : std::fmax(sum, x);
-    case kReduceAmax: return std::fmax(sum, std::fabs(x));
-    case kReduceNorm1: return sum + std::fabs(x);
-    default: return sum + x * x;
+  case kReduceAdd:
+  case kReduceAvg: return sum + x;
+  case kReduceMul: return sum * x;
+  case kReduceMulNoZeros: return x == 0 ? sum : sum * x;
+  case kReduceMin: return x != x ? x : std::fmin(sum, x);
+  case kReduceMax: return x != x ? x : std::fmax(sum, x);
+  case kReduceAmax: return std::fmax(sum, std::fabs(x));
+  case kReduceNorm1: return sum + std::fabs(x);
+  default: return sum + x * x;
   }
 }
 

@@ -11,19 +11,19 @@ namespace {
 
 void runOperation(const Operation &o, State &s) {
   switch (o.kind) {
-    case kOpConvForward:
-    case kOpConvData:
-    case kOpConvFilter: return runConvolution(o, s);
-    case kOpPointwise: return runPointwise(o, s);
-    case kOpReduction: return runReduction(o, s);
-    case kOpGenStats: return runStatistics(o, s);
-    case kOpNormForward: return runNormForward(o, s);
-    case kOpNormBackward: return runNormBackward(o, s);
-    case kOpBnFinalize: return runBnFinalize(o, s);
-    case kOpBnBwdWeights: return runBnBackwardWeights(o, s);
-    case kOpResampleForward:
-    case kOpResampleBackward: return runPool(o, s);
-    default: die("a plan with %s", kindName(o.kind));
+  case kOpConvForward:
+  case kOpConvData:
+  case kOpConvFilter: return runConvolution(o, s);
+  case kOpPointwise: return runPointwise(o, s);
+  case kOpReduction: return runReduction(o, s);
+  case kOpGenStats: return runStatistics(o, s);
+  case kOpNormForward: return runNormForward(o, s);
+  case kOpNormBackward: return runNormBackward(o, s);
+  case kOpBnFinalize: return runBnFinalize(o, s);
+  case kOpBnBwdWeights: return runBnBackwardWeights(o, s);
+  case kOpResampleForward:
+  case kOpResampleBackward: return runPool(o, s);
+  default: die("a plan with %s", kindName(o.kind));
   }
 }
 
@@ -58,8 +58,10 @@ void runPlan(void *arg) {
     auto w = g.writer.find(t.uid);
     bool written = w != g.writer.end();
     if (!inDevice(run.pointers.at(t.uid), size_t(t.bytes()), written))
-      return failWork(format("%s at %p was freed before the plan ran", show(t).c_str(), run.pointers.at(t.uid)));
-    if (!written || (w->second->isConv() && w->second->beta != 0)) s.buffers[t.uid] = load(t, run.pointers.at(t.uid));
+      return failWork(format("%s at %p was freed before the plan ran", show(t).c_str(),
+                             run.pointers.at(t.uid)));
+    if (!written || (w->second->isConv() && w->second->beta != 0))
+      s.buffers[t.uid] = load(t, run.pointers.at(t.uid));
   }
   if (engine.how.workspace) {
     if (!inDevice(run.workspace, size_t(engine.how.workspace), true))

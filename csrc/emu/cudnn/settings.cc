@@ -13,7 +13,8 @@ long setting(const char *key, long otherwise) {
   for (std::string pair; std::getline(in, pair, ';');) {
     auto eq = pair.find('=');
     auto from = pair.find_first_not_of(' ');
-    if (eq != std::string::npos && from < eq && pair.substr(from, eq - from) == key) value = strtol(pair.c_str() + eq + 1, nullptr, 0);
+    if (eq != std::string::npos && from < eq && pair.substr(from, eq - from) == key)
+      value = strtol(pair.c_str() + eq + 1, nullptr, 0);
   }
   return value;
 }

@@ -51,23 +51,29 @@ struct Call {
 void run(void *arg) {
   auto &c = *static_cast<Call *>(arg);
   Buffer in = load(c.forward ? c.other : c.y, c.forward ? c.pother : c.py), dy,
-         out = c.beta != 0 ? load(c.out, c.pout) : Buffer{c.out.dims, std::vector<float>(in.v.size())};
+         out = c.beta != 0 ? load(c.out, c.pout)
+                           : Buffer{c.out.dims, std::vector<float>(in.v.size())};
   if (!c.forward) dy = load(c.other, c.pother);
   size_t n = c.mode == kChannel ? size_t(in.dims[1]) : in.v.size() / size_t(in.dims[0]);
   for (size_t at = 0; at < in.v.size(); at += n) {
     const float *x = in.v.data() + at;
     double top = -HUGE_VAL, sum = 0;
     for (size_t i = 0; i < n; i++) {
-      if (c.forward) top = std::max(top, double(x[i]));
-      else sum += c.algorithm == kLogarithm ? dy.v[at + i] : double(dy.v[at + i]) * x[i];
+      if (c.forward)
+        top = std::max(top, double(x[i]));
+      else
+        sum += c.algorithm == kLogarithm ? dy.v[at + i] : double(dy.v[at + i]) * x[i];
     }
     if (c.algorithm == kFast) top = 0;
     if (c.forward)
       for (size_t i = 0; i < n; i++) sum += std::exp(x[i] - top);
     for (size_t i = 0; i < n; i++) {
       double v;
-      if (c.forward) v = c.algorithm == kLogarithm ? x[i] - top - std::log(sum) : std::exp(x[i] - top) / sum;
-      else v = c.algorithm == kLogarithm ? dy.v[at + i] - std::exp(double(x[i])) * sum : x[i] * (dy.v[at + i] - sum);
+      if (c.forward)
+        v = c.algorithm == kLogarithm ? x[i] - top - std::log(sum) : std::exp(x[i] - top) / sum;
+      else
+        v = c.algorithm == kLogarithm ? dy.v[at + i] - std::exp(double(x[i])) * sum
+                                      : x[i] * (dy.v[at + i] - sum);
       out.v[at + i] = float(c.alpha * v) + (c.beta != 0 ? c.beta * out.v[at + i] : 0);
     }
   }
@@ -76,7 +82,8 @@ void run(void *arg) {
 
 void check(const Tensor &t, const void *p, bool write) {
   if (!p) refuse(kBadParam, "%s: the pointer is null", show(t).c_str());
-  if (!inDevice(p, size_t(t.bytes()), write)) refuse(kBadParam, "%s at %p is not inside one live device allocation", show(t).c_str(), p);
+  if (!inDevice(p, size_t(t.bytes()), write))
+    refuse(kBadParam, "%s at %p is not inside one live device allocation", show(t).c_str(), p);
 }
 
 void submit(void *handle, Call call, const void *alpha, const void *beta) {
@@ -84,10 +91,12 @@ void submit(void *handle, Call call, const void *alpha, const void *beta) {
   if (!alpha || !beta) refuse(kBadParam, "a blending factor is null");
   memcpy(&call.alpha, alpha, 4);
   memcpy(&call.beta, beta, 4);
-  if (call.algorithm < kFast || call.algorithm > kLogarithm || call.mode < kInstance || call.mode > kChannel)
+  if (call.algorithm < kFast || call.algorithm > kLogarithm || call.mode < kInstance ||
+      call.mode > kChannel)
     refuse(kBadParam, "softmax algorithm %d, mode %d", call.algorithm, call.mode);
   for (auto t : {&call.y, &call.other, &call.out})
-    if (t->dims != call.out.dims || t->type != call.out.type) refuse(kBadParam, "softmax of %s and %s", show(*t).c_str(), show(call.out).c_str());
+    if (t->dims != call.out.dims || t->type != call.out.type)
+      refuse(kBadParam, "softmax of %s and %s", show(*t).c_str(), show(call.out).c_str());
   if (call.py) check(call.y, call.py, false);
   check(call.other, call.pother, false);
   check(call.out, call.pout, true);
@@ -124,13 +133,15 @@ int cudnnDestroyTensorDescriptor(void *d) {
 int cudnnSetTensorNdDescriptor(void *d, int type, int n, const int *dims, const int *strides) {
   return guarded("cudnnSetTensorNdDescriptor", [&] {
     auto &l = legacy(d);
-    if (n < 4 || n > abi::kMaxDims) refuse(abi::kNotSupported, "%d dimensions, want 4 to %d", n, abi::kMaxDims);
+    if (n < 4 || n > abi::kMaxDims)
+      refuse(abi::kNotSupported, "%d dimensions, want 4 to %d", n, abi::kMaxDims);
     if (!dims || !strides) refuse(abi::kBadParam, "dimensions or strides are null");
     if (!isFloating(type)) refuse(abi::kNotSupported, "data type %d", type);
     Tensor t;
     t.type = type;
     for (int i = 0; i < n; i++) {
-      if (dims[i] < 1 || strides[i] < 1) refuse(abi::kBadParam, "dimension %d: size %d, stride %d", i, dims[i], strides[i]);
+      if (dims[i] < 1 || strides[i] < 1)
+        refuse(abi::kBadParam, "dimension %d: size %d, stride %d", i, dims[i], strides[i]);
       t.dims.push_back(dims[i]);
       t.strides.push_back(strides[i]);
     }
@@ -138,19 +149,23 @@ int cudnnSetTensorNdDescriptor(void *d, int type, int n, const int *dims, const 
   });
 }
 
-int cudnnSoftmaxForward(void *handle, int algorithm, int mode, const void *alpha, const void *xdesc, const void *x, const void *beta, const void *ydesc,
-                        void *y) {
+int cudnnSoftmaxForward(void *handle, int algorithm, int mode, const void *alpha, const void *xdesc,
+                        const void *x, const void *beta, const void *ydesc, void *y) {
   return guarded("cudnnSoftmaxForward", [&] {
     auto &in = described(xdesc), &out = described(ydesc);
     submit(handle, Call{algorithm, mode, 1, 0, in, in, out, nullptr, x, y, true}, alpha, beta);
   });
 }
 
-int cudnnSoftmaxBackward(void *handle, int algorithm, int mode, const void *alpha, const void *ydesc, const void *y, const void *dydesc, const void *dy,
+int cudnnSoftmaxBackward(void *handle, int algorithm, int mode, const void *alpha,
+                         const void *ydesc, const void *y, const void *dydesc, const void *dy,
                          const void *beta, const void *dxdesc, void *dx) {
   return guarded("cudnnSoftmaxBackward", [&] {
     if (!y) refuse(abi::kBadParam, "y is null");
-    submit(handle, Call{algorithm, mode, 1, 0, described(ydesc), described(dydesc), described(dxdesc), y, dy, dx, false}, alpha, beta);
+    submit(handle,
+           Call{algorithm, mode, 1, 0, described(ydesc), described(dydesc), described(dxdesc), y,
+                dy, dx, false},
+           alpha, beta);
   });
 }
 SK_EXPORTS_END

@@ -20,7 +20,10 @@ std::string vformat(const char *f, va_list args) {
   return text.data();
 }
 
-struct Name { int status; const char *text; };
+struct Name {
+  int status;
+  const char *text;
+};
 const Name names[] = {
     {abi::kSuccess, "SUCCESS"},
     {abi::kNotInitialized, "NOT_INITIALIZED"},

@@ -8,7 +8,9 @@
 
 // Only the library's own functions, between these two, are visible.
 #define SK_EXPORTS _Pragma("GCC visibility push(default)") extern "C" {
-#define SK_EXPORTS_END } _Pragma("GCC visibility pop")
+#define SK_EXPORTS_END \
+  }                    \
+  _Pragma("GCC visibility pop")
 
 namespace dnn {
 

@@ -4,7 +4,8 @@
 
 #include "harness.h"
 
-static const char *const kAdd = "extern \"C\" __global__ void k(int *x, int add) { atomicAdd(x, add); }";
+static const char *const kAdd =
+    "extern \"C\" __global__ void k(int *x, int add) { atomicAdd(x, add); }";
 
 static CUstream stream(unsigned flags = CU_STREAM_NON_BLOCKING) {
   CUstream s;
@@ -48,7 +49,8 @@ static void record() {
 }
 
 // Two streams that part and join again; the test looks at the nodes and edges.
-static CUgraph fork(Kernel &k, CUdeviceptr x, CUstream a, CUstream b, bool meet = true, int twice = 0) {
+static CUgraph fork(Kernel &k, CUdeviceptr x, CUstream a, CUstream b, bool meet = true,
+                    int twice = 0) {
   CUevent out, back;
   OK(cu.cuEventCreate(&out, CU_EVENT_DISABLE_TIMING));
   OK(cu.cuEventCreate(&back, CU_EVENT_DISABLE_TIMING));
@@ -118,7 +120,8 @@ static void shape() {
   EQ(x.take()[0], 111);
 
   // New parameters for a node of an instantiated graph.
-  auto set = driver<CUresult (*)(CUgraphExec, CUgraphNode, const CUDA_KERNEL_NODE_PARAMS_v2 *)>("cuGraphExecKernelNodeSetParams_v2");
+  auto set = driver<CUresult (*)(CUgraphExec, CUgraphNode, const CUDA_KERNEL_NODE_PARAMS_v2 *)>(
+      "cuGraphExecKernelNodeSetParams_v2");
   OK(cu.cuGraphKernelNodeGetParams_v2(nodes[3], &p));
   int add = 500;
   void *params[] = {p.kernelParams[0], &add};
@@ -166,17 +169,29 @@ static void forbidden() {
     CUstream where;
     bool relaxed;  // allowed when the capture is relaxed
   } cases[] = {
-      {"wait for the stream", [&] { return cu.cuStreamSynchronize(s); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, false},
-      {"ask the stream", [&] { return cu.cuStreamQuery(s); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, false},
-      {"wait for the context", [&] { return cu.cuCtxSynchronize(); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, false},
-      {"allocate", [&] { return cu.cuMemAlloc_v2(&p, 16); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
+      {"wait for the stream", [&] { return cu.cuStreamSynchronize(s); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, false},
+      {"ask the stream", [&] { return cu.cuStreamQuery(s); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+       s, false},
+      {"wait for the context", [&] { return cu.cuCtxSynchronize(); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, false},
+      {"allocate", [&] { return cu.cuMemAlloc_v2(&p, 16); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+       s, true},
       {"free", [&] { return cu.cuMemFree_v2(p); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
-      {"ask an event", [&] { return cu.cuEventSynchronize(e); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
-      {"load a module", [&] { return cu.cuModuleLoadDataEx(&m, image.data(), 0, nullptr, nullptr); }, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
-      {"wait for an event from outside", [&] { return cu.cuStreamWaitEvent(s, e, 0); }, CUDA_ERROR_STREAM_CAPTURE_ISOLATION, s, false},
-      {"the legacy stream", [&] { return k(1, 1, nullptr, x.p, 1); }, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, blocking, false},
-      {"copy without a stream", [&] { return driver<decltype(cu.cuMemcpyHtoDAsync_v2)>("cuMemcpyHtoD_v2")(x.p, &v, 4, nullptr); }, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT,
-       blocking, false},
+      {"ask an event", [&] { return cu.cuEventSynchronize(e); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
+      {"load a module",
+       [&] { return cu.cuModuleLoadDataEx(&m, image.data(), 0, nullptr, nullptr); },
+       CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, s, true},
+      {"wait for an event from outside", [&] { return cu.cuStreamWaitEvent(s, e, 0); },
+       CUDA_ERROR_STREAM_CAPTURE_ISOLATION, s, false},
+      {"the legacy stream", [&] { return k(1, 1, nullptr, x.p, 1); },
+       CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, blocking, false},
+      {"copy without a stream",
+       [&] {
+         return driver<decltype(cu.cuMemcpyHtoDAsync_v2)>("cuMemcpyHtoD_v2")(x.p, &v, 4, nullptr);
+       },
+       CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, blocking, false},
   };
   OK(cu.cuMemAlloc_v2(&p, 16));
   for (auto &c : cases) {
@@ -192,7 +207,8 @@ static void forbidden() {
     EQ(cu.cuStreamEndCapture(c.where, &g), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
     OK(cu.cuStreamBeginCapture_v2(c.where, CU_STREAM_CAPTURE_MODE_RELAXED));
     EQ(c.call(), c.relaxed ? CUDA_SUCCESS : c.want);
-    EQ(cu.cuStreamEndCapture(c.where, &g), c.relaxed ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    EQ(cu.cuStreamEndCapture(c.where, &g),
+       c.relaxed ? CUDA_SUCCESS : CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
     OK(cu.cuStreamSynchronize(c.where));
     if (failures != before) printf("  in: %s\n", c.what);
   }
@@ -207,7 +223,8 @@ static void begin_and_end() {
   CUstream s = stream(), t = stream();
   CUgraph g;
   EQ(cu.cuStreamEndCapture(s, &g), CUDA_ERROR_ILLEGAL_STATE);
-  EQ(cu.cuStreamBeginCapture_v2(nullptr, CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  EQ(cu.cuStreamBeginCapture_v2(nullptr, CU_STREAM_CAPTURE_MODE_GLOBAL),
+     CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   OK(cu.cuStreamBeginCapture_v2(s, CU_STREAM_CAPTURE_MODE_GLOBAL));
   EQ(cu.cuStreamBeginCapture_v2(s, CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_ERROR_ILLEGAL_STATE);
   CUcontext c;
@@ -247,7 +264,8 @@ static void begin_and_end() {
 
 // Nodes without a path between them run in any order.
 static void any_order() {
-  Kernel k("extern \"C\" __global__ void k(int *order, int i) { order[atomicAdd(order, 1) + 1] = i; }");
+  Kernel k(
+      "extern \"C\" __global__ void k(int *order, int i) { order[atomicAdd(order, 1) + 1] = i; }");
   Array<int> x(9);
   CUstream s[8], origin = stream();
   CUevent out, back;

@@ -16,15 +16,17 @@
 
 inline int failures = 0;
 
-#define CHECK(e)                                                                     \
-  do {                                                                               \
-    if (!(e)) failures++, printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #e);   \
+#define CHECK(e)                                                                   \
+  do {                                                                             \
+    if (!(e)) failures++, printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #e); \
   } while (0)
 
-#define EQ(have, want)                                                                                                          \
-  do {                                                                                                                          \
-    const long long h_ = (long long)(have), w_ = (long long)(want);                                                             \
-    if (h_ != w_) failures++, printf("%s:%d: %s is %lld, want %lld (%s)\n", __FILE__, __LINE__, #have, h_, w_, #want);          \
+#define EQ(have, want)                                                                             \
+  do {                                                                                             \
+    const long long h_ = (long long)(have), w_ = (long long)(want);                                \
+    if (h_ != w_)                                                                                  \
+      failures++,                                                                                  \
+          printf("%s:%d: %s is %lld, want %lld (%s)\n", __FILE__, __LINE__, #have, h_, w_, #want); \
   } while (0)
 
 #define OK(call) EQ(call, CUDA_SUCCESS)
@@ -53,7 +55,8 @@ template <class F> F driver(const char *name) {
 inline void open_libraries(int argc, char **argv) {
   if (argc < 2) printf("usage: %s FOLDER [FOLDER OF THE DRIVER]\n", argv[0]), exit(2);
   const std::string dir = argv[1];
-  libcuda = dlopen((std::string(argv[argc > 2 ? 2 : 1]) + "/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
+  libcuda = dlopen((std::string(argv[argc > 2 ? 2 : 1]) + "/libcuda.so.1").c_str(),
+                   RTLD_NOW | RTLD_LOCAL);
   void *nvrtc = dlopen((dir + "/libnvrtc.so.13").c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!libcuda || !nvrtc) printf("%s\n", dlerror()), exit(2);
 #define LOOK(ret, name, args) lookup(libcuda, cu.name, #name);
@@ -62,8 +65,10 @@ inline void open_libraries(int argc, char **argv) {
 #define LOOK(ret, name, args) lookup(nvrtc, rtc.name, #name);
   SK_NVRTC_FUNCTIONS(LOOK, LOOK)
 #undef LOOK
-  lookup(libcuda, emu_count, "sk_emu_count"), lookup(libcuda, emu_message, "sk_emu_message"), lookup(libcuda, emu_set, "sk_emu_set");
-  lookup(libcuda, emu_enqueue, "sk_emu_enqueue"), lookup(libcuda, emu_check, "sk_emu_check"), lookup(libcuda, emu_fail, "sk_emu_fail");
+  lookup(libcuda, emu_count, "sk_emu_count"), lookup(libcuda, emu_message, "sk_emu_message"),
+      lookup(libcuda, emu_set, "sk_emu_set");
+  lookup(libcuda, emu_enqueue, "sk_emu_enqueue"), lookup(libcuda, emu_check, "sk_emu_check"),
+      lookup(libcuda, emu_fail, "sk_emu_fail");
 }
 
 inline std::string message() {
@@ -76,13 +81,15 @@ inline std::string message() {
 inline bool says(std::initializer_list<const char *> words) {
   const std::string m = message();
   for (const char *w : words)
-    if (m.find(w) == std::string::npos) return printf("  \"%s\" lacks \"%s\"\n", m.c_str(), w), false;
+    if (m.find(w) == std::string::npos)
+      return printf("  \"%s\" lacks \"%s\"\n", m.c_str(), w), false;
   return true;
 }
 
 // A compiled text; the compiler's output goes to log.
-inline std::string compile(const std::string &source, std::string *log = nullptr, const char *arch = "--gpu-architecture=sm_90", nvrtcResult want = NVRTC_SUCCESS,
-                           std::vector<const char *> more = {}) {
+inline std::string compile(const std::string &source, std::string *log = nullptr,
+                           const char *arch = "--gpu-architecture=sm_90",
+                           nvrtcResult want = NVRTC_SUCCESS, std::vector<const char *> more = {}) {
   nvrtcProgram p;
   EQ(rtc.nvrtcCreateProgram(&p, source.c_str(), "text.cu", 0, nullptr, nullptr), 0);
   std::vector<const char *> options = {arch, "--std=c++17"};
@@ -92,7 +99,8 @@ inline std::string compile(const std::string &source, std::string *log = nullptr
   rtc.nvrtcGetProgramLogSize(p, &n);
   std::string text(n, 0);
   rtc.nvrtcGetProgramLog(p, text.data());
-  if (r != want) failures++, printf("compiling: %d, want %d: %s\n%s\n", r, want, text.c_str(), source.c_str());
+  if (r != want)
+    failures++, printf("compiling: %d, want %d: %s\n%s\n", r, want, text.c_str(), source.c_str());
   if (log) *log = text;
   std::string image;
   if (r == NVRTC_SUCCESS) {
@@ -128,7 +136,9 @@ template <class T> struct Array {
   explicit Array(size_t n) : n(n) { OK(cu.cuMemAlloc_v2(&p, n * sizeof(T))); }
   Array(const Array &) = delete;
   ~Array() { cu.cuMemFree_v2(p); }
-  void put(const std::vector<T> &v) { OK(cu.cuMemcpyHtoDAsync_v2(p, v.data(), v.size() * sizeof(T), nullptr)); }
+  void put(const std::vector<T> &v) {
+    OK(cu.cuMemcpyHtoDAsync_v2(p, v.data(), v.size() * sizeof(T), nullptr));
+  }
   std::vector<T> take() {
     std::vector<T> v(n);
     OK(cu.cuMemcpyDtoHAsync_v2(v.data(), p, n * sizeof(T), nullptr));

@@ -26,9 +26,13 @@ static void simple() {
 
 static void shared() {
   // Sums of 256 by a tree in static and in dynamic shared memory.
-  const char *texts[] = {"__shared__ float s[256];", "extern __shared__ float s[];", "extern __shared__ __align__(16) float s[];"};
+  const char *texts[] = {"__shared__ float s[256];", "extern __shared__ float s[];",
+                         "extern __shared__ __align__(16) float s[];"};
   for (const char *t : texts) {
-    Kernel k(std::string("extern \"C\" __global__ void __launch_bounds__(256) k(const float *x, float *y) {\n") + t + R"(
+    Kernel k(
+        std::string(
+            "extern \"C\" __global__ void __launch_bounds__(256) k(const float *x, float *y) {\n") +
+        t + R"(
   s[threadIdx.x] = x[blockIdx.x * 256 + threadIdx.x];
   __syncthreads();
   for (int h = 128; h > 0; h /= 2) {
@@ -52,7 +56,6 @@ static void shared() {
   }
 }
 
-
 // An error of a kernel: the launch succeeds, the wait and every later call fails, and the context
 // stays lost.
 static void lost(CUresult want, std::initializer_list<const char *> words) {
@@ -71,18 +74,35 @@ static void out_of_bounds() {
     std::vector<const char *> words;
     CUresult want = CUDA_ERROR_ILLEGAL_ADDRESS;
   } cases[] = {
-      {"a read behind the end", K("if (threadIdx.x == 5) x[0] = x[n];"),
-       {"kernel k, thread (5,0,0) of block (0,0,0)", "reads 4 bytes", "0 bytes behind the end of the 400 bytes of device memory"}},
+      {"a read behind the end",
+       K("if (threadIdx.x == 5) x[0] = x[n];"),
+       {"kernel k, thread (5,0,0) of block (0,0,0)", "reads 4 bytes",
+        "0 bytes behind the end of the 400 bytes of device memory"}},
       {"a write in front", K("x[-1] = 0;"), {"writes 4 bytes", "4 bytes before"}},
       {"half in, half out", K("*(double *)(x + n - 1) = 0;"), {}, CUDA_ERROR_MISALIGNED_ADDRESS},
-      {"null", K("float *p = 0; if (n) p[threadIdx.x] = 1;"), {"writes 4 bytes at", "far from all"}},
-      {"shared memory", K("__shared__ float s[32]; s[threadIdx.x + n] = 1; __syncthreads(); x[0] = s[0];"), {"writes 4 bytes"}},
+      {"null",
+       K("float *p = 0; if (n) p[threadIdx.x] = 1;"),
+       {"writes 4 bytes at", "far from all"}},
+      {"shared memory",
+       K("__shared__ float s[32]; s[threadIdx.x + n] = 1; __syncthreads(); x[0] = s[0];"),
+       {"writes 4 bytes"}},
       {"an atomic", K("atomicAdd(x + n, 1.0f);"), {"changes 4 bytes"}},
-      {"a vector", K("*(float4 *)(x + n - 2 - threadIdx.x % 1) = float4();"), {}, CUDA_ERROR_MISALIGNED_ADDRESS},
+      {"a vector",
+       K("*(float4 *)(x + n - 2 - threadIdx.x % 1) = float4();"),
+       {},
+       CUDA_ERROR_MISALIGNED_ADDRESS},
       {"an aligned vector", K("*(float4 *)(x + n) = float4();"), {"writes"}},
-      {"a misaligned vector", K("float4 v = *(float4 *)(x + 1); x[0] = v.x + v.w;"), {"text.cu(2)", "no multiple of 16"}, CUDA_ERROR_MISALIGNED_ADDRESS},
-      {"a copy of structures", "struct S { float v[40]; }; " K("*(S *)(x + n - 39) = *(const S *)x;"), {"160 bytes"}},
-      {"with barriers", K("__shared__ float s[32]; s[threadIdx.x] = 0; __syncthreads(); if (threadIdx.x == 7) x[n + 3] = s[0];"), {"thread (7,0,0)", "12 bytes behind"}},
+      {"a misaligned vector",
+       K("float4 v = *(float4 *)(x + 1); x[0] = v.x + v.w;"),
+       {"text.cu(2)", "no multiple of 16"},
+       CUDA_ERROR_MISALIGNED_ADDRESS},
+      {"a copy of structures",
+       "struct S { float v[40]; }; " K("*(S *)(x + n - 39) = *(const S *)x;"),
+       {"160 bytes"}},
+      {"with barriers",
+       K("__shared__ float s[32]; s[threadIdx.x] = 0; __syncthreads(); if (threadIdx.x == 7) x[n + "
+         "3] = s[0];"),
+       {"thread (7,0,0)", "12 bytes behind"}},
   };
   for (auto &c : cases)
     fresh(c.what, [&] {
@@ -130,7 +150,9 @@ static void out_of_bounds() {
     OK(cu.cuMemFreeHost(p));
   });
   fresh("an index that runs away in a thread's own array", [] {
-    Kernel k(K("float v[8]; for (int i = 0; i < 8; i++) v[i] = x[i]; for (int i = 0; i < 8; i++) x[i] = v[(i * n) % 8];"));
+    Kernel k(
+        K("float v[8]; for (int i = 0; i < 8; i++) v[i] = x[i]; for (int i = 0; i < 8; i++) x[i] = "
+          "v[(i * n) % 8];"));
     Array<float> x(100);
     OK(k(1, 32, nullptr, x.p, 100));
     OK(cu.cuStreamSynchronize(nullptr));
@@ -142,16 +164,23 @@ static void barriers() {
     Kernel k(K("if (threadIdx.x < 10) __syncthreads();\nelse\n__syncthreads();\nx[0] = 1;"));
     Array<float> x(100);
     OK(k(1, 32, nullptr, x.p, 100));
-    lost(CUDA_ERROR_LAUNCH_FAILED, {"10 in __syncthreads at line 2", "22 in __syncthreads at line 4"});
+    lost(CUDA_ERROR_LAUNCH_FAILED,
+         {"10 in __syncthreads at line 2", "22 in __syncthreads at line 4"});
   });
   fresh("a warp that waits for lanes at a barrier", [] {
-    Kernel k(K("if (threadIdx.x < 10) __syncthreads();\nelse x[threadIdx.x] = __shfl_sync(0xffffffff, x[0], 0);"));
+    Kernel k(
+        K("if (threadIdx.x < 10) __syncthreads();\nelse x[threadIdx.x] = __shfl_sync(0xffffffff, "
+          "x[0], 0);"));
     Array<float> x(100);
     OK(k(1, 32, nullptr, x.p, 100));
-    lost(CUDA_ERROR_LAUNCH_FAILED, {"wait for one another for ever", "10 in __syncthreads at line 2", "22 in a warp's operation at line 3"});
+    lost(CUDA_ERROR_LAUNCH_FAILED,
+         {"wait for one another for ever", "10 in __syncthreads at line 2",
+          "22 in a warp's operation at line 3"});
   });
   fresh("threads that returned are not waited for", [] {
-    Kernel k(K("__shared__ float s[64]; if (threadIdx.x >= 40) return; s[threadIdx.x] = (float)threadIdx.x; __syncthreads(); x[threadIdx.x] = s[39 - threadIdx.x];"));
+    Kernel k(
+        K("__shared__ float s[64]; if (threadIdx.x >= 40) return; s[threadIdx.x] = "
+          "(float)threadIdx.x; __syncthreads(); x[threadIdx.x] = s[39 - threadIdx.x];"));
     Array<float> x(100);
     OK(k(1, 64, nullptr, x.p, 100));
     auto r = x.take();
@@ -159,7 +188,9 @@ static void barriers() {
     EQ(r[39], 0);
   });
   fresh("a missing barrier shows", [] {
-    Kernel k(K("__shared__ float s[256]; s[threadIdx.x] = 1; x[blockIdx.x * 256 + threadIdx.x] = s[255 - threadIdx.x]; if (n < 0) __syncthreads();"));
+    Kernel k(
+        K("__shared__ float s[256]; s[threadIdx.x] = 1; x[blockIdx.x * 256 + threadIdx.x] = s[255 "
+          "- threadIdx.x]; if (n < 0) __syncthreads();"));
     Array<float> x(256 * 4);
     OK(k(4, 256, nullptr, x.p, 100));
     auto r = x.take();
@@ -168,8 +199,10 @@ static void barriers() {
     CHECK(wrong > 0);
   });
   fresh("shared memory begins as poison", [] {
-    Kernel k(K("__shared__ float s[32]; __shared__ double d; extern __shared__ float e[]; x[3 * blockIdx.x] = s[n]; x[3 * blockIdx.x + 1] = (float)d; x[3 * blockIdx.x + 2] = e[n];\n"
-               "__syncthreads(); s[threadIdx.x] = 1, e[threadIdx.x] = 1, d = 1;"));
+    Kernel k(
+        K("__shared__ float s[32]; __shared__ double d; extern __shared__ float e[]; x[3 * "
+          "blockIdx.x] = s[n]; x[3 * blockIdx.x + 1] = (float)d; x[3 * blockIdx.x + 2] = e[n];\n"
+          "__syncthreads(); s[threadIdx.x] = 1, e[threadIdx.x] = 1, d = 1;"));
     k.dynamic = 128;
     Array<float> x(30);
     x.put(std::vector<float>(30));
@@ -177,7 +210,9 @@ static void barriers() {
     for (float f : x.take()) CHECK(std::isnan(f));
   });
   fresh("barriers that count", [] {
-    Kernel k(K("x[threadIdx.x] = __syncthreads_count(threadIdx.x < 5) * 100 + __syncthreads_and(threadIdx.x < 5) * 10 + __syncthreads_or(threadIdx.x < 5);"));
+    Kernel k(
+        K("x[threadIdx.x] = __syncthreads_count(threadIdx.x < 5) * 100 + "
+          "__syncthreads_and(threadIdx.x < 5) * 10 + __syncthreads_or(threadIdx.x < 5);"));
     Array<float> x(40);
     OK(k(1, 40, nullptr, x.p, 100));
     for (float f : x.take()) EQ(f, 501);
@@ -214,7 +249,8 @@ static void warps() {
   EQ(r[0], 496);
   EQ(r[63], 496 + 1024);
   for (int lane = 0; lane < 32; lane++) {
-    const int up = lane < 3 ? lane : lane - 3, down = lane % 16 < 13 ? lane + 3 : lane, at = lane / 8 * 8 + 5;
+    const int up = lane < 3 ? lane : lane - 3, down = lane % 16 < 13 ? lane + 3 : lane,
+              at = lane / 8 * 8 + 5;
     EQ(i[size_t(lane)], lane % 2 + 10 * up + 1000 * down + 100000 * at);
     EQ(i[size_t(lane + 64)], 496);
     EQ(i[size_t(lane + 192)], 114);
@@ -230,7 +266,8 @@ static void warp_errors() {
     lost(CUDA_ERROR_ILLEGAL_INSTRUCTION, {"lacks the lane that calls it"});
   });
   fresh("different operations", [] {
-    Kernel k(K("if (threadIdx.x < 16) x[0] = __shfl_sync(0xffffffffu, x[0], 0);\nelse __syncwarp();"));
+    Kernel k(
+        K("if (threadIdx.x < 16) x[0] = __shfl_sync(0xffffffffu, x[0], 0);\nelse __syncwarp();"));
     Array<float> x(40);
     OK(k(1, 32, nullptr, x.p, 100));
     lost(CUDA_ERROR_LAUNCH_FAILED, {"different operations", "lines"});
@@ -298,7 +335,9 @@ static void cooperative() {
     int fit = 0, sms = 0;
     OK(cu.cuOccupancyMaxActiveBlocksPerMultiprocessor(&fit, k.f, 32, 0));
     OK(cu.cuDeviceGetAttribute(&sms, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 0));
-    EQ(cu.cuLaunchCooperativeKernel(k.f, unsigned(fit * sms + 1), 1, 1, 32, 1, 1, 0, nullptr, params), CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
+    EQ(cu.cuLaunchCooperativeKernel(k.f, unsigned(fit * sms + 1), 1, 1, 32, 1, 1, 0, nullptr,
+                                    params),
+       CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
   }
 }
 
@@ -308,19 +347,50 @@ static void races() {
     const char *what, *text;
     std::vector<const char *> words;  // none: no race
   } cases[] = {
-      {"read of what another wrote", K("__shared__ float s[64]; s[threadIdx.x] = 1; x[threadIdx.x] = s[63 - threadIdx.x];"), {"race: ", "static part"}},
-      {"write of what another read", K("__shared__ float s[64]; x[threadIdx.x] = s[threadIdx.x]; s[(threadIdx.x + 1) % 64] = 1;"), {"race: writes 4 bytes", "reads"}},
-      {"write of what two others read", K("__shared__ float s; __syncthreads(); x[threadIdx.x] = s; if (threadIdx.x == 3) s = 1;"), {"race: "}},
-      {"two values", K("__shared__ unsigned s; *(volatile unsigned *)&s = threadIdx.x;"), {"write different values"}},
-      {"two values, then a barrier", K("__shared__ unsigned s; if (threadIdx.x % 32 == 7) s = threadIdx.x; __syncthreads(); x[threadIdx.x] = s;"), {"write different values"}},
+      {"read of what another wrote",
+       K("__shared__ float s[64]; s[threadIdx.x] = 1; x[threadIdx.x] = s[63 - threadIdx.x];"),
+       {"race: ", "static part"}},
+      {"write of what another read",
+       K("__shared__ float s[64]; x[threadIdx.x] = s[threadIdx.x]; s[(threadIdx.x + 1) % 64] = 1;"),
+       {"race: writes 4 bytes", "reads"}},
+      {"write of what two others read",
+       K("__shared__ float s; __syncthreads(); x[threadIdx.x] = s; if (threadIdx.x == 3) s = 1;"),
+       {"race: "}},
+      {"two values",
+       K("__shared__ unsigned s; *(volatile unsigned *)&s = threadIdx.x;"),
+       {"write different values"}},
+      {"two values, then a barrier",
+       K("__shared__ unsigned s; if (threadIdx.x % 32 == 7) s = threadIdx.x; __syncthreads(); "
+         "x[threadIdx.x] = s;"),
+       {"write different values"}},
       {"one value", K("__shared__ unsigned s; s = 5; __syncthreads(); x[threadIdx.x] = s;"), {}},
-      {"a barrier", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x];"), {}},
-      {"a barrier for one way only", K("__shared__ float s[64]; for (int i = 0; i < 2; i++) { s[threadIdx.x] = i; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x]; }"), {"race: "}},
-      {"a warp's barrier", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x ^ 31];"), {}},
-      {"a warp's barrier between two warps", K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x ^ 32];"), {"race: "}},
-      {"atomic", K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); __syncthreads(); x[threadIdx.x] = s[0];"), {}},
-      {"atomic, and read at once", K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); x[threadIdx.x] = s[0];"), {"race: "}},
-      {"dynamic memory", K("extern __shared__ char c[]; c[threadIdx.x / 2] = threadIdx.x; __syncthreads(); x[0] = c[0];"), {"write different values"}},
+      {"a barrier",
+       K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncthreads(); x[threadIdx.x] = s[63 - "
+         "threadIdx.x];"),
+       {}},
+      {"a barrier for one way only",
+       K("__shared__ float s[64]; for (int i = 0; i < 2; i++) { s[threadIdx.x] = i; "
+         "__syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x]; }"),
+       {"race: "}},
+      {"a warp's barrier",
+       K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x "
+         "^ 31];"),
+       {}},
+      {"a warp's barrier between two warps",
+       K("__shared__ float s[64]; s[threadIdx.x] = 1; __syncwarp(); x[threadIdx.x] = s[threadIdx.x "
+         "^ 32];"),
+       {"race: "}},
+      {"atomic",
+       K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); __syncthreads(); "
+         "x[threadIdx.x] = s[0];"),
+       {}},
+      {"atomic, and read at once",
+       K("__shared__ int s[1]; s[0] = 0; __syncthreads(); atomicAdd(s, 1); x[threadIdx.x] = s[0];"),
+       {"race: "}},
+      {"dynamic memory",
+       K("extern __shared__ char c[]; c[threadIdx.x / 2] = threadIdx.x; __syncthreads(); x[0] = "
+         "c[0];"),
+       {"write different values"}},
   };
   emu_set("races=1; log=none");
   for (auto &c : cases)
@@ -329,14 +399,17 @@ static void races() {
       k.dynamic = 64;
       Array<float> x(100);
       OK(k(3, 64, nullptr, x.p, 100));
-      EQ(cu.cuStreamSynchronize(nullptr), c.words.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED);
+      EQ(cu.cuStreamSynchronize(nullptr),
+         c.words.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED);
       for (const char *w : c.words) CHECK(says({w}));
     });
   emu_set(nullptr);
 }
 
 static void timeouts() {
-  for (const char *text : {K("while (*(volatile float *)x != 1.0f) {}"), K("__shared__ float s; while (*(volatile float *)x != 1.0f) __nanosleep(1); s = 1; __syncthreads();")})
+  for (const char *text : {K("while (*(volatile float *)x != 1.0f) {}"),
+                           K("__shared__ float s; while (*(volatile float *)x != 1.0f) "
+                             "__nanosleep(1); s = 1; __syncthreads();")})
     fresh("a kernel that does not end", [&] {
       emu_set("timeout=0.2; log=none");
       Kernel k(text);
@@ -348,12 +421,15 @@ static void timeouts() {
 }
 
 static void launches() {
-  Kernel k("extern \"C\" __global__ void __launch_bounds__(128) k(float *x, char c, double d) { if (c == 3 && d == 0.5) x[0] = gridDim.y; }");
+  Kernel k(
+      "extern \"C\" __global__ void __launch_bounds__(128) k(float *x, char c, double d) { if (c "
+      "== 3 && d == 0.5) x[0] = gridDim.y; }");
   Array<float> x(1);
   char c = 3;
   double d = 0.5;
   void *good[] = {&x.p, &c, &d}, *bad[] = {&x.p, nullptr, &d};
-  auto go = [&](unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void **params) {
+  auto go = [&](unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                unsigned shared, void **params) {
     return cu.cuLaunchKernel(k.f, gx, gy, gz, bx, by, bz, shared, nullptr, params, nullptr);
   };
   OK(go(1, 7, 1, 128, 1, 1, 0, good));
@@ -366,7 +442,8 @@ static void launches() {
   EQ(go(1, 1, 1, 1, 1, 1, 49153, good), CUDA_ERROR_INVALID_VALUE);
   EQ(go(1, 1, 1, 1, 1, 1, 0, bad), CUDA_ERROR_INVALID_VALUE);
   EQ(go(1, 1, 1, 1, 1, 1, 0, nullptr), CUDA_ERROR_INVALID_VALUE);
-  EQ(cu.cuFuncSetAttribute(k.f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232449), CUDA_ERROR_INVALID_VALUE);
+  EQ(cu.cuFuncSetAttribute(k.f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232449),
+     CUDA_ERROR_INVALID_VALUE);
   OK(cu.cuFuncSetAttribute(k.f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232448));
   OK(go(1, 1, 1, 1, 1, 1, 232448, good));
   int value = 0;
@@ -380,7 +457,8 @@ static void launches() {
   const char *name;
   OK(cu.cuFuncGetName(&name, k.f));
   CHECK(!strcmp(name, "k"));
-  EQ(cu.cuLaunchKernel(CUfunction(x.p), 1, 1, 1, 1, 1, 1, 0, nullptr, good, nullptr), CUDA_ERROR_INVALID_HANDLE);
+  EQ(cu.cuLaunchKernel(CUfunction(x.p), 1, 1, 1, 1, 1, 1, 0, nullptr, good, nullptr),
+     CUDA_ERROR_INVALID_HANDLE);
   CUfunction f = k.f;
   OK(cu.cuModuleUnload(k.module));
   EQ(cu.cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, nullptr, good, nullptr), CUDA_ERROR_INVALID_HANDLE);
@@ -388,7 +466,9 @@ static void launches() {
 }
 
 static void globals() {
-  Kernel k("__device__ int table[4]; __constant__ float c; extern \"C\" __global__ void k(int *x) { x[threadIdx.x] = table[threadIdx.x] + (int)c; }");
+  Kernel k(
+      "__device__ int table[4]; __constant__ float c; extern \"C\" __global__ void k(int *x) { "
+      "x[threadIdx.x] = table[threadIdx.x] + (int)c; }");
   CUdeviceptr p = 0;
   size_t bytes = 0;
   OK(cu.cuModuleGetGlobal_v2(&p, &bytes, k.module, "table"));

@@ -7,14 +7,18 @@ static const char *const kText = "extern \"C\" __global__ void k(float *x) { x[0
 
 static void logs() {
   std::string log;
-  compile("\n\nextern \"C\" __global__ void k(float *x) {\n  x[0] = y;\n}\n", &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
+  compile("\n\nextern \"C\" __global__ void k(float *x) {\n  x[0] = y;\n}\n", &log,
+          "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
   CHECK(log.find("text.cu(4): error: 'y' was not declared") != std::string::npos);
   CHECK(log.find("1 error detected in the compilation of \"text.cu\".") != std::string::npos);
   compile("#include <cmath>\n", &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
   CHECK(log.find("text.cu(1): error:") != std::string::npos);
-  compile("extern \"C\" __global__ void k() {\n  __shared__ int s = 3;\n}", &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
+  compile("extern \"C\" __global__ void k() {\n  __shared__ int s = 3;\n}", &log,
+          "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
   CHECK(log.find("text.cu(2): error: initializer not allowed") != std::string::npos);
-  compile("extern \"C\" __global__ void k() { extern __shared__ float\ns[]; s[0] = 1;\n  nothing; }", &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
+  compile(
+      "extern \"C\" __global__ void k() { extern __shared__ float\ns[]; s[0] = 1;\n  nothing; }",
+      &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
   CHECK(log.find("text.cu(3): error: 'nothing'") != std::string::npos);
 }
 
@@ -23,7 +27,8 @@ static void options() {
   compile(kText, &log, "--no-such-option", NVRTC_ERROR_INVALID_OPTION);
   CHECK(log.find("unrecognized option --no-such-option") != std::string::npos);
   compile(kText, nullptr, "--gpu-architecture=sm_20", NVRTC_ERROR_INVALID_OPTION);
-  compile(kText, nullptr, "-arch=sm_90", NVRTC_SUCCESS, {"-DN=3", "--fmad=false", "-lineinfo", "--use_fast_math"});
+  compile(kText, nullptr, "-arch=sm_90", NVRTC_SUCCESS,
+          {"-DN=3", "--fmad=false", "-lineinfo", "--use_fast_math"});
   compile(kText, nullptr, "-arch=sm_90", NVRTC_SUCCESS, {"-D", "N=3"});
   nvrtcProgram p = nullptr;
   EQ(rtc.nvrtcCreateProgram(&p, nullptr, nullptr, 0, nullptr, nullptr), NVRTC_ERROR_INVALID_INPUT);
@@ -38,16 +43,22 @@ static void options() {
 }
 
 static void images() {
-  const std::string text = "extern \"C\" __global__ void k(float *x) {} __global__ void mangled(float *) {} template <class T> __global__ void t(T *) {}\n"
-                           "extern \"C\" { __global__ void second(int) {} }\n// extern \"C\" __global__ void comment() {}\n#define NOT extern \"C\" __global__ void directive() {}\n";
+  const std::string text =
+      "extern \"C\" __global__ void k(float *x) {} __global__ void mangled(float *) {} template "
+      "<class T> __global__ void t(T *) {}\n"
+      "extern \"C\" { __global__ void second(int) {} }\n// extern \"C\" __global__ void comment() "
+      "{}\n#define NOT extern \"C\" __global__ void directive() {}\n";
   CUmodule m;
-  auto load = [&](const std::string &image) { return cu.cuModuleLoadDataEx(&m, image.data(), 0, nullptr, nullptr); };
+  auto load = [&](const std::string &image) {
+    return cu.cuModuleLoadDataEx(&m, image.data(), 0, nullptr, nullptr);
+  };
   std::string good = compile(text);
   OK(load(good));
   CUfunction f;
   OK(cu.cuModuleGetFunction(&f, m, "k"));
   OK(cu.cuModuleGetFunction(&f, m, "second"));
-  for (const char *name : {"mangled", "t", "comment", "directive", "nothing"}) EQ(cu.cuModuleGetFunction(&f, m, name), CUDA_ERROR_NOT_FOUND);
+  for (const char *name : {"mangled", "t", "comment", "directive", "nothing"})
+    EQ(cu.cuModuleGetFunction(&f, m, name), CUDA_ERROR_NOT_FOUND);
   OK(cu.cuModuleUnload(m));
   EQ(cu.cuModuleGetFunction(&f, m, "k"), CUDA_ERROR_INVALID_HANDLE);
   std::string bad = good;
@@ -74,7 +85,8 @@ int main(int argc, char **argv) {
   fresh("images", images);
   setenv("SHAKE_EMU_CXX", "/nonexistent/c++", 1);
   std::string log;
-  compile("// never seen before " + std::to_string(getpid()), &log, "--gpu-architecture=sm_90", NVRTC_ERROR_COMPILATION);
+  compile("// never seen before " + std::to_string(getpid()), &log, "--gpu-architecture=sm_90",
+          NVRTC_ERROR_COMPILATION);
   CHECK(log.find("(/nonexistent/c++) does not start") != std::string::npos);
   return finish();
 }

@@ -4,7 +4,8 @@
 
 #include "harness.h"
 
-static const char *const kCopy = "extern \"C\" __global__ void k(const int *x, int *y) { y[0] = x[0] + 1; }";
+static const char *const kCopy =
+    "extern \"C\" __global__ void k(const int *x, int *y) { y[0] = x[0] + 1; }";
 
 static void devices() {
   int n = 0, v = 0;
@@ -281,7 +282,9 @@ static void threads() {
     OK(cu.cuDevicePrimaryCtxRetain(&c, card));
     OK(cu.cuCtxSetCurrent(c));
     {
-      Kernel k("extern \"C\" __global__ void k(int *x) { __shared__ int s[64]; s[threadIdx.x] = x[threadIdx.x]; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x] + 1; }");
+      Kernel k(
+          "extern \"C\" __global__ void k(int *x) { __shared__ int s[64]; s[threadIdx.x] = "
+          "x[threadIdx.x]; __syncthreads(); x[threadIdx.x] = s[63 - threadIdx.x] + 1; }");
       Array<int> x(64);
       x.put(std::vector<int>(64, card));
       for (int i = 0; i < 200; i++) {
@@ -297,7 +300,8 @@ static void threads() {
 }
 
 static void entry_points() {
-  auto get = driver<CUresult (*)(const char *, void **, int, unsigned long long, int *)>("cuGetProcAddress_v2");
+  auto get = driver<CUresult (*)(const char *, void **, int, unsigned long long, int *)>(
+      "cuGetProcAddress_v2");
   void *f;
   int status;
   OK(get("cuMemAlloc", &f, 13000, 0, &status));

@@ -35,16 +35,30 @@ struct Api {
   // open loads the library at path; without it the test ends.
   void open(const char *path) {
     so = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-    if (!so) { fprintf(stderr, "%s\n", dlerror()); exit(2); }
-    symbol(create, "cudnnCreate"); symbol(destroy, "cudnnDestroy"); symbol(setStream, "cudnnSetStream"); symbol(getStream, "cudnnGetStream");
-    symbol(version, "cudnnGetVersion"); symbol(errorString, "cudnnGetErrorString"); symbol(lastError, "cudnnGetLastErrorString");
-    symbol(descCreate, "cudnnBackendCreateDescriptor"); symbol(descDestroy, "cudnnBackendDestroyDescriptor");
-    symbol(finalize, "cudnnBackendFinalize"); symbol(set, "cudnnBackendSetAttribute"); symbol(get, "cudnnBackendGetAttribute");
+    if (!so) {
+      fprintf(stderr, "%s\n", dlerror());
+      exit(2);
+    }
+    symbol(create, "cudnnCreate");
+    symbol(destroy, "cudnnDestroy");
+    symbol(setStream, "cudnnSetStream");
+    symbol(getStream, "cudnnGetStream");
+    symbol(version, "cudnnGetVersion");
+    symbol(errorString, "cudnnGetErrorString");
+    symbol(lastError, "cudnnGetLastErrorString");
+    symbol(descCreate, "cudnnBackendCreateDescriptor");
+    symbol(descDestroy, "cudnnBackendDestroyDescriptor");
+    symbol(finalize, "cudnnBackendFinalize");
+    symbol(set, "cudnnBackendSetAttribute");
+    symbol(get, "cudnnBackendGetAttribute");
     symbol(execute, "cudnnBackendExecute");
   }
   template <class F> void symbol(F &f, const char *name) {
     f = reinterpret_cast<F>(dlsym(so, name));
-    if (!f) { fprintf(stderr, "%s: %s\n", name, dlerror()); exit(2); }
+    if (!f) {
+      fprintf(stderr, "%s: %s\n", name, dlerror());
+      exit(2);
+    }
   }
   std::string last() const {
     char text[4096] = "";
@@ -58,33 +72,54 @@ inline Api api;
 class Desc {
  public:
   explicit Desc(int kind) { keep(api.descCreate(kind, &d_)); }
-  ~Desc() { if (d_) api.descDestroy(d_); }
+  ~Desc() {
+    if (d_) api.descDestroy(d_);
+  }
   Desc(const Desc &) = delete;
   Desc &operator=(const Desc &) = delete;
 
-  Desc &raw(int attr, int type, int64_t n, const void *v) { keep(api.set(d_, attr, type, n, v)); return *this; }
-  Desc &i64(int attr, std::vector<int64_t> v) { return raw(attr, kTypeInt64, int64_t(v.size()), v.data()); }
+  Desc &raw(int attr, int type, int64_t n, const void *v) {
+    keep(api.set(d_, attr, type, n, v));
+    return *this;
+  }
+  Desc &i64(int attr, std::vector<int64_t> v) {
+    return raw(attr, kTypeInt64, int64_t(v.size()), v.data());
+  }
   Desc &e(int attr, int type, int v) { return raw(attr, type, 1, &v); }
   Desc &type(int attr, int v) { return e(attr, kTypeDataType, v); }
   Desc &f32(int attr, float v) { return raw(attr, kTypeFloat, 1, &v); }
   Desc &f64(int attr, double v) { return raw(attr, kTypeDouble, 1, &v); }
   Desc &flag(int attr, bool v) { return raw(attr, kTypeBoolean, 1, &v); }
   Desc &ptr(int attr, void *v) { return raw(attr, kTypeVoidPtr, 1, &v); }
-  Desc &child(int attr, const Desc &c) { void *p = c.d_; return raw(attr, kTypeDescriptor, 1, &p); }
+  Desc &child(int attr, const Desc &c) {
+    void *p = c.d_;
+    return raw(attr, kTypeDescriptor, 1, &p);
+  }
   Desc &children(int attr, const std::vector<const Desc *> &cs) {
     std::vector<void *> p;
     for (auto c : cs) p.push_back(c->d_);
     return raw(attr, kTypeDescriptor, int64_t(p.size()), p.data());
   }
-  Desc &text(int attr, const std::string &s, int64_t extra = 0) { return raw(attr, kTypeChar, int64_t(s.size()) + extra, s.c_str()); }
-  Desc &finalize() { keep(api.finalize(d_)); return *this; }
+  Desc &text(int attr, const std::string &s, int64_t extra = 0) {
+    return raw(attr, kTypeChar, int64_t(s.size()) + extra, s.c_str());
+  }
+  Desc &finalize() {
+    keep(api.finalize(d_));
+    return *this;
+  }
 
   int status() const { return status_; }
-  int clear() { int s = status_; status_ = 0; return s; }
+  int clear() {
+    int s = status_;
+    status_ = 0;
+    return s;
+  }
   void *get() const { return d_; }
 
  private:
-  void keep(int s) { if (!status_) status_ = s; }
+  void keep(int s) {
+    if (!status_) status_ = s;
+  }
   void *d_ = nullptr;
   int status_ = 0;
 };
@@ -92,8 +127,12 @@ using DescPtr = std::shared_ptr<Desc>;
 inline DescPtr desc(int kind) { return std::make_shared<Desc>(kind); }
 
 // nhwc and nchw are the strides of an N C H W tensor in either layout.
-inline std::vector<int64_t> nhwc(const std::vector<int64_t> &d) { return {d[1] * d[2] * d[3], 1, d[1] * d[3], d[1]}; }
-inline std::vector<int64_t> nchw(const std::vector<int64_t> &d) { return {d[1] * d[2] * d[3], d[2] * d[3], d[3], 1}; }
+inline std::vector<int64_t> nhwc(const std::vector<int64_t> &d) {
+  return {d[1] * d[2] * d[3], 1, d[1] * d[3], d[1]};
+}
+inline std::vector<int64_t> nchw(const std::vector<int64_t> &d) {
+  return {d[1] * d[2] * d[3], d[2] * d[3], d[3], 1};
+}
 
 // TensorSpec has the properties of a tensor that tests vary.
 struct TensorSpec {
@@ -105,7 +144,11 @@ struct TensorSpec {
 };
 inline DescPtr tensor(const TensorSpec &t) {
   auto d = desc(kTensor);
-  d->i64(kTensorUid, {t.uid}).type(kTensorDataType, t.type).i64(kTensorAlignment, {t.align}).i64(kTensorDims, t.dims).i64(kTensorStrides, t.strides);
+  d->i64(kTensorUid, {t.uid})
+      .type(kTensorDataType, t.type)
+      .i64(kTensorAlignment, {t.align})
+      .i64(kTensorDims, t.dims)
+      .i64(kTensorStrides, t.strides);
   if (t.isVirtual) d->flag(kTensorVirtual, true);
   if (t.byValue) d->flag(kTensorByValue, true);
   d->finalize();
@@ -118,19 +161,37 @@ struct ConvSpec {
 };
 inline DescPtr convolution(const ConvSpec &c) {
   auto d = desc(kConvolution);
-  d->type(kConvCompType, c.comp).e(kConvMode, kTypeConvolutionMode, c.mode).i64(kConvSpatialDims, {int64_t(c.stride.size())});
-  d->i64(kConvPrePads, c.pre).i64(kConvPostPads, c.post).i64(kConvStrides, c.stride).i64(kConvDilations, c.dilation).finalize();
+  d->type(kConvCompType, c.comp)
+      .e(kConvMode, kTypeConvolutionMode, c.mode)
+      .i64(kConvSpatialDims, {int64_t(c.stride.size())});
+  d->i64(kConvPrePads, c.pre)
+      .i64(kConvPostPads, c.post)
+      .i64(kConvStrides, c.stride)
+      .i64(kConvDilations, c.dilation)
+      .finalize();
   return d;
 }
 
 // conv makes one of the three convolution operations: kOpConvForward (x w y), kOpConvData (dx w
 // dy), kOpConvFilter (x dw dy).
-inline DescPtr conv(int kind, const DescPtr &c, const DescPtr &x, const DescPtr &w, const DescPtr &y, double alpha = 1, double beta = 0) {
-  struct { int alpha, beta, desc, w, x, y; } a = {kConvFwdAlpha, kConvFwdBeta, kConvFwdDesc, kConvFwdW, kConvFwdX, kConvFwdY};
-  if (kind == kOpConvData) a = {kConvDataAlpha, kConvDataBeta, kConvDataDesc, kConvDataW, kConvDataDx, kConvDataDy};
-  if (kind == kOpConvFilter) a = {kConvFilterAlpha, kConvFilterBeta, kConvFilterDesc, kConvFilterDw, kConvFilterX, kConvFilterDy};
+inline DescPtr conv(int kind, const DescPtr &c, const DescPtr &x, const DescPtr &w,
+                    const DescPtr &y, double alpha = 1, double beta = 0) {
+  struct {
+    int alpha, beta, desc, w, x, y;
+  } a = {kConvFwdAlpha, kConvFwdBeta, kConvFwdDesc, kConvFwdW, kConvFwdX, kConvFwdY};
+  if (kind == kOpConvData)
+    a = {kConvDataAlpha, kConvDataBeta, kConvDataDesc, kConvDataW, kConvDataDx, kConvDataDy};
+  if (kind == kOpConvFilter)
+    a = {kConvFilterAlpha, kConvFilterBeta, kConvFilterDesc,
+         kConvFilterDw,    kConvFilterX,    kConvFilterDy};
   auto d = desc(kind);
-  d->child(a.desc, *c).child(a.x, *x).child(a.w, *w).child(a.y, *y).f64(a.alpha, alpha).f64(a.beta, beta).finalize();
+  d->child(a.desc, *c)
+      .child(a.x, *x)
+      .child(a.w, *w)
+      .child(a.y, *y)
+      .f64(a.alpha, alpha)
+      .f64(a.beta, beta)
+      .finalize();
   return d;
 }
 
@@ -166,16 +227,19 @@ inline DescPtr device(const std::string &json) {
 
 // heuristics asks for the engine configurations of a graph; card is the described device, null with
 // a handle on a real one.
-inline std::vector<DescPtr> heuristics(const DescPtr &g, int mode, const DescPtr &card = nullptr, int *status = nullptr, int64_t room = 64) {
+inline std::vector<DescPtr> heuristics(const DescPtr &g, int mode, const DescPtr &card = nullptr,
+                                       int *status = nullptr, int64_t room = 64) {
   auto h = desc(kEngineHeuristic);
   h->child(kHeurGraph, *g).e(kHeurMode, kTypeHeurMode, mode);
   if (card) h->child(kHeurDeviceProp, *card);
   h->finalize();
   std::vector<DescPtr> out;
   std::vector<void *> p;
-  for (int64_t i = 0; i < room; i++) out.push_back(desc(kEngineConfig)), p.push_back(out.back()->get());
+  for (int64_t i = 0; i < room; i++)
+    out.push_back(desc(kEngineConfig)), p.push_back(out.back()->get());
   int64_t n = 0;
-  int s = h->status() ? h->status() : api.get(h->get(), kHeurResults, kTypeDescriptor, room, &n, p.data());
+  int s = h->status() ? h->status()
+                      : api.get(h->get(), kHeurResults, kTypeDescriptor, room, &n, p.data());
   if (status) *status = s;
   if (s) n = 0;
   out.resize(size_t(n));
@@ -191,9 +255,13 @@ inline DescPtr plan(void *handle, const DescPtr &config, const DescPtr &card = n
   d->finalize();
   return d;
 }
-inline DescPtr pack(const std::vector<int64_t> &uids, const std::vector<void *> &pointers, void *workspace) {
+inline DescPtr pack(const std::vector<int64_t> &uids, const std::vector<void *> &pointers,
+                    void *workspace) {
   auto d = desc(kVariantPack);
-  d->i64(kPackUids, uids).raw(kPackPointers, kTypeVoidPtr, int64_t(pointers.size()), pointers.data()).ptr(kPackWorkspace, workspace).finalize();
+  d->i64(kPackUids, uids)
+      .raw(kPackPointers, kTypeVoidPtr, int64_t(pointers.size()), pointers.data())
+      .ptr(kPackWorkspace, workspace)
+      .finalize();
   return d;
 }
 inline int64_t number(const DescPtr &d, int attr) {

@@ -21,14 +21,26 @@ const Case cases[] = {
     {"dilation", 1, 8, 10, 9, 8, 3, 3, 1, {{2, 1}, {2, 3}, {1, 1}, {2, 3}}},
     {"one row", 1, 8, 1, 12, 8, 1, 5, 1, {{0, 2}, {0, 2}}},
     {"stride without window", 2, 8, 8, 8, 16, 1, 1, 1, {{0, 0}, {0, 0}, {2, 2}}},
-    {"mirrored", 1, 4, 6, 6, 4, 3, 2, 1, {{1, 0}, {1, 1}, {1, 1}, {1, 1}, kFloat, kConvolutionMode}},
+    {"mirrored",
+     1,
+     4,
+     6,
+     6,
+     4,
+     3,
+     2,
+     1,
+     {{1, 0}, {1, 1}, {1, 1}, {1, 1}, kFloat, kConvolutionMode}},
     {"deep", 1, 136, 4, 4, 40, 3, 3, 1, {{1, 1}, {1, 1}}},
 };
 
 std::vector<int64_t> outputOf(const Case &c) {
-  auto size = [](int64_t x, int64_t pad, int64_t window, int64_t stride, int64_t dilation) { return (x + pad - dilation * (window - 1) - 1) / stride + 1; };
+  auto size = [](int64_t x, int64_t pad, int64_t window, int64_t stride, int64_t dilation) {
+    return (x + pad - dilation * (window - 1) - 1) / stride + 1;
+  };
   auto &v = c.conv;
-  return {c.n, c.k, size(c.h, v.pre[0] + v.post[0], c.r, v.stride[0], v.dilation[0]), size(c.w, v.pre[1] + v.post[1], c.s, v.stride[1], v.dilation[1])};
+  return {c.n, c.k, size(c.h, v.pre[0] + v.post[0], c.r, v.stride[0], v.dilation[0]),
+          size(c.w, v.pre[1] + v.post[1], c.s, v.stride[1], v.dilation[1])};
 }
 
 // taps calls f(place in x, place in w, place in y) for every product of the convolution.
@@ -42,15 +54,19 @@ template <class F> void taps(const Case &c, const std::vector<int64_t> &y, F f) 
             for (int64_t r = 0; r < c.r; r++)
               for (int64_t s = 0; s < c.s; s++) {
                 bool mirrored = c.conv.mode == kConvolutionMode;
-                int64_t h = p * c.conv.stride[0] - c.conv.pre[0] + (mirrored ? c.r - 1 - r : r) * c.conv.dilation[0];
-                int64_t w = q * c.conv.stride[1] - c.conv.pre[1] + (mirrored ? c.s - 1 - s : s) * c.conv.dilation[1];
+                int64_t h = p * c.conv.stride[0] - c.conv.pre[0] +
+                            (mirrored ? c.r - 1 - r : r) * c.conv.dilation[0];
+                int64_t w = q * c.conv.stride[1] - c.conv.pre[1] +
+                            (mirrored ? c.s - 1 - s : s) * c.conv.dilation[1];
                 if (h < 0 || h >= c.h || w < 0 || w >= c.w) continue;
-                f(((n * c.c + k / kg * cg + i) * c.h + h) * c.w + w, ((k * cg + i) * c.r + r) * c.s + s, ((n * c.k + k) * y[2] + p) * y[3] + q);
+                f(((n * c.c + k / kg * cg + i) * c.h + h) * c.w + w,
+                  ((k * cg + i) * c.r + r) * c.s + s, ((n * c.k + k) * y[2] + p) * y[3] + q);
               }
 }
 
 // reference computes the output tensor of kind from the other two.
-std::vector<double> reference(const Case &c, int kind, const std::vector<double> &x, const std::vector<double> &w, const std::vector<double> &y) {
+std::vector<double> reference(const Case &c, int kind, const std::vector<double> &x,
+                              const std::vector<double> &w, const std::vector<double> &y) {
   std::vector<double> out((kind == kOpConvForward ? y : kind == kOpConvData ? x : w).size());
   taps(c, outputOf(c), [&](int64_t i, int64_t j, int64_t k) {
     if (kind == kOpConvForward) out[size_t(k)] += x[size_t(i)] * w[size_t(j)];
@@ -76,20 +92,27 @@ void exact() {
         for (int layout : {0, 1, 2})
           for (double beta : {0.0, 1.0}) {
             if ((layout != 0 || beta != 0) && type == kHalf) continue;
-            std::vector<int64_t> xd{c.n, c.c, c.h, c.w}, wd{c.k, c.c / c.groups, c.r, c.s}, yd = outputOf(c);
-            Array x({1, xd, strides(xd, layout), type}), w({2, wd, layout == 1 ? nchw(wd) : nhwc(wd), type}), y({3, yd, strides(yd, layout), type});
+            std::vector<int64_t> xd{c.n, c.c, c.h, c.w}, wd{c.k, c.c / c.groups, c.r, c.s},
+                yd = outputOf(c);
+            Array x({1, xd, strides(xd, layout), type}),
+                w({2, wd, layout == 1 ? nchw(wd) : nhwc(wd), type}),
+                y({3, yd, strides(yd, layout), type});
             x.integers(2, 1), w.integers(2, 2), y.integers(2, 3);
             Array &out = kind == kOpConvForward ? y : kind == kOpConvData ? x : w;
             auto before = out.values();
             auto sum = reference(c, kind, x.values(), w.values(), y.values());
             std::vector<double> want;
-            for (size_t i = 0; i < sum.size(); i++) want.push_back(wantRounded(2 * sum[i] + beta * before[i], type));
-            auto g = graph(handle, {conv(kind, convolution(c.conv), x.tensor(), w.tensor(), y.tensor(), 2, beta)});
+            for (size_t i = 0; i < sum.size(); i++)
+              want.push_back(wantRounded(2 * sum[i] + beta * before[i], type));
+            auto g = graph(handle, {conv(kind, convolution(c.conv), x.tensor(), w.tensor(),
+                                         y.tensor(), 2, beta)});
             everyConfig(g, [&](const DescPtr &config, int mode, size_t i) {
               for (size_t j = 0; j < before.size(); j++) out.set(int64_t(j), before[j]);
               EXPECT_STATUS(runWith(config, {&x, &w, &y}), kSuccess);
-              EXPECT(worst(out, want) == 0, "%s, operation %d, type %d, layout %d, beta %g, mode %d, configuration %zu: off by %g", c.name, kind, type, layout, beta,
-                     mode, i, worst(out, want));
+              EXPECT(worst(out, want) == 0,
+                     "%s, operation %d, type %d, layout %d, beta %g, mode %d, configuration %zu: "
+                     "off by %g",
+                     c.name, kind, type, layout, beta, mode, i, worst(out, want));
             });
           }
 }
@@ -100,7 +123,8 @@ void real() {
   for (auto &c : cases)
     for (int kind : {kOpConvForward, kOpConvData, kOpConvFilter})
       for (int type : {kFloat, kHalf, kBfloat16}) {
-        std::vector<int64_t> xd{c.n, c.c, c.h, c.w}, wd{c.k, c.c / c.groups, c.r, c.s}, yd = outputOf(c);
+        std::vector<int64_t> xd{c.n, c.c, c.h, c.w}, wd{c.k, c.c / c.groups, c.r, c.s},
+            yd = outputOf(c);
         Array x({1, xd, nhwc(xd), type}), w({2, wd, nhwc(wd), type}), y({3, yd, nhwc(yd), type});
         x.normal(1), w.normal(2, 0.3), y.normal(3);
         Array &out = kind == kOpConvForward ? y : kind == kOpConvData ? x : w;
@@ -109,13 +133,18 @@ void real() {
         for (auto v : {&xv, &wv, &yv})
           for (auto &f : *v) f = dnn::toTf32(float(f));
         auto want32 = reference(c, kind, xv, wv, yv);
-        auto g = graph(handle, {conv(kind, convolution(c.conv), x.tensor(), w.tensor(), y.tensor())});
+        auto g =
+            graph(handle, {conv(kind, convolution(c.conv), x.tensor(), w.tensor(), y.tensor())});
         everyConfig(g, [&](const DescPtr &config, int, size_t) {
           EXPECT_STATUS(runWith(config, {&x, &w, &y}), kSuccess);
           bool tf32 = type == kFloat && noted(config, kNoteTensorCore);
-          double off = worst(out, tf32 ? want32 : want), limit = type == kFloat ? 1e-6 : type == kHalf ? 6e-4 : 4.5e-3;
-          EXPECT(off <= limit, "%s, operation %d, type %d: off by %g, want at most %g", c.name, kind, type, off, limit);
-          if (tf32 && c.c > 3) EXPECT(worst(out, want) > 1e-6, "%s: tensor cores, but no rounding to TF32", c.name);
+          double off = worst(out, tf32 ? want32 : want), limit = type == kFloat  ? 1e-6
+                                                                 : type == kHalf ? 6e-4
+                                                                                 : 4.5e-3;
+          EXPECT(off <= limit, "%s, operation %d, type %d: off by %g, want at most %g", c.name,
+                 kind, type, off, limit);
+          if (tf32 && c.c > 3)
+            EXPECT(worst(out, want) > 1e-6, "%s: tensor cores, but no rounding to TF32", c.name);
         });
       }
 }

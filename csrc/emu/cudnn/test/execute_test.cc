@@ -58,8 +58,12 @@ struct Memory {
   float *floats() { return reinterpret_cast<float *>(at); }
 };
 
-DescPtr t(int64_t uid, const std::vector<int64_t> &d, int64_t align = 16) { return tensor({uid, d, nhwc(d), kFloat, false, false, align}); }
-DescPtr convGraph() { return graph(handle, {conv(kOpConvForward, convolution({}), t(1, X), t(2, W), t(3, X))}); }
+DescPtr t(int64_t uid, const std::vector<int64_t> &d, int64_t align = 16) {
+  return tensor({uid, d, nhwc(d), kFloat, false, false, align});
+}
+DescPtr convGraph() {
+  return graph(handle, {conv(kOpConvForward, convolution({}), t(1, X), t(2, W), t(3, X))});
+}
 // withWorkspace is a plan of a graph that needs a workspace, or of one that does not.
 DescPtr withWorkspace(bool wanted) {
   for (auto &c : heuristics(convGraph(), kHeurA)) {
@@ -73,7 +77,8 @@ DescPtr withWorkspace(bool wanted) {
 void calls() {
   Memory x(1024), w(256), y(1024), space(1 << 20), small(64);
   auto p = withWorkspace(false), q = withWorkspace(true);
-  auto run = [&](const DescPtr &plan, std::vector<int64_t> uids, std::vector<void *> pointers, void *workspace) {
+  auto run = [&](const DescPtr &plan, std::vector<int64_t> uids, std::vector<void *> pointers,
+                 void *workspace) {
     auto k = pack(uids, pointers, workspace);
     return k->status() ? k->status() : api.execute(handle, plan->get(), k->get());
   };
@@ -103,11 +108,17 @@ void calls() {
   EXPECT_STATUS(run(p, {1, 2, 3}, {x.at, w.at, y.at}, nullptr), kExecutionFailedDriver);
   refusing = 0;
   EXPECT_STATUS(api.execute(handle, pack({1}, {x.at}, nullptr)->get(), p->get()), kDescriptorType);
-  EXPECT_STATUS(api.execute(handle, desc(kExecutionPlan)->get(), desc(kVariantPack)->get()), kNotFinalized);
+  EXPECT_STATUS(api.execute(handle, desc(kExecutionPlan)->get(), desc(kVariantPack)->get()),
+                kNotFinalized);
   std::string described = kH100;
   described.replace(described.find("900", described.find("deviceVer")), 3, "800");
   auto other = ::device(described);
-  auto foreign = plan(nullptr, heuristics(graph(nullptr, {conv(kOpConvForward, convolution({}), t(1, X), t(2, W), t(3, X))}), kHeurA, other).at(0), other);
+  auto foreign = plan(
+      nullptr,
+      heuristics(graph(nullptr, {conv(kOpConvForward, convolution({}), t(1, X), t(2, W), t(3, X))}),
+                 kHeurA, other)
+          .at(0),
+      other);
   EXPECT_STATUS(run(foreign, {1, 2, 3}, {x.at, w.at, y.at}, space.at), kNotSupportedArchMismatch);
   EXPECT(queued.empty(), "refused calls were queued");
 }
@@ -126,15 +137,18 @@ void order() {
   EXPECT(y.floats()[0] == -1, "work ran before its stream did");
   x.floats()[0] = 3;
   flush(2);
-  EXPECT(y.floats()[0] == 10, "want the sum of eight with the new x, have %g", double(y.floats()[0]));
+  EXPECT(y.floats()[0] == 10, "want the sum of eight with the new x, have %g",
+         double(y.floats()[0]));
   EXPECT(space.floats()[0] != space.floats()[0], "the workspace was not used up");
   auto p = withWorkspace(false);
-  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {x.at, w.at, y.at}, nullptr)->get()), kSuccess);
+  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {x.at, w.at, y.at}, nullptr)->get()),
+                kSuccess);
   w.free();
   y.floats()[0] = -1;
   failed = 0;
   flush();
-  EXPECT(failed == 700 && y.floats()[0] == -1, "freed before the stream ran: want an illegal address, have %d", failed);
+  EXPECT(failed == 700 && y.floats()[0] == -1,
+         "freed before the stream ran: want an illegal address, have %d", failed);
 }
 
 // A scalar belongs to the call, not to the run. An element-wise operation may write over its input.
@@ -145,7 +159,9 @@ void memory() {
   auto s = tensor({9, {1, 1, 1, 1}, {1, 1, 1, 1}, kFloat, false, true});
   auto c = heuristics(graph(handle, {pointwise(kMul, t(1, X), s, t(3, X))}), kHeurA).at(0);
   float factor = 3;
-  EXPECT_STATUS(api.execute(handle, plan(handle, c)->get(), pack({1, 9, 3}, {x.at, &factor, x.at}, nullptr)->get()), kSuccess);
+  EXPECT_STATUS(api.execute(handle, plan(handle, c)->get(),
+                            pack({1, 9, 3}, {x.at, &factor, x.at}, nullptr)->get()),
+                kSuccess);
   factor = 5;
   flush();
   EXPECT(x.floats()[255] == 6, "want 2*3 in place, have %g", double(x.floats()[255]));
@@ -153,11 +169,18 @@ void memory() {
   Memory wide(2048);
   std::vector<int64_t> strides{256, 1, 64, 16};
   auto slice = [&](int64_t uid) { return tensor({uid, X, strides, kFloat}); };
-  auto d = heuristics(graph(handle, {conv(kOpConvForward, convolution({}), slice(1), t(2, W), slice(3))}), kHeurFallback).at(0);
+  auto d = heuristics(
+               graph(handle, {conv(kOpConvForward, convolution({}), slice(1), t(2, W), slice(3))}),
+               kHeurFallback)
+               .at(0);
   auto p = plan(handle, d);
   Memory space(size_t(number(p, kPlanWorkspace)));
-  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {wide.at, w.at, wide.at + 32}, space.at)->get()), kSuccess);
-  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {wide.at, w.at, wide.at + 16}, space.at)->get()), kBadParam);
+  EXPECT_STATUS(api.execute(handle, p->get(),
+                            pack({1, 2, 3}, {wide.at, w.at, wide.at + 32}, space.at)->get()),
+                kSuccess);
+  EXPECT_STATUS(api.execute(handle, p->get(),
+                            pack({1, 2, 3}, {wide.at, w.at, wide.at + 16}, space.at)->get()),
+                kBadParam);
   flush();
 }
 
@@ -184,8 +207,10 @@ void text() {
   auto q = read(s + '\0');
   EXPECT_STATUS(q->status(), kSuccess);
   EXPECT(number(q, kPlanWorkspace) == number(p, kPlanWorkspace) && textOf(q) == s, "another plan");
-  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {x.at, w.at, y.at}, space.at)->get()), kSuccess);
-  EXPECT_STATUS(api.execute(handle, q->get(), pack({1, 2, 3}, {x.at, w.at, z.at}, space.at)->get()), kSuccess);
+  EXPECT_STATUS(api.execute(handle, p->get(), pack({1, 2, 3}, {x.at, w.at, y.at}, space.at)->get()),
+                kSuccess);
+  EXPECT_STATUS(api.execute(handle, q->get(), pack({1, 2, 3}, {x.at, w.at, z.at}, space.at)->get()),
+                kSuccess);
   flush();
   EXPECT(!memcmp(y.at, z.at, 1024) && y.floats()[9] != 0, "other bits");
   for (size_t i = 0; i < s.size(); i += 7) {
@@ -207,7 +232,8 @@ void settings() {
   EXPECT_STATUS(q->status(), kSublibraryVersionMismatch);
   with("broken=2");
   auto list = heuristics(convGraph(), kHeurA);
-  for (size_t i = 0; i < list.size(); i++) EXPECT_STATUS(plan(handle, list[i])->status(), i < 2 ? kCompilationFailed : kSuccess);
+  for (size_t i = 0; i < list.size(); i++)
+    EXPECT_STATUS(plan(handle, list[i])->status(), i < 2 ? kCompilationFailed : kSuccess);
   with("execute=5000; create=1001");
   auto p = withWorkspace(false);
   EXPECT_STATUS(api.execute(handle, p->get(), pack({1}, {&p}, nullptr)->get()), kExecutionFailed);

@@ -12,19 +12,20 @@
 
 // A failed expectation is printed and counted; the test goes on.
 inline int failures = 0;
-#define EXPECT(ok, ...)                                 \
-  do {                                                  \
-    if (!(ok)) {                                        \
-      failures++;                                       \
-      fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);   \
-      fprintf(stderr, __VA_ARGS__);                     \
-      fprintf(stderr, "\n");                            \
-    }                                                   \
+#define EXPECT(ok, ...)                               \
+  do {                                                \
+    if (!(ok)) {                                      \
+      failures++;                                     \
+      fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
+      fprintf(stderr, __VA_ARGS__);                   \
+      fprintf(stderr, "\n");                          \
+    }                                                 \
   } while (0)
-#define EXPECT_STATUS(have, want)                                                                                            \
-  do {                                                                                                                       \
-    int have_ = (have);                                                                                                      \
-    EXPECT(have_ == (want), "%s: want status %d, have %d %s (%s)", #have, int(want), have_, api.errorString(have_), api.last().c_str()); \
+#define EXPECT_STATUS(have, want)                                                           \
+  do {                                                                                      \
+    int have_ = (have);                                                                     \
+    EXPECT(have_ == (want), "%s: want status %d, have %d %s (%s)", #have, int(want), have_, \
+           api.errorString(have_), api.last().c_str());                                     \
   } while (0)
 
 // Array is a tensor's description and its memory, as large as its strides reach.
@@ -49,7 +50,8 @@ struct Array {
   // place is the position of the i-th element, counted in the order of the dimensions.
   int64_t place(int64_t i) const {
     int64_t at = 0;
-    for (size_t d = spec.dims.size(); d-- > 0;) at += i % spec.dims[d] * spec.strides[d], i /= spec.dims[d];
+    for (size_t d = spec.dims.size(); d-- > 0;)
+      at += i % spec.dims[d] * spec.strides[d], i /= spec.dims[d];
     return at;
   }
   double get(int64_t i) const {
@@ -59,11 +61,11 @@ struct Array {
     uint16_t h;
     int32_t n;
     switch (spec.type) {
-      case kFloat: return memcpy(&f, p + 4 * at, 4), f;
-      case kHalf: return memcpy(&h, p + 2 * at, 2), dnn::fromF16(h);
-      case kBfloat16: return memcpy(&h, p + 2 * at, 2), dnn::fromBf16(h);
-      case kInt32: return memcpy(&n, p + 4 * at, 4), n;
-      default: return p[at] == 0xff ? -1 : (spec.type == kInt8 ? int8_t(p[at]) : p[at]);
+    case kFloat: return memcpy(&f, p + 4 * at, 4), f;
+    case kHalf: return memcpy(&h, p + 2 * at, 2), dnn::fromF16(h);
+    case kBfloat16: return memcpy(&h, p + 2 * at, 2), dnn::fromBf16(h);
+    case kInt32: return memcpy(&n, p + 4 * at, 4), n;
+    default: return p[at] == 0xff ? -1 : (spec.type == kInt8 ? int8_t(p[at]) : p[at]);
     }
   }
   void set(int64_t i, double v) {
@@ -71,8 +73,10 @@ struct Array {
     auto at = place(i);
     float f = float(v);
     uint16_t h = spec.type == kHalf ? dnn::toF16(f) : dnn::toBf16(f);
-    if (spec.type == kFloat) memcpy(p + 4 * at, &f, 4);
-    else memcpy(p + 2 * at, &h, 2);
+    if (spec.type == kFloat)
+      memcpy(p + 4 * at, &f, 4);
+    else
+      memcpy(p + 2 * at, &h, 2);
   }
   std::vector<double> values() const {
     std::vector<double> v;
@@ -104,12 +108,14 @@ struct Workspace {
   explicit Workspace(const DescPtr &p) {
     int64_t n = number(p, kPlanWorkspace);
     memory.assign(size_t(n > 0 ? n : 0) + 31, 0);
-    if (n > 0) at = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(memory.data()) + 15) / 16 * 16);
+    if (n > 0)
+      at = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(memory.data()) + 15) / 16 * 16);
   }
 };
 
 // runWith executes one configuration of g on the arrays.
-inline int runWith(const DescPtr &config, const std::vector<Array *> &arrays, const std::map<int64_t, void *> &scalars = {}) {
+inline int runWith(const DescPtr &config, const std::vector<Array *> &arrays,
+                   const std::map<int64_t, void *> &scalars = {}) {
   auto p = plan(handle, config);
   if (p->status()) return p->status();
   std::vector<int64_t> uids;
@@ -123,7 +129,8 @@ inline int runWith(const DescPtr &config, const std::vector<Array *> &arrays, co
 
 // everyConfig calls f for each configuration of every mode of the heuristics; it expects at least
 // one.
-inline void everyConfig(const DescPtr &g, const std::function<void(const DescPtr &, int mode, size_t i)> &f) {
+inline void everyConfig(const DescPtr &g,
+                        const std::function<void(const DescPtr &, int mode, size_t i)> &f) {
   EXPECT(!g->status(), "graph: %s", api.last().c_str());
   size_t n = 0;
   for (int mode : {kHeurA, kHeurB, kHeurFallback}) {
@@ -145,7 +152,8 @@ inline bool noted(const DescPtr &config, int note) {
 inline double worst(const Array &a, const std::vector<double> &want) {
   double top = 1e-30, difference = 0;
   for (auto w : want) top = std::fmax(top, std::fabs(w));
-  for (int64_t i = 0; i < a.count(); i++) difference = std::fmax(difference, std::fabs(a.get(i) - want[size_t(i)]));
+  for (int64_t i = 0; i < a.count(); i++)
+    difference = std::fmax(difference, std::fabs(a.get(i) - want[size_t(i)]));
   for (int64_t i = 0; i < a.count(); i++)
     if (a.get(i) != a.get(i)) return HUGE_VAL;
   return difference / top;
