@@ -135,7 +135,7 @@ func (p *program) build() error {
 	if err := p.reserve(); err != nil {
 		return err
 	}
-	for _, w := range []What{TrainTotals, EvalTotals} {
+	for _, w := range []ArgKind{TrainTotals, EvalTotals} {
 		if err := p.resetTotals(w); err != nil {
 			return err
 		}

@@ -36,10 +36,10 @@ func (l *List) convolution(o Op, n int, p precision) *convolution {
 	}
 	var c *convolution
 	part := func(i int, x Part) { c.t[i], c.at[i], c.off[i] = l.tensor(x, n, t), buffer(x.Buf), x.Off }
-	filter := func(i int, call Call, typ cudnn.DataType, plain, packed What) {
-		c.t[i], c.at[i], c.off[i] = cudnn.NHWC(call.K, call.C/call.Groups, call.R, call.S, typ), Arg{What: plain}, call.Filter.Offset
+	filter := func(i int, call Call, typ cudnn.DataType, plain, packed ArgKind) {
+		c.t[i], c.at[i], c.off[i] = cudnn.NHWC(call.K, call.C/call.Groups, call.R, call.S, typ), Arg{Kind: plain}, call.Filter.Offset
 		if call.Filter.Packed {
-			c.at[i].What = packed
+			c.at[i].Kind = packed
 		}
 	}
 	switch o := o.(type) {

@@ -74,7 +74,7 @@ func (p *program) Load(train, test *engine.Images) error {
 			p.sets[i].close()
 			p.sets[i] = d
 			for j := range 3 {
-				w := []What{TrainPixels, EvalPixels}[i] + What(j)
+				w := []ArgKind{TrainPixels, EvalPixels}[i] + ArgKind(j)
 				if p.dev.single[w] = 0; d != nil {
 					p.dev.single[w] = d.owned[j].Ptr()
 				}

@@ -13,8 +13,8 @@ type device struct {
 	ctx    *cuda.Context
 	stream *cuda.Stream
 	owned  []*cuda.Memory
-	single [whats]cuda.Ptr // arrays of which a program has one
-	bytes  [whats]int64
+	single [argKinds]cuda.Ptr // arrays of which a program has one
+	bytes  [argKinds]int64
 	arena  cuda.Ptr
 	norms  [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
 	held   int64         // bytes allocated, data sets and workspaces not included
@@ -68,13 +68,13 @@ func (d *device) allocate(l *List) error {
 
 // address resolves an argument to its address.
 func (d *device) address(l *List, a Arg) cuda.Ptr {
-	switch a.What {
+	switch a.Kind {
 	case Activation:
 		return d.arena + cuda.Ptr(l.Plan.Buffers[a.Index].Offset)
 	case Norm, Running, GammaAt, BetaAt:
-		return d.norms[a.What-Norm][a.Index]
+		return d.norms[a.Kind-Norm][a.Index]
 	}
-	return d.single[a.What]
+	return d.single[a.Kind]
 }
 
 // place resolves p to its address for replica r, whose first image is number lo of the batch.
@@ -84,8 +84,8 @@ func (d *device) place(l *List, p place, r, lo int) cuda.Ptr {
 
 // initialize writes the arrays that never change.
 func (d *device) initialize(l *List) error {
-	up := func(w What, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
-	zero := func(w What) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }
+	up := func(w ArgKind, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
+	zero := func(w ArgKind) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }
 	for _, err := range []error{
 		up(PackFrom, cuda.Bytes(l.Params.From)), up(PackTo, cuda.Bytes(l.Params.To)),
 		zero(Counter), zero(Gradients), zero(PackedGrads),

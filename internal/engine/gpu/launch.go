@@ -17,24 +17,24 @@ type Launch struct {
 
 // Arg is the meaning of a kernel's argument.
 type Arg struct {
-	What  What
+	Kind  ArgKind
 	Index int // number of the buffer or norm; the value of a Number
 }
 
-// What is a kind of array in device memory, or a number.
-type What int
+// ArgKind is a kind of array in device memory, or a number.
+type ArgKind int
 
 // The kinds of argument. Kinds from Activation to BetaAt are numbered. A program has one array of
 // every other kind.
 const (
-	Null       What = iota
-	Activation      // a buffer of the arena: Index is its BufID
-	Norm            // the coefficients of norm Index
-	Running         // the running statistics of norm Index
-	GammaAt         // the place of its scales among the parameters, by channel
-	BetaAt          // the place of its shifts, likewise
-	Number          // Index itself
-	Images          // the number of images in the batch at hand
+	Null       ArgKind = iota
+	Activation         // a buffer of the arena: Index is its BufID
+	Norm               // the coefficients of norm Index
+	Running            // the running statistics of norm Index
+	GammaAt            // the place of its scales among the parameters, by channel
+	BetaAt             // the place of its shifts, likewise
+	Number             // Index itself
+	Images             // the number of images in the batch at hand
 
 	Weights     // all parameters
 	Velocity    // their momentum
@@ -63,7 +63,7 @@ const (
 	EvalPixels
 	EvalTable
 	EvalLabels
-	whats // the number of kinds
+	argKinds // the number of kinds
 )
 
 // args matches the arguments of k with their meanings by name; pointers without a name are null.
@@ -78,19 +78,19 @@ func args(k *kernels.Kernel, named map[string]Arg) ([]Arg, error) {
 		case a.Name == "scaler":
 			v = Arg{} // this argument exists only where the loss is scaled
 		case a.Name == "n":
-			v = Arg{What: Images}
+			v = Arg{Kind: Images}
 		case a.Name == "params":
-			v = Arg{What: Weights}
+			v = Arg{Kind: Weights}
 		case a.Name == "grads":
-			v = Arg{What: Gradients}
+			v = Arg{Kind: Gradients}
 		case a.Name == "partial":
-			v = Arg{What: Partial}
+			v = Arg{Kind: Partial}
 		case a.Name == "counter":
-			v = Arg{What: Counter}
+			v = Arg{Kind: Counter}
 		case a.Name == "step":
-			v = Arg{What: StepRecord}
+			v = Arg{Kind: StepRecord}
 		case a.Kind != kernels.Pointer:
-			v = Arg{What: Number}
+			v = Arg{Kind: Number}
 		}
 		out = append(out, v)
 	}
@@ -133,7 +133,7 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Head:
 		return l.headLaunch(o, m)
 	case *Tally:
-		return launch(kernels.MetricsSpec{}, map[string]Arg{"loss": {What: Loss}, "wrong": {What: Wrong}, "totals": {What: TrainTotals + What(m)}})
+		return launch(kernels.MetricsSpec{}, map[string]Arg{"loss": {Kind: Loss}, "wrong": {Kind: Wrong}, "totals": {Kind: TrainTotals + ArgKind(m)}})
 	}
 	if m == evaluation {
 		return nil, nil
@@ -150,11 +150,11 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Unpack:
 		return l.unpackLaunch()
 	case *Finite:
-		return launch(kernels.FiniteSpec{}, map[string]Arg{"g": {What: Gradients}, "scaler": {What: LossScale}, "n": {Number, l.Params.Floats}})
+		return launch(kernels.FiniteSpec{}, map[string]Arg{"g": {Kind: Gradients}, "scaler": {Kind: LossScale}, "n": {Number, l.Params.Floats}})
 	case *SGD:
 		return l.sgdLaunch(c)
 	case *Rescale:
-		return launch(kernels.RescaleSpec{Growth: growth}, map[string]Arg{"scaler": {What: LossScale}})
+		return launch(kernels.RescaleSpec{Growth: growth}, map[string]Arg{"scaler": {Kind: LossScale}})
 	}
 	return nil, nil
 }

@@ -8,30 +8,30 @@ import (
 func (l *List) augmentLaunch(o *Augment, m mode, c engine.Config) (*Launch, error) {
 	b := l.Plan.Buffers[o.Y]
 	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && (c.Flip || c.Crop > 0), Flip: c.Flip, Crop: c.Crop}
-	table, pix := Arg{What: TrainTable}, Arg{What: TrainPixels}
+	table, pix := Arg{Kind: TrainTable}, Arg{Kind: TrainPixels}
 	if m == evaluation {
-		table, pix = Arg{What: EvalTable}, Arg{What: EvalPixels}
+		table, pix = Arg{Kind: EvalTable}, Arg{Kind: EvalPixels}
 	}
-	return launch(spec, map[string]Arg{"table": table, "pix": pix, "index": {What: Index}, "y": buffer(o.Y)})
+	return launch(spec, map[string]Arg{"table": table, "pix": pix, "index": {Kind: Index}, "y": buffer(o.Y)})
 }
 
 func (l *List) packLaunch() (*Launch, error) {
 	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type},
-		map[string]Arg{"x": {What: Weights}, "index": {What: PackFrom}, "y": {What: Packed}, "n": {Number, l.Params.Packed}})
+		map[string]Arg{"x": {Kind: Weights}, "index": {Kind: PackFrom}, "y": {Kind: Packed}, "n": {Number, l.Params.Packed}})
 }
 
 func (l *List) unpackLaunch() (*Launch, error) {
 	return launch(kernels.GatherSpec{From: kernels.F32, To: kernels.F32},
-		map[string]Arg{"x": {What: PackedGrads}, "index": {What: PackTo}, "y": {What: Gradients}, "n": {Number, l.Params.Loose}})
+		map[string]Arg{"x": {Kind: PackedGrads}, "index": {Kind: PackTo}, "y": {Kind: Gradients}, "n": {Number, l.Params.Loose}})
 }
 
 func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
-	named := map[string]Arg{"w": {What: Weights}, "v": {What: Velocity}, "g": {What: Gradients}, "n": {Number, l.Params.Floats}}
+	named := map[string]Arg{"w": {Kind: Weights}, "v": {Kind: Velocity}, "g": {Kind: Gradients}, "n": {Number, l.Params.Floats}}
 	if l.Type == kernels.F16 {
-		named["scaler"] = Arg{What: LossScale}
+		named["scaler"] = Arg{Kind: LossScale}
 	}
 	if l.Type != kernels.F32 {
-		named["copy"] = Arg{What: Storage}
+		named["copy"] = Arg{Kind: Storage}
 	}
 	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
 }
@@ -40,14 +40,14 @@ func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
 func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
 	o := operands{l, false}
 	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training}
-	named := map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "labels": {What: TrainLabels}, "index": {What: Index},
-		"mean": {What: Mean}, "dlogits": {What: DLogits}, "loss": {What: Loss}, "wrong": {What: Wrong}}
+	named := map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "labels": {Kind: TrainLabels}, "index": {Kind: Index},
+		"mean": {Kind: Mean}, "dlogits": {Kind: DLogits}, "loss": {Kind: Loss}, "wrong": {Kind: Wrong}}
 	if m == evaluation {
-		named["labels"], named["logits"] = Arg{What: EvalLabels}, Arg{What: Logits}
+		named["labels"], named["logits"] = Arg{Kind: EvalLabels}, Arg{Kind: Logits}
 		return launch(spec, named)
 	}
 	if l.Type == kernels.F16 {
-		named["scaler"] = Arg{What: LossScale}
+		named["scaler"] = Arg{Kind: LossScale}
 	}
 	if s.DX != nil {
 		dx := o.slice(s.DX.Buf, s.DX.Off, s.DX.C)
@@ -59,7 +59,7 @@ func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
 
 func (l *List) headGradLaunch(o *HeadGrad) (*Launch, error) {
 	return launch(kernels.HeadGradSpec{C: o.Op.X.C, Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[o.Op.W], BOff: l.Params.Offset[o.Op.Bias]},
-		map[string]Arg{"mean": {What: Mean}, "dlogits": {What: DLogits}})
+		map[string]Arg{"mean": {Kind: Mean}, "dlogits": {Kind: DLogits}})
 }
 
 // normEvalLaunch sets a norm's affine map for evaluation.
@@ -69,5 +69,5 @@ func (l *List) normEvalLaunch(id engine.NormID) (*Launch, error) {
 
 // castLaunch makes the weights' copy in the storage type, with the same bits as SGD's.
 func (l *List) castLaunch() (*Launch, error) {
-	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type, Plain: true}, map[string]Arg{"x": {What: Weights}, "y": {What: Storage}, "n": {Number, l.Params.Floats}})
+	return launch(kernels.GatherSpec{From: kernels.F32, To: l.Type, Plain: true}, map[string]Arg{"x": {Kind: Weights}, "y": {Kind: Storage}, "n": {Number, l.Params.Floats}})
 }

@@ -97,11 +97,11 @@ func buffer(b BufID) Arg {
 	return Arg{Activation, int(b)}
 }
 
-func normArg(what What, id engine.NormID) Arg {
+func normArg(kind ArgKind, id engine.NormID) Arg {
 	if id == engine.None {
 		return Arg{}
 	}
-	return Arg{what, int(id)}
+	return Arg{kind, int(id)}
 }
 
 func (l *List) applyLaunch(s *Apply) (*Launch, error) {
@@ -121,8 +121,8 @@ func (l *List) statsLaunch(s *Stats) (*Launch, error) {
 	for k, st := range s.Stats {
 		slice := l.operands(ps[k]).part(ps[k])
 		spec.Norms = append(spec.Norms, kernels.StatsOf{Off: slice.Off, C: slice.C, Norm: *l.norm(st.Norm, 0)})
-		for name, what := range map[string]What{"gamma_at": GammaAt, "beta_at": BetaAt, "norm": Norm, "running": Running} {
-			named[fmt.Sprintf("%s%d", name, k)] = Arg{what, int(st.Norm)}
+		for name, kind := range map[string]ArgKind{"gamma_at": GammaAt, "beta_at": BetaAt, "norm": Norm, "running": Running} {
+			named[fmt.Sprintf("%s%d", name, k)] = Arg{kind, int(st.Norm)}
 		}
 	}
 	return launch(spec, named)

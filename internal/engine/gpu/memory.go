@@ -69,11 +69,11 @@ func (l *List) Memory() (Memory, error) {
 }
 
 // sizes are the bytes of every array of which a program has one.
-func (l *List) sizes() ([whats]int64, error) {
+func (l *List) sizes() ([argKinds]int64, error) {
 	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
 	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
 	counters, partial, err := l.scratch()
-	s := [whats]int64{
+	s := [argKinds]int64{
 		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
 		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
 		Partial: 4 * int64(partial), Counter: 4 * int64(counters), Sums: l.sumsSize(), LossScale: kernels.ScalerSize,

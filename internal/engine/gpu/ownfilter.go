@@ -68,9 +68,9 @@ func (l *List) ownFilterLaunches(o *ConvFilter, sms int) ([]*Launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	dw, off := Arg{What: Gradients}, Arg{Number, c.Filter.Offset}
+	dw, off := Arg{Kind: Gradients}, Arg{Number, c.Filter.Offset}
 	if c.Filter.Packed {
-		dw.What = PackedGrads
+		dw.Kind = PackedGrads
 	}
 	k, err := launch(spec, map[string]Arg{"x": buffer(o.X.Buf), "dy": buffer(o.DY.Buf), "dw": dw, "off": off})
 	if err != nil {

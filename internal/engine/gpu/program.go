@@ -152,7 +152,7 @@ func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
 }
 
 // totals waits for the stream, and returns the totals in w.
-func (p *program) totals(w What) (engine.Metrics, error) {
+func (p *program) totals(w ArgKind) (engine.Metrics, error) {
 	b := p.host.Bytes()[:kernels.TotalsSize]
 	if err := p.dev.stream.CopyToHost(b, p.dev.single[w]); err != nil {
 		return engine.Metrics{}, err
@@ -165,7 +165,7 @@ func (p *program) totals(w What) (engine.Metrics, error) {
 }
 
 // resetTotals requires an idle stream: it uses the same pinned memory as the stream's copies.
-func (p *program) resetTotals(w What) error {
+func (p *program) resetTotals(w ArgKind) error {
 	b := p.host.Bytes()[:kernels.TotalsSize]
 	putTotals(b, kernels.Totals{BadStep: -1})
 	if err := p.dev.stream.CopyToDevice(p.dev.single[w], b); err != nil {

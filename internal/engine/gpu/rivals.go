@@ -85,14 +85,14 @@ func (l *List) activation(p Part) place {
 }
 
 // coefficients is array number a of a norm, one row a replica.
-func (l *List) coefficients(w What, id engine.NormID, a int) place {
+func (l *List) coefficients(w ArgKind, id engine.NormID, a int) place {
 	row := 4 * int64(l.normWidth(id))
 	return place{arg: Arg{w, int(id)}, replica: row, off: int64(a) * int64(l.Replicas) * row}
 }
 
 // sumsOf is row number a, from channel off on, of two rows of so many channels a replica.
 func sumsOf(a, off, channels int) place {
-	return place{arg: Arg{What: Sums}, replica: 8 * int64(channels), off: 4 * int64(a*channels+off)}
+	return place{arg: Arg{Kind: Sums}, replica: 8 * int64(channels), off: 4 * int64(a*channels+off)}
 }
 
 // wholeNorm says whether a norm has whole lanes, and its scales and its shifts each stand together,
@@ -106,7 +106,7 @@ func (l *List) wholeNorm(id engine.NormID) (scale, shift place, ok bool) {
 		}
 	}
 	at := func(id graph.ParamID) place {
-		return place{arg: Arg{What: Weights}, off: 4 * int64(l.Params.Offset[id])}
+		return place{arg: Arg{Kind: Weights}, off: 4 * int64(l.Params.Offset[id])}
 	}
 	return at(first.Gamma), at(first.Beta), n.X.C%lanes == 0
 }
@@ -152,7 +152,7 @@ func (l *List) convStats(i int, s *Stats, p precision) (*rival, error) {
 			return nil, nil
 		}
 		k, err := normLaunch(kernels.NormSumsSpec{C: l.normWidth(st.Norm), Off: st.Off, Channels: channels, HW: b.H * b.W, Replicas: l.Replicas}, st.Norm,
-			map[string]Arg{"sums": {What: Sums}, "norm": {Norm, int(st.Norm)}, "running": {Running, int(st.Norm)}})
+			map[string]Arg{"sums": {Kind: Sums}, "norm": {Norm, int(st.Norm)}, "running": {Running, int(st.Norm)}})
 		if err != nil {
 			return nil, err
 		}
@@ -199,7 +199,7 @@ func (l *List) batchNormBackward(i int, s *GradSum, a *GradConcat) (*rival, erro
 		return nil, nil
 	}
 	x, dy, dx, t := Part{g.Y, g.YOff, g.C}, Part{g.Buf, g.Off, g.C}, l.whole(a.Y), dataType(l.Type)
-	k, err := normLaunch(kernels.NormBackwardReplicasSpec{C: g.C, Replicas: l.Replicas}, g.Norm, map[string]Arg{"sums": {What: Sums}})
+	k, err := normLaunch(kernels.NormBackwardReplicasSpec{C: g.C, Replicas: l.Replicas}, g.Norm, map[string]Arg{"sums": {Kind: Sums}})
 	bound := []place{l.activation(x), l.activation(dy), scale, l.coefficients(Norm, g.Norm, 0), l.coefficients(Norm, g.Norm, 1)}
 	if g.ReLU {
 		bound = append(bound, shift)

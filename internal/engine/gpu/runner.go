@@ -119,7 +119,7 @@ func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
 	args := make([]any, len(k.Args))
 	for i, a := range k.Args {
 		v := 0
-		switch a.What {
+		switch a.Kind {
 		case Images:
 			v = n
 		case Number:
