@@ -26,7 +26,7 @@ sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t
   return p;
 }
 
-void sk_cudnn_plan_free(sk_plan *p) {
+void sk_plan_free(sk_plan *p) {
   if (!p) return;
   if (p->pack) p->h->lib->cudnnBackendDestroyDescriptor(p->pack);
   p->h->lib->cudnnBackendDestroyDescriptor(p->plan);

@@ -268,7 +268,7 @@ func (r runner) run() int { return int(C.sk_run(C.uintptr_t(uintptr(unsafe.Point
 // align is the required alignment of the pointer of place i, in bytes.
 func (r runner) align(i int) int64 { return int64(unsafe.Slice((*uint64)(r.c.align), i+1)[i]) }
 
-func (r runner) free() { C.sk_cudnn_plan_free(r.c) }
+func (r runner) free() { C.sk_plan_free(r.c) }
 
 // The results of run beside a status.
 const (

@@ -34,7 +34,7 @@ enum { SK_RUN_THREAD = -1, SK_RUN_POINTER = -16 };
 
 sk_plan *sk_plan_new(const sk_handle *h, uintptr_t plan, int32_t nbound, int32_t nids,
                      int32_t nscalars);
-void sk_cudnn_plan_free(sk_plan *p);
+void sk_plan_free(sk_plan *p);
 
 /* Runs the plan on the pointers in p->bound. Makes a new variant pack only when they differ from
    the last run's. */
