@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	cpukernels "shake/csrc/cpu"
+	kernel "shake/csrc/cpu"
 	"shake/csrc/load"
 	"shake/internal/engine/gpu"
 	"shake/internal/gpustat"
@@ -56,7 +56,7 @@ libraries that a card needs: their versions, where each was found, what is missi
 to get it. It works on a machine without any of them.`,
 		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
-			isa, err := cpukernels.ISA()
+			isa, err := kernel.ISA()
 			if err != nil {
 				return exit(exitUsage, err)
 			}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	kernels "shake/csrc/cpu"
+	kernel "shake/csrc/cpu"
 	"shake/csrc/load"
 	"shake/dsl"
 	"shake/internal/engine"
@@ -99,7 +99,7 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	}
 	switch name {
 	case "cpu":
-		if _, err := kernels.ISA(); err != nil {
+		if _, err := kernel.ISA(); err != nil {
 			return nil, exit(exitUsage, err)
 		}
 		m := thisMachine()
