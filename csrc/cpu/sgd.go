@@ -7,17 +7,25 @@ import "C"
 
 import "fmt"
 
-// SGD is one step of stochastic gradient descent with momentum on flat arrays of one length, in C or Go memory:
+// SGD is a step of stochastic gradient descent with momentum:
 //
-//	g += weightDecay*w
-//	v = first ? g : momentum*v + g
-//	w -= lr * (nesterov ? g + momentum*v : v)
+//	g' = g + WeightDecay*w
+//	v = First ? g' : Momentum*v + g'
+//	w -= LR * (Nesterov ? g' + Momentum*v : v)
 //
-// w and v are overwritten, g is left as it is. (Reference: torch.optim.SGD, dampening 0.)
-func SGD(p *Pool, w, v, g []float32, lr, momentum, weightDecay float32, nesterov, first bool) {
+// (Reference: torch.optim.SGD, dampening 0.)
+type SGD struct {
+	LR, Momentum, WeightDecay float32
+	Nesterov, First           bool
+}
+
+// Run takes the step on flat arrays of one length, in C or Go memory. w and v are overwritten, g is
+// left as it is. It panics on arrays of different lengths.
+func (o SGD) Run(p *Pool, w, v, g []float32) {
 	if len(v) != len(w) || len(g) != len(w) {
 		panic(fmt.Sprintf("cpu: SGD: %d parameters, %d momenta, %d gradients", len(w), len(v), len(g)))
 	}
-	s := C.sk_sgd{lr: C.float(lr), momentum: C.float(momentum), decay: C.float(weightDecay), nesterov: cbool(nesterov), first: cbool(first)}
+	s := C.sk_sgd{lr: C.float(o.LR), momentum: C.float(o.Momentum), decay: C.float(o.WeightDecay),
+		nesterov: cbool(o.Nesterov), first: cbool(o.First)}
 	C.sk_sgd_run(p.c, &s, cfloats(w), cfloats(v), cfloats(g), C.int64_t(len(w)))
 }

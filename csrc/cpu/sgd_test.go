@@ -43,7 +43,7 @@ func TestSGD(t *testing.T) {
 								}
 							}
 							before := slices.Clone(g)
-							SGD(p, w, v, g, lr, momentum, decay, nesterov, step == 0)
+							SGD{LR: lr, Momentum: momentum, WeightDecay: decay, Nesterov: nesterov, First: step == 0}.Run(p, w, v, g)
 							if !slices.Equal(before, g) {
 								t.Fatal("the gradient has changed")
 							}

@@ -162,7 +162,8 @@ func (p *program) Step(s engine.Step) error {
 	if p.err != nil {
 		return p.err
 	}
-	kernel.SGD(p.pool, p.w, p.v, p.g, float32(s.LR), float32(p.cfg.Momentum), float32(p.cfg.WeightDecay), p.cfg.Nesterov, false)
+	sgd := kernel.SGD{LR: float32(s.LR), Momentum: float32(p.cfg.Momentum), WeightDecay: float32(p.cfg.WeightDecay), Nesterov: p.cfg.Nesterov}
+	sgd.Run(p.pool, p.w, p.v, p.g)
 	p.packed = false
 
 	m := p.sums(n)
