@@ -212,7 +212,7 @@ func TestMerge(t *testing.T) {
 }
 
 func TestUnusable(t *testing.T) {
-	found := []libraryInfo{{Name: "libcuda"}, {Name: "libnvrtc", Problem: "not found"}, {Name: "libcudnn", Problem: "not found"}, {Name: "libnccl", Problem: "not found"}}
+	found := []libraryInfo{{Name: "libcuda"}, {Name: "libnvrtc", Problem: "not found"}, {Name: "libcudnn", Problem: "not found"}, {Name: "libnvidia-ml", Problem: "not found"}}
 	if have, want := unusable(found), "it needs libnvrtc, libcudnn"; have != want {
 		t.Errorf("have %q, want %q", have, want)
 	}

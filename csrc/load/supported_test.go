@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		{CUDA, "11.8", "not supported: older than 12.0", false},
 		{CUDA, "12.2", "supported, but older than any that was tried", true},
 		{CUDA, "14.0", "newer than any that was tried", true},
-		{NCCL, "1.0", "", true},
+		{NVML, "1.0", "", true},
 		{CUDNN, "", "", true},
 	} {
 		if have, ok := Judge(c.l, c.version); have != c.want || ok != c.ok {

@@ -9,18 +9,18 @@ func TestLook(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ folder, file, source, want string }{
 		{"a", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { *a = 13; *b = 5; return 0; }", "13.5"},
-		{"a", "libnccl.so.2", "int ncclGetVersion(int *a) { *a = 23203; return 0; }", "2.32.3"},
+		{"a", "libcuda.so.1", "int cuDriverGetVersion(int *a) { *a = 13010; return 0; }", "13.1"},
 		// The call fails.
 		{"b", "libnvrtc.so.13", "int nvrtcVersion(int *a, int *b) { return 1; }", ""},
 		// The function is missing.
-		{"b", "libnccl.so.2", "int something;", ""},
+		{"b", "libcuda.so.1", "int something;", ""},
 	} {
 		path := filepath.Join(dir, c.folder, c.file)
 		library(t, path, c.source)
 		t.Setenv("SHAKE_LIBRARY_PATH", filepath.Join(dir, c.folder))
 		l := NVRTC
-		if c.file == "libnccl.so.2" {
-			l = NCCL
+		if c.file == "libcuda.so.1" {
+			l = CUDA
 		}
 		have, version, err := Look(l)
 		if err != nil || have != path || version != c.want {
