@@ -9,7 +9,8 @@
 //
 //	h, err := cudnn.New(ctx)
 //	plan, err := h.ConvForward(x, w, y, cudnn.ConvDesc{Pad: [2]int{1, 1}})
-//	err = plan.Run(workspace, xptr, wptr, yptr) // on the handle's stream, in the order of plan.Bindings()
+//	// On the handle's stream, in the order of plan.Bindings():
+//	err = plan.Run(workspace, xptr, wptr, yptr)
 //
 // Larger pieces are written as a Graph, an operation graph as plain data: tensors, of which some
 // are virtual (never stored), and nodes. Handle.Plan picks an engine for it or returns

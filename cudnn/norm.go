@@ -23,7 +23,8 @@ func (n NormDesc) filled() NormDesc {
 //
 //	mean = Σx/P    invstd = 1/sqrt(Σ(x-mean)²/P + epsilon)
 //	y = relu?(scale*(x-mean)*invstd + bias + z?)
-//	running mean = (1-momentum)*running mean + momentum*mean, running variance likewise with Σ(x-mean)²/(P-1)
+//	running mean = (1-momentum)*running mean + momentum*mean
+//	running variance likewise with Σ(x-mean)²/(P-1)
 //
 // x, z and y are N×C×H×W, F32, F16 or BF16; every tensor per channel is 1×C×1×1 in F32. The running
 // statistics are updated in place; mean and invstd are for BatchNormBackward. With Add and ReLU a

@@ -173,8 +173,8 @@ func check(t *testing.T, name string, k *kernels.Kernel, c code) {
 	}
 }
 
-// TestRealMachineCode compares the machine code of kernels for sm_80 and sm_90 with budgets. NVIDIA's
-// own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names. The kernels
+// TestRealMachineCode compares the machine code of kernels for sm_80 and sm_90 with budgets.
+// NVIDIA's own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names. The kernels
 // are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all every kernel of
 // every network in bf16 and fp16.
 func TestRealMachineCode(t *testing.T) {
