@@ -120,13 +120,15 @@ vectors: .venv ## make the test vectors again with PyTorch, in a virtual environ
 test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
 
-# NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one. NVIDIA_SKIP leaves tests out.
+# NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
 SETS ?= 13.5 13.0 12.4
+REAL  = $(if $(FEW),SHAKE_PLANS=few SHAKE_NVRTC=few,)
+LESS  = $(if $(FEW),RealRivals|RealSlices|RealConvolutions/(a100|rtx4090)|RealOperations/a100,)
 
 test-nvidia: $(SETS:%=$(NVIDIA)/%/.wheels) ## hold declarations, plans and kernels against NVIDIA's real libraries of three versions, fetched by pip (no card needed)
 	@for set in $(SETS); do \
 		echo "-- NVIDIA's libraries of tools/nvidia-$$set.txt"; \
-		SHAKE_NVIDIA=$(abspath $(NVIDIA))/$$set $(GO) test -count=1 -timeout 40m -run Real -skip '$(NVIDIA_SKIP)' ./csrc/... ./cudnn/... ./internal/engine/gpu || exit 1; \
+		$(REAL) SHAKE_NVIDIA=$(abspath $(NVIDIA))/$$set $(GO) test -count=1 -timeout 40m -run Real -skip '$(LESS)' ./csrc/... ./cudnn/... ./internal/engine/gpu || exit 1; \
 	done
 
 $(NVIDIA)/%/.wheels: tools/nvidia-%.txt

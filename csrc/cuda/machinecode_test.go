@@ -176,7 +176,7 @@ func check(t *testing.T, name string, k *kernels.Kernel, c code) {
 // TestRealMachineCode compares the machine code of kernels for sm_80 and sm_90 with budgets.
 // NVIDIA's own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names. The kernels
 // are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all every kernel of
-// every network in bf16 and fp16.
+// every network in bf16 and fp16; with SHAKE_NVRTC=few for sm_90 alone.
 func TestRealMachineCode(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {
@@ -191,19 +191,21 @@ func TestRealMachineCode(t *testing.T) {
 		return
 	}
 	tool := disassembler(t, root)
-	types := []kernels.Type{kernels.BF16}
-	every := os.Getenv("SHAKE_NVRTC") == "all"
-	if every {
+	types, archs := []kernels.Type{kernels.BF16}, []int{80, 90}
+	if few() {
+		archs = archs[1:]
+	}
+	if every() {
 		types = append(types, kernels.F16)
 	}
 	count := 0
 	for _, typ := range types {
 		ks, first := used(t, typ, "26-2x32d")
-		if !every {
+		if !every() {
 			ks = ends(ks[:first])
 		}
 		for _, k := range ks {
-			for _, arch := range []int{80, 90} {
+			for _, arch := range archs {
 				name := fmt.Sprintf("%s.cu for sm_%d in %v", k.Entry, arch, typ)
 				text, options, entry := k.Source()
 				b, err := cuda.Compile(text, entry+".cu", append(options, fmt.Sprintf("--gpu-architecture=sm_%d", arch)))
