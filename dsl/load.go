@@ -122,7 +122,8 @@ func (l *Loader) read(file string) ([]byte, error) {
 	if name, is := strings.CutPrefix(file, builtinPrefix); is {
 		f, err = l.Builtin.Open(name)
 	} else {
-		f, err = os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may be a network, but one that nobody writes to is not waited for
+		// A pipe may be a network; a pipe without a writer is not waited for.
+		f, err = os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a network: %w", err)

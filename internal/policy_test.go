@@ -90,7 +90,8 @@ func TestEmulatorIsForTests(t *testing.T) {
 	}
 }
 
-// TestNoListener: nothing listens on the network unless a person asks for it, and nothing can be asked yet.
+// TestNoListener: nothing listens on the network unless a person asks for it, and nothing can be
+// asked yet.
 func TestNoListener(t *testing.T) {
 	listens := regexp.MustCompile(`net\.Listen|\.ListenAndServe|http\.Serve\(|httptest\.`)
 	for _, f := range goFiles(t) {

@@ -8,11 +8,13 @@ import (
 	"unsafe"
 )
 
-// AugmentSpec is a data set: images of C planes of H×W bytes, which NewAugment copies, and what is done to them:
+// AugmentSpec is a data set: images of C planes of H×W bytes, which NewAugment copies, and what is
+// done to them:
 //
 //	x[n] = crop(pad(flip((pix[index] - Mean[c]) / Std[c])))
 //
-// in float32, with Pad zeros on every side after normalising, and a crop of H×W out of the padded image.
+// in float32, with Pad zeros on every side after normalising, and a crop of H×W out of the padded
+// image.
 type AugmentSpec struct {
 	Pix       []byte
 	C, H, W   int
@@ -28,7 +30,8 @@ type Augment struct {
 	images int
 }
 
-// NewAugment copies the data set to memory of the pool. The error says what of the spec does not fit.
+// NewAugment copies the data set to memory of the pool. The error says what of the spec does not
+// fit.
 func NewAugment(p *Pool, s AugmentSpec) (*Augment, error) {
 	image := s.C * s.H * s.W
 	switch {
@@ -51,9 +54,11 @@ func NewAugment(p *Pool, s AugmentSpec) (*Augment, error) {
 	return a, nil
 }
 
-// Run writes image index[i], mirrored where flip[i] is not 0 and cropped at (dy[i], dx[i]) of the padded image, to image i of x, for each
-// image of the batch. A nil flip mirrors none; a nil dy or dx is Pad throughout, the image where it was. It returns an error, and writes nothing, where
-// an argument is too short, an index is not in the data set, a crop not in the padded image, or x has not the images' shape.
+// Run writes image index[i], mirrored where flip[i] is not 0 and cropped at (dy[i], dx[i]) of the
+// padded image, to image i of x, for each image of the batch. A nil flip mirrors none; a nil dy or
+// dx is Pad throughout, the image where it was. It returns an error, and writes nothing, where an
+// argument is too short, an index is not in the data set, a crop not in the padded image, or x has
+// not the images' shape.
 func (a *Augment) Run(b *Batch, index []int32, flip []uint8, dy, dx []int8, x *Tensor) error {
 	n, s := b.N(), &a.spec
 	if x.C != s.C || x.H != s.H || x.W != s.W || x.N < n {

@@ -25,7 +25,8 @@ func NewBatch(p *Pool, maxN, replicas int) *Batch {
 	return b
 }
 
-// Set says that n images follow, 1 <= n <= maxN. Replica r owns images ceil(r*n/R) .. ceil((r+1)*n/R)-1.
+// Set says that n images follow, 1 <= n <= maxN. Replica r owns images ceil(r*n/R) ..
+// ceil((r+1)*n/R)-1.
 func (b *Batch) Set(n int) {
 	if n < 1 || n > b.max {
 		panic(fmt.Sprintf("cpu: batch of %d images, want 1 to %d", n, b.max))

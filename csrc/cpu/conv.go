@@ -13,7 +13,8 @@ type Conv struct {
 	top  int // floats of the flat parameters up to the last weight
 }
 
-// NewConv lays a convolution out and reserves its scratch. The error says what is wrong with the spec.
+// NewConv lays a convolution out and reserves its scratch. The error says what is wrong with the
+// spec.
 func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -44,7 +45,8 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 // transformed tells whether some of it goes through a transform.
 func (c *Conv) transformed() bool { return C.sk_conv_transformed(c.c) != 0 }
 
-// Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters: after every change of them, before Run.
+// Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters:
+// after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {
 	c.flat("Pack", params)
 	C.sk_conv_pack(c.c, cfloats(params))
@@ -57,15 +59,16 @@ func (c *Conv) flat(call string, f []float32) {
 	}
 }
 
-// ConvForward is a convolution bound to its input and output: y = conv(v(x), w), then the statistics asked for.
+// ConvForward is a convolution bound to its input and output: y = conv(v(x), w), then the
+// statistics asked for.
 type ConvForward struct {
 	fit
 	conv *Conv
 	c    *C.sk_conv_operands
 }
 
-// ForwardOp binds the convolution to a view of XC channels and an output of YC channels. It panics on shapes that do not fit the spec: those
-// are mistakes of whoever laid the network out.
+// ForwardOp binds the convolution to a view of XC channels and an output of YC channels. It panics
+// on shapes that do not fit the spec: those are mistakes in the layout of the network.
 func (c *Conv) ForwardOp(x View, y *Tensor, stats []Stats) *ConvForward {
 	op := &ConvForward{fit: fitOf(y), conv: c, c: &calloc[C.sk_conv_operands](c.p, 1)[0]}
 	op.readX(&c.spec, x)
@@ -101,8 +104,9 @@ func (f *fit) must(direction string) {
 //
 //	G = (Accumulate ? G : 0) + (ReLU ? [x.T > 0] : 1) * dx + (Residual != nil ? Residual's gradient : 0)
 //
-// x.T is the tensor of the view that was convolved; ReLU masks by it and wants x.Norm == nil. Residual may read G itself at the same place.
-// For a view with a norm, dx is the gradient of the view, before the norm's own backward and the view's ReLU, which the reader applies.
+// x.T is the tensor of the view that was convolved; ReLU masks by it and wants x.Norm == nil.
+// Residual may read G itself at the same place. For a view with a norm, dx is the gradient of the
+// view, before the norm's own backward and the view's ReLU, which the reader applies.
 type ConvDX struct {
 	G          *Tensor
 	Off        int
@@ -111,15 +115,17 @@ type ConvDX struct {
 	Residual   *Grad
 }
 
-// ConvBackward is a convolution bound to its input, its output's gradient and where the input's gradient goes.
+// ConvBackward is a convolution bound to its input, its output's gradient and where the input's
+// gradient goes.
 type ConvBackward struct {
 	fit
 	conv *Conv
 	c    *C.sk_conv_operands
 }
 
-// BackwardOp binds both gradients. dy are consecutive channel ranges that cover y; every range but the last is a multiple of 16 channels. A nil dx
-// leaves the data gradient out. sums are taken of dx.G. It panics on shapes that do not fit the spec.
+// BackwardOp binds both gradients. dy are consecutive channel ranges that cover y; every range but
+// the last is a multiple of 16 channels. A nil dx leaves the data gradient out. sums are taken of
+// dx.G. It panics on shapes that do not fit the spec.
 func (c *Conv) BackwardOp(x View, dy []Grad, dx *ConvDX, sums []Sums) *ConvBackward {
 	op := &ConvBackward{fit: fitOf(x.T), conv: c, c: &calloc[C.sk_conv_operands](c.p, 1)[0]}
 	op.readX(&c.spec, x)
@@ -163,7 +169,8 @@ func (d *ConvDX) c(p *Pool) *C.sk_conv_dx {
 	return dx
 }
 
-// Run computes the batch and overwrites the parts' weight gradients in grads, laid out as the flat parameters.
+// Run computes the batch and overwrites the parts' weight gradients in grads, laid out as the flat
+// parameters.
 func (o *ConvBackward) Run(b *Batch, grads []float32) {
 	o.run(b)
 	o.conv.flat("backward", grads)

@@ -1,9 +1,9 @@
 // conv_strassen_kernel.h: the transforms of Strassen's product (Numer. Math. 13, 1969), y = w x by
 // quarters with 7 products instead of 8.
 //
-// Quarter 2i + j of w is half i of the outputs by half j of the inputs; of x, half i of the channels
-// by half j of the rows; of y the same. A tile is the four values at the same place of the quarters
-// of x, or of y.
+// Quarter 2i + j of w is half i of the outputs by half j of the inputs; of x, half i of the
+// channels by half j of the rows; of y the same. A tile is the four values at the same place of the
+// quarters of x, or of y.
 #ifndef SK_CONV_STRASSEN_KERNEL_H
 #define SK_CONV_STRASSEN_KERNEL_H
 #include "conv_transform_tile_kernel.h"

@@ -91,7 +91,8 @@ func (c *convCase) run() []float32 {
 	return dw
 }
 
-// closeTo holds have against want within 1e-5 of the largest value: sums of some thousand float32 products in any order.
+// closeTo holds have against want within 1e-5 of the largest value: sums of some thousand float32
+// products in any order.
 func (c *convCase) closeTo(what string, have, want []float64) {
 	c.Helper()
 	scale := 0.0
@@ -228,7 +229,8 @@ func (c *convCase) checkFused() {
 	}
 }
 
-// eachProduct calls f for every pair of positions (in C×H×W order) that a weight connects: the convolution in plain loops.
+// eachProduct calls f for every pair of positions (in C×H×W order) that a weight connects: the
+// convolution in plain loops.
 func (s *ConvSpec) eachProduct(f func(y, x, w int)) {
 	for _, t := range s.Parts {
 		cg, kg := t.C/t.Groups, t.K/t.Groups
@@ -277,7 +279,8 @@ func randomSpec(r *rand.Rand) ConvSpec {
 	}
 }
 
-// namedSpecs are the shapes that networks have: the stem, a merged first conv with a two-flow skip, two branches grouped, a ResNeXt block.
+// namedSpecs are the shapes that networks have: the stem, a merged first conv with a two-flow skip,
+// two branches grouped, a ResNeXt block.
 var namedSpecs = map[string]ConvSpec{
 	"stem":  {N: 3, XC: 3, H: 32, W: 32, YC: 16, P: 32, Q: 32, Stride: 1, Parts: []ConvPart{{C: 3, K: 16, Groups: 1, R: 3, S: 3, PadH: 1, PadW: 1}}},
 	"group": {N: 9, XC: 64, H: 8, W: 8, YC: 64, P: 8, Q: 8, Stride: 1, Parts: []ConvPart{{C: 64, K: 64, Groups: 2, R: 3, S: 3, PadH: 1, PadW: 1}}},
@@ -290,7 +293,8 @@ var namedSpecs = map[string]ConvSpec{
 	"depthwise": {N: 2, XC: 24, H: 9, W: 9, YC: 24, P: 9, Q: 9, Stride: 1, Parts: []ConvPart{{C: 24, K: 24, Groups: 24, R: 3, S: 3, PadH: 1, PadW: 1}}},
 }
 
-// testConv holds one convolution against the reference and against itself with other numbers of workers.
+// testConv holds one convolution against the reference and against itself with other numbers of
+// workers.
 func testConv(t *testing.T, spec ConvSpec, n int, seed uint64) {
 	var want uint64
 	for workers := 1; workers <= 3; workers++ {
@@ -341,7 +345,7 @@ func TestConvRandomGeometry(t *testing.T) {
 	})
 }
 
-// Mistakes of whoever binds a convolution are found before a kernel indexes by them.
+// Mistakes in what a convolution is bound to are found before a kernel indexes by them.
 func TestConvMistakes(t *testing.T) {
 	f := newFixture(t, 1, 1)
 	defer f.p.Close()

@@ -121,7 +121,8 @@ static void measure_tiles(sk_conv_transform *w, const cut *a, const sk_conv_shap
   raw->image_pitch = x_blocks * raw->block_pitch;
 }
 
-// Tiles of a chunk, and its layout, for islands of at most x_blocks and y_blocks transformed blocks.
+// Tiles of a chunk, and its layout, for islands of at most x_blocks and y_blocks transformed
+// blocks.
 static void measure_chunks(sk_conv_transform *w, const cut *a, int n, int x_blocks, int y_blocks) {
   const int tiles = w->tile_rows * w->tile_cols;
   const int64_t weights = (int64_t)a->elements * x_blocks * y_blocks * SK_LANES * SK_LANES;

@@ -2,8 +2,8 @@ package cpu
 
 import "fmt"
 
-// fit checks that what an operation is given fits together, keeping the first mistake, and how large a batch it may run: kernels index by these
-// numbers without looking.
+// fit checks that what an operation is given fits together, keeping the first mistake, and how
+// large a batch it may run: kernels index by these numbers without looking.
 type fit struct {
 	n        int // images that every tensor holds
 	replicas int // replicas that every norm has; 0: no norm

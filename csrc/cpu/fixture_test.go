@@ -9,7 +9,8 @@ import (
 	"unsafe"
 )
 
-// fixture is a pool, a batch and random tensors between guard words, all made from one seed. Its naive readers say in float64 what a View and a Grad mean.
+// fixture is a pool, a batch and random tensors between guard words, all made from one seed. Its
+// naive readers say in float64 what a View and a Grad mean.
 type fixture struct {
 	*testing.T
 	*rand.Rand
@@ -42,8 +43,9 @@ func everyISA(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// everyGeometry runs f on small random batches under every instruction set and with 1, 2 and 3 workers. It checks that guard words and padding
-// lanes are whole and that the number of workers leaves every bit as it was.
+// everyGeometry runs f on small random batches under every instruction set and with 1, 2 and 3
+// workers. It checks that guard words and padding lanes are whole and that the number of workers
+// leaves every bit as it was.
 func everyGeometry(t *testing.T, seeds uint64, f func(f *fixture)) {
 	everyISA(t, func(t *testing.T) {
 		for seed := range seeds {
@@ -299,7 +301,8 @@ func (f *fixture) near(have, want, size float64, format string, args ...any) {
 	}
 }
 
-// nearTensor compares channels off .. off+c-1 of every image of the batch, and wants images beyond it as they were in before.
+// nearTensor compares channels off .. off+c-1 of every image of the batch, and wants images beyond
+// it as they were in before.
 func (f *fixture) nearTensor(t *Tensor, off, c int, before [][]float32, want func(n, c, p int) float64) {
 	f.Helper()
 	for n := range t.N {

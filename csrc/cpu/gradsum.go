@@ -10,7 +10,8 @@ import "fmt"
 //	dst = (Accumulate ? dst : 0) + (ReLUOf != nil ? [v(ReLUOf) > 0] : 1) * sum of Terms
 //
 // for as many channels of Dst, from Off on, as the terms have; v(ReLUOf) leaves the view's own ReLU
-// out. A term may read Dst itself at the same place. Sums are taken of each image when it is written.
+// out. A term may read Dst itself at the same place. Sums are taken of each image when it is
+// written.
 type GradSumSpec struct {
 	Dst        *Tensor
 	Off        int

@@ -73,8 +73,9 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 	return h, nil
 }
 
-// Train computes logits, losses and errors of the batch and the gradient of its mean loss: DX, Sums, and dW and dbias, which overwrite
-// their places in grads. It returns an error, and computes nothing, where an image has no label or one that is not below Classes.
+// Train computes logits, losses and errors of the batch and the gradient of its mean loss: DX,
+// Sums, and dW and dbias, which overwrite their places in grads. It returns an error, and computes
+// nothing, where an image has no label or one that is not below Classes.
 func (h *Head) Train(b *Batch, params, grads []float32, labels []uint16) error {
 	if len(grads) < h.flat {
 		return fmt.Errorf("cpu: head: want %d gradients, have %d", h.flat, len(grads))
@@ -112,11 +113,13 @@ func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
 	return nil
 }
 
-// Loss returns the cross-entropy of each image of the last batch, NaN where a logit is NaN: a view that the next call overwrites.
+// Loss returns the cross-entropy of each image of the last batch, NaN where a logit is NaN: a view
+// that the next call overwrites.
 func (h *Head) Loss() []float32 { return h.loss[:h.images] }
 
-// Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is not its label's, or that has a NaN among
-// its logits, and 0 for the others: a view that the next call overwrites.
+// Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is
+// not its label's, or that has a NaN among its logits, and 0 for the others: a view that the next
+// call overwrites.
 func (h *Head) Wrong() []uint8 { return h.wrong[:h.images] }
 
 // Logits returns the last batch's logits [n, Classes]: a view that the next call overwrites.

@@ -44,7 +44,8 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// The shape that every pre-activation block has: two normalised branches and a skip without ReLU; and what differs from it by one ReLU.
+// The shape that every pre-activation block has: two normalised branches and a skip without ReLU;
+// and what differs from it by one ReLU.
 func TestJoinOfTwo(t *testing.T) {
 	everyGeometry(t, 16, func(f *fixture) {
 		c, with := f.someC(), f.IntN(4)

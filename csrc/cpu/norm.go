@@ -11,7 +11,8 @@ import (
 // Epsilon is added to the variance before its square root.
 const Epsilon = 1e-5
 
-// NormSpec says what a batch normalisation works on: C channels of HW positions an image, at most MaxN images, statistics per replica.
+// NormSpec says what a batch normalisation works on: C channels of HW positions an image, at most
+// MaxN images, statistics per replica.
 type NormSpec struct {
 	C, Replicas, MaxN, HW int
 
@@ -26,8 +27,8 @@ type NormSpec struct {
 //
 // Its own calls turn the partial sums of single images into coefficients for each replica and
 // channel (y = scale*x + shift and dx = dx_g*g' + dx_x*x + dx_1). Operations that take a Norm apply
-// them while they read, so no normalised tensor is ever stored. Operations that are given a Stats or
-// a Sums of the Norm write the partial sums.
+// them while they read, so no normalised tensor is ever stored. Operations that are given a Stats
+// or a Sums of the Norm write the partial sums.
 type Norm struct {
 	spec        NormSpec
 	c           *C.sk_norm
@@ -35,7 +36,8 @@ type Norm struct {
 	rmean, rvar []float32 // [replica][blocks*16], C memory
 }
 
-// NewNorm lays the normalisation out in memory of the pool. Running statistics start at mean 0, variance 1.
+// NewNorm lays the normalisation out in memory of the pool. Running statistics start at mean 0,
+// variance 1.
 func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 	if min(s.C, s.Replicas, s.MaxN, s.HW) < 1 {
 		return nil, fmt.Errorf("cpu: norm: want C, Replicas, MaxN and HW of at least 1, have %d, %d, %d, %d", s.C, s.Replicas, s.MaxN, s.HW)
@@ -71,20 +73,22 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 	return n, nil
 }
 
-// Running returns replica r's running mean and unbiased variance, C floats each: views of C memory that training changes and
-// that may be written.
+// Running returns replica r's running mean and unbiased variance, C floats each: views of C memory
+// that training changes and that may be written.
 func (n *Norm) Running(r int) (mean, variance []float32) {
 	lo := r * blocks(n.spec.C) * lanes
 	hi := lo + n.spec.C
 	return n.rmean[lo:hi:hi], n.rvar[lo:hi:hi]
 }
 
-// FinalizeTrain merges the forward partial sums of each replica's images, in the order of the images (Chan, Golub and LeVeque's
-// formula, in float64), into mean and biased variance; sets scale and shift; and moves the running statistics:
+// FinalizeTrain merges the forward partial sums of each replica's images, in the order of the
+// images (Chan, Golub and LeVeque's formula, in float64), into mean and biased variance; sets scale
+// and shift; and moves the running statistics:
 //
 //	running = (1-momentum)*running + momentum*(mean, unbiased variance)
 //
-// A replica without images keeps all it has. Where a replica has one value a channel the unbiased variance is taken as 0, like the biased one.
+// A replica without images keeps all it has. Where a replica has one value a channel the unbiased
+// variance is taken as 0, like the biased one.
 func (n *Norm) FinalizeTrain(b *Batch, params []float32, momentum float32) {
 	n.check("FinalizeTrain", b, params)
 	C.sk_norm_train(n.c, b.c, cfloats(params), C.float(momentum))
@@ -99,8 +103,8 @@ func (n *Norm) FinalizeEval(params []float32, replica int) {
 	C.sk_norm_eval(n.c, cfloats(params), C.int(replica))
 }
 
-// FinalizeBackward merges S1 = sum g' and S2 = sum g'*xhat of each replica's images in their order and sets, with P the number of values
-// that a channel has in the replica,
+// FinalizeBackward merges S1 = sum g' and S2 = sum g'*xhat of each replica's images in their order
+// and sets, with P the number of values that a channel has in the replica,
 //
 //	dx = gamma*invstd*(g' - S1/P - xhat*S2/P), kept as dx_g*g' + dx_x*x + dx_1
 //

@@ -5,9 +5,9 @@ import "C"
 
 import "fmt"
 
-// StatsOp takes forward statistics of a stored tensor, image by image: each norm's partial sums (sum,
-// and the sum of squares about the image's own mean) are overwritten. Operations that write a tensor
-// take them on the way; StatsOp is for tensors that no such operation writes.
+// StatsOp takes forward statistics of a stored tensor, image by image: each norm's partial sums
+// (sum, and the sum of squares about the image's own mean) are overwritten. Operations that write a
+// tensor take them on the way; StatsOp is for tensors that no such operation writes.
 type StatsOp struct {
 	fit
 	p     *Pool

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// trained is a norm over c channels of y with random parameters, and what its statistics are by definition, in float64.
+// trained is a norm over c channels of y with random parameters, and what its statistics are by
+// definition, in float64.
 type trained struct {
 	m             *Norm
 	params, grads []float32
@@ -109,8 +110,9 @@ func TestNormTrain(t *testing.T) {
 	})
 }
 
-// The whole backward pass of a batch normalisation with a factor b an image and a ReLU behind it, against
-// dx = gamma*invstd * (b*g - S1/P - xhat*S2/P), S1 and S2 over the replica with b inside the sums.
+// The whole backward pass of a batch normalisation with a factor b an image and a ReLU behind it,
+// against dx = gamma*invstd * (b*g - S1/P - xhat*S2/P), S1 and S2 over the replica with b inside
+// the sums.
 func TestNormBackward(t *testing.T) {
 	everyGeometry(t, 16, func(f *fixture) {
 		c := f.someC()

@@ -5,8 +5,9 @@ import "C"
 
 import "time"
 
-// MeasurePeak returns the GFLOP/s that all workers of the pool reach together in independent multiply-adds on registers, in the instruction
-// set in force: the best of a few runs of some milliseconds. Take it in the run that it is compared with.
+// MeasurePeak returns the GFLOP/s that all workers of the pool reach together in independent
+// multiply-adds on registers, in the instruction set in force: the best of a few runs of some
+// milliseconds. Take it in the run that it is compared with.
 func MeasurePeak(p *Pool) float64 {
 	best := 0.0
 	for range 8 {

@@ -10,7 +10,8 @@ import (
 
 const lanes = C.SK_LANES
 
-// Arena is one piece of zeroed C memory, on huge pages where the system offers them, that tensors and flat parameter arrays are placed in.
+// Arena is one piece of zeroed C memory, on huge pages where the system offers them, that tensors
+// and flat parameter arrays are placed in.
 type Arena struct {
 	base unsafe.Pointer
 	n    int64
@@ -49,19 +50,21 @@ func (a *Arena) Floats(off, n int64) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(a.base, 4*off)), n)
 }
 
-// TensorFloats returns the floats that a tensor of n images of c channels takes: n*ceil(c/16)*h*w*16.
+// TensorFloats returns the floats that a tensor of n images of c channels takes:
+// n*ceil(c/16)*h*w*16.
 func TensorFloats(n, c, h, w int) int64 { return int64(n) * int64(blocks(c)) * int64(h*w*lanes) }
 
 func blocks(c int) int { return (c + lanes - 1) / lanes }
 
-// Tensor is n images of c channels of h×w float32, laid out [n][ceil(c/16)][h][w][16]; lanes beyond channel c hold zero.
+// Tensor is n images of c channels of h×w float32, laid out [n][ceil(c/16)][h][w][16]; lanes beyond
+// channel c hold zero.
 type Tensor struct {
 	N, C, H, W int
 	c          *C.sk_tensor
 }
 
-// Tensor places a tensor at float off (a multiple of 16) of the arena. Tensors may share memory if their uses do not overlap in time and the
-// writer keeps padding lanes zero, as every kernel does.
+// Tensor places a tensor at float off (a multiple of 16) of the arena. Tensors may share memory if
+// their uses do not overlap in time and the writer keeps padding lanes zero, as every kernel does.
 func (a *Arena) Tensor(off int64, n, c, h, w int) *Tensor {
 	if off%lanes != 0 {
 		panic(fmt.Sprintf("cpu: tensor at float %d, not a multiple of %d", off, lanes))

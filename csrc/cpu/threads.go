@@ -80,7 +80,8 @@ func (p *Pool) alloc(size uintptr) unsafe.Pointer {
 	return m
 }
 
-// calloc returns n zeroed values of a C type in C memory that lives as long as the pool; nil if n is 0.
+// calloc returns n zeroed values of a C type in C memory that lives as long as the pool; nil if n
+// is 0.
 func calloc[T any](p *Pool, n int) []T {
 	if n == 0 {
 		return nil

@@ -82,7 +82,8 @@ func CheckRange(backend string, lo, hi, n int) error {
 	return nil
 }
 
-// NotLoaded is the error of a call that needs the "training" or "test" images before Load gave them.
+// NotLoaded is the error of a call that needs the "training" or "test" images before Load gave
+// them.
 func NotLoaded(backend, set string) error {
 	return fmt.Errorf("%s: no %s images are loaded", backend, set)
 }

@@ -6,11 +6,16 @@ import "fmt"
 // It takes any graph, primitive or fused, however broken, and never panics. The error is an *Error
 // that names the operation.
 //
-//   - Every reference lies within a value that an earlier operation wrote, or Input; every value but Input is written once and read.
-//   - Conv: parts cover Y's channels in order, read within X, agree with their weights' shape, and every window lies within the padded input.
-//   - Norm: parts cover X's channels in order. Elementwise ops keep the shape; Join's operands have Y's shape.
-//   - Every parameter is used once; every block is joined once; names of values and of parameters are unique.
-//   - A virtual value is written by a Norm or ReLU from a stored value, and read by Conv, Join and Head only.
+//   - Every reference lies within a value that an earlier operation wrote, or Input; every value
+//     but Input is written once and read.
+//   - Conv: parts cover Y's channels in order, read within X, agree with their weights' shape, and
+//     every window lies within the padded input.
+//   - Norm: parts cover X's channels in order. Elementwise ops keep the shape; Join's operands have
+//     Y's shape.
+//   - Every parameter is used once; every block is joined once; names of values and of parameters
+//     are unique.
+//   - A virtual value is written by a Norm or ReLU from a stored value, and read by Conv, Join and
+//     Head only.
 //   - Head comes last.
 func Check(g *Graph) error {
 	c := &checker{g: g, written: make([]bool, len(g.Values)), read: make([]bool, len(g.Values)),

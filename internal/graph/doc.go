@@ -5,7 +5,8 @@
 // The words of the house:
 //
 //   - value: one activation tensor, C×H×W for one image;
-//   - block: one shaken sum, numbered from 0 in the order of the forward pass (the "block" of a draw's counter);
+//   - block: one shaken sum, numbered from 0 in the order of the forward pass (the "block" of a
+//     draw's counter);
 //   - branch: one summand of a block that is scaled; skip: the summand that is not;
 //   - stage: consecutive blocks of one width;
 //   - draw: the scaling coefficients of one block, one image (or batch), one pass;

@@ -1,7 +1,7 @@
 package cpu
 
-// A step changes nothing that lasts before SGD, which is its last operation, but the running statistics of the norms: some thousand numbers, kept
-// aside while the step may be abandoned.
+// A step changes nothing that lasts before SGD, which is its last operation, but the running
+// statistics of the norms: some thousand numbers, kept aside while the step may be abandoned.
 
 // Abandon implements engine.Abandoner.
 func (p *program) Abandon(stop func() bool) { p.stop = stop }

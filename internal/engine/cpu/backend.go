@@ -1,5 +1,5 @@
-// Package cpu runs plans on the C kernels of csrc/cpu: float32, any number of worker threads, nothing
-// to install.
+// Package cpu runs plans on the C kernels of csrc/cpu: float32, any number of worker threads,
+// nothing to install.
 //
 // The same seed gives the same bits for any number of workers; instruction sets differ by rounding.
 package cpu
@@ -19,8 +19,8 @@ const maxCrop = 63
 // block is the channel block of the kernels' layout.
 const block = 16
 
-// Backend is the CPU. Workers is the number of workers of a configuration that leaves it open; 0: as
-// many as Go runs at once.
+// Backend is the CPU. Workers is the number of workers of a configuration that leaves it open; 0:
+// as many as Go runs at once.
 type Backend struct{ Workers int }
 
 // Name returns "cpu".

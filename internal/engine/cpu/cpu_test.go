@@ -102,9 +102,10 @@ func worst(t *testing.T, have, want map[string]engine.Tensor) (name string, rel 
 	return name, rel
 }
 
-// TestAgainstReference trains two steps of nets that reach every kernel, and compares weights, momentum and statistics with float64.
-// Now and then an activation is so close to 0 that float32 and float64 disagree about its ReLU, which no tolerance covers: a net
-// that differs must agree under both of two other seeds.
+// TestAgainstReference trains two steps of nets that reach every kernel, and compares weights,
+// momentum and statistics with float64. Now and then an activation is so close to 0 that float32
+// and float64 disagree about its ReLU, which no tolerance covers: a net that differs must agree
+// under both of two other seeds.
 func TestAgainstReference(t *testing.T) {
 	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
 	nets := map[string]*dsl.Spec{}

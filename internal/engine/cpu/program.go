@@ -8,7 +8,8 @@ import (
 	"shake/internal/engine"
 )
 
-// program is one network with its memory. train and eval are the steps of its plan, bound to their operands.
+// program is one network with its memory. train and eval are the steps of its plan, bound to their
+// operands.
 type program struct {
 	cfg     engine.Config
 	plan    *engine.Plan
@@ -52,8 +53,8 @@ type call struct {
 	run  func()
 }
 
-// Trace has f run every step of the plan from the next training step on; augmentation, draws, packing
-// of weights and SGD are not among them. A nil f ends it.
+// Trace has f run every step of the plan from the next training step on; augmentation, draws,
+// packing of weights and SGD are not among them. A nil f ends it.
 func (p *program) Trace(f func(s engine.PlanStep, run func())) { p.trace = f }
 
 // dataSet is a resident data set.
@@ -229,8 +230,8 @@ func (p *program) Logits(lo, hi int) ([]float32, error) {
 	return out, err
 }
 
-// evaluate runs test images lo .. hi-1 a batch at a time and calls each with the number of images of
-// the batch at hand.
+// evaluate runs test images lo .. hi-1 a batch at a time and calls each with the number of images
+// of the batch at hand.
 func (p *program) evaluate(lo, hi int, each func(n int)) error {
 	d := p.sets[1]
 	if d == nil {
