@@ -122,6 +122,8 @@ test-torch: .venv ## have PyTorch load the weights that shake writes
 
 # NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
 SETS ?= 13.5 13.0 12.4
+# The set whose plans make plans makes: that of PyTorch 2.11, which has cuDNN 9.19.
+PLANSET ?= 13.0
 REAL  = $(if $(FEW),SHAKE_PLANS=few SHAKE_NVRTC=few,)
 LESS  = $(if $(FEW),RealRivals|RealSlices|RealConvolutions/(a100|rtx4090)|RealOperations/a100,)
 
@@ -168,9 +170,9 @@ slice: ## build/slice.tar.xz: a part of CIFAR-10 for a short training elsewhere,
 	@cp $(DATA)/data_batch_1.bin build/slice/ && head -c $$((2000 * 3073)) $(DATA)/test_batch.bin > build/slice/test_batch.bin
 	@tar -C build/slice -c data_batch_1.bin test_batch.bin | xz -T0 -6 > build/slice.tar.xz && rm -rf build/slice && ls -l build/slice.tar.xz
 
-plans: $(NVIDIA)/.wheels ## build/plans.tar.xz: the plans that cuDNN makes for an H100, made without one, for gpu-check --caches; NVIDIA=folder of the card's versions
+plans: $(NVIDIA)/$(PLANSET)/.wheels ## build/plans.tar.xz: the plans that cuDNN makes for an H100, made without one, for gpu-check --caches; PLANSET=13.5 takes those versions
 	@rm -rf build/plans && mkdir -p build/plans/shake/cudnn
-	SHAKE_NVIDIA=$(abspath $(NVIDIA)) $(GO) test -count=1 -v -timeout 40m -run '^TestRealPlans$$' ./internal/engine/gpu -args -plans $(CURDIR)/build/plans/shake/cudnn
+	SHAKE_NVIDIA=$(abspath $(NVIDIA))/$(PLANSET) $(GO) test -count=1 -v -timeout 40m -run '^TestRealPlans$$' ./internal/engine/gpu -args -plans $(CURDIR)/build/plans/shake/cudnn
 	@tar -C build/plans -c shake | xz -T0 -6 > build/plans.tar.xz && rm -rf build/plans && ls -l build/plans.tar.xz
 
 rehearse: ## both calls of gpu-check --lease on the emulated card, after make bundle: two minutes
