@@ -24,7 +24,7 @@ func main() { fmt.Println(cudnn.Status(2000), cudnn.Status(2999)) }
 // that is built then must know the new value, although cudnn's own files are unchanged and compiled
 // in the build cache.
 func TestHeadersRebuildDependents(t *testing.T) {
-	copied := moduleOf(t, "csrc/load", "cudnn", "cudnn/cuda")
+	copied := moduleOf(t, "csrc/load", "cudnn", "cudnn/cuda", "internal/files")
 	write(t, filepath.Join(copied, "probe", "main.go"), probe)
 
 	before := build(t, copied)
