@@ -28,6 +28,8 @@ type sweepRow struct {
 	name, model, label string
 	diverges           bool
 	paper              float64
+	work               float64 // of a step, as experiment.Work counts
+	allSteps           int     // of a whole run
 	runs               []*sweepRun
 }
 
@@ -44,7 +46,8 @@ func newSweepView(d *experiment.Directory, runs []experiment.Run) *sweepView {
 	for _, r := range runs {
 		n := len(v.rows)
 		if n == 0 || v.rows[n-1].name != r.Row.Name {
-			v.rows = append(v.rows, &sweepRow{name: r.Row.Name, model: r.Row.Model, label: r.Row.Spec.Shake.Label(), diverges: r.Row.Diverges, paper: r.Row.Paper})
+			v.rows = append(v.rows, &sweepRow{name: r.Row.Name, model: r.Row.Model, label: r.Row.Spec.Shake.Label(), diverges: r.Row.Diverges, paper: r.Row.Paper,
+				work: experiment.Work(r.Row.Spec), allSteps: experiment.Steps(r.Row.Spec)})
 			n++
 		}
 		s := experiment.Look(r)
@@ -68,7 +71,7 @@ func (v *sweepView) hear(r experiment.Run, p *experiment.Progress, end *experime
 	switch {
 	case end != nil:
 		x.live, x.status, x.err = nil, end.Status, end.Err
-		lines = append(lines, fmt.Sprintf("%v: %s", r, ended1(*end)))
+		lines = append(lines, fmt.Sprintf("%v: %s", r, endOf(*end)))
 		v.said = v.now()
 	case x.live == nil:
 		lines = append(lines, fmt.Sprintf("%v: training, %s", r, r.Dir))
@@ -84,8 +87,8 @@ func (v *sweepView) hear(r experiment.Run, p *experiment.Progress, end *experime
 	return lines
 }
 
-// ended1 describes the end of a run.
-func ended1(r experiment.Result) string {
+// endOf describes the end of a run.
+func endOf(r experiment.Result) string {
 	switch {
 	case r.Err != nil:
 		return fmt.Sprintf("failed: %v", r.Err)
@@ -210,16 +213,15 @@ func (v *sweepView) left() string {
 			if x.status.State.Over() && x.steps == x.status.Steps || x.err != nil {
 				continue
 			}
-			work, all := experiment.Work(x.run.Row.Spec), experiment.Steps(x.run.Row.Spec)
-			at := x.status.Steps
+			at, all := x.status.Steps, r.allSteps
 			if x.live != nil {
 				at = max(at, x.live.Step)
 			}
 			if x.status.State.Over() {
 				all = at
 			}
-			done += work * float64(at-x.steps)
-			todo += work * float64(all-at)
+			done += r.work * float64(at-x.steps)
+			todo += r.work * float64(all-at)
 		}
 	}
 	seconds := v.now().Sub(v.began).Seconds()

@@ -23,7 +23,6 @@ type Outcome struct {
 	// Recipe lists the differences between the row's experiment and the published one:
 	// "train.epochs: 1800, now 30".
 	Recipe []string
-	Known  bool // the sweep is a built-in one, so that Recipe is complete
 }
 
 // Count is the number of runs in a state.
@@ -41,16 +40,14 @@ func (o *Outcome) Count(s State) int {
 // for other seeds that were trained there.
 func Outcomes(path string, s *dsl.Sweep) ([]Outcome, error) {
 	published := map[string]*dsl.Row{}
-	known := false
 	if b, err := nets.LoadSweep(s.Name); err == nil && slices.Contains(nets.SweepNames(), s.Name) {
-		known = true
 		for i := range b.Rows {
 			published[b.Rows[i].Name] = &b.Rows[i]
 		}
 	}
 	var out []Outcome
 	for i := range s.Rows {
-		o := Outcome{Row: &s.Rows[i], Known: known}
+		o := Outcome{Row: &s.Rows[i]}
 		seeds := slices.Clone(o.Row.Seeds)
 		for _, seed := range trained(filepath.Join(path, o.Row.Name)) {
 			if !slices.Contains(seeds, seed) {
