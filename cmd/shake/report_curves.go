@@ -61,11 +61,7 @@ func curve(dir string) (points []report.Point, lr []float64, err error) {
 		return nil, nil, fmt.Errorf("reading the metrics of %s: %w", dir, err)
 	}
 	for _, e := range epochs {
-		p := report.Point{Epoch: float64(e.Epoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
-		if e.TestImages == 0 {
-			p.TestError, p.TestLoss = unknown, unknown
-		}
-		points, lr = append(points, p), append(lr, e.LR)
+		points, lr = append(points, e.Point(float64(e.Epoch))), append(lr, e.LR)
 	}
 	return points, lr, nil
 }

@@ -19,9 +19,6 @@ import (
 	"shake/nets"
 )
 
-// unknown is an unknown figure.
-var unknown = math.NaN()
-
 // runInfo is a run directory as "shake runs" and "shake report" list it.
 type runInfo struct {
 	Dir        string    `json:"dir"`

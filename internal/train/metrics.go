@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"shake/internal/files"
+	"shake/internal/report"
 )
 
 // The events of metrics.jsonl. Every line is a JSON object with its event first and its keys in the
@@ -43,6 +44,16 @@ func number(x *float64) float64 {
 		return math.NaN()
 	}
 	return *x
+}
+
+// Point is the record as a point of a picture, at x epochs. Without a test set its test figures are
+// NaN.
+func (r EpochRecord) Point(x float64) report.Point {
+	p := report.Point{Epoch: x, TrainError: r.TrainError, TrainLoss: r.TrainLoss, TestError: r.TestError, TestLoss: r.TestLoss}
+	if r.TestImages == 0 {
+		p.TestError, p.TestLoss = math.NaN(), math.NaN()
+	}
+	return p
 }
 
 // MarshalJSON writes the record as its line in metrics.jsonl. Infinite and NaN figures, and test

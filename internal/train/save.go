@@ -103,11 +103,7 @@ func (r *run) plot(last bool) {
 	}
 	c := report.Curves{Title: r.spec.Name}
 	for _, e := range r.epochs {
-		p := report.Point{Epoch: float64(e.Step) / float64(r.perEpoch), TrainError: e.TrainError, TrainLoss: e.TrainLoss, TestError: e.TestError, TestLoss: e.TestLoss}
-		if e.TestImages == 0 {
-			p.TestError, p.TestLoss = math.NaN(), math.NaN()
-		}
-		c.Points = append(c.Points, p)
+		c.Points = append(c.Points, e.Point(float64(e.Step)/float64(r.perEpoch)))
 	}
 	for _, file := range r.curveFiles() {
 		b, err := c.Encode(file[strings.LastIndexByte(file, '.')+1:])
