@@ -129,9 +129,10 @@ type run struct {
 	metrics *journal
 	events  *journal
 
-	perEpoch int  // steps
-	steps    int  // all steps of the run
-	stepwise bool // the loop adds metrics, not the device
+	perEpoch int    // steps
+	steps    int    // all steps of the run
+	stepwise bool   // the loop adds metrics, not the device
+	warning  string // of the network on such batches; "": none
 
 	began     time.Time     // of this process
 	before    float64       // seconds of the processes before
@@ -185,6 +186,7 @@ func (r *run) compile() (*graph.Graph, error) {
 	}
 	r.prog = p
 	r.plan()
+	r.warning = lone(g, r.o.Train.N, r.spec.Train.Batch, r.spec.Train.Replicas)
 	info := p.Info()
 	r.rec.Device, r.rec.Detail, r.rec.Workers = info.Device, info.Detail, info.Workers
 	r.rec.platform(r.o.Version)
@@ -314,5 +316,8 @@ func (r *run) start(resumed bool) {
 		d.MemoryBytes += int64(len(r.o.Test.Pix))
 	}
 	r.obs.Start(d)
+	if r.warning != "" {
+		r.obs.Notice(r.warning)
+	}
 	r.watch()
 }
