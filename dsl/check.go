@@ -14,10 +14,12 @@ type checker struct {
 	errs  Errors
 	nodes map[string]*node // by full key: where later checks report
 	bad   map[string]bool  // full keys of the values that are wrong, and of all that hold them
+	// Full keys that were found in another table
+	misplaced map[string]bool
 }
 
 func newChecker(keys []key) *checker {
-	return &checker{keys: keys, nodes: map[string]*node{}, bad: map[string]bool{}}
+	return &checker{keys: keys, nodes: map[string]*node{}, bad: map[string]bool{}, misplaced: map[string]bool{}}
 }
 
 // fail reports a mistake in the value at path. The value exists.
@@ -75,13 +77,15 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 	for _, k := range keys {
 		child, at := t[k.name], join(path, k.name)
 		switch {
+		case k.kind == subtable && (meant[k.name] || c.misplaced[at]):
+			c.bad[at] = true // the misspelt or misplaced one has the keys that would be missed
 		case child != nil:
 			c.nodes[at] = child
 			c.value(k, child, at, p)
 		case k.kind == subtable:
 			c.table(k.keys, &node{value: table{}, at: n.at, keyAt: n.keyAt}, at, p)
 		case k.required():
-			if !meant[k.name] {
+			if !meant[k.name] && !c.misplaced[at] {
 				c.failAt(n.at, at, k.want(), "nothing", "")
 			}
 		case k.def != "":
@@ -104,6 +108,11 @@ func mustDecode(text string) *node {
 
 // value checks n against k and stores it.
 func (c *checker) value(k key, n *node, path string, p any) {
+	if _, is := n.value.(table); k.kind == subtable && !is && k.words != nil {
+		name, _ := n.value.(string)
+		c.fail(path, k.want(), n.have(), didYouMean(name, k.words))
+		return
+	}
 	if k.kind == subtable {
 		c.table(k.keys, n, path, p)
 		return
@@ -161,7 +170,11 @@ func (c *checker) value(k key, n *node, path string, p any) {
 func (c *checker) tables(k key, n *node, path string, f any) {
 	list, ok := n.value.([]*node)
 	if !ok || len(list) < k.least {
-		c.fail(path, k.want(), n.have(), "")
+		hint := ""
+		if _, is := n.value.(table); is {
+			hint = "write [[" + path + "]]"
+		}
+		c.fail(path, k.want(), n.have(), hint)
 		return
 	}
 	for i, item := range list {
@@ -286,9 +299,10 @@ func has(keys []key, name string) bool {
 // guessKey guesses the key that name was meant to be: first among the missing keys of this table,
 // then among its other keys, then in other tables.
 func (c *checker) guessKey(keys []key, t table, path, name string) (guess, hint string) {
-	for _, full := range allKeys(c.keys, "") {
+	for _, full := range append(allKeys(c.keys, ""), listedKeys(c.keys, "")...) {
 		if full[strings.LastIndexByte(full, '.')+1:] == name && parentKey(full) != path {
-			return "", meantHint(full)
+			c.misplaced[full] = true
+			return "", c.placeHint(full, path, t[name])
 		}
 	}
 	var missing []string
@@ -303,6 +317,23 @@ func (c *checker) guessKey(keys []key, t table, path, name string) (guess, hint 
 	return guess, meantHint(guess)
 }
 
+// placeHint says where the key full belongs, which stands with the value n in the table at path.
+func (c *checker) placeHint(full, path string, n *node) string {
+	above, name := parentKey(full), full[strings.LastIndexByte(full, '.')+1:]
+	if list, is := strings.CutSuffix(above, "[]"); is {
+		return fmt.Sprintf("%s belongs in a table of [[%s]]", name, list)
+	}
+	if above != "" || path == "" {
+		return meantHint(full)
+	}
+	for _, k := range c.keys {
+		if _, is := n.value.(table); is && k.name == name && k.kind == subtable {
+			return "write [" + name + "]"
+		}
+	}
+	return name + " belongs above the first table of the file"
+}
+
 // allKeys lists the full keys outside of lists.
 func allKeys(keys []key, path string) []string {
 	var all []string
@@ -310,6 +341,23 @@ func allKeys(keys []key, path string) []string {
 		all = append(all, join(path, k.name))
 		if k.kind == subtable {
 			all = append(all, allKeys(k.keys, join(path, k.name))...)
+		}
+	}
+	return all
+}
+
+// listedKeys lists the keys of the tables in lists: "net.stage[].width".
+func listedKeys(keys []key, path string) []string {
+	var all []string
+	for _, k := range keys {
+		at := join(path, k.name)
+		if k.kind == subtable {
+			all = append(all, listedKeys(k.keys, at)...)
+		}
+		for _, sub := range k.keys {
+			if k.kind == subtables {
+				all = append(all, at+"[]."+sub.name)
+			}
 		}
 	}
 	return all

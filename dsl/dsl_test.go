@@ -181,7 +181,30 @@ func TestMistakes(t *testing.T) {
 		{`out = 16 }`, `out = 16 }, { conv = "32x32", out = 16, pad = 0 }, { conv = "2x2", out = 16, pad = 0 }`, `x.toml:4:76: net.stem[3]: want a kernel that fits into a 1×1 map with pad 0, have 2x2`},
 		{`["relu", "conv3x3", "bn", "relu", "conv3x3", "bn"]`, `[{ conv = "3x3", stride = 1 }]`, `x.toml:5:10: net.branch: want a conv that takes the stage's stride 2 in stage 2, have numbers for every conv (write stride = true in one)`},
 
+		// Tables and keys in the wrong place.
+		{"[train]", "[trian]", `x.toml:22:1: trian: want one of name, extends, seed, net, shake, train, data, engine, have "trian" (did you mean "train"?)`},
+		{"[net]", "[nett]", `x.toml:3:1: nett: want one of name, extends, seed, net, shake, train, data, engine, have "nett" (did you mean "net"?)`},
+		{"crop = 4", "crop = 4\nseed = 3", `x.toml:38:1: data.seed: want one of set, mean, std, flip, crop, augment, shuffle, train_images, test_images, have "seed" (seed belongs above the first table of the file)`},
+		{"crop = 4", "crop = 4\nextends = \"quick\"", `x.toml:38:1: data.extends: want one of set, mean, std, flip, crop, augment, shuffle, train_images, test_images, have "extends" (extends belongs above the first table of the file)`},
+		{"branches = 2", "branches = 2\nwidth = 32", `x.toml:7:1: net.width: want one of stem, branch, branches, skip, after, head, stage, have "width" (width belongs in a table of [[net.stage]])`},
+		{"[[net.stage]]\nwidth = 64\nblocks = 1\n", "[net.train]\n", `x.toml:14:1: net.train: want one of stem, branch, branches, skip, after, head, stage, have "train" (write [train])`},
+		{"[[net.stage]]\nwidth = 32\nblocks = 2\n\n[[net.stage]]", "[net.stage]", `x.toml:10:1: net.stage: want a list of tables with width, blocks, stride, have a table with 2 keys (write [[net.stage]])`},
+
 		// Shake.
+		{"[shake]\nforward = \"shake\"\nbackward = \"shake\"", `shake = "S-S-I"`, `x.toml:18:1: net.stage[2].shake: want one of width, blocks, stride, have "shake" (shake belongs above the first table of the file)`},
+		{"seed = 7", `shake = "S-S-I"`, `x.toml:18:2: Key 'shake' has already been defined. (the first one is in line 1)`},
+		{`forward = "shake"
+backward = "shake"`, `forward = "even"
+backward = "m1"`, `x.toml:20:12: shake.backward: want "even", "shake" or "keep" with forward = "even", have "m1", which is made from the forward pass's draw (write forward = "shake")`},
+		{`forward = "shake"
+backward = "shake"`, `forward = "even"
+backward = "keep"
+range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward or backward is "shake", have [0.2, 0.8], which nothing draws from (write range = [0.0, 1.0])`},
+		{"branches = 2", "branches = 1", "x.toml:19:11: shake.forward: want \"even\" with one branch: its coefficient is 1, have \"shake\"\nx.toml:20:12: shake.backward: want \"even\" with one branch: its coefficient is 1, have \"shake\""},
+
+		// Data.
+		{"mean = [125.3, 123.0, 113.9]", "mean = [0.4914, 0.4822, 0.4465]", `x.toml:34:8: data.mean: want the means of pixels from 0 to 255, have [0.4914, 0.4822, 0.4465] (write [125.307, 122.961, 113.858])`},
+		{"std = [63.0, 62.1, 66.7]", "std = [0.247, 0.243, 0.261]", `x.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [0.247, 0.243, 0.261] (write [62.985, 61.965, 66.555])`},
 		{`backward = "shake"`, "backward = \"m1\"\nlevel = \"batch\"", `x.toml:20:12: shake.backward: want "even", "shake" or "keep" at level "batch", have "m1" (write level = "image")`},
 
 		// Train.
@@ -192,8 +215,8 @@ func TestMistakes(t *testing.T) {
 		{"lr = 0.2", "lr = 0.2\nwarmup = 3", `x.toml:27:10: train.warmup: want a list of tables with epochs, lr, have 3`},
 
 		// Text.
-		{"seed = 7", "seed = ", `x.toml:1:8: seed: expected value but found '\n' instead`},
-		{"seed = 7", "seed = 7\nseed = 8", `x.toml:2:1: seed: Key 'seed' has already been defined.`},
+		{"seed = 7", "seed = ", `x.toml:1:8: seed: expected value but found '\n' instead (give the key a value, or leave it out)`},
+		{"seed = 7", "seed = 7\nseed = 8", `x.toml:2:1: seed: Key 'seed' has already been defined. (the first one is in line 1)`},
 		{"seed = 7", "seed = \"\xff\"", `x.toml:1:9: want UTF-8 text, have byte 0xff`},
 		{"seed = 7", "# " + strings.Repeat("é", 2100), `x.toml:1:1: want a line of at most 4096 bytes, have 4203`},
 		{"seed = 7", "a = " + strings.Repeat("[\n", 33), `x.toml:33:1: want at most 32 lists and tables within each other, have more`},

@@ -33,7 +33,7 @@ type key struct {
 	min, max float64  // bounds of integer, number, numbers and stride
 	above    bool     // min itself is too small
 	below    bool     // max itself is too large
-	words    []string // of a word, and the kinds of layer in layers
+	words    []string // of a word, the kinds of layer in layers, and what may stand for a subtable
 	least    int      // items that layers and subtables need
 	def      string   // default as TOML; required if this and absent are empty
 	absent   string   // the meaning of a missing key, if no value has that meaning
@@ -70,7 +70,7 @@ var language = []key{
 	{name: "seed", kind: integer, min: 0, max: math.Inf(1), def: "1", field: in(func(s *Spec) *uint64 { return &s.Seed }),
 		doc: "Key of every random number of the run: weights, shuffle, augmentation and draws."},
 	{name: "net", kind: subtable, keys: netKeys, doc: "The architecture."},
-	{name: "shake", kind: subtable, keys: shakeKeys, doc: "The regularization: how the branches are scaled."},
+	{name: "shake", kind: subtable, keys: shakeKeys, words: shakeNames(), doc: "The regularization: how the branches are scaled. The paper's name for it, such as `\"S-E-I\"`, may stand for the table's `forward`, `backward` and `level`."},
 	{name: "train", kind: subtable, keys: trainKeys, doc: "The recipe."},
 	{name: "data", kind: subtable, keys: dataKeys, doc: "The data set and its augmentation."},
 	{name: "engine", kind: subtable, keys: engineKeys, doc: "How the device computes; nothing here changes the experiment."},
@@ -225,6 +225,9 @@ func (k key) want() string {
 		return "a list of layers (" + strings.Join(k.layerForms(), ", ") + ")"
 	case subtables:
 		return "a list of tables with " + strings.Join(names(k.keys), ", ")
+	}
+	if k.words != nil {
+		return `a table, or a name such as "S-S-I"`
 	}
 	return "a table"
 }

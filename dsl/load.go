@@ -150,6 +150,9 @@ func (r *reading) resolve(file, text string, chain []string) (*node, Errors) {
 	if errs != nil {
 		return nil, errs
 	}
+	if shake := root.value.(table)["shake"]; shake != nil {
+		root.value.(table)["shake"] = expandShake(shake)
+	}
 	ext := root.value.(table)["extends"]
 	if ext == nil {
 		return root, nil

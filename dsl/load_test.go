@@ -90,7 +90,7 @@ func TestExtendsErrors(t *testing.T) {
 		{"self.toml", `D/self.toml:1:11: extends: want files that do not extend each other in a circle, have D/self.toml -> D/self.toml`},
 		{"x.toml", `D/y.toml:1:11: extends: want files that do not extend each other in a circle, have D/x.toml -> D/y.toml -> D/x.toml`},
 		{"lost.toml", `D/lost.toml:1:11: extends: want a file beside this one or a built-in network (26-2x32d, 26-2x64d, 26-2x96d, a, b, c, quick, resnext29), have "quik" (did you mean "quick"?)`},
-		{"broken.toml", `D/bad.toml:1:5: a: expected value but found '\n' instead`},
+		{"broken.toml", `D/bad.toml:1:5: a: expected value but found '\n' instead (give the key a value, or leave it out)`},
 		{filepath.Join(longDir, "long/a.toml"), `D/long/p.toml:1:11: extends: want a chain of at most 16 files, have a longer one`},
 	} {
 		file := c.file

@@ -71,6 +71,9 @@ func parseOverride(s string) (override, Errors) {
 	} else {
 		return fail(k, "a TOML value or a word", quoteShort(v), "")
 	}
+	if k == "shake" {
+		o.value = expandShake(o.value)
+	}
 	o.value.moveTo(place{file: o.source})
 	return o, nil
 }

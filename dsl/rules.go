@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"strings"
@@ -36,29 +37,63 @@ func (c *checker) rules(s *Spec) {
 	}
 	c.shake(s)
 	c.train(s)
+	c.data(s)
 }
 
 func (c *checker) shake(s *Spec) {
 	sh := s.Shake
-	branches := fmt.Sprintf("%d branches", s.Net.Branches)
-	if s.Net.Branches == 1 {
-		branches = "1 branch"
-	}
 	if c.ok("shake.range") && sh.Range[0] >= sh.Range[1] {
 		c.fail("shake.range", "[low, high] with low below high", c.nodes["shake.range"].have(), "")
 	} else if c.ok("shake.range", "net.branches") && sh.Range != [2]float64{0, 1} && s.Net.Branches != 2 {
-		c.fail("shake.range", "[0.0, 1.0] unless there are two branches", fmt.Sprintf("%s with %s", c.nodes["shake.range"].have(), branches), "")
+		c.fail("shake.range", "[0.0, 1.0] unless there are two branches", fmt.Sprintf("%s with %s", c.nodes["shake.range"].have(), branches(s)), "")
+	} else if c.ok("shake.range", "shake.forward", "shake.backward") && sh.Range != [2]float64{0, 1} && sh.Forward != Shaken && sh.Backward != Shaken {
+		c.fail("shake.range", `[0.0, 1.0] unless forward or backward is "shake"`, c.nodes["shake.range"].have()+", which nothing draws from", "write range = [0.0, 1.0]")
 	}
-	if !c.ok("shake.backward") || sh.Backward < M1 {
-		return
+	if c.ok("net.branches", "shake.forward") && s.Net.Branches == 1 && sh.Forward == Shaken {
+		c.fail("shake.forward", `"even" with one branch: its coefficient is 1`, c.nodes["shake.forward"].have(), "")
 	}
-	m := quoteShort(modeWords[sh.Backward])
+	if c.ok("net.branches", "shake.backward") && s.Net.Branches == 1 && sh.Backward == Shaken {
+		c.fail("shake.backward", `"even" with one branch: its coefficient is 1`, c.nodes["shake.backward"].have(), "")
+	}
+	if c.ok("shake.backward") && sh.Backward >= M1 {
+		c.betaRule(s)
+	}
+}
+
+// betaRule checks what m1 to m5 need.
+func (c *checker) betaRule(s *Spec) {
+	m := quoteShort(modeWords[s.Shake.Backward])
 	if c.ok("net.branches") && s.Net.Branches != 2 {
-		c.fail("shake.backward", `"even", "shake" or "keep" unless there are two branches`, fmt.Sprintf("%s with %s", m, branches), "")
+		c.fail("shake.backward", `"even", "shake" or "keep" unless there are two branches`, fmt.Sprintf("%s with %s", m, branches(s)), "")
 	}
-	if c.ok("shake.level") && sh.Level != Image {
+	if c.ok("shake.level") && s.Shake.Level != Image {
 		c.fail("shake.backward", `"even", "shake" or "keep" at level "batch"`, m, `write level = "image"`)
 	}
+	if c.ok("shake.forward") && s.Shake.Forward == Even {
+		c.fail("shake.backward", `"even", "shake" or "keep" with forward = "even"`, m+", which is made from the forward pass's draw", `write forward = "shake"`)
+	}
+}
+
+func branches(s *Spec) string {
+	if s.Net.Branches == 1 {
+		return "1 branch"
+	}
+	return fmt.Sprintf("%d branches", s.Net.Branches)
+}
+
+// data refuses a mean and a standard deviation for pixels from 0 to 1, as torchvision has them: the
+// network's inputs would be near 1000.
+func (c *checker) data(s *Spec) {
+	bytes := func(key, want string, v [3]float64) {
+		if c.ok(key) && max(v[0], v[1], v[2]) <= 1 && v != [3]float64{} {
+			for i := range v {
+				v[i] = math.Round(255e3*v[i]) / 1e3
+			}
+			c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:]))
+		}
+	}
+	bytes("data.mean", "the means", s.Data.Mean)
+	bytes("data.std", "the deviations", s.Data.Std)
 }
 
 func (c *checker) train(s *Spec) {

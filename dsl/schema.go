@@ -78,6 +78,9 @@ func (k key) schema() object {
 		s = object{"type": "array", "items": tableSchema(k.keys, requiredNames(k.keys))}
 	case subtable:
 		s = tableSchema(k.keys, nil)
+		if k.words != nil {
+			s = object{"anyOf": []any{object{"enum": k.words}, s}}
+		}
 	}
 	if k.least > 0 {
 		s["minItems"] = k.least

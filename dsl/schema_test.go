@@ -61,7 +61,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 func TestSchemaAgrees(t *testing.T) {
 	schema := readSchema(t)
 	values := []string{"-1", "0", "1", "2", "3", "7", "100", "101", "255", "256", "1000", "1001", "8192", "8193", "50000", "50001", "65536", "65537", "3000000000",
-		"-0.5", "0.0", "0.5", "1.0", "2.5", "1e3", "inf", "nan", "true", "false", `""`, `"x"`, `"even"`, `"image"`, `"none"`, `"cosine"`, `"synthetic"`, `"3x3"`, `"33x3"`, `"conv3x3"`, `"relu"`, `"linear"`,
+		"-0.5", "0.0", "0.5", "1.0", "2.5", "1e3", "inf", "nan", "true", "false", `""`, `"x"`, `"S-E-I"`, `"even"`, `"image"`, `"none"`, `"cosine"`, `"synthetic"`, `"3x3"`, `"33x3"`, `"conv3x3"`, `"relu"`, `"linear"`,
 		"[]", "[1]", "[0, 1]", "[0, 0.5, 1]", "[1, 2, 256]", "[0, 1, 2, 3]", `["relu"]`, `["conv0x1"]`, `["conv32x32"]`, `[{ conv = "3x3" }]`, `[{ out = 1 }]`, `[{ conv = "3x3", stride = true, groups = 0 }]`,
 		`[{ width = 1, blocks = 1 }]`, `[{ width = 1 }]`, `[{ epochs = 1, lr = 0.5 }]`, `[{ epochs = 1, lr = 0.5, x = 1 }]`, "{}", "{ x = 1 }", "2026-01-01"}
 	paths := append(allKeys(language, ""), "net.stage[1].width", "net.stage[2].stride", "net.stage[1].blocks", "net.stage[1].none",

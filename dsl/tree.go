@@ -104,8 +104,9 @@ func (d *document) syntaxError(err error) Errors {
 	e := Error{File: d.file, Line: 1, Col: 1, Have: strings.TrimSpace(err.Error())}
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
-		p := d.place(max(0, min(pe.Position.Start, len(d.text))))
-		e.Line, e.Col, e.Key, e.Have = p.line, p.col, pe.LastKey, pe.Message
+		at := max(0, min(pe.Position.Start, len(d.text)))
+		p := d.place(at)
+		e.Line, e.Col, e.Key, e.Have, e.Hint = p.line, p.col, pe.LastKey, pe.Message, oneLine(d.remedy(pe.Message, at))
 	}
 	e.Key, e.Have = oneLine(e.Key), oneLine(e.Have)
 	return Errors{e}

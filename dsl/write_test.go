@@ -99,7 +99,13 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Shake.Level = Level(pick(2))
 		s.Net.Branches = 1 + pick(4)
 	}
-	if s.Net.Branches != 2 {
+	if s.Net.Branches == 1 {
+		s.Shake.Forward, s.Shake.Backward = Even, []Mode{Even, Keep}[pick(2)]
+	}
+	if s.Shake.Backward >= M1 {
+		s.Shake.Forward = Shaken
+	}
+	if s.Net.Branches != 2 || s.Shake.Forward != Shaken && s.Shake.Backward != Shaken {
 		s.Shake.Range = [2]float64{0, 1}
 	}
 	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(2)],
@@ -110,7 +116,7 @@ func randomSpec(r *rand.Rand) *Spec {
 	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
 	s.Engine = Engine{Conv: convWords[pick(2)], Precision: precisionWords[pick(5)], Deterministic: coin()}
 	for i := range 3 {
-		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 255*(1-r.Float64())
+		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 1+254*(1-r.Float64())
 	}
 	return s
 }

@@ -48,7 +48,7 @@ func TestPublished(t *testing.T) {
 		{"b", ee, "image", Row{5, "B 26 2x32d", "E-E-B", 5.17, 2, false}},
 		{"b", se, "image", Row{5, "B 26 2x32d", "S-E-I", 5.09, 2, false}},
 		{"b", ss, "image", Row{5, "B 26 2x32d", "S-S-I", 5.20, 2, false}},
-		{"c", ee, "image", Row{5, "C 14 2x32d", "E-E-B", 9.65, 1, false}},
+		{"c", ee + " shake.range=[0,1]", "image", Row{5, "C 14 2x32d", "E-E-B", 9.65, 1, false}},
 		{"c", se, "image", Row{5, "C 14 2x32d", "S-E-I", 8.7, 1, false}},
 		{"c", se + " shake.range=[0.35,0.65]", "image", Row{5, "C 14 2x32d", "S-E-I", 7.73, 1, false}},
 		{"c", se + " shake.range=[0.30,0.70]", "image", Row{5, "C 14 2x32d", "S-E-I", 0, 1, true}},

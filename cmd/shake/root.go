@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shake/dsl"
 	"shake/internal/report"
 )
 
@@ -39,9 +40,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if f.err != nil {
 		// The whole of err is printed: a text around a fault may have the remedy.
-		fmt.Fprintf(stderr, "shake: %s\n", report.Plain(strings.TrimRight(err.Error(), "\n")))
+		fmt.Fprintln(stderr, prefix(err)+report.Plain(strings.TrimRight(err.Error(), "\n")))
 	}
 	return f.code
+}
+
+// prefix is what stands in front of an error: nothing before the mistakes of a network, so that each
+// of their lines begins with its place, as an editor reads it.
+func prefix(err error) string {
+	var mistakes dsl.Errors
+	if errors.As(err, &mistakes) && err.Error() == mistakes.Error() {
+		return ""
+	}
+	return "shake: "
 }
 
 func (a *app) root() *cobra.Command {

@@ -186,7 +186,7 @@ func variety() []*dsl.Spec {
 		for branches := 1; branches <= 3; branches++ {
 			for _, width := range []int{6, 16, 24} {
 				s := graphtest.SmallMaps(graphtest.Spec(family, width, 2))
-				s.Net.Branches = branches
+				graphtest.WithBranches(s, branches)
 				s.Name = fmt.Sprintf("%s-%dx%d", family, branches, width)
 				specs = append(specs, s)
 			}

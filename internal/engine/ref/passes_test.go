@@ -36,7 +36,7 @@ func passCases() []*dsl.Spec {
 		for branches := 1; branches <= 3; branches++ {
 			width := []int{6, 4, 2}[branches-1]
 			s := graphtest.Spec(family, width, 1)
-			s.Net.Branches = branches
+			graphtest.WithBranches(s, branches)
 			s.Name = fmt.Sprintf("%s-%dx%d", family, branches, width)
 			specs = append(specs, s)
 		}

@@ -118,6 +118,15 @@ func Corners() map[string]*dsl.Spec {
 	return m
 }
 
+// WithBranches gives s n branches; one branch has nothing to draw.
+func WithBranches(s *dsl.Spec, n int) *dsl.Spec {
+	s.Net.Branches = n
+	if n == 1 {
+		s.Shake.Forward, s.Shake.Backward = dsl.Even, dsl.Even
+	}
+	return s
+}
+
 // Random is a network without a purpose, of words in random order: 1 to 3 branches of three convs
 // of which one takes the stride, with or without skip, post-activation, grouped convs and a norm in
 // the head. It is a pure function of its seed.
@@ -126,7 +135,7 @@ func Random(seed uint64) *dsl.Spec {
 	s := Spec("26", []int{4, 8, 12, 16}[rnd.IntN(4)], 1+rnd.IntN(2))
 	s.Name = fmt.Sprintf("random-%d", seed)
 	n := &s.Net
-	n.Branches = 1 + rnd.IntN(3)
+	WithBranches(s, 1+rnd.IntN(3))
 	n.Skip = []dsl.SkipKind{dsl.SkipNone, dsl.SkipConv, dsl.SkipTwoFlow}[rnd.IntN(3)]
 	n.Branch = nil
 	stride := rnd.IntN(3)
