@@ -150,6 +150,8 @@ func (c *checker) value(k key, n *node, path string, p any) {
 		ok = setTexts(n, f.(*[]string))
 	case integers:
 		ok = setIntegers(k, n, f.(*[]uint64))
+	case sized:
+		ok = setSize(k, n, *f.(*size))
 	case kernel:
 		ok = setKernel(n, f.(*Layer))
 	case stride:

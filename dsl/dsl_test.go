@@ -325,7 +325,7 @@ func TestNotFound(t *testing.T) {
 	if !errors.As(err, &nf) || !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("%T %v", err, err)
 	}
-	if want := `26-2x32: want a file or a built-in network (26-2x32d, 26-2x64d, 26-2x96d, a, b, c, quick, resnext29) (did you mean "26-2x32d"?)`; err.Error() != want {
+	if want := `26-2x32: want a file or a built-in network (` + strings.Join(builtin.Names(), ", ") + `) (did you mean "26-2x32d"?)`; err.Error() != want {
 		t.Errorf("want %s\nhave %s", want, err)
 	}
 	for name, found := range map[string]bool{"quick.toml": true, "testdata": false, "testdata/ten.toml": true} {

@@ -18,6 +18,7 @@ const (
 	numbers               // a list of as many numbers as the array pointed to has items
 	texts                 // a list of texts, into *[]string
 	integers              // a list of integers, into *[]uint64
+	sized                 // an integer or "4w", "w/4", "in", "in/2", into a size
 	kernel                // "3x3", into the R and S of a *Layer
 	stride                // true or an integer, into the Stride and TakesStride of a *Layer
 	layers                // a list of layers, into *[]Layer
@@ -30,7 +31,7 @@ const (
 type key struct {
 	name     string
 	kind     kind
-	min, max float64  // bounds of integer, number, numbers and stride
+	min, max float64  // bounds of integer, number, numbers, sized and stride
 	above    bool     // min itself is too small
 	below    bool     // max itself is too large
 	words    []string // of a word, the kinds of layer in layers, and what may stand for a subtable
@@ -105,10 +106,10 @@ var stageKeys = []key{
 var convKeys = []key{
 	{name: "conv", kind: kernel, field: in(func(l *Layer) *Layer { return l }),
 		doc: "Kernel, height by width, each from 1 to 32: `\"3x3\"`. The word `\"conv3x3\"` is short for `{ conv = \"3x3\" }`. No conv has a bias."},
-	{name: "out", kind: integer, min: 1, max: 8192, absent: "the stage's width; needed in a stem", field: in(func(l *Layer) *int { return &l.Out }),
-		doc: "Output channels."},
-	{name: "groups", kind: integer, min: 1, max: 8192, def: "1", field: in(func(l *Layer) *int { return &l.Groups }),
-		doc: "Groups; they divide the input and the output channels."},
+	{name: "out", kind: sized, min: 1, max: maxChannels, absent: "the stage's width; needed in a stem", field: in(func(l *Layer) *size { return &size{&l.Out, &l.OutUnit} }),
+		doc: "Output channels: a number, or a multiple or a part of w, the stage's width, or of the layer's input."},
+	{name: "groups", kind: sized, min: 1, max: maxChannels, def: "1", field: in(func(l *Layer) *size { return &size{&l.Groups, &l.GroupsUnit} }),
+		doc: "Groups, said likewise; they divide the input and the output channels. `\"in\"`: a depthwise conv."},
 	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the branch's first conv without a number, if no conv says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
 		doc: "`true`: takes the stage's stride in the first block of a stage (one conv of a branch). A number: that stride in every block."},
 	{name: "pad", kind: integer, min: 0, max: 31, absent: "(height - 1) / 2, rounded down", field: in(func(l *Layer) *int { return &l.Pad }),
@@ -217,6 +218,8 @@ func (k key) want() string {
 		return "a list of texts in quotes"
 	case integers:
 		return fmt.Sprintf("a list of at least %s, each %s", count(k.least, "integer"), strings.TrimSpace(k.bounds("")))
+	case sized:
+		return k.bounds("an integer") + `, or "4w", "w/4", "in" or "in/2"`
 	case kernel:
 		return `a kernel such as "3x3", each side from 1 to 32`
 	case stride:

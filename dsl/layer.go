@@ -68,6 +68,14 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 		if !inBranch && l.Out == 0 {
 			c.fail(at, `a conv with its output channels: { conv = "3x3", out = 16 }`, c.nodes[at].have(), "")
 		}
+		for _, u := range []struct {
+			name string
+			unit Unit
+		}{{"out", l.OutUnit}, {"groups", l.GroupsUnit}} {
+			if !inBranch && u.unit.ofWidth() {
+				c.fail(at+"."+u.name, `a number or a part of the input such as "in/2": only a branch has a stage's width`, c.nodes[at+"."+u.name].have(), "")
+			}
+		}
 		if !inBranch && l.TakesStride {
 			c.fail(at+".stride", "an integer: only a branch has a stage's stride to take", "true", "")
 		}

@@ -89,7 +89,7 @@ func TestExtendsErrors(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		{"self.toml", `D/self.toml:1:11: extends: want files that do not extend each other in a circle, have D/self.toml -> D/self.toml`},
 		{"x.toml", `D/y.toml:1:11: extends: want files that do not extend each other in a circle, have D/x.toml -> D/y.toml -> D/x.toml`},
-		{"lost.toml", `D/lost.toml:1:11: extends: want a file beside this one or a built-in network (26-2x32d, 26-2x64d, 26-2x96d, a, b, c, quick, resnext29), have "quik" (did you mean "quick"?)`},
+		{"lost.toml", `D/lost.toml:1:11: extends: want a file beside this one or a built-in network (NAMES), have "quik" (did you mean "quick"?)`},
 		{"broken.toml", `D/bad.toml:1:5: a: expected value but found '\n' instead (give the key a value, or leave it out)`},
 		{filepath.Join(longDir, "long/a.toml"), `D/long/p.toml:1:11: extends: want a chain of at most 16 files, have a longer one`},
 	} {
@@ -103,7 +103,8 @@ func TestExtendsErrors(t *testing.T) {
 			continue
 		}
 		have := strings.NewReplacer(dir, "D", longDir, "D", `\`, "/").Replace(err.Error())
-		if want := strings.ReplaceAll(c.want, `\`, "/"); have != want {
+		want := strings.NewReplacer(`\`, "/", "NAMES", strings.Join(builtin.Names(), ", ")).Replace(c.want)
+		if have != want {
 			t.Errorf("%s:\nwant %s\nhave %s", c.file, want, have)
 		}
 	}

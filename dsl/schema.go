@@ -68,6 +68,8 @@ func (k key) schema() object {
 	case numbers:
 		n := k.length()
 		s = object{"type": "array", "items": k.boundsSchema("number"), "minItems": n, "maxItems": n}
+	case sized:
+		s = object{"anyOf": []any{k.boundsSchema("integer"), object{"type": "string", "pattern": sizePattern}}}
 	case kernel:
 		s = object{"type": "string", "pattern": kernelPattern("")}
 	case stride:

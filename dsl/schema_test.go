@@ -51,7 +51,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 			t.Errorf("%s, resolved: %s", file, e)
 		}
 	}
-	if len(files) != 8 {
+	if len(files) != 10 {
 		t.Errorf("%d files", len(files))
 	}
 }

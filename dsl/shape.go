@@ -112,17 +112,22 @@ func (c *checker) layerShapes(path string, ls []Layer, x shape, width, stride in
 			continue
 		}
 		at := fmt.Sprintf("%s[%d]", path, i+1)
-		out, s := l.Out, l.Stride
-		if out == 0 {
-			out = width
+		out, s := width, l.Stride
+		if l.Out != 0 {
+			var fits bool
+			if out, fits = c.resolve(at+".out", l.Out, l.OutUnit, width, x.c, where); !fits {
+				return x, false
+			}
 		}
 		if l.TakesStride {
 			s = stride
 		}
-		if x.c%l.Groups != 0 || out%l.Groups != 0 {
-			c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", x.c, out, where), fmt.Sprint(l.Groups), "")
-			ok = false
+		groups, fits := c.resolve(at+".groups", l.Groups, l.GroupsUnit, width, x.c, where)
+		if fits && (x.c%groups != 0 || out%groups != 0) {
+			c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", x.c, out, where), sizeText(l.Groups, l.GroupsUnit), "")
+			fits = false
 		}
+		ok = ok && fits
 		h, w := x.h+2*l.Pad-l.R, x.w+2*l.Pad-l.S
 		if h < 0 || w < 0 {
 			c.fail(at, fmt.Sprintf("a kernel that fits into a %d×%d map with pad %d%s", x.h, x.w, l.Pad, where), fmt.Sprintf("%dx%d", l.R, l.S), "")

@@ -52,9 +52,11 @@ const (
 // Layer is one word of a stem, branch, after or head list.
 type Layer struct {
 	Kind        LayerKind
-	R, S        int  // kernel height and width (Conv)
-	Out         int  // output channels (Conv); 0 is the stage's width
-	Groups      int  // Conv; >= 1
+	R, S        int // kernel height and width (Conv)
+	Out         int // output channels (Conv), counted in OutUnit; 0 is the stage's width
+	OutUnit     Unit
+	Groups      int // Conv, counted in GroupsUnit; >= 1
+	GroupsUnit  Unit
 	Stride      int  // Conv; fixed stride >= 1; ignored if TakesStride
 	TakesStride bool // Conv in a branch: uses the stage's stride in the first block of a stage
 	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2

@@ -95,10 +95,10 @@ func layersText(ls []Layer, inBranch bool) string {
 		}
 		var pairs []string
 		if l.Out != 0 {
-			pairs = append(pairs, fmt.Sprintf("out = %d", l.Out))
+			pairs = append(pairs, "out = "+sizeText(l.Out, l.OutUnit))
 		}
-		if l.Groups != 1 {
-			pairs = append(pairs, fmt.Sprintf("groups = %d", l.Groups))
+		if l.Groups != 1 || l.GroupsUnit != Plain {
+			pairs = append(pairs, "groups = "+sizeText(l.Groups, l.GroupsUnit))
 		}
 		switch {
 		case l.TakesStride && (i != first || !inBranch): // outside a branch it is a mistake, which a reader is to see

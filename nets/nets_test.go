@@ -4,8 +4,8 @@ import "testing"
 
 func TestLoadEveryNet(t *testing.T) {
 	names := Names()
-	if len(names) != 8 {
-		t.Fatalf("want 8 networks, have %v", names)
+	if len(names) != 10 {
+		t.Fatalf("want 10 networks, have %v", names)
 	}
 	for _, name := range names {
 		s, err := Load(name)

@@ -164,11 +164,8 @@ func parameters(s *dsl.Spec) int {
 		for _, l := range ls {
 			switch l.Kind {
 			case dsl.Conv:
-				out := l.Out
-				if out == 0 {
-					out = width
-				}
-				total += c / l.Groups * out * l.R * l.S
+				out := l.Channels(width, c)
+				total += c / l.GroupCount(width, c) * out * l.R * l.S
 				c = out
 			case dsl.BN:
 				total += 2 * c

@@ -3,6 +3,7 @@ names."""
 
 import math
 import pathlib
+import re
 import tomllib
 
 import torch
@@ -106,14 +107,23 @@ class ConvSkip(nn.Module):
         return self.bn(self.conv(x))
 
 
+def size(said, width, cin):
+    """A number of channels or groups: n, "4w" or "w/4" of the stage's width, "in" or "in/2" of the
+    layer's input."""
+    if isinstance(said, int):
+        return said
+    times, unit, over = re.fullmatch(r"(\d*)(w|in)(?:/(\d+))?", said).groups()
+    return int(times or 1) * (width if unit == "w" else cin) // int(over or 1)
+
+
 def sequence(layers, cin, width=0, stride=1):
     """nn.Sequential of conv, bn and relu, and its number of output channels."""
     out = []
     for layer in layers:
         if layer["kind"] == "conv":
-            k = layer["out"] or width
+            k = size(layer["out"], width, cin) or width
             step = stride if layer["stride"] is True else layer["stride"] or 1
-            out.append(nn.Conv2d(cin, k, (layer["r"], layer["s"]), step, layer["pad"], groups=layer["groups"], bias=False))
+            out.append(nn.Conv2d(cin, k, (layer["r"], layer["s"]), step, layer["pad"], groups=size(layer["groups"], width, cin), bias=False))
             cin = k
         else:
             out.append(nn.BatchNorm2d(cin) if layer["kind"] == "bn" else nn.ReLU())

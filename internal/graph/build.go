@@ -79,9 +79,8 @@ func (b *builder) layer(name string, l dsl.Layer, x ValueID, width, stride int) 
 	case dsl.ReLU:
 		return b.relu(name, x)
 	}
-	if l.Out == 0 {
-		l.Out = width
-	}
+	in := b.g.Values[x].C
+	l.Out, l.Groups = l.Channels(width, in), l.GroupCount(width, in)
 	if l.TakesStride {
 		l.Stride = stride
 	}

@@ -46,3 +46,25 @@ func TestEveryNetBuilds(t *testing.T) {
 		}
 	}
 }
+
+// TestRivals holds the networks that the paper and its successors are compared with to their
+// published sizes.
+func TestRivals(t *testing.T) {
+	for _, c := range []struct {
+		net        string
+		set        string
+		parameters int64
+		depth      int
+	}{
+		{"resnext29-16x64d", "cifar10", 68_155_210, 29},
+		{"resnext29-8x64d", "cifar10", 34_426_698, 29},
+	} {
+		spec, err := nets.Load(c.net, "data.set="+c.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := graph.Summarize(build(t, spec)); s.Parameters != c.parameters || s.Depth != c.depth {
+			t.Errorf("%s on %s: %d parameters and depth %d, want %d and %d", c.net, c.set, s.Parameters, s.Depth, c.parameters, c.depth)
+		}
+	}
+}
