@@ -26,7 +26,7 @@ LINK   := -ldflags "-X main.commit=$(COMMIT)"
 PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors test-torch test-nvidia test-launch compare replay emu bundle slice plans rehearse clean
+.PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors draws test-torch test-nvidia test-launch compare replay emu bundle slice plans rehearse clean
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -116,6 +116,9 @@ arm64: ## build csrc/cpu for arm64, for NEON, and run its tests under qemu-user 
 
 vectors: .venv ## make the test vectors again with PyTorch, in a virtual environment of its own
 	.venv/bin/python tools/vectors/make.py
+
+draws: ## have numpy compute the draws of docs/formats.md again; make test compares the stored ones with the engine's
+	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) tools/vectors/draws.py
 
 test-torch: .venv ## have PyTorch load the weights that shake writes
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
