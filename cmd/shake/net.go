@@ -93,7 +93,7 @@ func addDevice(c *cobra.Command, name *string) {
 // backend returns the backend of --device, if it can run the network on this machine.
 func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	if name == "auto" {
-		if name = "cpu"; gpu.Available() == nil && load.Check() == nil {
+		if name = "cpu"; gpu.Available() == nil && load.Check(false) == nil {
 			name = "gpu"
 		}
 	}
@@ -114,7 +114,7 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
 		// An old library would fail later, at some layer.
-		if err := load.Check(); err != nil {
+		if err := load.Check(false); err != nil {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
 		return gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}, nil

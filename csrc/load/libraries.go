@@ -42,6 +42,12 @@ var (
 		Files:  []string{"libcublasLt.so.13", "libcublasLt.so.12"},
 		Remedy: "pip install nvidia-cublas (nvidia-cublas-cu12 for a cuDNN of CUDA 12), or install the CUDA toolkit",
 	}
+	NCCL = &Library{
+		Name:   "libnccl",
+		What:   "NCCL, which adds gradients over several cards",
+		Files:  []string{"libnccl.so.2"},
+		Remedy: "pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12), or install NVIDIA's package libnccl2; one card does without",
+	}
 	NVML = &Library{
 		Name:   "libnvidia-ml",
 		What:   "NVML, which reads the cards' sensors",

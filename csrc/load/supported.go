@@ -13,14 +13,17 @@ type Support struct {
 	// Tried are the versions of make test-nvidia, the oldest first. For the driver it is a
 	// stand-in.
 	Tried []string
+	// Several says that only a run on several cards needs it.
+	Several bool
 }
 
 // Supported is the one place of versions; a test compares the README's table with it. A driver's
 // version is that of the newest CUDA that it runs.
 var Supported = []Support{
-	{CUDA, "12.0", []string{"12.4", "13.0", "13.5"}},
-	{NVRTC, "12.4", []string{"12.4", "13.0", "13.5"}},
-	{CUDNN, "9.10", []string{"9.10", "9.19", "9.28"}},
+	{Library: CUDA, Oldest: "12.0", Tried: []string{"12.4", "13.0", "13.5"}},
+	{Library: NVRTC, Oldest: "12.4", Tried: []string{"12.4", "13.0", "13.5"}},
+	{Library: CUDNN, Oldest: "9.10", Tried: []string{"9.10", "9.19", "9.28"}},
+	{Library: NCCL, Oldest: "2.18", Tried: []string{"2.18", "2.28", "2.30"}, Several: true},
 }
 
 // VersionError says that a library is older than the oldest supported version.
@@ -51,11 +54,14 @@ func Judge(l *Library, version string) (words string, ok bool) {
 	return "supported", true
 }
 
-// Check finds every library of Supported and refuses versions that are too old. Errors: those of
-// Table, *VersionError.
-func Check() error {
+// Check finds every library of Supported that a run on one card needs, or on several, and refuses
+// versions that are too old. Errors: those of Table, *VersionError.
+func Check(several bool) error {
 	driver := 0
 	for _, s := range Supported {
+		if s.Several && !several {
+			continue
+		}
 		l := s.Library
 		if l == NVRTC && driver > 0 {
 			l = l.AtMost(driver) // as Table opens it

@@ -27,6 +27,8 @@ func TestJudge(t *testing.T) {
 		{CUDA, "11.8", "not supported: older than 12.0", false},
 		{CUDA, "12.2", "supported, but older than any that was tried", true},
 		{CUDA, "14.0", "newer than any that was tried", true},
+		{NCCL, "2.17.1", "not supported: older than 2.18", false},
+		{NCCL, "2.18.3", "supported", true},
 		{NVML, "1.0", "", true},
 		{CUDNN, "", "", true},
 	} {
@@ -43,7 +45,7 @@ func TestCheck(t *testing.T) {
 	library(t, filepath.Join(dir, "libnvrtc.so.12"), "int nvrtcVersion(int *a, int *b) { *a = 12; *b = 3; return 0; }")
 	t.Setenv(PathVariable, dir)
 	var old *VersionError
-	if err := Check(); !errors.As(err, &old) || old.Path != filepath.Join(dir, "libnvrtc.so.12") || !strings.Contains(err.Error(), "version 12.3, and 12.4 is the oldest") ||
+	if err := Check(false); !errors.As(err, &old) || old.Path != filepath.Join(dir, "libnvrtc.so.12") || !strings.Contains(err.Error(), "version 12.3, and 12.4 is the oldest") ||
 		!strings.Contains(err.Error(), "pip install") {
 		t.Errorf("have %v", err)
 	}

@@ -13,9 +13,11 @@ var versionCalls = map[string]versionCall{
 	"libcuda":  {"cuDriverGetVersion", 2, func(a, _ int) string { return fmt.Sprintf("%d.%d", a/1000, a%1000/10) }},
 	"libnvrtc": {"nvrtcVersion", 3, func(a, b int) string { return fmt.Sprintf("%d.%d", a, b) }},
 	"libcudnn": {"cudnnGetVersion", 1, hundreds},
+	"libnccl":  {"ncclGetVersion", 2, hundreds},
 }
 
-// hundreds reads 92801 as 9.28.1, and 8907, the form of cuDNN up to 8, as 8.9.7.
+// hundreds reads 92801 as 9.28.1. It reads 8907, the form of cuDNN up to 8 and NCCL up to 2.8, as
+// 8.9.7.
 func hundreds(a, _ int) string {
 	if a < 10000 {
 		return fmt.Sprintf("%d.%d.%d", a/1000, a/100%10, a%100)

@@ -30,7 +30,7 @@ func TestLook(t *testing.T) {
 	if have := versionCalls["libcuda"].text(13010, 0); have != "13.1" {
 		t.Errorf("CUDA 13010 is %s, want 13.1", have)
 	}
-	for number, want := range map[int]string{92801: "9.28.1", 90000: "9.0.0", 8907: "8.9.7", 7605: "7.6.5"} {
+	for number, want := range map[int]string{92801: "9.28.1", 90000: "9.0.0", 8907: "8.9.7", 7605: "7.6.5", 21803: "2.18.3"} {
 		if have := versionCalls["libcudnn"].text(number, 0); have != want {
 			t.Errorf("cuDNN %d is %s, want %s", number, have, want)
 		}
