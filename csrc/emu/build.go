@@ -27,6 +27,7 @@ var libraries = []library{
 	{room: "cuda", file: "libcuda.so.1"},
 	{room: "nvrtc", file: "libnvrtc.so.13", more: []string{"cuda/settings.cc"}},
 	{room: "cudnn", file: "libcudnn.so.9"},
+	{room: "nccl", file: "libnccl.so.2"},
 	{room: "nvml", file: "libnvidia-ml.so.1"},
 }
 
@@ -47,7 +48,7 @@ func Build() (folder string, err error) {
 	return build(source, cache)
 }
 
-// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nvml"). Its folder holds no other
+// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nccl", "nvml"). Its folder holds no other
 // library, so that on a machine with a card the rest stays real.
 func Library(room string) (folder string, err error) {
 	source, cache, err := folders()

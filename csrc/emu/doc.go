@@ -2,7 +2,7 @@
 // reads its counters.
 //
 // The emulator is a folder of stand-in libraries: libcuda.so.1 and libnvrtc.so.13 (here),
-// libcudnn.so.9 (cudnn/), libnvidia-ml.so.1 (nvml/). With the folder in SHAKE_LIBRARY_PATH the
+// libcudnn.so.9 (cudnn/), libnccl.so.2 (nccl/), libnvidia-ml.so.1 (nvml/). With the folder in SHAKE_LIBRARY_PATH the
 // product opens them as it opens the real ones. No line of the product knows of the emulator, and
 // no part of the emulator is in the product.
 //
@@ -51,6 +51,12 @@
 //     the tensors, virtual ones too. Engines on tensor cores round products of float32 to TF32;
 //     nondeterministic ones change bits from run to run. Workspaces are left full of NaN. A plan's
 //     memory has to be live, aligned and without overlap, at the call and when the stream runs it.
+//
+//   - NCCL joins threads of one process, or processes of one machine, in shared memory. Work of a
+//     call begins when its stream is waited for, or its graph is; it waits for the other ranks for
+//     ever, until it is aborted. Ranks that make different calls fail; on cards they hang or
+//     compute nonsense. A rank that ends is an error of the communicator on all others. Sums have
+//     the order of the ranks.
 //
 //   - With races=1, races on shared memory are found in any order of running: two threads, one
 //     byte, a write, and no barrier in between.
