@@ -28,6 +28,7 @@ var rooms = []rule{
 	{"nets", []string{"dsl"}},
 	{"csrc", nil},
 	{"cudnn/cuda", []string{"csrc/load", "internal/files"}},
+	{"cudnn/nccl", []string{"csrc/load", "cudnn/cuda"}},
 	{"cudnn/cudnntest", []string{"cudnn"}},
 	{"cudnn", []string{"csrc/load", "cudnn/cuda", "internal/files"}},
 	{"internal/files/filestest", []string{"internal/exhaustive"}},

@@ -1,0 +1,391 @@
+package nccl
+
+import (
+	"errors"
+	"math"
+	"os"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"shake/csrc/emu"
+	"shake/csrc/load"
+	"shake/cudnn/cuda"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(emu.RequireVariable) == "1" {
+		if ds, err := cuda.Devices(); err != nil || len(ds) < 2 {
+			emu.WithoutExamples("there are no two cards")
+		}
+	}
+	emu.Main(m)
+}
+
+// rank is one rank of a test, on a card and a thread of its own.
+type rank struct {
+	*Comm
+	t      *testing.T
+	ctx    *cuda.Context
+	stream *cuda.Stream
+}
+
+// ranks runs f on so many cards at once, and waits for all.
+func ranks(t *testing.T, world int, c Config, f func(r rank)) {
+	t.Helper()
+	emu.Require(t)
+	ds, err := cuda.Devices()
+	if err != nil || len(ds) < world {
+		t.Skipf("%d cards of %d: %v", len(ds), world, err)
+	}
+	id, err := NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range world {
+		all.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			ctx, err := ds[i].Primary()
+			if err == nil {
+				err = ctx.SetCurrent()
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			config := c
+			config.Rank, config.World = i, world
+			comm, err := New(ctx, id, config)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s, err := ctx.NewStream()
+			if err != nil {
+				t.Error(err)
+			}
+			f(rank{comm, t, ctx, s})
+			for _, err := range []error{s.Close(), ctx.Close()} {
+				if err != nil {
+					t.Errorf("rank %d: %v", i, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (r rank) check(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Errorf("rank %d: %v", r.Rank(), err)
+	}
+}
+
+// alloc is device memory with these numbers in it.
+func (r rank) alloc(v []float32) *cuda.Memory {
+	m, err := r.ctx.Alloc(int64(4 * len(v)))
+	r.check(err)
+	r.check(r.stream.CopyToDevice(m.Ptr(), cuda.Bytes(v)))
+	return m
+}
+
+func (r rank) read(p cuda.Ptr, n int) []float32 {
+	v := make([]float32, n)
+	r.check(r.stream.CopyToHost(cuda.Bytes(v), p))
+	return v
+}
+
+func (r rank) want(what string, have []float32, want ...float32) {
+	r.t.Helper()
+	if !reflect.DeepEqual(have, want) {
+		r.t.Errorf("rank %d: %s: have %v, want %v", r.Rank(), what, have, want)
+	}
+}
+
+func TestCollectives(t *testing.T) {
+	for _, blocking := range []bool{false, true} {
+		ranks(t, 2, Config{Blocking: blocking, MaxCTAs: 4}, func(r rank) {
+			k := float32(r.Rank())
+			x, y := r.alloc([]float32{k + 1, 3, -k}), r.alloc(make([]float32, 6))
+			r.check(r.AllReduce(x.Ptr(), y.Ptr(), 3, F32, Sum, r.stream))
+			r.want("sum", r.read(y.Ptr(), 3), 3, 6, -1)
+			for _, c := range []struct {
+				op   Op
+				want float32
+			}{{Prod, 2}, {Max, 2}, {Min, 1}, {Avg, 1.5}} {
+				r.check(r.AllReduce(x.Ptr(), y.Ptr(), 1, F32, c.op, r.stream))
+				r.want("reduction", r.read(y.Ptr(), 1), c.want)
+			}
+			r.check(r.Group(func() error {
+				return errors.Join(r.AllGather(x.Ptr(), y.Ptr(), 3, F32, r.stream), r.Broadcast(x.Ptr(), x.Ptr(), 1, F32, 1, r.stream))
+			}))
+			r.want("gathered", r.read(y.Ptr(), 6), 1, 3, 0, 2, 3, -1)
+			r.want("from rank 1", r.read(x.Ptr(), 3), 2, 3, -k)
+			r.check(errors.Join(r.Close(), r.Close(), x.Close(), y.Close()))
+		})
+	}
+}
+
+// A captured call runs at every launch of its graph, and not before.
+func TestCapture(t *testing.T) {
+	ranks(t, 2, Config{}, func(r rank) {
+		x := r.alloc([]float32{1})
+		side, err := r.ctx.NewStream()
+		r.check(err)
+		fork, err := r.ctx.NewEvent(false)
+		r.check(err)
+		r.check(r.stream.BeginCapture(cuda.CaptureThreadLocal))
+		r.check(errors.Join(fork.Record(r.stream), side.Wait(fork), r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, side), fork.Record(side), r.stream.Wait(fork)))
+		g, err := r.stream.EndCapture()
+		r.check(err)
+		exec, err := g.Instantiate()
+		r.check(err)
+		r.want("before", r.read(x.Ptr(), 1), 1)
+		for range 5 {
+			r.check(exec.Launch(r.stream))
+		}
+		r.want("after five launches", r.read(x.Ptr(), 1), 32)
+		r.check(errors.Join(exec.Close(), g.Close(), r.Close(), fork.Close(), side.Close(), x.Close()))
+	})
+}
+
+// A call that rank 1 never makes ends when rank 0 aborts, or closes; the death of rank 1 is seen.
+func TestAbort(t *testing.T) {
+	for _, how := range []string{"abort", "close"} {
+		t.Run(how, func(t *testing.T) {
+			var called, gone sync.WaitGroup
+			called.Add(1)
+			gone.Add(1)
+			ranks(t, 2, Config{}, func(r rank) {
+				if r.Rank() == 1 {
+					called.Wait()
+					r.check(r.Abort())
+					gone.Done()
+					return
+				}
+				x := r.alloc([]float32{1})
+				r.check(r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream))
+				called.Done()
+				gone.Wait()
+				for i := 0; i < 500 && r.AsyncError() == nil; i++ {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if err := r.AsyncError(); !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), "rank 1") {
+					t.Errorf("the death of rank 1: %v", err)
+				}
+				if how == "abort" {
+					r.check(errors.Join(r.Abort(), r.Abort(), r.Close()))
+				} else if err := r.Close(); !errors.Is(err, ErrAborted) {
+					t.Errorf("closing: %v", err)
+				}
+				r.check(r.stream.Synchronize())
+				if err := r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream); !errors.Is(err, ErrAborted) {
+					t.Errorf("after the abort: %v", err)
+				}
+				r.check(x.Close())
+			})
+		})
+	}
+}
+
+// Close ends what hangs although nothing failed: rank 1 is there, and does not call.
+func TestCloseEndsAHang(t *testing.T) {
+	before := closeWait
+	closeWait = 300 * time.Millisecond
+	defer func() { closeWait = before }()
+	var done sync.WaitGroup
+	done.Add(1)
+	ranks(t, 2, Config{}, func(r rank) {
+		if r.Rank() == 1 {
+			done.Wait()
+			r.check(r.Abort())
+			return
+		}
+		defer done.Done()
+		x := r.alloc([]float32{1})
+		r.check(r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream))
+		from := time.Now()
+		if err := r.Close(); !errors.Is(err, ErrAborted) || time.Since(from) < closeWait || time.Since(from) > closeWait+5*time.Second {
+			t.Errorf("closing took %v: %v", time.Since(from), err)
+		}
+		r.check(errors.Join(r.stream.Synchronize(), x.Close()))
+	})
+}
+
+// first is the first card's context, current on this thread.
+func first(t *testing.T) *cuda.Context {
+	t.Helper()
+	emu.Require(t)
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	ds, err := cuda.Devices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := ds[0].Primary()
+	if err == nil {
+		err = ctx.SetCurrent()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+func TestMisuse(t *testing.T) {
+	ctx := first(t)
+	id, err := NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		ctx  *cuda.Context
+		id   ID
+		c    Config
+		want string
+	}{
+		{"no context", nil, id, Config{World: 1}, "closed or nil"},
+		{"no ranks", ctx, id, Config{}, "rank 0 of 0"},
+		{"a rank too many", ctx, id, Config{Rank: 2, World: 2}, "rank 2 of 2: want 0 to 1"},
+		{"no id", ctx, ID{}, Config{World: 1}, "NewID"},
+		{"multiprocessors", ctx, id, Config{World: 1, MinCTAs: 3, MaxCTAs: 2}, "from 3 to 2"},
+		{"an id of nobody", ctx, ID{1}, Config{World: 1}, "ncclInvalidArgument (4)"},
+		{"ranks that do not come", ctx, id, Config{World: 2, Timeout: 20 * time.Millisecond}, "rank 0 of 2: not all ranks came within 20ms"},
+	} {
+		if c.id == (ID{1}) {
+			emu.Only(t)
+		}
+		if _, err := New(c.ctx, c.id, c.c); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: have %v, want %q", c.name, err, c.want)
+		} else if c.c.Timeout > 0 && !errors.Is(err, ErrTimeout) {
+			t.Errorf("%s: no ErrTimeout: %v", c.name, err)
+		}
+	}
+	if id, err = NewID(); err != nil {
+		t.Fatal(err)
+	}
+	comm, err := New(ctx, id, Config{World: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := ctx.NewStream()
+	shut, _ := ctx.NewStream()
+	shut.Close()
+	m, err := ctx.Alloc(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	p := m.Ptr()
+	nothing := func() error { return nil }
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"no such operation", comm.AllReduce(p, p, 1, F32, 5, s), "operation 5"},
+		{"no such type", comm.AllReduce(p, p, 1, 10, Sum, s), "type 10"},
+		{"fewer than no elements", comm.AllReduce(p, p, -1, F32, Sum, s), "-1 elements"},
+		{"too many elements", comm.AllReduce(p, p, math.MaxInt64/2, F64, Sum, s), "elements"},
+		{"address 0", comm.AllReduce(0, p, 1, F32, Sum, s), "address 0"},
+		{"an odd address", comm.AllReduce(p+2, p+2, 1, F32, Sum, s), "multiple of 4"},
+		{"overlap", comm.AllReduce(p, p+4, 2, F32, Sum, s), "overlap"},
+		{"overlap of a broadcast", comm.Broadcast(p, p+4, 2, F32, 0, s), "overlap"},
+		{"no such root", comm.Broadcast(p, p, 2, F32, 1, s), "root 1 of 1"},
+		{"overlap of a gathering", comm.AllGather(p+4, p, 2, F32, s), "own place"},
+		{"no stream", comm.AllReduce(p, p, 1, F32, Sum, nil), "stream is closed or nil"},
+		{"a closed stream", comm.AllReduce(p, p, 1, F32, Sum, shut), "stream is closed or nil"},
+		{"a group of nothing", comm.Group(nil), "no function"},
+		{"a group in a group", comm.Group(func() error { return comm.Group(nothing) }), "a group in a group"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("%s: have %v, want %q", c.name, c.err, c.want)
+		}
+	}
+	var wrong error
+	var other sync.WaitGroup
+	other.Go(func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		wrong = comm.AllReduce(p, p, 1, F32, Sum, s)
+	})
+	other.Wait()
+	if wrong == nil || !strings.Contains(wrong.Error(), "not current on this thread") {
+		t.Errorf("another thread: %v", wrong)
+	}
+	if ds, _ := cuda.Devices(); len(ds) > 1 {
+		second, err := ds[1].Primary()
+		if err == nil {
+			err = second.SetCurrent()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, _ := second.NewStream()
+		if err := comm.AllReduce(p, p, 1, F32, Sum, theirs); err == nil || !strings.Contains(err.Error(), "another context") {
+			t.Errorf("another card's stream: %v", err)
+		}
+		theirs.Close()
+		second.Close()
+		ctx.SetCurrent()
+	}
+	if ready, err := comm.Ready(); !ready || err != nil {
+		t.Errorf("ready: %v, %v", ready, err)
+	}
+	if err := errors.Join(comm.Group(nothing), comm.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every method of a nil or closed communicator is an error, and none a panic.
+func TestNilAndClosed(t *testing.T) {
+	for _, c := range []*Comm{nil, {}} {
+		v := reflect.ValueOf(c)
+		for i := range v.NumMethod() {
+			name := v.Type().Method(i).Name
+			args := make([]reflect.Value, v.Method(i).Type().NumIn())
+			for j := range args {
+				args[j] = reflect.Zero(v.Method(i).Type().In(j))
+			}
+			if name == "Group" {
+				args[0] = reflect.ValueOf(func() error { return nil })
+			}
+			if name == "Broadcast" && c != nil {
+				c.config.World = 1
+			}
+			out := v.Method(i).Call(args)
+			err, _ := out[len(out)-1].Interface().(error)
+			if quiet := name == "Close" || name == "Abort" || name == "Rank" || name == "World"; !quiet && !errors.Is(err, ErrClosed) {
+				t.Errorf("%s of %v: have %v, want ErrClosed", name, c, err)
+			} else if quiet && err != nil {
+				t.Errorf("%s of %v: %v", name, c, err)
+			}
+		}
+	}
+}
+
+func TestOldLibrary(t *testing.T) {
+	emu.Only(t)
+	t.Setenv("SHAKE_EMU_NCCL", "version=21703")
+	var old *load.VersionError
+	if _, err := Version(); !errors.As(err, &old) || !strings.Contains(err.Error(), "version 2.17.3, and 2.18 is the oldest") {
+		t.Errorf("have %v", err)
+	}
+	t.Setenv("SHAKE_EMU_NCCL", "version=22809; init=2")
+	if v, err := Version(); v != "2.28.9" || err != nil {
+		t.Errorf("have %q, %v", v, err)
+	}
+	id, err := NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(first(t), id, Config{World: 1}); !errors.Is(err, ErrSystem) || !strings.Contains(err.Error(), "--shm-size") {
+		t.Errorf("no shared memory: %v", err)
+	}
+}

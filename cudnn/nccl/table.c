@@ -1,0 +1,3 @@
+#include "calls.h"
+
+const sk_nccl_table *sk_nccl;
