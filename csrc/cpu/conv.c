@@ -68,6 +68,11 @@ sk_conv *sk_conv_new(sk_pool *pool, const sk_conv_shape *s, const sk_conv_part *
   return c;
 }
 
+int64_t sk_conv_packed_bytes(const sk_conv *c) {
+  return sizeof(float) * (c->forward.all_floats + c->backward.all_floats +
+                          c->transform.forward.all_floats + c->transform.backward.all_floats);
+}
+
 void sk_conv_free(sk_conv *c) {
   sk_conv_plan_free(&c->forward);
   sk_conv_plan_free(&c->backward);

@@ -45,6 +45,9 @@ func NewConv(p *Pool, s ConvSpec) (*Conv, error) {
 // transformed tells whether some of it goes through a transform.
 func (c *Conv) transformed() bool { return C.sk_conv_transformed(c.c) != 0 }
 
+// PackedBytes is the size of the weights as Pack lays them out, of both passes.
+func (c *Conv) PackedBytes() int64 { return int64(C.sk_conv_packed_bytes(c.c)) }
+
 // Pack lays the weights out for the kernels, forward and data gradient, from the flat parameters:
 // after every change of them, before Run.
 func (c *Conv) Pack(params []float32) {

@@ -54,6 +54,8 @@ sk_conv *sk_conv_new(sk_pool *, const sk_conv_shape *, const sk_conv_part *);
 void sk_conv_free(sk_conv *);
 // Whether some of it goes through a transform.
 int sk_conv_transformed(const sk_conv *);
+// The bytes of its packed weights, of both passes.
+int64_t sk_conv_packed_bytes(const sk_conv *);
 // Lays the weights out for the passes: after every change of them.
 void sk_conv_pack(sk_conv *, const float *params);
 void sk_conv_forward(sk_conv *, const sk_conv_operands *, const sk_batch *);

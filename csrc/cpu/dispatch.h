@@ -17,6 +17,7 @@
 typedef struct {
   const char *name;
   double (*peak)(int64_t rounds);  // floating-point operations of some multiply-adds
+  void (*triad)(float *a, const float *b, const float *c, int64_t n, int past);
   // Statistics of blocks begin .. end-1 of the tensor.
   void (*stats)(const sk_stats *, const sk_tensor *, int n, int begin, int end);
   void (*sums)(const sk_sums *, const sk_batch *, int n);

@@ -38,6 +38,7 @@ static const sk_conv_transform_kernels transform_kernels = {
 const sk_kernels SK_(sk_isa) = {
     .name = SK_ISA_NAME,
     .peak = peak,
+    .triad = triad,
     .stats = image_stats,
     .sums = image_sums,
     .join = join_image,

@@ -1,4 +1,4 @@
-// peak_kernel.h: multiply-adds on registers alone.
+// peak_kernel.h: multiply-adds on registers alone, and a walk through memory.
 #ifndef SK_PEAK_KERNEL_H
 #define SK_PEAK_KERNEL_H
 #include "vec_kernel.h"
@@ -15,5 +15,16 @@ static double peak(int64_t rounds) {
   for (int i = 1; i < PEAK_SUMS; i++) a[0] += a[i];
   one = a[0][0]; // used
   return 2.0 * SK_W * PEAK_SUMS * rounds;
+}
+
+// a = b + c/2 of n floats, a multiple of 16, on cache lines; `past`: stores go past the cache.
+static void triad(float *a, const float *b, const float *c, int64_t n, int past) {
+  const vf half = vf_set(0.5f);
+  if (past) {
+    for (int64_t i = 0; i < n; i += SK_W) vf_stream(a + i, vf_load(b + i) + vf_load(c + i) * half);
+    vf_streamed();
+    return;
+  }
+  for (int64_t i = 0; i < n; i += SK_W) vf_store(a + i, vf_load(b + i) + vf_load(c + i) * half);
 }
 #endif

@@ -4,8 +4,9 @@
 // so workers spin for a short while after the last task and sleep on a condition variable after
 // that; the caller, waiting for them, does the same. Denormals are flushed in every worker, and in
 // the caller's thread while it runs tasks: gradients underflow, and a denormal costs a hundred
-// cycles.
+// cycles. A pool that is not watched reads no clock.
 #include "threads.h"
+#include "spans.h"
 #include "tensor.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,6 +40,7 @@ struct sk_pool {
   void (*fn)(void *, int, int);  // the job: written before round, read after it
   void *arg;
   int tasks;
+  sk_spans *spans;                   // NULL: the pool is not watched
   _Alignas(64) _Atomic int next;     // task
   _Alignas(64) _Atomic int running;  // workers that have not finished this round
 };
@@ -77,8 +79,20 @@ static inline void restore_denormals(uint64_t old) {
 }
 
 static void take_tasks(sk_pool *p, int worker) {
-  for (int t; (t = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks;)
+  sk_spans *spans = p->spans;
+  const sk_moment from = spans ? sk_now() : (sk_moment){0, 0};
+  int taken = 0;
+  for (int t; (t = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks;
+       taken++)
     p->fn(p->arg, t, worker);
+  if (spans && taken) sk_spans_add(spans, worker, from, taken);
+}
+
+// Runs a job on the caller alone.
+static void run_alone(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg) {
+  const sk_moment from = p->spans ? sk_now() : (sk_moment){0, 0};
+  for (int t = 0; t < tasks; t++) fn(arg, t, 0);
+  if (p->spans && tasks) sk_spans_add(p->spans, 0, from, tasks);
 }
 
 // Waits for a round other than `seen`.
@@ -160,6 +174,8 @@ void sk_pool_free(sk_pool *p) {
 
 int sk_pool_workers(const sk_pool *p) { return p->workers; }
 
+void sk_pool_watch(sk_pool *p, sk_spans *s) { p->spans = s; }
+
 // Spins, then sleeps: a worker may share its core with another program, which runs on this core
 // then.
 static void wait_for_workers(sk_pool *p) {
@@ -178,7 +194,7 @@ static void wait_for_workers(sk_pool *p) {
 void sk_parallel(sk_pool *p, int tasks, void (*fn)(void *, int, int), void *arg) {
   uint64_t csr = flush_denormals();
   if (p->workers == 1 || tasks <= 1) {
-    for (int t = 0; t < tasks; t++) fn(arg, t, 0);
+    run_alone(p, tasks, fn, arg);
     restore_denormals(csr);
     return;
   }
@@ -208,3 +224,9 @@ float *sk_scratch(sk_pool *p, int worker) { return p->scratch[worker].p; }
 void sk_shared_reserve(sk_pool *p, int64_t bytes) { grow(&p->shared, bytes); }
 
 float *sk_shared(sk_pool *p) { return p->shared.p; }
+
+int64_t sk_scratch_bytes(const sk_pool *p) {
+  int64_t bytes = p->shared.bytes;
+  for (int i = 0; i < p->workers; i++) bytes += p->scratch[i].bytes;
+  return bytes;
+}

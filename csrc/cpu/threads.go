@@ -45,6 +45,9 @@ const spareThreads = 8
 // Workers returns the number of threads, the caller's included.
 func (p *Pool) Workers() int { return int(C.sk_pool_workers(p.c)) }
 
+// ScratchBytes is the size of all workers' scratch.
+func (p *Pool) ScratchBytes() int64 { return int64(C.sk_scratch_bytes(p.c)) }
+
 // Close stops the workers and frees everything made with the pool. It may be called twice.
 func (p *Pool) Close() {
 	if p.c == nil {

@@ -1,5 +1,6 @@
 // threads_test.c: every task of every dispatch runs once, workers see what the caller wrote,
-// scratch is kept, denormals are flushed, and a pool lives with the threads that it gets.
+// scratch is kept, denormals are flushed, a watched pool has its spans, and a pool lives with the
+// threads that it gets.
 #include "threads.h"
 #include <errno.h>
 #include <pthread.h>
@@ -57,6 +58,29 @@ static void dispatches(int asked, int workers) {
   sk_pool_free(w.pool);
 }
 
+// Two watched dispatches, and one that is not: every task is in a span of its operation.
+static void watched(int workers) {
+  work w = {.pool = sk_pool_new(workers), .tasks = 400, .round = 1};
+  sk_scratch_reserve(w.pool, 500 * sizeof(float));
+  sk_span at[4][8];
+  sk_span_log log[4];
+  for (int i = 0; i < workers; i++) log[i] = (sk_span_log){.at = at[i], .most = 8};
+  sk_spans spans = {.log = log};
+  sk_pool_watch(w.pool, &spans);
+  for (spans.op = 1; spans.op <= 2; spans.op++) sk_parallel(w.pool, w.tasks, task, &w);
+  sk_pool_watch(w.pool, NULL);
+  sk_parallel(w.pool, w.tasks, task, &w);
+  int tasks[3] = {0};
+  for (int i = 0; i < workers; i++)
+    for (int j = 0; j < log[i].n; j++) {
+      const sk_span s = at[i][j];
+      if (s.end < s.start || s.processor < 0) fail("a span ends before it starts");
+      tasks[s.op] += s.tasks;
+    }
+  if (tasks[1] != 400 || tasks[2] != 400) fail("tasks without a span");
+  sk_pool_free(w.pool);
+}
+
 extern int (*sk_thread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static int threads_left;
 
@@ -67,6 +91,7 @@ static int create_some(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *
 
 int main(void) {
   for (int workers = 1; workers <= 4; workers++) dispatches(workers, workers);
+  for (int workers = 1; workers <= 4; workers++) watched(workers);
   sk_thread_create = create_some;
   for (int left = 0; left <= 2; left++) {
     threads_left = left;
