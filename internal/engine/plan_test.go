@@ -189,3 +189,35 @@ func TestPlanGolden(t *testing.T) {
 		}
 	}
 }
+
+// The books of a plan are those of its graph: forward FLOPs are twice the multiply-adds that a
+// summary counts, every operation has a place, and bytes grow with the batch.
+func TestOperations(t *testing.T) {
+	eachPlan(t, func(t *testing.T, p *engine.Plan) {
+		const n = 6
+		ops, one := p.Operations(n), p.Operations(1)
+		if len(ops) != len(p.Steps()) {
+			t.Fatalf("%d operations of %d steps", len(ops), len(p.Steps()))
+		}
+		flops := 0.0
+		for i, o := range ops {
+			if o.Kind == "conv" {
+				flops += o.FLOPs
+			}
+			if o.At != i || o.Layer == "" || o.Kind == "" || o.Text == "" {
+				t.Errorf("operation %d: %+v has no place", i, o)
+			}
+			if (o.Phase == engine.PhaseBackward) != (i > len(p.Forward)) {
+				t.Errorf("operation %d of %d forward ones is %s", i, len(p.Forward), o.Phase)
+			}
+			if o.FLOPs != n*one[i].FLOPs && o.Kind != "head" || o.Bytes > n*one[i].Bytes || o.Bytes < one[i].Bytes {
+				t.Errorf("%s: %g FLOPs and %g bytes of %d images, %g and %g of one", o.Text, o.FLOPs, o.Bytes, n, one[i].FLOPs, one[i].Bytes)
+			}
+		}
+		s := graph.Summarize(p.Graph)
+		head := int64(p.Head.Op.X.C * p.Graph.Classes)
+		if want := 2 * n * float64(s.ForwardMACs-head); flops != want {
+			t.Errorf("convolutions of %g FLOPs, the graph has %g", flops, want)
+		}
+	})
+}

@@ -13,7 +13,7 @@ type binder struct {
 	*program
 	convs map[*graph.Conv]*kernel.Conv // forward and backward steps share one
 	err   error
-	step  engine.PlanStep // being bound
+	at    int // the step of the plan that is being bound
 }
 
 // try passes op on and remembers the first error.
@@ -28,24 +28,24 @@ func try[T any](b *binder) func(op T, err error) T {
 
 func (b *binder) bind() {
 	for _, s := range b.plan.Forward {
-		b.step = s
 		b.forward(s)
+		b.at++
 	}
-	b.step = &b.plan.Head
 	b.bindHead(&b.plan.Head)
+	b.at++
 	for _, s := range b.plan.Backward {
-		b.step = s
 		b.backward(s)
+		b.at++
 	}
 }
 
 // both adds a step to training and to evaluation.
 func (b *binder) both(train, eval func()) {
 	b.trainOnly(train)
-	b.program.eval = append(b.program.eval, call{b.step, eval})
+	b.program.eval = append(b.program.eval, call{b.at, eval})
 }
 
-func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, call{b.step, f}) }
+func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, call{b.at, f}) }
 
 // momentum is that of the running statistics (torch's convention: the weight of the new value).
 const momentum = 0.1

@@ -32,9 +32,10 @@ type program struct {
 	packed  bool // the convs hold the current weights
 
 	train, eval []call
-	trace       func(s engine.PlanStep, run func()) // nil: none
-	stop        func() bool                         // asked between operations; nil: not
-	before      []float32                           // running statistics before the step at hand, if it may be abandoned
+	profile     *profile      // nil: steps are not timed
+	watch       *kernel.Watch // of the pool; nil until a profile is asked for
+	stop        func() bool   // asked between operations; nil: not
+	before      []float32     // running statistics before the step at hand, if it may be abandoned
 
 	sets   [2]*dataSet // training, test
 	labels []uint16    // of the batch at hand
@@ -49,13 +50,9 @@ type program struct {
 
 // call is a step of the plan, bound.
 type call struct {
-	step engine.PlanStep
-	run  func()
+	at  int // in the plan
+	run func()
 }
-
-// Trace has f run every step of the plan from the next training step on; augmentation, draws,
-// packing of weights and SGD are not among them. A nil f ends it.
-func (p *program) Trace(f func(s engine.PlanStep, run func())) { p.trace = f }
 
 // dataSet is a resident data set.
 type dataSet struct {
@@ -140,12 +137,19 @@ func (p *program) Step(s engine.Step) error {
 		return engine.NotLoaded("cpu", "training")
 	}
 	n := len(s.Index)
+	p.beginStep()
+	p.begin(opAugment)
 	augment := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
 	if err := p.gather(p.sets[0], s.Index, augment); err != nil {
 		return err
 	}
+	p.end()
+	p.begin(opDraw)
 	p.draw(s.Iteration, n)
+	p.end()
+	p.begin(opPack)
 	p.pack()
+	p.end()
 	if p.stop != nil {
 		p.before = p.statistics(p.before[:0])
 	}
@@ -154,25 +158,29 @@ func (p *program) Step(s engine.Step) error {
 			p.restoreStatistics()
 			return engine.ErrAbandoned
 		}
-		if p.trace != nil {
-			p.trace(c.step, c.run)
-		} else {
-			c.run()
-		}
+		p.begin(firstOfPlan + c.at)
+		c.run()
+		p.end()
 	}
 	if p.err != nil {
 		return p.err
 	}
+	p.begin(opSGD)
 	sgd := kernel.SGD{LR: float32(s.LR), Momentum: float32(p.cfg.Momentum), WeightDecay: float32(p.cfg.WeightDecay), Nesterov: p.cfg.Nesterov}
 	sgd.Run(p.pool, p.w, p.v, p.g)
 	p.packed = false
-
-	m := p.sums(n)
-	if p.metrics.BadStep < 0 && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
-		p.metrics.BadStep = int64(s.Iteration)
-	}
-	p.metrics.Images, p.metrics.Loss, p.metrics.Errors = p.metrics.Images+n, p.metrics.Loss+m.Loss, p.metrics.Errors+m.Errors
+	p.end()
+	p.add(s.Iteration, p.sums(n))
+	p.endStep()
 	return nil
+}
+
+// add adds a step's results to the metrics.
+func (p *program) add(iteration uint32, m engine.Metrics) {
+	if p.metrics.BadStep < 0 && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
+		p.metrics.BadStep = int64(iteration)
+	}
+	p.metrics.Images, p.metrics.Loss, p.metrics.Errors = p.metrics.Images+m.Images, p.metrics.Loss+m.Loss, p.metrics.Errors+m.Errors
 }
 
 // draw fills every block's alpha and beta.
