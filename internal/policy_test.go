@@ -44,6 +44,7 @@ var rooms = []rule{
 	{"internal/data", []string{"dsl", "internal/files", "internal/rng", "internal/engine"}},
 	{"internal/report", []string{"dsl", "nets"}},
 	{"internal/gpustat", []string{"internal/files", "csrc/nvml"}},
+	{"internal/profile", []string{"dsl", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
 	{"internal/train", []string{"dsl", "nets", "internal/files", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/report"}},
 	{"internal/experiment", []string{"dsl", "nets", "internal/files", "internal/graph", "internal/train"}},
 	{"cmd", []string{"dsl", "nets", "internal", "csrc/cpu", "csrc/load", "cudnn/cuda"}},

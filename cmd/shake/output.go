@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/term"
 
@@ -32,4 +33,20 @@ func (a *app) write(name, what string, f func(io.Writer) error) error {
 		fmt.Fprintf(a.err, "wrote %s\n", name)
 	}
 	return err
+}
+
+// writable refuses a file that could not be written after a long measurement: its folder is
+// missing, or it is a folder. "" and "-" are none.
+func writable(name string) error {
+	if name == "" || name == "-" {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return exit(exitUsage, fmt.Errorf("%s is a folder: name a file in it", name))
+	}
+	dir := filepath.Dir(name)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return exit(exitUsage, fmt.Errorf("%s: no folder %s to write it in: make it (mkdir -p %s), or name another", name, dir, dir))
+	}
+	return nil
 }

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	kernel "shake/csrc/cpu"
+	"shake/dsl"
+	"shake/internal/engine"
+	"shake/internal/graph"
+	"shake/internal/profile"
+)
+
+// profileFlags are the flags of "shake profile".
+type profileFlags struct {
+	net                       netFlags
+	device, by                string
+	steps, warmup, top        int
+	asJSON                    bool
+	trace, roofline, timeline string
+}
+
+func (a *app) profileCmd() *cobra.Command {
+	var f profileFlags
+	c := &cobra.Command{
+		Use:   "profile NET|RUN",
+		Short: "Say where a training step's time goes",
+		Long: `profile trains some steps on built-in images and prints what each operation of the plan
+costs: its time, share, rates, and per cent of what this machine was measured to reach; forward,
+backward and update apart; the sum beside the whole step; the memory by kind of tensor.
+
+Times are means of the timed steps, as their caller waited; busy is the processor time of all
+workers, from which rates follow: those of one worker, whose peak with all at work is measured in
+the same run. Convolutions count the multiply-adds of direct ones, so that transforms can pass 100 %.`,
+		Example: `  shake profile 26-2x32d
+  shake profile resnext29 -o train.batch=32 --by shape --top 10
+  shake profile quick --steps 20 --json
+  shake profile 26-2x32d --trace step.json --roofline roofline.svg --timeline step.png`,
+		Args: func(c *cobra.Command, args []string) error {
+			if err := given(c, "trace", "roofline", "timeline"); err != nil {
+				return err
+			}
+			return takes("NET or RUN")(c, args)
+		},
+		ValidArgsFunction: completeNets,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(c); err != nil {
+				return err
+			}
+			spec, g, err := f.net.loadGraph(args[0])
+			if err != nil {
+				return err
+			}
+			return a.profile(f, spec, g)
+		},
+	}
+	f.net.add(c)
+	addDevice(c, &f.device)
+	c.Flags().IntVar(&f.steps, "steps", 5, "`number` of timed steps; as many are not timed within, to compare")
+	c.Flags().IntVar(&f.warmup, "warmup", 2, "`number` of steps before them")
+	c.Flags().StringVar(&f.by, "by", string(profile.ByOperation), "what makes one `row`: operation, shape, layer or kind")
+	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(groupings(), cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().IntVar(&f.top, "top", 20, "print the dearest `number` of rows; 0: all, as JSON has without --top")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&f.trace, "trace", "", "write the timed steps into this `file`, .json, for ui.perfetto.dev")
+	c.Flags().StringVar(&f.roofline, "roofline", "", "draw the operations under the roofs of this machine into this `file`, .svg or .png")
+	c.Flags().StringVar(&f.timeline, "timeline", "", "draw a step, a track for each worker, into this `file`, .svg or .png")
+	return c
+}
+
+// groupings are the values of --by.
+func groupings() []string {
+	var out []string
+	for _, by := range profile.Groupings {
+		out = append(out, string(by))
+	}
+	return out
+}
+
+// check refuses values that no step could be taken with, before one is taken.
+func (f *profileFlags) check(c *cobra.Command) error {
+	usage := func(format string, args ...any) error { return exit(exitUsage, fmt.Errorf(format, args...)) }
+	if !slices.Contains(groupings(), f.by) {
+		return usage("--by %s: want %s", f.by, strings.Join(groupings(), ", "))
+	}
+	for _, n := range []struct {
+		flag        string
+		have, least int
+	}{{"steps", f.steps, 1}, {"warmup", f.warmup, 1}, {"top", f.top, 0}} {
+		if n.have < n.least {
+			return usage("--%s %d: want at least %d", n.flag, n.have, n.least)
+		}
+	}
+	if f.steps > mostSteps {
+		return usage("--steps %d: want at most %d: every step keeps its times", f.steps, mostSteps)
+	}
+	for _, file := range []string{f.roofline, f.timeline} {
+		if file != "" && pictureFormat(file) == "" {
+			return usage("%s: want a name that ends in .svg or .png", file)
+		}
+	}
+	if f.asJSON && !c.Flags().Changed("top") {
+		f.top = 0
+	}
+	for _, file := range []string{f.trace, f.roofline, f.timeline} {
+		if err := writable(file); err != nil {
+			return err
+		}
+	}
+	if f.trace == "" {
+		return nil
+	}
+	return ends(f.trace, ".json")
+}
+
+// mostSteps is a bound on the memory of traces.
+const mostSteps = 10_000
+
+// pictureFormat is the format of a picture by its file's name; "" if it is none.
+func pictureFormat(file string) string {
+	if ext := filepath.Ext(file); ext == ".svg" || ext == ".png" {
+		return ext[1:]
+	}
+	return ""
+}
+
+func (a *app) profile(f profileFlags, spec *dsl.Spec, g *graph.Graph) error {
+	p, err := a.takeProfile(f, spec, g)
+	if err != nil {
+		return err
+	}
+	// The table comes before the files: a full disk does not lose it.
+	if f.asJSON {
+		d, err := p.Document(profile.By(f.by), f.top)
+		if err == nil {
+			err = a.printJSON(d)
+		}
+		if err != nil {
+			return err
+		}
+	} else if err := p.Text(a.out, profile.By(f.by), f.top); err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name, what string
+		write      func(io.Writer) error
+	}{
+		{f.trace, "the trace", p.WriteTrace},
+		{f.roofline, "the roofline", picture(f.roofline, p.Roofline)},
+		{f.timeline, "the timeline", picture(f.timeline, p.Timeline)},
+	} {
+		if file.name == "" {
+			continue
+		}
+		if err := a.write(file.name, file.what, file.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// picture writes what draw draws in the format of a file's name.
+func picture(file string, draw func(format string) ([]byte, error)) func(io.Writer) error {
+	return func(w io.Writer) error {
+		b, err := draw(pictureFormat(file))
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	}
+}
+
+// takeProfile compiles the network, trains, and measures the roofs of the device.
+func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*profile.Profile, error) {
+	b, err := a.backend(f.device, spec)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := b.Compile(g, engine.ConfigOf(spec))
+	if err != nil {
+		return nil, err
+	}
+	defer prog.Close()
+	if _, ok := prog.(engine.Profiler); !ok {
+		return nil, exit(exitUsage, fmt.Errorf("--device %s: %w: want cpu or gpu", prog.Info().Device, profile.ErrNoProfiler))
+	}
+	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if p.Device == "cpu" {
+		p.Roofs, err = processorRoofs(prog.Info().Workers)
+	}
+	return p, err
+}
+
+// processorRoofs measures what one of so many workers reaches.
+func processorRoofs(workers int) (profile.Roofs, error) {
+	pool := kernel.NewPool(workers)
+	defer pool.Close()
+	r, err := kernel.MeasureRoofs(pool)
+	return profile.Roofs{FLOPS: r.FLOPS, Memory: r.Memory, Cache: r.Cache}, err
+}

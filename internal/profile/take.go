@@ -1,0 +1,235 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"shake/dsl"
+	"shake/internal/data"
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// Profile is what was seen of some training steps on built-in images.
+type Profile struct {
+	Network    string
+	Device     string // "cpu"
+	Detail     string // "avx512, 2 workers"
+	Batch      int
+	Operations []engine.Operation
+	Tracks     []string
+	Traces     []engine.Trace // the timed steps
+	Pairs      []Pair         // of each timed step, with the one before, in which nothing was timed
+	Held       engine.Held
+	Roofs      Roofs
+	Emulated   bool // times mean nothing
+	Counters   []Counter
+}
+
+// Pair is a step in which nothing was timed, and the timed one behind it, both by the clock outside.
+type Pair struct {
+	Plain, Timed time.Duration
+	// Processor time of the process in both; 0: it says nothing of this device.
+	PlainBusy, TimedBusy time.Duration
+}
+
+// Roofs are the measured limits of one track, with all tracks at work. 0 is unknown.
+type Roofs struct {
+	FLOPS  float64 `json:"flops_per_s"`        // multiply-adds as two
+	Memory float64 `json:"memory_bytes_per_s"` // of arrays that exceed near caches
+	Cache  float64 `json:"cache_bytes_per_s"`  // of arrays that a near cache holds
+}
+
+// Counter is the course of a figure beside the steps.
+type Counter struct {
+	Name   string // with its unit: "power, W"
+	Points []Point
+}
+
+// Point is a figure at a time of the traces' clock.
+type Point struct {
+	At    time.Duration
+	Value float64
+}
+
+// Options say how many steps are taken.
+type Options struct {
+	Warmup int // steps before the first that counts, at least 1
+	Steps  int // timed steps, and as many that are not timed within
+}
+
+// ErrNoProfiler is the error of a program that cannot time its operations.
+var ErrNoProfiler = errors.New("this device cannot time its operations")
+
+// Take trains prog, whose weights it sets, on built-in images. Steps with the profiler and without
+// alternate, so that both see the same machine. Between them it calls each, which may be nil.
+func Take(prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, each func()) (*Profile, error) {
+	pr, ok := prog.(engine.Profiler)
+	if !ok {
+		return nil, fmt.Errorf("profile: %s: %w", prog.Info().Device, ErrNoProfiler)
+	}
+	step, err := Prepare(prog, g, spec)
+	if err != nil {
+		return nil, err
+	}
+	for range max(o.Warmup, 1) {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	info := prog.Info()
+	p := &Profile{Network: spec.Name, Device: info.Device, Detail: info.Detail, Batch: spec.Train.Batch}
+	for range o.Steps {
+		if err := p.pair(pr, step); err != nil {
+			return nil, err
+		}
+		if each != nil {
+			each()
+		}
+	}
+	p.Operations, p.Tracks, p.Held = pr.Operations(), pr.Tracks(), pr.Held()
+	return p, nil
+}
+
+// pair takes a step in which nothing is timed, and one that is timed.
+func (p *Profile) pair(pr engine.Profiler, step func() error) error {
+	var q Pair
+	var err error
+	if q.Plain, q.PlainBusy, err = spent(step); err != nil {
+		return err
+	}
+	if err := pr.Profile(true); err != nil {
+		return err
+	}
+	if q.Timed, q.TimedBusy, err = spent(step); err != nil {
+		return err
+	}
+	traces, err := pr.Traces()
+	if err != nil {
+		return err
+	}
+	if p.Device != "cpu" {
+		q.PlainBusy, q.TimedBusy = 0, 0
+	}
+	p.Pairs, p.Traces = append(p.Pairs, q), append(p.Traces, traces...)
+	return pr.Profile(false)
+}
+
+// spent is what a step takes, by the clock and of processor time.
+func spent(step func() error) (took, busy time.Duration, err error) {
+	from, used := time.Now(), processorTime()
+	err = step()
+	return time.Since(from), processorTime() - used, err
+}
+
+// processorTime is that of the process's threads.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// Plain is the median of the steps in which nothing was timed.
+func (p *Profile) Plain() time.Duration {
+	return time.Duration(median(p.Pairs, func(q Pair) float64 { return float64(q.Plain) }))
+}
+
+// Overhead is what timing costs a step, as a part of it: the median of the pairs' ratios, of
+// processor time where that is known.
+func (p *Profile) Overhead() float64 {
+	return median(p.Pairs, func(q Pair) float64 {
+		if q.PlainBusy > 0 {
+			return float64(q.TimedBusy)/float64(q.PlainBusy) - 1
+		}
+		return float64(q.Timed)/float64(q.Plain) - 1
+	})
+}
+
+// Prepare gives prog first weights and built-in images, and returns a function that trains on a
+// batch of them and waits for the end.
+func Prepare(prog engine.Program, g *graph.Graph, spec *dsl.Spec) (step func() error, err error) {
+	if err := prog.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
+		return nil, err
+	}
+	n := spec.Train.Batch
+	train, test := data.Synthetic(1, n, n)
+	train.Classes, test.Classes = g.Classes, g.Classes
+	if err := prog.Load(train, test); err != nil {
+		return nil, err
+	}
+	index := make([]int32, n)
+	for i := range index {
+		index[i] = int32(i)
+	}
+	at := uint32(0)
+	return func() error {
+		err := prog.Step(engine.Step{Iteration: at, Index: index, LR: 0.01})
+		at++
+		if err != nil {
+			return err
+		}
+		_, err = prog.Metrics(true)
+		return err
+	}, nil
+}
+
+// Step is the mean time of the timed steps.
+func (p *Profile) Step() time.Duration {
+	var sum time.Duration
+	for _, t := range p.Traces {
+		sum += t.End - t.Start
+	}
+	return sum / time.Duration(max(len(p.Traces), 1))
+}
+
+// median is the middle of a figure of some things; 0 of none.
+func median[T any](of []T, figure func(T) float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	var all []float64
+	for _, x := range of {
+		all = append(all, figure(x))
+	}
+	slices.Sort(all)
+	return (all[len(all)/2] + all[(len(all)-1)/2]) / 2
+}
+
+// steps are the times of the timed steps.
+func (p *Profile) steps() []time.Duration {
+	var out []time.Duration
+	for _, t := range p.Traces {
+		out = append(out, t.End-t.Start)
+	}
+	return out
+}
+
+// Had is the part of the time in which tracks worked that they had a processor: below 1 on a
+// machine that others use too.
+func (p *Profile) Had() float64 {
+	var had, wall time.Duration
+	for _, t := range p.Traces {
+		for _, w := range t.Work {
+			had, wall = had+w.Busy, wall+w.End-w.Start
+		}
+	}
+	if wall == 0 {
+		return 1
+	}
+	return min(had.Seconds()/wall.Seconds(), 1)
+}
+
+// noun is what a track is: "worker", "stream".
+func (p *Profile) noun() string {
+	if len(p.Tracks) == 0 {
+		return "track"
+	}
+	noun, _, _ := strings.Cut(p.Tracks[0], " ")
+	return noun
+}

@@ -1,0 +1,220 @@
+package profile
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"shake/internal/engine"
+	"shake/internal/report"
+)
+
+// Text writes the profile: the step, a table of rows by phase, and the memory. top is the number of
+// rows, the dearest ones of all phases; the rest of a phase becomes one row. 0: all.
+func (p *Profile) Text(w io.Writer, by By, top int) error {
+	rows, err := p.Rows(by)
+	if err != nil {
+		return err
+	}
+	for _, l := range p.head() {
+		fmt.Fprintln(w, l)
+	}
+	fmt.Fprintln(w)
+	t := p.table(rows, by, top)
+	if err := t.Text(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, l := range p.sum(rows) {
+		fmt.Fprintln(w, l)
+	}
+	fmt.Fprintln(w)
+	_, err = io.WriteString(w, strings.Join(p.memory(), "\n")+"\n")
+	return err
+}
+
+// head says what was measured, and how far to trust it.
+func (p *Profile) head() []string {
+	out := []string{fmt.Sprintf("%s, batch %d, on %s: %s", p.Network, p.Batch, p.Device, p.Detail)}
+	if p.Emulated {
+		out = append(out, "emulated: times mean nothing")
+	}
+	steps := p.steps()
+	out = append(out, fmt.Sprintf("a step takes %s (%s of %s to %s), %.1f images/s",
+		ms(p.Step()), report.Plural(len(steps), "timed step"), ms(least(steps)), ms(greatest(steps)), float64(p.Batch)/p.Step().Seconds()))
+	if len(p.Pairs) > 0 {
+		what := "time"
+		if p.Pairs[0].PlainBusy > 0 {
+			what = "processor time"
+		}
+		out = append(out, fmt.Sprintf("steps in which nothing is timed, in turn with these, take %s; timing adds %+.1f %% of %s (medians)", ms(p.Plain()), 100*p.Overhead(), what))
+	}
+	if had := p.Had(); had < 0.97 {
+		out = append(out, fmt.Sprintf("the machine is shared: a %s had a processor for %.0f %% of the time in which it worked", p.noun(), 100*had))
+	}
+	r := p.Roofs
+	var roofs []string
+	if r.FLOPS > 0 {
+		roofs = append(roofs, fmt.Sprintf("%.1f GFLOP/s", r.FLOPS/1e9))
+	}
+	if r.Memory > 0 {
+		roofs = append(roofs, fmt.Sprintf("%.1f GB/s of memory", r.Memory/1e9))
+	}
+	if r.Cache > 0 {
+		roofs = append(roofs, fmt.Sprintf("%.1f GB/s of a near cache", r.Cache/1e9))
+	}
+	if roofs != nil {
+		out = append(out, fmt.Sprintf("one of %s reached %s, with all at work", report.Plural(len(p.Tracks), p.noun()), strings.Join(roofs, ", ")))
+	}
+	return out
+}
+
+// table is the rows by phase, each phase under its sum.
+func (p *Profile) table(rows []Row, by By, top int) *report.Table {
+	right := func(title, verb string) report.Column { return report.Column{Title: title, Verb: verb, Right: true} }
+	t := &report.Table{Columns: []report.Column{right("calls", ""), right("ms", "%.2f"), right("share", "%.1f%%"), right("busy ms", "%.2f"),
+		right("GFLOP/s", "%.1f"), right("GB/s", "%.1f"), right("% of peak", "%.0f"), {Title: "of"}, right("MB", "%.1f"), {Title: string(by)}}}
+	launches := p.Device != "cpu"
+	if launches {
+		t.Columns[0].Title = "launches"
+	}
+	shown := map[engine.Phase][]Row{}
+	hidden := map[engine.Phase][]Row{}
+	for i, r := range rows {
+		if top > 0 && i >= top {
+			hidden[r.Phase] = append(hidden[r.Phase], r)
+		} else {
+			shown[r.Phase] = append(shown[r.Phase], r)
+		}
+	}
+	for _, phase := range engine.Phases {
+		all := append(append([]Row{}, shown[phase]...), hidden[phase]...)
+		if len(all) == 0 {
+			continue
+		}
+		t.Rows = append(t.Rows, p.cells(p.total(all), strings.ToUpper(string(phase)), launches))
+		for _, r := range shown[phase] {
+			t.Rows = append(t.Rows, p.cells(r, "  "+rowName(r, by), launches))
+		}
+		rest := hidden[phase]
+		if len(rest) == 1 {
+			t.Rows = append(t.Rows, p.cells(rest[0], "  "+rowName(rest[0], by), launches))
+		} else if len(rest) > 0 && len(shown[phase]) > 0 {
+			t.Rows = append(t.Rows, p.cells(p.total(rest), fmt.Sprintf("  %d others", len(rest)), launches))
+		}
+	}
+	return t
+}
+
+// nameWidth is the most columns of an operation's text.
+const nameWidth = 84
+
+// rowName is a row's name in the table.
+func rowName(r Row, by By) string {
+	s := r.Name
+	if by == ByOperation {
+		s = r.Kind + " " + r.Name
+		if r.At != nil {
+			s = fmt.Sprintf("%d %s", *r.At, s)
+		}
+	}
+	if c := []rune(s); len(c) > nameWidth {
+		s = string(c[:nameWidth-3]) + "..."
+	}
+	return s
+}
+
+// total is the sum of rows.
+func (p *Profile) total(rows []Row) Row {
+	var t Row
+	for _, r := range rows {
+		t.Calls += r.Calls
+		t.Launches += r.Launches
+		t.US += r.US
+		t.BusyUS += r.BusyUS
+		t.FLOPs += r.FLOPs
+		t.Bytes += r.Bytes
+	}
+	t.rates(p.Roofs, p.Step())
+	return t
+}
+
+// cells are a row's values in the order of the columns. A rate without figures is empty.
+func (p *Profile) cells(r Row, name string, launches bool) []any {
+	count := r.Calls
+	if launches {
+		count = r.Launches
+	}
+	out := []any{count, r.US / 1e3, r.Share, r.BusyUS / 1e3, nil, nil, nil, r.Roof, nil, name}
+	if r.FLOPs > 0 {
+		out[4] = r.FLOPS / 1e9
+	}
+	if r.Bytes > 0 {
+		out[5], out[8] = r.BytesPerS/1e9, r.Bytes/1e6
+	}
+	if r.Roof != "" {
+		out[6] = r.Peak
+	}
+	return out
+}
+
+// sum compares the operations with the whole step.
+func (p *Profile) sum(rows []Row) []string {
+	in := p.total(rows)
+	whole := micros(p.Step())
+	idle := micros(p.Step())*float64(len(p.Tracks)) - in.BusyUS
+	return []string{
+		fmt.Sprintf("operations %.2f ms of %.2f ms: %.2f ms (%.2f %%) are not explained", in.US/1e3, whole/1e3, (whole-in.US)/1e3, 100-in.Share),
+		fmt.Sprintf("%s worked for %.1f %% of the step, and waited for each other, a processor or the caller in the rest",
+			report.Plural(len(p.Tracks), p.noun()), 100-100*idle/whole/float64(len(p.Tracks))),
+	}
+}
+
+// memory says what the program holds, and what of it is alive at the worst time.
+func (p *Profile) memory() []string {
+	t := report.Table{Columns: []report.Column{{Title: "memory"}, {Title: "MiB", Verb: "%.1f", Right: true}}}
+	for _, c := range p.Held.Classes {
+		t.Rows = append(t.Rows, []any{c.Name, mib(c.Bytes)})
+	}
+	t.Rows = append(t.Rows, []any{"sum", mib(p.Held.Total())})
+	out := t.Lines()
+	if peak := p.Held.Peak(); peak.Activations+peak.Gradients > 0 {
+		o := p.Operations[peak.Op]
+		out = append(out, fmt.Sprintf("at most %.1f MiB of tensors are alive at once, at %s: %.1f of activations, %.1f of their gradients",
+			mib(peak.Activations+peak.Gradients), opName(o), mib(peak.Activations), mib(peak.Gradients)))
+	}
+	return out
+}
+
+// opName names an operation shortly: its number in the plan, its kind and its layer.
+func opName(o engine.Operation) string {
+	s := o.Kind
+	if o.At != engine.None {
+		s = fmt.Sprintf("%d %s", o.At, o.Kind)
+	}
+	if o.Layer != "" {
+		s += " of " + o.Layer
+	}
+	return s
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Nanoseconds())/1e6) }
+
+func least(d []time.Duration) (m time.Duration) {
+	for i, x := range d {
+		if i == 0 || x < m {
+			m = x
+		}
+	}
+	return m
+}
+
+func greatest(d []time.Duration) (m time.Duration) {
+	for _, x := range d {
+		m = max(m, x)
+	}
+	return m
+}
