@@ -159,6 +159,11 @@ func (c *checker) value(k key, n *node, path string, p any) {
 	case layers:
 		c.layers(k, n, path, f.(*[]Layer))
 		return
+	case wordOrLayers:
+		c.wordOrLayers(k, n, path, f.(*Net))
+		return
+	case rising:
+		ok = setRising(k, n, f.(*Stage))
 	case subtables:
 		c.tables(k, n, path, f)
 		return
@@ -210,6 +215,18 @@ func setInt(f any, v int64) {
 	case *uint64:
 		*f = uint64(v)
 	}
+}
+
+func setRising(k key, n *node, to *Stage) bool {
+	whole := func(n *node, to *int) bool {
+		v, is := n.value.(int64)
+		*to = int(v)
+		return is && k.allows(float64(v))
+	}
+	if list, is := n.value.([]*node); is {
+		return len(list) == 2 && whole(list[0], &to.Width) && whole(list[1], &to.Last) && to.Width < to.Last
+	}
+	return whole(n, &to.Width)
 }
 
 func asNumber(n *node) (float64, bool) {

@@ -10,20 +10,22 @@ import (
 type kind int
 
 const (
-	integer   kind = iota // into *int or *uint64
-	number                // an integer or a float, into *float64
-	boolean               // into *bool
-	word                  // one of key.words, into *string or a type whose value is the word's index
-	text                  // into *string
-	numbers               // a list of as many numbers as the array pointed to has items
-	texts                 // a list of texts, into *[]string
-	integers              // a list of integers, into *[]uint64
-	sized                 // an integer or "4w", "w/4", "in", "in/2", into a size
-	kernel                // "3x3", into the R and S of a *Layer
-	stride                // true or an integer, into the Stride and TakesStride of a *Layer
-	layers                // a list of layers, into *[]Layer
-	subtable              // key.keys, into the same value as its own table
-	subtables             // a list of tables, into a slice
+	integer      kind = iota // into *int or *uint64
+	number                   // an integer or a float, into *float64
+	boolean                  // into *bool
+	word                     // one of key.words, into *string or a type whose value is the word's index
+	text                     // into *string
+	numbers                  // a list of as many numbers as the array pointed to has items
+	texts                    // a list of texts, into *[]string
+	integers                 // a list of integers, into *[]uint64
+	sized                    // an integer or "4w", "w/4", "in", "in/2", into a size
+	kernel                   // "3x3", into the R and S of a *Layer
+	stride                   // true or an integer, into the Stride and TakesStride of a *Layer
+	layers                   // a list of layers, into *[]Layer
+	wordOrLayers             // one of key.words, or a list of layers of key.items, into a *Net
+	rising                   // an integer, or a list of two of which the first is the smaller, into a *Stage
+	subtable                 // key.keys, into the same value as its own table
+	subtables                // a list of tables, into a slice
 )
 
 // key declares one key: the parser, the writer, the JSON Schema, docs/language.md and the guesses
@@ -35,6 +37,7 @@ type key struct {
 	above    bool     // min itself is too small
 	below    bool     // max itself is too large
 	words    []string // of a word, the kinds of layer in layers, and what may stand for a subtable
+	items    []string // the kinds of layer in wordOrLayers
 	least    int      // items that layers and subtables need
 	def      string   // default as TOML; required if this and absent are empty
 	absent   string   // the meaning of a missing key, if no value has that meaning
@@ -80,12 +83,14 @@ var language = []key{
 var netKeys = []key{
 	{name: "stem", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
 		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32."},
+	{name: "before", kind: layers, words: []string{"bn", "relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.Before }),
+		doc: "Layers that a block has once, in front of all its branches and, where it changes the shape, of its skip: `[\"bn\", \"relu\"]` in pre-activation networks."},
 	{name: "branch", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
 		doc: "Layers of one branch of a block. A conv's `out` is the stage's width unless it says another; the last one must end in the stage's width."},
 	{name: "branches", kind: integer, min: 1, max: 64, field: in(func(s *Spec) *int { return &s.Net.Branches }),
 		doc: "Number of branches of a block, each with weights of its own."},
-	{name: "skip", kind: word, words: skipWords, field: in(func(s *Spec) *SkipKind { return &s.Net.Skip }),
-		doc: "Skip connection of a block that changes the shape: `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (1x1 conv, BN), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip."},
+	{name: "skip", kind: wordOrLayers, words: skipWords, items: []string{"conv", "bn", "relu"}, field: in(func(s *Spec) *Net { return &s.Net }),
+		doc: "Skip connection of a block that changes the shape: a list of layers, or `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (`[\"conv1x1\", \"bn\"]`), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip."},
 	{name: "after", kind: layers, words: []string{"relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.After }),
 		doc: "Layers after the sum of a block: `[]` or `[\"relu\"]`."},
 	{name: "head", kind: layers, words: []string{"relu", "bn", "avgpool", "linear"}, least: 2, field: in(func(s *Spec) *[]Layer { return &s.Net.Head }),
@@ -95,8 +100,8 @@ var netKeys = []key{
 }
 
 var stageKeys = []key{
-	{name: "width", kind: integer, min: 1, max: 8192, field: in(func(s *Stage) *int { return &s.Width }),
-		doc: "Channels of a block's output, and of every conv in its branches that does not say otherwise."},
+	{name: "width", kind: rising, min: 1, max: maxChannels, field: in(func(s *Stage) *Stage { return s }),
+		doc: "Channels of a block's output, and of every conv in its branches that does not say otherwise. `[16, 64]`: rises evenly from the first block to the last."},
 	{name: "blocks", kind: integer, min: 1, max: 1000, field: in(func(s *Stage) *int { return &s.Blocks }),
 		doc: "Number of blocks."},
 	{name: "stride", kind: integer, min: 1, max: 2, absent: "1 in the first stage, 2 in the others", field: in(func(s *Stage) *int { return &s.Stride }),
@@ -225,7 +230,11 @@ func (k key) want() string {
 	case stride:
 		return "true or " + k.bounds("an integer")
 	case layers:
-		return "a list of layers (" + strings.Join(k.layerForms(), ", ") + ")"
+		return "a list of layers (" + strings.Join(layerForms(k.words), ", ") + ")"
+	case wordOrLayers:
+		return strings.Join(quoteAll(k.words), ", ") + " or a list of layers"
+	case rising:
+		return k.bounds("an integer") + ", or a list of two, the smaller first"
 	case subtables:
 		return "a list of tables with " + strings.Join(names(k.keys), ", ")
 	}
@@ -269,9 +278,9 @@ func (k key) length() int {
 }
 
 // layerForms lists the words of a list of layers as a person writes them.
-func (k key) layerForms() []string {
+func layerForms(words []string) []string {
 	var fs []string
-	for _, w := range k.words {
+	for _, w := range words {
 		if w == "conv" {
 			fs = append(fs, `"convRxS"`, `{ conv = "RxS", ... }`)
 			continue

@@ -36,19 +36,19 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 			c.layerWord(k, v, item, at, &l)
 		case table:
 			if !slices.Contains(k.words, "conv") {
-				c.fail(at, orList(k.layerForms()), item.have(), "")
+				c.fail(at, orList(layerForms(k.words)), item.have(), "")
 				continue
 			}
 			c.table(convKeys, item, at, &l)
 		default:
-			c.fail(at, orList(k.layerForms()), item.have(), "")
+			c.fail(at, orList(layerForms(k.words)), item.have(), "")
 		}
 		*out = append(*out, l)
 	}
 	if !c.ok(path) {
 		return
 	}
-	inBranch := k.name == "branch"
+	inBranch := k.name == "branch" || k.name == "skip"
 	if inBranch {
 		c.takeStride(path, *out)
 	}
@@ -73,11 +73,11 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 			unit Unit
 		}{{"out", l.OutUnit}, {"groups", l.GroupsUnit}} {
 			if !inBranch && u.unit.ofWidth() {
-				c.fail(at+"."+u.name, `a number or a part of the input such as "in/2": only a branch has a stage's width`, c.nodes[at+"."+u.name].have(), "")
+				c.fail(at+"."+u.name, `a number or a part of the input such as "in/2": only a block has a stage's width`, c.nodes[at+"."+u.name].have(), "")
 			}
 		}
 		if !inBranch && l.TakesStride {
-			c.fail(at+".stride", "an integer: only a branch has a stage's stride to take", "true", "")
+			c.fail(at+".stride", "an integer: only a block has a stage's stride to take", "true", "")
 		}
 	}
 }
@@ -96,11 +96,24 @@ func (c *checker) layerWord(k key, w string, n *node, at string, l *Layer) {
 		near[i] = "conv3x3"
 		near = append(near, "conv1x1")
 	}
-	c.fail(at, orList(k.layerForms()), n.have(), didYouMean(w, near))
+	c.fail(at, orList(layerForms(k.words)), n.have(), didYouMean(w, near))
 }
 
-// takeStride gives the stage's stride to one conv of a branch: the one that says so, else the first
-// that says no number.
+// wordOrLayers reads the skip: a word, or layers.
+func (c *checker) wordOrLayers(k key, n *node, path string, to *Net) {
+	if list, is := n.value.([]*node); is && len(list) > 0 {
+		to.Skip = SkipList
+		k.words = k.items
+		c.layers(k, n, path, &to.SkipLayers)
+		return
+	}
+	if ok, hint := setWord(k.words, n, &to.Skip); !ok {
+		c.fail(path, k.want(), n.have(), hint)
+	}
+}
+
+// takeStride gives the stage's stride to one conv of a branch or skip: the one that says so, else
+// the first that says no number.
 func (c *checker) takeStride(path string, ls []Layer) {
 	taker := -1
 	for i, l := range ls {

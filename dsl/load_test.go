@@ -51,7 +51,7 @@ func TestExtends(t *testing.T) {
 	if far.Train.LR != 0.5 || far.Train.Batch != 128 || far.Shake.Level != Batch || far.Seed != 7 || far.Name != "far" {
 		t.Errorf("have %+v", far)
 	}
-	if want := []Stage{{8, 3, 1}}; !reflect.DeepEqual(far.Net.Stages, want) {
+	if want := []Stage{{8, 3, 1, 0}}; !reflect.DeepEqual(far.Net.Stages, want) {
 		t.Errorf("lists are replaced whole: have %v", far.Net.Stages)
 	}
 	if s := load("built.toml"); s.Train.LR != 0.5 || s.Train.Epochs != 1800 {
@@ -170,8 +170,8 @@ func TestOverrides(t *testing.T) {
 		{`shake.forward="even"`, func(s *Spec) any { return s.Shake.Forward }, Even},
 		{"net.skip=none", func(s *Spec) any { return s.Net.Skip }, SkipNone},
 		{"name=x_1.2", func(s *Spec) any { return s.Name }, "x_1.2"},
-		{"net.stage[1].width=48", func(s *Spec) any { return s.Net.Stages }, []Stage{{48, 2, 1}, {64, 1, 2}}},
-		{"net.stage=[{width=4,blocks=1}]", func(s *Spec) any { return s.Net.Stages }, []Stage{{4, 1, 1}}},
+		{"net.stage[1].width=48", func(s *Spec) any { return s.Net.Stages }, []Stage{{48, 2, 1, 0}, {64, 1, 2, 0}}},
+		{"net.stage=[{width=4,blocks=1}]", func(s *Spec) any { return s.Net.Stages }, []Stage{{4, 1, 1, 0}}},
 		{"net.stem[1].out=8", func(s *Spec) any { return s.Net.Stem[0].Out }, 8},
 		{"net.branch[2].conv=conv", nil, nil},
 		{"net.branch[2]=conv5x5", func(s *Spec) any { return s.Net.Branch[1].R }, 5},

@@ -75,7 +75,12 @@ func (k key) schema() object {
 	case stride:
 		s = object{"anyOf": []any{object{"const": true}, k.boundsSchema("integer")}}
 	case layers:
-		s = object{"type": "array", "items": k.layerSchema()}
+		s = object{"type": "array", "items": layerSchema(k.words)}
+	case wordOrLayers:
+		s = object{"anyOf": []any{object{"enum": k.words}, object{"type": "array", "items": layerSchema(k.items), "minItems": 1}}}
+	case rising:
+		one := k.boundsSchema("integer")
+		s = object{"anyOf": []any{one, object{"type": "array", "items": one, "minItems": 2, "maxItems": 2}}}
 	case subtables:
 		s = object{"type": "array", "items": tableSchema(k.keys, requiredNames(k.keys))}
 	case subtable:
@@ -109,11 +114,11 @@ func (k key) boundsSchema(kind string) object {
 	return s
 }
 
-// layerSchema is what one layer of the list k may be.
-func (k key) layerSchema() object {
+// layerSchema is what one layer of a list of these kinds may be.
+func layerSchema(kinds []string) object {
 	var words []string
 	var forms []any
-	for _, w := range k.words {
+	for _, w := range kinds {
 		if w == "conv" {
 			forms = append(forms,
 				object{"type": "string", "pattern": kernelPattern("conv")},

@@ -51,7 +51,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 			t.Errorf("%s, resolved: %s", file, e)
 		}
 	}
-	if len(files) != 10 {
+	if len(files) != 12 {
 		t.Errorf("%d files", len(files))
 	}
 }
@@ -102,7 +102,7 @@ func TestSchemaAgrees(t *testing.T) {
 // cannot know.
 func neededOnlyByParser(es Errors) bool {
 	for _, e := range es {
-		if !strings.HasPrefix(e.Want, "a conv with its output channels") && !strings.Contains(e.Want, "only a branch has") {
+		if !strings.HasPrefix(e.Want, "a conv with its output channels") && !strings.Contains(e.Want, "only a block has") {
 			return false
 		}
 	}

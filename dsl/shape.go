@@ -11,7 +11,7 @@ const (
 // maxMap is the largest height or width of a map: pads may make it grow, by mistake only.
 const maxMap = 2 * inputSize
 
-// maxLayers bounds the layers in all branches of a network, so that a slip of the keyboard is an
+// maxLayers bounds the layers in all blocks of a network, so that a slip of the keyboard is an
 // error and not an hour of allocation.
 const maxLayers = 1 << 18
 
@@ -42,87 +42,124 @@ func (c *checker) layerLists(n *Net) {
 func (c *checker) net(n *Net) {
 	layers := 0
 	for _, st := range n.Stages {
-		layers += st.Blocks * n.Branches * len(n.Branch)
+		layers += st.Blocks * (n.Branches*len(n.Branch) + len(n.Before) + len(n.SkipLayers))
 	}
 	if layers > maxLayers {
-		c.fail("net.stage", fmt.Sprintf("at most %d layers in all branches", maxLayers), fmt.Sprint(layers), "")
+		c.fail("net.stage", fmt.Sprintf("at most %d layers in all blocks", maxLayers), fmt.Sprint(layers), "")
 		return
 	}
-	x, ok := c.layerShapes("net.stem", n.Stem, shape{inputChannels, inputSize, inputSize}, 0, 1, "")
+	x, ok := c.layerShapes("net.stem", n.Stem, shape{inputChannels, inputSize, inputSize}, blockAt{stride: 1})
 	if !ok {
 		return
 	}
 	for i, st := range n.Stages {
 		for b := range st.Blocks {
-			s := 1
+			at := blockAt{stage: i + 1, width: st.WidthOf(b), stride: 1}
 			if b == 0 {
-				s = st.Stride
+				at.stride = st.Stride
 			}
 			before := x
-			if x, ok = c.block(n, i, s, x); !ok {
+			if x, ok = c.block(n, at, x); !ok {
 				return
 			}
-			if b > 0 && x == before { // and so do the rest of the stage
+			if b > 0 && x == before && st.Last == 0 { // and so do the rest of the stage
 				break
 			}
 		}
 	}
 }
 
-// block checks one block of stage i (from 0) with stride s on a map x, and returns its output.
-func (c *checker) block(n *Net, i, s int, x shape) (shape, bool) {
-	width := n.Stages[i].Width
-	where := fmt.Sprintf(" in stage %d", i+1)
-	stage := fmt.Sprintf("net.stage[%d]", i+1)
-	y, ok := c.layerShapes("net.branch", n.Branch, x, width, s, where)
+// blockAt is a block as its layers see it.
+type blockAt struct {
+	stage         int // from 1
+	width, stride int
+}
+
+func (a blockAt) where() string {
+	if a.stage == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in stage %d", a.stage)
+}
+
+// block checks one block on a map x and returns its output.
+func (c *checker) block(n *Net, at blockAt, x shape) (shape, bool) {
+	y, ok := c.layerShapes("net.branch", n.Branch, x, at)
 	if !ok {
 		return y, false
 	}
-	if y.c != width {
-		c.fail(lastConv("net.branch", n.Branch), fmt.Sprintf("a branch that ends in the stage's width, %d channels%s", width, where), fmt.Sprint(y.c), "")
+	if y.c != at.width {
+		c.fail(lastConv("net.branch", n.Branch), fmt.Sprintf("a branch that ends in the stage's width, %d channels%s", at.width, at.where()), fmt.Sprint(y.c), "")
 		return y, false
 	}
-	if s > 1 && !takesStride(n.Branch) {
-		c.fail("net.branch", fmt.Sprintf("a conv that takes the stage's stride %d%s", s, where), "numbers for every conv", "write stride = true in one")
+	if !c.strided("net.branch", n.Branch, at) {
 		return y, false
 	}
 	if n.Skip == SkipNone {
 		return y, true
 	}
-	skip := shape{width, (x.h-1)/s + 1, (x.w-1)/s + 1}
+	skip := shape{at.width, (x.h-1)/at.stride + 1, (x.w-1)/at.stride + 1}
+	if n.Skip == SkipList && (at.stride > 1 || x.c != at.width) {
+		if skip, ok = c.layerShapes("net.skip", n.SkipLayers, x, at); !ok || !c.strided("net.skip", n.SkipLayers, at) {
+			return y, false
+		}
+		if skip.c != at.width {
+			c.fail(lastConv("net.skip", n.SkipLayers), fmt.Sprintf("a skip that ends in the stage's width, %d channels%s", at.width, at.where()), fmt.Sprint(skip.c), "")
+			return y, false
+		}
+		if y != skip {
+			c.fail("net.skip", fmt.Sprintf("an output of %v like the branches'%s", y, at.where()), skip.String(), "look at the pads and strides")
+			return y, false
+		}
+	}
 	if y != skip {
-		c.fail("net.branch", fmt.Sprintf("an output of %v like the skip's%s", skip, where), y.String(), "look at the pads and strides")
+		c.fail("net.branch", fmt.Sprintf("an output of %v like the skip's%s", skip, at.where()), y.String(), "look at the pads and strides")
 		return y, false
 	}
-	if changes := s > 1 || x.c != width; changes && n.Skip == SkipIdentity {
-		c.fail("net.skip", `"two-flow", "conv" or "none": `+fmt.Sprintf("%s changes the shape from %v to %v", stage, x, y), `"identity"`, "")
-		return y, false
-	} else if changes && n.Skip == SkipTwoFlow && width%2 != 0 {
-		c.fail(stage+".width", "an even number: each flow of a two-flow skip makes half of the channels", fmt.Sprint(width), "")
-		return y, false
-	}
-	return y, true
+	return y, c.skipWord(n, at, x, y)
 }
 
-// layerShapes follows x through a list of layers of a block with the given width and stride.
-func (c *checker) layerShapes(path string, ls []Layer, x shape, width, stride int, where string) (shape, bool) {
-	ok := true
+// strided checks that a list of layers takes the stride of its block.
+func (c *checker) strided(path string, ls []Layer, at blockAt) bool {
+	if at.stride == 1 || takesStride(ls) {
+		return true
+	}
+	c.fail(path, fmt.Sprintf("a conv that takes the stage's stride %d%s", at.stride, at.where()), "numbers for every conv", "write stride = true in one")
+	return false
+}
+
+// skipWord checks that a skip that is a word can make y of x.
+func (c *checker) skipWord(n *Net, at blockAt, x, y shape) bool {
+	stage := fmt.Sprintf("net.stage[%d]", at.stage)
+	if changes := at.stride > 1 || x.c != at.width; changes && n.Skip == SkipIdentity {
+		c.fail("net.skip", `"two-flow", "conv", "none" or a list of layers: `+fmt.Sprintf("%s changes the shape from %v to %v", stage, x, y), `"identity"`, "")
+		return false
+	} else if changes && n.Skip == SkipTwoFlow && at.width%2 != 0 {
+		c.fail(stage+".width", "an even number: each flow of a two-flow skip makes half of the channels", fmt.Sprint(at.width), "")
+		return false
+	}
+	return true
+}
+
+// layerShapes follows x through a list of layers of a block; outside of blocks blk is zero.
+func (c *checker) layerShapes(path string, ls []Layer, x shape, blk blockAt) (shape, bool) {
+	ok, where := true, blk.where()
 	for i, l := range ls {
 		if l.Kind != Conv {
 			continue
 		}
 		at := fmt.Sprintf("%s[%d]", path, i+1)
-		out, s := width, l.Stride
+		out, s := blk.width, l.Stride
 		if l.Out != 0 {
 			var fits bool
-			if out, fits = c.resolve(at+".out", l.Out, l.OutUnit, width, x.c, where); !fits {
+			if out, fits = c.resolve(at+".out", l.Out, l.OutUnit, blk.width, x.c, where); !fits {
 				return x, false
 			}
 		}
 		if l.TakesStride {
-			s = stride
+			s = blk.stride
 		}
-		groups, fits := c.resolve(at+".groups", l.Groups, l.GroupsUnit, width, x.c, where)
+		groups, fits := c.resolve(at+".groups", l.Groups, l.GroupsUnit, blk.width, x.c, where)
 		if fits && (x.c%groups != 0 || out%groups != 0) {
 			c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", x.c, out, where), sizeText(l.Groups, l.GroupsUnit), "")
 			fits = false

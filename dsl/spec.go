@@ -16,17 +16,20 @@ type Spec struct {
 
 // Net is the architecture. A block of stage s computes
 //
-//	y = After(Skip(x) + sum over k of a_k * Branch_k(x))
+//	y = After(Skip(x) + sum over k of a_k * Branch_k(Before(x)))
 //
-// where Branch_1 .. Branch_Branches are copies of Branch with their own weights.
+// where Branch_1 .. Branch_Branches are copies of Branch with their own weights. Where the block
+// changes the shape, Skip reads Before(x); elsewhere it is x.
 type Net struct {
-	Stem     []Layer
-	Stages   []Stage
-	Branch   []Layer
-	Branches int // >= 1
-	Skip     SkipKind
-	After    []Layer // only ReLU; empty in pre-activation nets
-	Head     []Layer // [relu | bn]* avgpool linear
+	Stem       []Layer
+	Stages     []Stage
+	Before     []Layer // only BN and ReLU
+	Branch     []Layer
+	Branches   int // >= 1
+	Skip       SkipKind
+	SkipLayers []Layer // of SkipList
+	After      []Layer // only ReLU; empty in pre-activation nets
+	Head       []Layer // [relu | bn]* avgpool linear
 }
 
 // Stage is a run of blocks of one width. The first block takes the stride.
@@ -34,6 +37,17 @@ type Stage struct {
 	Width  int // channels of a block's output; default of every conv in the branch
 	Blocks int
 	Stride int // of the first block; default 1 in the first stage, 2 in the others
+	Last   int // if the width rises: that of the last block, Width being the first's; else 0
+}
+
+// WidthOf is the width of block b, counted from 0. A width that rises does so evenly, each rounded
+// to the nearest whole number, halves up.
+func (s Stage) WidthOf(b int) int {
+	if s.Last == 0 || s.Blocks < 2 {
+		return s.Width
+	}
+	steps := s.Blocks - 1
+	return s.Width + (2*(s.Last-s.Width)*b+steps)/(2*steps)
 }
 
 // LayerKind is the operation of a layer.
@@ -58,7 +72,7 @@ type Layer struct {
 	Groups      int // Conv, counted in GroupsUnit; >= 1
 	GroupsUnit  Unit
 	Stride      int  // Conv; fixed stride >= 1; ignored if TakesStride
-	TakesStride bool // Conv in a branch: uses the stage's stride in the first block of a stage
+	TakesStride bool // Conv in a branch or a skip: uses the stage's stride in the first block of a stage
 	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2
 }
 
@@ -73,6 +87,7 @@ const (
 	SkipIdentity
 	SkipConv    // Conv1x1(stride)+BN
 	SkipTwoFlow // ReLU, two shifted subsampled Conv1x1 concatenated, BN
+	SkipList    // Net.SkipLayers
 )
 
 // Mode says how a pass chooses its scaling coefficients.

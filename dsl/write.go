@@ -46,6 +46,16 @@ func (k key) text(p any) string {
 		return floatsText(f[:])
 	case *[]Layer:
 		return layersText(*f, k.name == "branch")
+	case *Net:
+		if f.Skip == SkipList {
+			return layersText(f.SkipLayers, true)
+		}
+		return strconv.Quote(f.Skip.String())
+	case *Stage:
+		if f.Last != 0 {
+			return fmt.Sprintf("[%d, %d]", f.Width, f.Last)
+		}
+		return strconv.Itoa(f.Width)
 	case *[]Stage:
 		return tablesText(k.keys, *f)
 	case *[]Phase:

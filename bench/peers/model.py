@@ -21,15 +21,15 @@ def load(path):
         path = NETS / (path.name + ".toml")
     spec = _read(path)
     net = spec["net"]
+    net.setdefault("before", [])
     net.setdefault("after", [])
     for i, stage in enumerate(net["stage"]):
         stage.setdefault("stride", 2 if i else 1)
-    for part in ("stem", "branch", "after", "head"):
-        net[part] = [_layer(word) for word in net[part]]
-    convs = [layer for layer in net["branch"] if layer["kind"] == "conv"]
-    if not any(layer["stride"] is True for layer in convs):
-        for layer in [c for c in convs if c["stride"] is None][:1]:
-            layer["stride"] = True
+    for part in ("stem", "before", "branch", "skip", "after", "head"):
+        if not isinstance(net[part], str):
+            net[part] = [_layer(word) for word in net[part]]
+            if part in ("branch", "skip"):
+                _take_stride(net[part])
     spec.setdefault("seed", 1)
     spec["shake"] = {"level": "image", "range": [0.0, 1.0], **spec["shake"]}
     spec["train"] = {"warmup": [], "max_steps": 0, **spec["train"]}
@@ -62,6 +62,22 @@ def _layer(word):
     r, s = map(int, table["conv"].split("x"))
     return {"kind": "conv", "r": r, "s": s, "out": table.get("out", 0), "groups": table.get("groups", 1),
             "stride": table.get("stride"), "pad": table.get("pad", (r - 1) // 2)}
+
+
+def _take_stride(layers):
+    """Gives the stage's stride to the first conv without a number, if none says that it takes it."""
+    convs = [layer for layer in layers if layer["kind"] == "conv"]
+    if not any(layer["stride"] is True for layer in convs):
+        for layer in [c for c in convs if c["stride"] is None][:1]:
+            layer["stride"] = True
+
+
+def width_of(stage, block):
+    """The width of a block, which counts from 0: one number, or two between which it rises."""
+    if isinstance(stage["width"], int):
+        return stage["width"]
+    first, last = stage["width"]
+    return first + math.floor((last - first) * block / max(1, stage["blocks"] - 1) + 0.5)
 
 
 class ShakeSum(torch.autograd.Function):
@@ -131,22 +147,30 @@ def sequence(layers, cin, width=0, stride=1):
 
 
 class Block(nn.Module):
-    """after(skip(x) + shaken sum of the branches)."""
+    """after(skip(x) + shaken sum of the branches of before(x)); a skip that changes the shape reads
+    before(x) too."""
 
     def __init__(self, net, cin, width, stride):
         super().__init__()
+        self.before = sequence(net["before"], cin)[0]
         self.branches = nn.ModuleList(sequence(net["branch"], cin, width, stride)[0] for _ in range(net["branches"]))
-        self.skip = None
-        if net["skip"] != "none":
-            same = cin == width and stride == 1
-            self.skip = nn.Identity() if same else {"two-flow": TwoFlow, "conv": ConvSkip}[net["skip"]](cin, width, stride)
+        self.skip, self.same = None, cin == width and stride == 1
+        if net["skip"] == "none":
+            self.same = False
+        elif not self.same and isinstance(net["skip"], str):
+            self.skip = {"two-flow": TwoFlow, "conv": ConvSkip}[net["skip"]](cin, width, stride)
+        elif not self.same:
+            self.skip = sequence(net["skip"], cin, width, stride)[0]
         self.after = nn.ReLU() if net["after"] else None
 
     def forward(self, x, alpha, beta):
-        branches = [branch(x) for branch in self.branches]
+        z = self.before(x)
+        branches = [branch(z) for branch in self.branches]
         y = sum(branches) / len(branches) if alpha is None else ShakeSum.apply(alpha, beta, *branches)
-        if self.skip is not None:
-            y = y + self.skip(x)
+        if self.same:
+            y = y + x
+        elif self.skip is not None:
+            y = y + self.skip(z)
         return y if self.after is None else self.after(y)
 
 
@@ -161,8 +185,8 @@ class ShakeNet(nn.Module):
         for stage in net["stage"]:
             blocks = []
             for i in range(stage["blocks"]):
-                blocks.append(Block(net, c, stage["width"], 1 if i else stage["stride"]))
-                c = stage["width"]
+                blocks.append(Block(net, c, width_of(stage, i), 1 if i else stage["stride"]))
+                c = width_of(stage, i)
             stages.append(nn.ModuleList(blocks))
         self.stages = nn.ModuleList(stages)
         head, c = sequence(net["head"][:-2], c)

@@ -154,10 +154,14 @@ func blockRow(spec *dsl.Spec, b graph.BlockSummary, layers []graph.LayerSummary)
 		if l.Block != b.Name {
 			break
 		}
+		in := strings.TrimPrefix(l.Name, b.Name)
+		if spec.Net.Skip == dsl.SkipList && strings.HasPrefix(in, ".skip.") {
+			r.skip = "list"
+		}
 		if l.Kind != "conv" {
 			continue
 		}
-		switch in := strings.TrimPrefix(l.Name, b.Name); {
+		switch {
 		case strings.HasPrefix(in, ".branches.0."):
 			kernels = append(kernels, fmt.Sprintf("%dx%d", l.KernelH, l.KernelW))
 			r.stride, r.groups = max(r.stride, l.Stride), max(r.groups, l.Groups)

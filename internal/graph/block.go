@@ -13,43 +13,42 @@ func (b *builder) stage(s int, st dsl.Stage, n *dsl.Net, shake dsl.Shake, x Valu
 		if i == 0 {
 			stride = st.Stride
 		}
-		x = b.block(fmt.Sprintf("stages.%d.%d", s, i), n, shake, st.Width, stride, x)
+		x = b.block(fmt.Sprintf("stages.%d.%d", s, i), n, shake, st.WidthOf(i), stride, x)
 	}
 	return x
 }
 
-// block appends y = After(Skip(x) + sum of a_k * Branch_k(x)).
+// block appends y = After(Skip(x) + sum of a_k * Branch_k(Before(x))). A skip that changes the shape
+// reads Before(x), the others x.
 func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride int, x ValueID) ValueID {
 	join := &Join{Block: len(b.g.Blocks)}
 	b.g.Blocks = append(b.g.Blocks, Block{Name: name, Branches: n.Branches, Shake: shake})
+	z := b.layers(name+".before", n.Before, x, width, stride)
 	for k := range n.Branches {
-		y := x
-		for i, l := range n.Branch {
-			y = b.layer(fmt.Sprintf("%s.branches.%d.%d", name, k, i), l, y, width, stride)
-		}
+		y := b.layers(fmt.Sprintf("%s.branches.%d", name, k), n.Branch, z, width, stride)
 		join.Branches = append(join.Branches, b.all(y))
 	}
 	out := b.g.Values[join.Branches[0].Value]
 	if n.Skip != dsl.SkipNone {
-		skip := b.all(b.skip(name+".skip", n.Skip, width, stride, x))
+		from := x
+		if b.g.Values[x].C != width || stride != 1 {
+			from = b.skip(name+".skip", n, width, stride, z)
+		}
+		skip := b.all(from)
 		join.Skip = &skip
 	}
 	y := b.value(name, width, out.H, out.W)
 	join.Y = y
 	b.op(join)
-	for i := range n.After { // a relu
-		y = b.relu(fmt.Sprintf("%s.after.%d", name, i), y)
-	}
-	return y
+	return b.layers(name+".after", n.After, y, width, stride)
 }
 
-// skip appends what the skip does where the block changes channels or stride; elsewhere it is x
-// itself.
-func (b *builder) skip(name string, kind dsl.SkipKind, width, stride int, x ValueID) ValueID {
-	if b.g.Values[x].C == width && stride == 1 {
-		return x
-	}
-	if kind == dsl.SkipTwoFlow {
+// skip appends what the skip does where the block changes channels or stride.
+func (b *builder) skip(name string, n *dsl.Net, width, stride int, x ValueID) ValueID {
+	switch n.Skip {
+	case dsl.SkipList:
+		return b.layers(name, n.SkipLayers, x, width, stride)
+	case dsl.SkipTwoFlow:
 		return b.twoFlow(name, width, stride, x)
 	}
 	return b.norm(name+".bn", b.conv(name+".conv", pointwise(width, stride), x))

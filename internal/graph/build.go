@@ -40,10 +40,7 @@ func Build(spec *dsl.Spec) (*Graph, error) {
 	}
 	b := &builder{g: &Graph{Name: spec.Name, Classes: spec.Classes()}}
 	b.g.Input = b.value("input", inputC, inputH, inputW)
-	x := b.g.Input
-	for i, l := range spec.Net.Stem {
-		x = b.layer(fmt.Sprintf("stem.%d", i), l, x, 0, 0)
-	}
+	x := b.layers("stem", spec.Net.Stem, b.g.Input, 0, 0)
 	for s, st := range spec.Net.Stages {
 		x = b.stage(s, st, &spec.Net, spec.Shake, x)
 	}
@@ -68,6 +65,14 @@ func (b *builder) op(o Op) { b.g.Ops = append(b.g.Ops, o) }
 
 // all is the reference to every channel of v.
 func (b *builder) all(v ValueID) Ref { return Ref{Value: v, C: b.g.Values[v].C} }
+
+// layers appends a list of words, NAME.0, NAME.1 and so on.
+func (b *builder) layers(name string, ls []dsl.Layer, x ValueID, width, stride int) ValueID {
+	for i, l := range ls {
+		x = b.layer(fmt.Sprintf("%s.%d", name, i), l, x, width, stride)
+	}
+	return x
+}
 
 // layer appends one word that is neither avgpool nor linear. width is the default of a conv's
 // output channels and stride that of a conv that takes it; both are 0 outside blocks, where a conv
@@ -118,9 +123,7 @@ func (b *builder) relu(name string, x ValueID) ValueID {
 // two, as one Head.
 func (b *builder) head(layers []dsl.Layer, x ValueID) {
 	last := len(layers) - 1
-	for i, l := range layers[:last-1] {
-		x = b.layer(fmt.Sprintf("head.%d", i), l, x, 0, 0)
-	}
+	x = b.layers("head", layers[:last-1], x, 0, 0)
 	name, c := fmt.Sprintf("head.%d", last), b.g.Values[x].C
 	w := b.param(name+".weight", Init{InitUniform, 1 / math.Sqrt(float64(c))}, b.g.Classes, c)
 	bias := b.param(name+".bias", Init{Kind: InitZero}, b.g.Classes)

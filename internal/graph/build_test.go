@@ -176,7 +176,7 @@ func TestBuildErrors(t *testing.T) {
 		{"too many blocks", "net.stage[1].blocks", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stages[0].Blocks = 1 << 40 }},
 		{"stride 0", "net.stage[3].stride", "1 or 2", "26", func(s *dsl.Spec) { s.Net.Stages[2].Stride = 0 }},
 		{"stem without out", "net.stem[1]", "output channels", "26", func(s *dsl.Spec) { s.Net.Stem[0].Out = 0 }},
-		{"stem conv takes stride", "net.stem[1].stride", "only a branch", "26", func(s *dsl.Spec) { s.Net.Stem[0].TakesStride = true }},
+		{"stem conv takes stride", "net.stem[1].stride", "only a block", "26", func(s *dsl.Spec) { s.Net.Stem[0].TakesStride = true }},
 		{"pool in stem", "net.stem[2]", "avgpool", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = dsl.AvgPool }},
 		{"unknown layer", "net.stem[2]", "?", "26", func(s *dsl.Spec) { s.Net.Stem[1].Kind = 77 }},
 		{"linear in branch", "net.branch[6]", "linear", "26", func(s *dsl.Spec) { s.Net.Branch[5].Kind = dsl.Linear }},

@@ -39,10 +39,12 @@ type ParamID int
 // "stages.0.0.branches.1.4.weight":
 //
 //	stem.I.weight                               layer I of the stem (nn.Sequential numbering, words without parameters count)
-//	stages.S.B.branches.K.I.weight|bias         layer I of branch K of block B of stage S
+//	stages.S.B.before.I.weight|bias             layer I in front of the branches of block B of stage S
+//	stages.S.B.branches.K.I.weight|bias         layer I of its branch K
 //	stages.S.B.skip.a.weight, .b.weight         two-flow: flow A, flow B
 //	stages.S.B.skip.conv.weight                 conv skip
 //	stages.S.B.skip.bn.weight|bias              its BN
+//	stages.S.B.skip.I.weight|bias               layer I of a skip that is a list
 //	head.I.weight|bias
 //
 // A BN also owns the buffers NAME.running_mean and NAME.running_var, NAME being its prefix.

@@ -57,6 +57,9 @@ func TestRivals(t *testing.T) {
 		depth      int
 	}{
 		{"resnext29-16x64d", "cifar10", 68_155_210, 29},
+		{"wrn28-10", "cifar10", 36_479_194, 26},
+		{"wrn28-10", "cifar100", 36_536_884, 26},
+		{"preact-resnet18", "cifar10", 11_172_170, 18},
 		{"resnext29-8x64d", "cifar10", 34_426_698, 29},
 	} {
 		spec, err := nets.Load(c.net, "data.set="+c.set)
