@@ -146,6 +146,8 @@ func (c *checker) value(k key, n *node, path string, p any) {
 		}
 	case numbers:
 		ok = setNumbers(k, n, f)
+	case anyNumbers:
+		ok = setAnyNumbers(k, n, f.(*[]float64))
 	case texts:
 		ok = setTexts(n, f.(*[]string))
 	case integers:
@@ -284,6 +286,16 @@ func setNumbers(k key, n *node, f any) bool {
 		to[i] = v
 	}
 	return true
+}
+
+func setAnyNumbers(k key, n *node, to *[]float64) bool {
+	list, ok := n.value.([]*node)
+	for _, item := range list {
+		v, is := asNumber(item)
+		ok = ok && is && k.allows(v)
+		*to = append(*to, v)
+	}
+	return ok
 }
 
 func setTexts(n *node, to *[]string) bool {

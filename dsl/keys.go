@@ -16,6 +16,7 @@ const (
 	word                     // one of key.words, into *string or a type whose value is the word's index
 	text                     // into *string
 	numbers                  // a list of as many numbers as the array pointed to has items
+	anyNumbers               // a list of any number of them, into *[]float64
 	texts                    // a list of texts, into *[]string
 	integers                 // a list of integers, into *[]uint64
 	sized                    // an integer or "4w", "w/4", "in", "in/2", into a size
@@ -59,7 +60,7 @@ var (
 	modeWords      = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5"}
 	levelWords     = []string{Image: "image", Batch: "batch"}
 	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
-	scheduleWords  = []string{"cosine", "constant"}
+	scheduleWords  = []string{"cosine", "step", "constant"}
 	setWords       = []string{"cifar10", "cifar100", "synthetic"}
 	convWords      = []string{"auto", "direct"}
 	precisionWords = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
@@ -146,9 +147,13 @@ var trainKeys = []key{
 	{name: "lr", kind: number, min: 0, max: 100, above: true, field: in(func(s *Spec) *float64 { return &s.Train.LR }),
 		doc: "Initial learning rate."},
 	{name: "schedule", kind: word, words: scheduleWords, field: in(func(s *Spec) *string { return &s.Train.Schedule }),
-		doc: "`cosine`: annealed every step from `lr` to 0. `constant`: `lr` throughout."},
+		doc: "`cosine`: annealed every step from `lr` to 0, and anew from every milestone (warm restarts). `step`: multiplied by `factor` at every milestone. `constant`: `lr` throughout."},
+	{name: "milestones", kind: anyNumbers, min: 0, max: maxEpochs, above: true, def: "[]", field: in(func(s *Spec) *[]float64 { return &s.Train.Milestones }),
+		doc: "Where the schedule turns: epochs done, or, below 1, fractions of the training."},
+	{name: "factor", kind: number, min: 0, max: 1, def: "0.1", field: in(func(s *Spec) *float64 { return &s.Train.Factor }),
+		doc: "Factor of the rate at every milestone of `step`."},
 	{name: "warmup", kind: subtables, keys: warmupKeys, def: "[]", field: in(func(s *Spec) *[]Phase { return &s.Train.Warmup }),
-		doc: "Phases of constant learning rate at the start of training. The cosine counts their epochs too."},
+		doc: "Phases of constant or rising learning rate at the start of training. The schedule counts their epochs too."},
 	{name: "momentum", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.Momentum }),
 		doc: "Momentum of SGD."},
 	{name: "nesterov", kind: boolean, field: in(func(s *Spec) *bool { return &s.Train.Nesterov }),
@@ -172,6 +177,8 @@ var warmupKeys = []key{
 		doc: "Length of the phase."},
 	{name: "lr", kind: number, min: 0, max: 100, above: true, field: in(func(p *Phase) *float64 { return &p.LR }),
 		doc: "Learning rate of the phase."},
+	{name: "ramp", kind: boolean, def: "false", field: in(func(p *Phase) *bool { return &p.Ramp }),
+		doc: "`true`: the rate rises to `lr` every step, from that of the phase before or from 0."},
 }
 
 var dataKeys = []key{
@@ -219,6 +226,8 @@ func (k key) want() string {
 		return "a text in quotes"
 	case numbers:
 		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), k.bounds(""))
+	case anyNumbers:
+		return "a list of numbers, each " + k.bounds("")
 	case texts:
 		return "a list of texts in quotes"
 	case integers:

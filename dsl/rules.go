@@ -81,6 +81,37 @@ func branches(s *Spec) string {
 	return fmt.Sprintf("%d branches", s.Net.Branches)
 }
 
+// milestones checks that the schedule's turns follow each other within the training.
+func (c *checker) milestones(t Train) {
+	if !c.ok("train.milestones", "train.schedule", "train.epochs") {
+		return
+	}
+	n := c.nodes["train.milestones"]
+	switch {
+	case t.Schedule == "step" && len(t.Milestones) == 0:
+		c.fail("train.milestones", `at least one milestone of schedule = "step"`, n.have(), "such as milestones = [0.5, 0.75]")
+	case t.Schedule == "constant" && len(t.Milestones) > 0:
+		c.fail("train.milestones", `none with schedule = "constant"`, n.have(), "")
+	}
+	before := 0.0
+	for i, m := range t.Milestones {
+		at := fmt.Sprintf("train.milestones[%d]", i+1)
+		c.nodes[at] = n.value.([]*node)[i]
+		done := m // epochs
+		if m < 1 {
+			done = m * float64(t.Epochs)
+		}
+		switch {
+		case m >= 1 && m != math.Trunc(m):
+			c.fail(at, "whole epochs, or below 1 a fraction of the training", c.nodes[at].have(), "")
+		case done <= before || done >= float64(t.Epochs):
+			c.fail(at, fmt.Sprintf("milestones in order, within the %s of training", count(t.Epochs, "epoch")), c.nodes[at].have(), "")
+			return
+		}
+		before = done
+	}
+}
+
 // data refuses a mean and a standard deviation for pixels from 0 to 1, as torchvision has them: the
 // network's inputs would be near 1000.
 func (c *checker) data(s *Spec) {
@@ -104,6 +135,7 @@ func (c *checker) train(s *Spec) {
 	if c.ok("train.momentum", "train.nesterov") && t.Nesterov && t.Momentum == 0 {
 		c.fail("train.momentum", "a number above 0, since nesterov = true", "0", "or write nesterov = false")
 	}
+	c.milestones(t)
 	if c.ok("train.warmup", "train.epochs") {
 		warm := 0
 		for i, p := range t.Warmup {

@@ -70,6 +70,8 @@ func (k key) schema() object {
 		s = object{"type": "array", "items": k.boundsSchema("number"), "minItems": n, "maxItems": n}
 	case sized:
 		s = object{"anyOf": []any{k.boundsSchema("integer"), object{"type": "string", "pattern": sizePattern}}}
+	case anyNumbers:
+		s = object{"type": "array", "items": k.boundsSchema("number")}
 	case kernel:
 		s = object{"type": "string", "pattern": kernelPattern("")}
 	case stride:

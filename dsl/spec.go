@@ -124,11 +124,14 @@ type Shake struct {
 
 // Train is the recipe.
 type Train struct {
-	Epochs      int
-	Batch       int // global
-	Replicas    int // groups of the batch with their own BN statistics and draws (the paper's cards)
-	LR          float64
-	Schedule    string // "cosine" (annealed every iteration to 0) or "constant"
+	Epochs   int
+	Batch    int // global
+	Replicas int // groups of the batch with their own BN statistics and draws (the paper's cards)
+	LR       float64
+	Schedule string // "cosine" (annealed every iteration to 0), "step" or "constant"
+	// Where the schedule turns: below 1 fractions of the training, else epochs
+	Milestones  []float64
+	Factor      float64 // of the rate at every milestone of "step"
 	Warmup      []Phase
 	Momentum    float64
 	Nesterov    bool
@@ -141,10 +144,12 @@ type Train struct {
 	CheckpointSteps int // steps between checkpoints besides those; 0: none
 }
 
-// Phase is a warm-up: the first Epochs epochs at a constant LR. The cosine counts its epochs too.
+// Phase is a warm-up: the first Epochs epochs at a constant LR, or rising to it. The schedule counts
+// its epochs too.
 type Phase struct {
 	Epochs int
 	LR     float64
+	Ramp   bool // the rate rises every iteration, from that of the phase before or from 0
 }
 
 // Data is the data set and its augmentation.

@@ -44,6 +44,8 @@ func (k key) text(p any) string {
 		return floatsText(f[:])
 	case *[3]float64:
 		return floatsText(f[:])
+	case *[]float64:
+		return floatsText(*f)
 	case *[]Layer:
 		return layersText(*f, k.name == "branch")
 	case *Net:

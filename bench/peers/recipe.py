@@ -14,14 +14,21 @@ from model import ShakeNet
 
 def lr(train, step, steps_per_epoch):
     """Learning rate of a step, which counts from 0."""
-    end = 0
+    start, before = 0, 0.0
     for phase in train["warmup"]:
-        end += phase["epochs"] * steps_per_epoch
-        if step < end:
-            return phase["lr"]
+        n = phase["epochs"] * steps_per_epoch
+        if step < start + n:
+            return before + (phase["lr"] - before) * (step - start + 1) / n if phase.get("ramp") else phase["lr"]
+        start, before = start + n, phase["lr"]
+    steps = train["epochs"] * steps_per_epoch
+    turns = [round(m * steps) if m < 1 else m * steps_per_epoch for m in train.get("milestones", [])]
+    done = [t for t in turns if t <= step]
     if train["schedule"] == "constant":
         return train["lr"]
-    return 0.5 * train["lr"] * (1 + math.cos(math.pi * (step + 1) / (train["epochs"] * steps_per_epoch)))
+    if train["schedule"] == "step":
+        return train["lr"] * train.get("factor", 0.1) ** len(done)
+    start, end = max(done, default=0), min((t for t in turns if t > step), default=steps)
+    return 0.5 * train["lr"] * (1 + math.cos(math.pi * (step + 1 - start) / (end - start)))
 
 
 class Trainer:

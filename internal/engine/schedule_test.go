@@ -41,3 +41,26 @@ func TestLRWarmup(t *testing.T) {
 		t.Errorf("constant: want 0.05, have %v", have)
 	}
 }
+
+// TestLRMilestones: steps, restarts and ramps, in a training of 10 epochs of 4 steps.
+func TestLRMilestones(t *testing.T) {
+	cosine := func(i, n int) float64 { return 0.5 * 0.2 * (1 + math.Cos(math.Pi*float64(i)/float64(n))) }
+	for _, c := range []struct {
+		name  string
+		train dsl.Train
+		want  map[int]float64 // by step
+	}{
+		{"step at epochs", dsl.Train{Schedule: "step", Milestones: []float64{5, 8}, Factor: 0.2}, map[int]float64{0: 0.2, 19: 0.2, 20: 0.2 * 0.2, 31: 0.2 * 0.2, 32: 0.2 * 0.2 * 0.2, 39: 0.2 * 0.2 * 0.2}},
+		{"step at fractions", dsl.Train{Schedule: "step", Milestones: []float64{0.5, 0.775}, Factor: 0.1}, map[int]float64{19: 0.2, 20: 0.02, 30: 0.02, 31: 0.002}},
+		{"restarts", dsl.Train{Schedule: "cosine", Milestones: []float64{1, 3}}, map[int]float64{0: cosine(1, 4), 3: 0, 4: cosine(1, 8), 11: 0, 12: cosine(1, 28), 39: 0}},
+		{"ramp", dsl.Train{Schedule: "constant", Warmup: []dsl.Phase{{Epochs: 2, LR: 0.2, Ramp: true}}}, map[int]float64{0: 0.2 / 8, 3: 0.1, 7: 0.2, 8: 0.2}},
+		{"ramp behind a phase", dsl.Train{Schedule: "constant", Warmup: []dsl.Phase{{Epochs: 1, LR: 0.1}, {Epochs: 1, LR: 0.2, Ramp: true}}}, map[int]float64{3: 0.1, 4: 0.125, 7: 0.2}},
+	} {
+		c.train.Epochs, c.train.LR = 10, 0.2
+		for step, want := range c.want {
+			if have := LR(c.train, step, 4); math.Abs(have-want) > 1e-15 {
+				t.Errorf("%s: step %d: want %v, have %v", c.name, step, want, have)
+			}
+		}
+	}
+}
