@@ -242,11 +242,11 @@ func TestShortTraining(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		for _, conv := range []string{"direct", "auto"} {
 			spec.Seed, spec.Engine.Conv = uint64(seed), conv
-			tr, te, _, err := data.Load(spec.Data, spec.Seed, *training)
+			sets, err := data.Load(spec.Data, spec.Seed, *training)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := train.Run(t.Context(), train.Options{Spec: spec, Dir: fmt.Sprintf("%s/%s%d", t.TempDir(), conv, seed), Backend: cpu.Backend{}, Train: tr, Test: te})
+			s, err := train.Run(t.Context(), train.Options{Spec: spec, Dir: fmt.Sprintf("%s/%s%d", t.TempDir(), conv, seed), Backend: cpu.Backend{}, Train: sets.Train, Test: sets.Test})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -75,7 +75,7 @@ func TestParseWhole(t *testing.T) {
 			Head:     []Layer{{Kind: ReLU}, {Kind: AvgPool}, {Kind: Linear}},
 		},
 		Shake:  Shake{Shaken, Shaken, Image, [2]float64{0, 1}},
-		Train:  Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Factor: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1},
+		Train:  Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Factor: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1, EvalEvery: 1},
 		Data:   Data{Set: "cifar10", Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
 		Engine: Engine{Conv: "auto", Precision: "auto", Deterministic: true},
 	}
@@ -223,6 +223,8 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = [2, 0.5]", `x.toml:28:18: train.milestones[2]: want milestones in order, within the 3 epochs of training, have 0.5`},
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = [3]", `x.toml:28:15: train.milestones[1]: want milestones in order, within the 3 epochs of training, have 3`},
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = 2", `x.toml:28:14: train.milestones: want a list of numbers, each above 0, at most 50000, have 2`},
+
+		{"crop = 4", "crop = 4\ntrain_images = 100\nvalidation = 100", `x.toml:39:14: data.validation: want fewer than the 100 training images that are used, have 100`},
 
 		// Text.
 		{"seed = 7", "seed = ", `x.toml:1:8: seed: expected value but found '\n' instead (give the key a value, or leave it out)`},

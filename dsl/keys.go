@@ -170,6 +170,8 @@ var trainKeys = []key{
 		doc: "Epochs between checkpoints."},
 	{name: "checkpoint_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.CheckpointSteps }),
 		doc: "Steps between checkpoints besides those; 0: none."},
+	{name: "eval_every", kind: integer, min: 1, max: maxEpochs, def: "1", field: in(func(s *Spec) *int { return &s.Train.EvalEvery }),
+		doc: "Epochs between evaluations; the last epoch has one always."},
 }
 
 var warmupKeys = []key{
@@ -200,6 +202,8 @@ var dataKeys = []key{
 		doc: "Use the first so many training images; 0: all."},
 	{name: "test_images", kind: integer, min: 0, max: 10000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TestImages }),
 		doc: "Use the first so many test images; 0: all."},
+	{name: "validation", kind: integer, min: 0, max: 49999, def: "0", field: in(func(s *Spec) *int { return &s.Data.Validation }),
+		doc: "Keep the last so many training images out of training, and report their error beside the test's."},
 }
 
 var engineKeys = []key{

@@ -112,9 +112,12 @@ func (c *checker) milestones(t Train) {
 	}
 }
 
-// data refuses a mean and a standard deviation for pixels from 0 to 1, as torchvision has them: the
-// network's inputs would be near 1000.
+// data wants images left to train on, and refuses a mean and a standard deviation for pixels from 0
+// to 1, as torchvision has them: the network's inputs would be near 1000.
 func (c *checker) data(s *Spec) {
+	if n := s.Data.TrainImages; c.ok("data.validation", "data.train_images") && n > 0 && s.Data.Validation >= n {
+		c.fail("data.validation", fmt.Sprintf("fewer than the %s that are used", count(n, "training image")), fmt.Sprint(s.Data.Validation), "")
+	}
 	bytes := func(key, want string, v [3]float64) {
 		if c.ok(key) && max(v[0], v[1], v[2]) <= 1 && v != [3]float64{} {
 			for i := range v {

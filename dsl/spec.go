@@ -142,6 +142,7 @@ type Train struct {
 	Workers         int // CPU threads; 0: all
 	CheckpointEvery int // epochs between checkpoints; default 1
 	CheckpointSteps int // steps between checkpoints besides those; 0: none
+	EvalEvery       int // epochs between evaluations; the last epoch has one always
 }
 
 // Phase is a warm-up: the first Epochs epochs at a constant LR, or rising to it. The schedule counts
@@ -162,6 +163,7 @@ type Data struct {
 	Shuffle     bool       // false: the order of the file
 	TrainImages int        // first so many; 0: all
 	TestImages  int
+	Validation  int // the last so many training images are kept out of training
 }
 
 // Engine says how a device computes. Nothing of it changes the experiment: two settings differ by

@@ -109,7 +109,7 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Shake.Range = [2]float64{0, 1}
 	}
 	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(3)], Factor: r.Float64(),
-		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3)}
+		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3), EvalEvery: 1 + pick(3)}
 	if coin() {
 		s.Train.Warmup = []Phase{{1, r.Float64() + 1e-9, coin()}}
 	}
@@ -117,6 +117,9 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Train.Milestones = []float64{r.Float64()/2 + 1e-9, 0.5 + r.Float64()/2}
 	}
 	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
+	if s.Data.TrainImages > 1 {
+		s.Data.Validation = pick(s.Data.TrainImages)
+	}
 	s.Engine = Engine{Conv: convWords[pick(2)], Precision: precisionWords[pick(5)], Deterministic: coin()}
 	for i := range 3 {
 		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 1+254*(1-r.Float64())

@@ -130,9 +130,11 @@ func TestRunOnCards(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := train.Options{Spec: spec, Dir: dir, Resume: i > 0, Backend: onCards{}, Meter: newMeter()}
-		if o.Train, o.Test, _, err = loadData(spec, ""); err != nil {
+		sets, err := loadData(spec, "")
+		if err != nil {
 			t.Fatal(err)
 		}
+		o.Train, o.Test = sets.Train, sets.Test
 		s, err := train.Run(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

@@ -173,7 +173,7 @@ FILE may be - for standard output.`,
 			if err != nil {
 				return err
 			}
-			images, _, _, err := loadData(spec, dir)
+			sets, err := loadData(spec, dir)
 			if err != nil {
 				return err
 			}
@@ -182,7 +182,7 @@ FILE may be - for standard output.`,
 				o.Flip, o.Crop = spec.Data.Flip, spec.Data.Crop
 			}
 			var sheet bytes.Buffer
-			if err := data.Sheet(&sheet, images, o); err != nil {
+			if err := data.Sheet(&sheet, sets.Train, o); err != nil {
 				return exit(exitUsage, err)
 			}
 			return a.write(args[1], "a sheet", func(w io.Writer) error {

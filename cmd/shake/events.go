@@ -38,7 +38,7 @@ func (e *events) Start(d train.Decisions) {
 	e.emit("start", map[string]any{
 		"name": d.Name, "dir": d.Dir, "device": d.Device, "detail": d.Detail, "workers": d.Workers, "seed": d.Seed, "replicas": d.Replicas,
 		"batch": d.Batch, "epochs": d.Epochs, "steps_per_epoch": d.StepsPerEpoch, "max_steps": d.MaxSteps, "parameters": d.Parameters,
-		"memory_bytes": d.MemoryBytes, "free_bytes": d.FreeBytes, "train_images": d.TrainImages, "test_images": d.TestImages,
+		"memory_bytes": d.MemoryBytes, "free_bytes": d.FreeBytes, "train_images": d.TrainImages, "test_images": d.TestImages, "validation_images": d.ValImages,
 		"data": d.Data, "weights": d.Weights, "version": d.Version, "resumed": d.Resumed, "epoch": d.Epoch, "step": d.Step,
 	})
 }
@@ -61,6 +61,9 @@ func (e *events) Epoch(r train.EpochRecord) {
 	if r.TestImages > 0 {
 		f["test_loss"], f["test_error"], f["test_images"] = r.TestLoss, r.TestError, r.TestImages
 	}
+	if r.ValImages > 0 {
+		f["validation_loss"], f["validation_error"], f["validation_images"] = r.ValLoss, r.ValError, r.ValImages
+	}
 	e.emit("epoch", f)
 }
 
@@ -79,6 +82,9 @@ func (e *events) End(s train.Summary) {
 		f["train_error"], f["train_loss"] = s.TrainError, s.TrainLoss
 		if s.TestImages > 0 {
 			f["test_error"], f["test_loss"], f["test_images"] = s.TestError, s.TestLoss, s.TestImages
+		}
+		if s.ValImages > 0 {
+			f["validation_error"], f["validation_loss"], f["validation_images"] = s.ValError, s.ValLoss, s.ValImages
 		}
 	}
 	if s.Cards != nil {

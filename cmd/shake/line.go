@@ -86,5 +86,8 @@ func epochLine(e train.EpochRecord, epochs int) string {
 	if e.TestImages > 0 {
 		s += fmt.Sprintf("  test loss %s  error %.2f%%", loss(e.TestLoss), e.TestError)
 	}
+	if e.ValImages > 0 {
+		s += fmt.Sprintf("  validation loss %s  error %.2f%%", loss(e.ValLoss), e.ValError)
+	}
 	return s + fmt.Sprintf("  lr %.4g  %s", e.LR, report.Duration(e.Took.Seconds()))
 }

@@ -9,7 +9,6 @@ import (
 
 	"shake/dsl"
 	"shake/internal/data"
-	"shake/internal/engine"
 	"shake/internal/train"
 )
 
@@ -120,11 +119,12 @@ func (a *app) train(f runFlags, o train.Options) error {
 	defer sig.stop()
 	defer scr.close()
 
-	var prov data.Provenance
-	if o.Train, o.Test, prov, err = loadData(o.Spec, f.data); err != nil {
+	sets, err := loadData(o.Spec, f.data)
+	if err != nil {
 		return err
 	}
-	o.DataNote = fmt.Sprintf("%s, %s", prov.Source, prov.Note)
+	o.Train, o.Validation, o.Test = sets.Train, sets.Validation, sets.Test
+	o.DataNote = fmt.Sprintf("%s, %s", sets.Source, sets.Note)
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree
 	o.Observer = newWatcher(scr)
@@ -153,9 +153,9 @@ func (a *app) train(f runFlags, o train.Options) error {
 }
 
 // loadData reads the data set of a network.
-func loadData(spec *dsl.Spec, dir string) (tr, te *engine.Images, prov data.Provenance, err error) {
-	tr, te, prov, err = data.Load(spec.Data, spec.Seed, dir)
-	return tr, te, prov, exit(exitData, err)
+func loadData(spec *dsl.Spec, dir string) (*data.Sets, error) {
+	sets, err := data.Load(spec.Data, spec.Seed, dir)
+	return sets, exit(exitData, err)
 }
 
 func addData(c *cobra.Command, dir *string) {

@@ -22,6 +22,7 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error
 	}
 	if s.Evaluated {
 		r.TrainError, r.TestError, r.TestLoss, r.TestImages = s.TrainError, s.TestError, s.TestLoss, s.TestImages
+		r.ValError, r.ValLoss, r.ValImages = s.ValError, s.ValLoss, s.ValImages
 	}
 	for _, u := range s.Cards {
 		r.Cards = append(r.Cards, useLine(u))

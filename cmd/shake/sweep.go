@@ -113,7 +113,7 @@ func (a *app) trainIn(f sweepFlags, dir string, s *dsl.Sweep, shard experiment.S
 		return err
 	}
 	for _, set := range sets(s) {
-		if _, _, _, err := loadData(set, f.data); err != nil {
+		if _, err := loadData(set, f.data); err != nil {
 			return err
 		}
 	}

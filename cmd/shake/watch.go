@@ -123,6 +123,15 @@ func (w *watcher) Notice(text string) { w.line(text) }
 
 func (w *watcher) End(train.Summary) { w.close() }
 
+// imageCounts says how many images a run has for what.
+func imageCounts(d train.Decisions) string {
+	s := fmt.Sprintf("%s training and %s test images", report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages)))
+	if d.ValImages > 0 {
+		s = fmt.Sprintf("%s training, %s validation and %s test images", report.Count(int64(d.TrainImages)), report.Count(int64(d.ValImages)), report.Count(int64(d.TestImages)))
+	}
+	return s
+}
+
 // decisionLines are the decisions of a run, before the first step.
 func decisionLines(d train.Decisions) []string {
 	row := func(name, format string, args ...any) string {
@@ -131,7 +140,7 @@ func decisionLines(d train.Decisions) []string {
 	lines := []string{
 		row("network", "%s, %s parameters", d.Name, report.Count(d.Parameters)),
 		row("device", "%s: %s", d.Device, d.Detail),
-		row("data", "%s training and %s test images: %s", report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages)), d.Data),
+		row("data", "%s: %s", imageCounts(d), d.Data),
 		row("recipe", "%s of %s, batch %d in %s, seed %d", report.Plural(d.Epochs, "epoch"), report.Plural(d.StepsPerEpoch, "step"), d.Batch, report.Plural(d.Replicas, "replica"), d.Seed),
 	}
 	memory := row("memory", "%s needed", report.Bytes(d.MemoryBytes))

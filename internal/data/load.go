@@ -13,28 +13,43 @@ const (
 	syntheticTest  = 10000
 )
 
-// Load returns the images of a run: the set, its first TrainImages and TestImages, and the run's
-// mean and standard deviation. seed makes the built-in set; path is Open's and serves the other
-// sets. A number of images above the set's is an error; the built-in set has 50,000 and 10,000.
-func Load(d dsl.Data, seed uint64, path string) (train, test *engine.Images, prov Provenance, err error) {
+// Sets are the images of a run.
+type Sets struct {
+	Train, Test *engine.Images
+	Validation  *engine.Images // nil unless data.validation keeps some out of training
+	Provenance
+}
+
+// Load returns the images of a run: the set, its first TrainImages and TestImages, the last
+// Validation of the training images apart, and the run's mean and standard deviation. seed makes the
+// built-in set; path is Open's and serves the other sets. A number of images above the set's is an
+// error; the built-in set has 50,000 and 10,000.
+func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
+	s := &Sets{}
+	var err error
 	if d.Set == "synthetic" {
-		if train, test, err = loadSynthetic(d, seed); err != nil {
-			return nil, nil, Provenance{}, err
+		if s.Train, s.Test, err = loadSynthetic(d, seed); err != nil {
+			return nil, err
 		}
-		prov = Provenance{Set: d.Set, Source: "built in", Official: true, Note: fmt.Sprintf("generated from seed %d", seed)}
-	} else if train, test, prov, err = Open(d.Set, path); err != nil {
-		return nil, nil, Provenance{}, err
+		s.Provenance = Provenance{Set: d.Set, Source: "built in", Official: true, Note: fmt.Sprintf("generated from seed %d", seed)}
+	} else if s.Train, s.Test, s.Provenance, err = Open(d.Set, path); err != nil {
+		return nil, err
 	}
-	if train, err = FirstN(train, d.TrainImages); err != nil {
-		return nil, nil, Provenance{}, fmt.Errorf("data.train_images: %w", err)
+	if s.Train, err = FirstN(s.Train, d.TrainImages); err != nil {
+		return nil, fmt.Errorf("data.train_images: %w", err)
 	}
-	if test, err = FirstN(test, d.TestImages); err != nil {
-		return nil, nil, Provenance{}, fmt.Errorf("data.test_images: %w", err)
+	if s.Test, err = FirstN(s.Test, d.TestImages); err != nil {
+		return nil, fmt.Errorf("data.test_images: %w", err)
 	}
-	for _, im := range []*engine.Images{train, test} {
-		im.Mean, im.Std = d.Mean[:], d.Std[:]
+	s.Train.Mean, s.Train.Std = d.Mean[:], d.Std[:]
+	s.Test.Mean, s.Test.Std = d.Mean[:], d.Std[:]
+	if d.Validation > 0 {
+		if d.Validation >= s.Train.N {
+			return nil, fmt.Errorf("data.validation: %w", &CountError{Want: d.Validation + 1, Have: s.Train.N})
+		}
+		s.Train, s.Validation = imagesOf(s.Train, 0, s.Train.N-d.Validation), imagesOf(s.Train, s.Train.N-d.Validation, s.Train.N)
 	}
-	return train, test, prov, nil
+	return s, nil
 }
 
 // loadSynthetic makes only the images that the run uses.
@@ -73,9 +88,14 @@ func FirstN(im *engine.Images, n int) (*engine.Images, error) {
 	if n == 0 {
 		n = im.N
 	}
-	first := *im
-	first.N = n
-	first.Pix = im.Pix[: n*im.C*im.H*im.W : n*im.C*im.H*im.W]
-	first.Labels = im.Labels[:n:n]
-	return &first, nil
+	return imagesOf(im, 0, n), nil
+}
+
+// imagesOf returns images lo..hi-1 of im, sharing their memory.
+func imagesOf(im *engine.Images, lo, hi int) *engine.Images {
+	part, size := *im, im.C*im.H*im.W
+	part.N = hi - lo
+	part.Pix = im.Pix[lo*size : hi*size : hi*size]
+	part.Labels = im.Labels[lo:hi:hi]
+	return &part
 }

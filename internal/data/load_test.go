@@ -11,10 +11,11 @@ import (
 
 func TestLoadSynthetic(t *testing.T) {
 	d := dsl.Data{Set: "synthetic", Mean: [3]float64{1, 2, 3}, Std: [3]float64{4, 5, 6}, TrainImages: 30, TestImages: 20}
-	train, test, prov, err := Load(d, 9, "")
+	sets, err := Load(d, 9, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	train, test, prov := sets.Train, sets.Test, sets.Provenance
 	want, _ := Synthetic(9, 30, 0)
 	if train.N != 30 || test.N != 20 || hexSum(train.Pix) != hexSum(want.Pix) {
 		t.Errorf("have %d and %d images", train.N, test.N)
@@ -29,18 +30,37 @@ func TestLoadSynthetic(t *testing.T) {
 	}
 }
 
+// TestLoadValidation: the last training images are kept apart, those left are unchanged.
+func TestLoadValidation(t *testing.T) {
+	d := dsl.Data{Set: "synthetic", Mean: [3]float64{1, 2, 3}, Std: [3]float64{4, 5, 6}, TrainImages: 30, TestImages: 2, Validation: 7}
+	sets, err := Load(d, 9, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := Synthetic(9, 30, 0)
+	tr, val := sets.Train, sets.Validation
+	if tr.N != 23 || val.N != 7 || hexSum(append(append([]byte(nil), tr.Pix...), val.Pix...)) != hexSum(want.Pix) || len(tr.Labels) != 23 || val.Labels[0] != want.Labels[23] || val.Std[1] != 5 {
+		t.Errorf("have %d and %d images, labels %v and %v", tr.N, val.N, tr.Labels, val.Labels)
+	}
+	d.Validation = 0
+	if sets, err = Load(d, 9, ""); err != nil || sets.Validation != nil || sets.Train.N != 30 {
+		t.Errorf("without a split: %+v, %v", sets, err)
+	}
+}
+
 func TestLoadRefusesWrongCounts(t *testing.T) {
 	for key, d := range map[string]dsl.Data{
 		"data.train_images": {Set: "synthetic", TrainImages: 50001, TestImages: 1},
+		"data.validation":   {Set: "synthetic", TrainImages: 5, TestImages: 1, Validation: 5},
 		"data.test_images":  {Set: "synthetic", TrainImages: 1, TestImages: -1},
 	} {
 		var ce *CountError
-		if _, _, _, err := Load(d, 1, ""); !errors.As(err, &ce) || !strings.Contains(err.Error(), key) {
+		if _, err := Load(d, 1, ""); !errors.As(err, &ce) || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
 	var se *SetError
-	if _, _, _, err := Load(dsl.Data{Set: "cifar11"}, 1, ""); !errors.As(err, &se) {
+	if _, err := Load(dsl.Data{Set: "cifar11"}, 1, ""); !errors.As(err, &se) {
 		t.Errorf("have %v", err)
 	}
 }

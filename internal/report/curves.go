@@ -19,18 +19,22 @@ type Point struct {
 	Epoch                 float64 // epochs done; a run that stopped within one ends at a fraction
 	TrainError, TestError float64
 	TrainLoss, TestLoss   float64
+	ValError, ValLoss     float64 // of images kept out of training
 }
 
-// Curves is the picture of a run: training and test error on the left, loss on the right.
+// Curves is the picture of a run: training, test and validation error on the left, loss on the
+// right.
 type Curves struct {
 	Title  string
 	Points []Point
 }
 
-// Colours that stay apart for the colour-blind and in grey: orange-red for test, blue for training.
+// Colours that stay apart for the colour-blind and in grey: orange-red for test, blue for training,
+// bluish green for validation.
 var (
 	testColor  = color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}
 	trainColor = color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}
+	valColor   = color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff}
 	gridColor  = color.Gray{Y: 0xd8}
 )
 
@@ -50,30 +54,31 @@ func (c Curves) Encode(format string) ([]byte, error) {
 	if len(c.Points) == 0 {
 		return nil, fmt.Errorf("report: no points to draw")
 	}
-	left, err := c.panel(c.Title, errorLabel, "%.2f%%", func(p Point) (float64, float64) { return p.TrainError, p.TestError })
+	left, err := c.panel(c.Title, errorLabel, "%.2f%%", func(p Point) [3]float64 { return [3]float64{p.TrainError, p.TestError, p.ValError} })
 	if err != nil {
 		return nil, err
 	}
-	right, err := c.panel("", "cross-entropy", "%.4f", func(p Point) (float64, float64) { return p.TrainLoss, p.TestLoss })
+	right, err := c.panel("", "cross-entropy", "%.4f", func(p Point) [3]float64 { return [3]float64{p.TrainLoss, p.TestLoss, p.ValLoss} })
 	if err != nil {
 		return nil, err
 	}
 	return encodeRow(format, left, right)
 }
 
-// panel is one of the two plots; of gives a point's training and test value, and verb prints the
-// last of them in the legend.
-func (c Curves) panel(title, label, verb string, of func(Point) (train, test float64)) (*plot.Plot, error) {
+// panel is one of the two plots; of gives a point's training, test and validation value, and verb
+// prints the last of them in the legend.
+func (c Curves) panel(title, label, verb string, of func(Point) [3]float64) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	p.X.Label.Text, p.Y.Label.Text = "epoch", label
 	dress(p)
-	var train, test plotter.XYs
+	var xys [3]plotter.XYs
 	for _, q := range c.Points {
-		a, b := of(q)
-		train, test = appendFinite(train, q.Epoch, a), appendFinite(test, q.Epoch, b)
+		for i, y := range of(q) {
+			xys[i] = appendFinite(xys[i], q.Epoch, y)
+		}
 	}
-	scaleY(p, train, test)
+	scaleY(p, xys[:]...)
 	if label == errorLabel {
 		p.Y.Max = min(p.Y.Max, 100)
 	}
@@ -83,7 +88,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) (train, test flo
 		xys   plotter.XYs
 		color color.Color
 		shape draw.GlyphDrawer
-	}{{"training", train, trainColor, draw.BoxGlyph{}}, {"test", test, testColor, draw.CircleGlyph{}}} {
+	}{{"training", xys[0], trainColor, draw.BoxGlyph{}}, {"test", xys[1], testColor, draw.CircleGlyph{}}, {"validation", xys[2], valColor, draw.TriangleGlyph{}}} {
 		if len(s.xys) == 0 {
 			continue
 		}

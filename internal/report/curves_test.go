@@ -27,12 +27,13 @@ func TestCurvesEncode(t *testing.T) {
 		"long":         decay(300),
 		"short":        decay(12),
 		"one":          decay(1),
-		"no test set":  {Points: []Point{{1, 40, nan, 1, nan}, {2, 30, nan, .8, nan}}},
-		"all known":    {Points: []Point{{1, 40, 0, 1, 0}, {2, 0, 0, 0, 0}}},
-		"infinite":     {Points: []Point{{1, 90, 90, 2.3, math.Inf(1)}}},
-		"zero on log":  {Points: []Point{{1, 40, 50, 1, 1}, {2, .1, 2, .01, .1}, {3, 0, 2, 0, .1}}},
-		"part of one":  {Points: []Point{{.25, 90, 91, 2.3, 2.3}}},
-		"nothing real": {Points: []Point{{1, nan, nan, nan, nan}}},
+		"no test set":  {Points: []Point{{1, 40, nan, 1, nan, nan, nan}, {2, 30, nan, .8, nan, nan, nan}}},
+		"all known":    {Points: []Point{{1, 40, 0, 1, 0, nan, nan}, {2, 0, 0, 0, 0, nan, nan}}},
+		"infinite":     {Points: []Point{{1, 90, 90, 2.3, math.Inf(1), nan, nan}}},
+		"zero on log":  {Points: []Point{{1, 40, 50, 1, 1, nan, nan}, {2, .1, 2, .01, .1, nan, nan}, {3, 0, 2, 0, .1, nan, nan}}},
+		"part of one":  {Points: []Point{{.25, 90, 91, 2.3, 2.3, nan, nan}}},
+		"nothing real": {Points: []Point{{1, nan, nan, nan, nan, nan, nan}}},
+		"validation":   {Points: []Point{{1, 40, 50, 1, 1.2, 51, 1.3}, {2, 30, 45, .8, .9, 44, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, format := range []string{"png", "svg"} {

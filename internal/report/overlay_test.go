@@ -38,8 +38,8 @@ func TestOverlay(t *testing.T) {
 	for name, o := range map[string]Overlay{
 		"long":    {Panels: []Panel{{Title: "26 2x32d", Courses: many}, {Title: "26 2x96d", Courses: many[:2]}}, LR: true},
 		"short":   {Panels: []Panel{{Title: "quick", Courses: []Course{course("a", 1, 6, 0), course("b", 3, 6, 5)}}}},
-		"nothing": {Panels: []Panel{{Title: "none", Courses: []Course{{Name: "not run"}, {Name: "no test", Runs: [][]Point{{{1, 40, math.NaN(), 1, 1}}}}}}}},
-		"wrong":   {Panels: []Panel{{Courses: []Course{{Name: "all", Runs: [][]Point{{{1, 100, 100, 1, 1}, {2, 0, 0, 1, 1}}}}}}}},
+		"nothing": {Panels: []Panel{{Title: "none", Courses: []Course{{Name: "not run"}, {Name: "no test", Runs: [][]Point{{{Epoch: 1, TrainError: 40, TestError: math.NaN(), TrainLoss: 1, TestLoss: 1}}}}}}}},
+		"wrong":   {Panels: []Panel{{Courses: []Course{{Name: "all", Runs: [][]Point{{{Epoch: 1, TrainError: 100, TestError: 100, TrainLoss: 1, TestLoss: 1}, {Epoch: 2, TrainLoss: 1, TestLoss: 1}}}}}}}},
 	} {
 		for _, format := range []string{"png", "svg"} {
 			b, err := o.Encode(format)
@@ -73,7 +73,7 @@ func TestOverlay(t *testing.T) {
 
 // TestSpread: means and extremes are over the runs that have the epoch.
 func TestSpread(t *testing.T) {
-	runs := [][]Point{{{1, 10, 0, 0, 0}, {2, 8, 0, 0, 0}}, {{1, 20, 0, 0, 0}, {2, math.NaN(), 0, 0, 0}}, {{1, 30, 0, 0, 0}}}
+	runs := [][]Point{{{Epoch: 1, TrainError: 10}, {Epoch: 2, TrainError: 8}}, {{Epoch: 1, TrainError: 20}, {Epoch: 2, TrainError: math.NaN()}}, {{Epoch: 1, TrainError: 30}}}
 	s := spreadOf(runs, func(q Point) float64 { return q.TrainError })
 	if s.runs != 3 || len(s.mean) != 2 || s.mean[0].Y != 20 || s.low[0].Y != 10 || s.high[0].Y != 30 || s.mean[1].Y != 8 {
 		t.Errorf("have %+v", s)

@@ -15,6 +15,9 @@ type Result struct {
 	TestError    float64
 	TestLoss     float64
 	TestImages   int // 0: there was no test set
+	ValError     float64
+	ValLoss      float64
+	ValImages    int // 0: none were kept out of training
 	Epochs       int // whole epochs done
 	Steps        int
 	Seconds      float64
@@ -50,6 +53,9 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 		row("test error", "%.2f%% of %s images, last epoch (loss %.4f)", r.TestError, Count(int64(r.TestImages)), r.TestLoss)
 	case r.Diverged == "":
 		row("test error", "no test set")
+	}
+	if r.ValImages > 0 {
+		row("validation", "%.2f%% of %s images, last epoch (loss %.4f)", r.ValError, Count(int64(r.ValImages)), r.ValLoss)
 	}
 	if paper != nil {
 		row("paper", "%.2f%%  %s: %s", paper.Error, paper.Table, paper.Label)

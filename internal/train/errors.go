@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -71,7 +72,11 @@ func (m *Mismatch) Error() string {
 	if m.Checkpoint {
 		return fmt.Sprintf("%s: cannot resume: the checkpoint is of another experiment than %s: %s; undo the edit, or start a new run with --out", m.Dir, ConfigFile, strings.Join(m.Keys, "; "))
 	}
-	return fmt.Sprintf("%s: cannot resume with another experiment: %s; start a new run with --out instead", m.Dir, strings.Join(m.Keys, "; "))
+	remedy := "start a new run with --out instead"
+	if slices.ContainsFunc(m.Keys, func(k string) bool { return strings.HasPrefix(k, "train.epochs:") }) {
+		remedy = fmt.Sprintf("to train its weights for longer, start a new run from them, with a schedule of its own: --weights %s", filepath.Join(m.Dir, WeightsFile))
+	}
+	return fmt.Sprintf("%s: cannot resume with another experiment: %s; %s", m.Dir, strings.Join(m.Keys, "; "), remedy)
 }
 
 // Corrupt is the error of a damaged file without a fallback.

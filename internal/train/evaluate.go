@@ -52,7 +52,7 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 	if left > 0 {
 		return nil, &WeightsError{File: weights, Missing: []string{"the running statistics of its batch norms, without which it cannot be tested"}}
 	}
-	s, err := evaluate(ctx, p, test.N, spec.Train.Batch, func() error { return nil })
+	s, err := evaluate(ctx, p, 0, test.N, spec.Train.Batch, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}

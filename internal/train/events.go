@@ -97,6 +97,9 @@ func epochScalars(r EpochRecord) []scalar {
 	if r.TestImages > 0 {
 		s = append(s, scalar{"test/loss", r.TestLoss}, scalar{"test/error", r.TestError})
 	}
+	if r.ValImages > 0 {
+		s = append(s, scalar{"validation/loss", r.ValLoss}, scalar{"validation/error", r.ValError})
+	}
 	return s
 }
 

@@ -20,7 +20,7 @@ type experiment struct {
 // so that equal experiments have equal texts.
 func fixed(spec *dsl.Spec) string {
 	s := *spec
-	s.Train.Workers, s.Train.LogSteps, s.Train.CheckpointEvery, s.Train.CheckpointSteps, s.Train.MaxSteps = 0, 0, 1, 0, 0
+	s.Train.Workers, s.Train.LogSteps, s.Train.CheckpointEvery, s.Train.CheckpointSteps, s.Train.MaxSteps, s.Train.EvalEvery = 0, 0, 1, 0, 0, 1
 	s.Engine = dsl.Engine{Conv: "auto", Precision: "auto", Deterministic: true}
 	return string(s.TOML())
 }

@@ -57,6 +57,9 @@ func (l *logger) Epoch(r EpochRecord) {
 	if r.TestImages > 0 {
 		test = fmt.Sprintf(" test loss %.4f error %.2f%%", r.TestLoss, r.TestError)
 	}
+	if r.ValImages > 0 {
+		test += fmt.Sprintf(" validation loss %.4f error %.2f%%", r.ValLoss, r.ValError)
+	}
 	l.printf("epoch %d done at step %d: train loss %.4f error %.2f%%%s lr %.5f in %.1f s", r.Epoch, r.Step, r.TrainLoss, r.TrainError, test, r.LR, r.Took.Seconds())
 	if l.next != nil {
 		l.next.Epoch(r)

@@ -183,13 +183,14 @@ func (r *run) sound(m engine.Metrics) error {
 	return &Diverged{d}
 }
 
-// evaluate runs the test set and returns the record of the current epoch.
+// evaluate returns the record of the current epoch, with the test and validation figures if an
+// evaluation is due.
 func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	rec := EpochRecord{Epoch: r.k.Epochs + 1, Step: r.k.Step, TrainLoss: r.k.Epoch.meanLoss(), TrainError: r.k.Epoch.percent()}
 	rec.LR = engine.LR(r.spec.Train, r.k.Step-1, r.perEpoch)
-	if r.o.Test != nil {
+	if rec.Epoch%max(r.spec.Train.EvalEvery, 1) == 0 || rec.Epoch == r.spec.Train.Epochs || r.k.Step >= r.steps {
 		from := r.now()
-		s, err := evaluate(ctx, r.prog, r.o.Test.N, r.spec.Train.Batch, func() error { return r.progress(true) })
+		test, val, err := r.evaluation(ctx)
 		if ctx.Err() != nil {
 			return rec, r.interrupt()
 		}
@@ -197,31 +198,68 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 			return rec, err
 		}
 		r.evalTime = r.now().Sub(from)
-		rec.TestLoss, rec.TestError, rec.TestImages = s.meanLoss(), s.percent(), s.Images
+		if test.Images > 0 {
+			rec.TestLoss, rec.TestError, rec.TestImages = test.meanLoss(), test.percent(), test.Images
+		}
+		if val.Images > 0 {
+			rec.ValLoss, rec.ValError, rec.ValImages = val.meanLoss(), val.percent(), val.Images
+		}
 	}
 	rec.Took = r.now().Sub(r.epochFrom)
 	return rec, nil
 }
 
-// evaluate runs n test images in batches, or in pieces of several batches if the program's device
-// is fast enough for them. It calls tick before each. It stops early, with ctx's error, when ctx
-// ends.
-func evaluate(ctx context.Context, p engine.Program, n, batch int, tick func() error) (sums, error) {
+// evaluation runs the test images and those kept out of training, which stand behind them.
+func (r *run) evaluation(ctx context.Context) (test, val sums, err error) {
+	tick := func() error { return r.progress(true) }
+	n := 0
+	if r.o.Test != nil {
+		n = r.o.Test.N
+		if test, err = evaluate(ctx, r.prog, 0, n, r.spec.Train.Batch, tick); err != nil {
+			return test, val, err
+		}
+	}
+	if r.o.Validation != nil {
+		val, err = evaluate(ctx, r.prog, n, n+r.o.Validation.N, r.spec.Train.Batch, tick)
+	}
+	return test, val, err
+}
+
+// joined are the images of a program's evaluation: the test set, and behind it those kept out of
+// training. nil if there are neither.
+func joined(test, val *engine.Images) *engine.Images {
+	if val == nil {
+		return test
+	}
+	if test == nil {
+		return val
+	}
+	all := *test
+	all.N += val.N
+	all.Pix = append(append(make([]byte, 0, len(test.Pix)+len(val.Pix)), test.Pix...), val.Pix...)
+	all.Labels = append(append([]uint16(nil), test.Labels...), val.Labels...)
+	return &all
+}
+
+// evaluate runs images from..to-1 of the program's evaluation in batches, or in pieces of several
+// batches if the program's device is fast enough for them. It calls tick before each. It stops
+// early, with ctx's error, when ctx ends.
+func evaluate(ctx context.Context, p engine.Program, from, to, batch int, tick func() error) (sums, error) {
 	var s sums
 	piece := max(batch, p.Info().Piece)
-	for lo := 0; lo < n; lo += piece {
+	for lo := from; lo < to; lo += piece {
 		if err := ctx.Err(); err != nil {
 			return s, err
 		}
 		if err := tick(); err != nil {
 			return s, err
 		}
-		m, err := p.Eval(lo, min(lo+piece, n))
+		m, err := p.Eval(lo, min(lo+piece, to))
 		if errors.Is(err, engine.ErrAbandoned) {
 			return s, ctx.Err()
 		}
 		if err != nil {
-			return s, fmt.Errorf("evaluating test images from %d on: %w", lo, err)
+			return s, fmt.Errorf("evaluating images from %d on: %w", lo, err)
 		}
 		s.add(m)
 	}

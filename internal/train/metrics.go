@@ -23,6 +23,9 @@ type (
 		TestLoss   *float64 `json:"test_loss"`
 		TestError  *float64 `json:"test_error"`
 		TestImages int      `json:"test_images"`
+		ValLoss    *float64 `json:"validation_loss,omitempty"`
+		ValError   *float64 `json:"validation_error,omitempty"`
+		ValImages  int      `json:"validation_images,omitempty"`
 		LR         float64  `json:"lr"`
 	}
 	divergedLine struct {
@@ -46,12 +49,15 @@ func number(x *float64) float64 {
 	return *x
 }
 
-// Point is the record as a point of a picture, at x epochs. Without a test set its test figures are
-// NaN.
+// Point is the record as a point of a picture, at x epochs. The figures of
+// images that were not evaluated are NaN.
 func (r EpochRecord) Point(x float64) report.Point {
 	p := report.Point{Epoch: x, TrainError: r.TrainError, TrainLoss: r.TrainLoss, TestError: r.TestError, TestLoss: r.TestLoss}
 	if r.TestImages == 0 {
 		p.TestError, p.TestLoss = math.NaN(), math.NaN()
+	}
+	if p.ValError, p.ValLoss = r.ValError, r.ValLoss; r.ValImages == 0 {
+		p.ValError, p.ValLoss = math.NaN(), math.NaN()
 	}
 	return p
 }
@@ -60,11 +66,14 @@ func (r EpochRecord) Point(x float64) report.Point {
 // figures without a test set, are null.
 func (r EpochRecord) MarshalJSON() ([]byte, error) {
 	l := epochLine{
-		Event: "epoch", Epoch: r.Epoch, Step: r.Step, TestImages: r.TestImages, LR: r.LR,
+		Event: "epoch", Epoch: r.Epoch, Step: r.Step, TestImages: r.TestImages, ValImages: r.ValImages, LR: r.LR,
 		TrainLoss: finite(r.TrainLoss), TrainError: finite(r.TrainError),
 	}
 	if r.TestImages > 0 {
 		l.TestLoss, l.TestError = finite(r.TestLoss), finite(r.TestError)
+	}
+	if r.ValImages > 0 {
+		l.ValLoss, l.ValError = finite(r.ValLoss), finite(r.ValError)
 	}
 	return json.Marshal(l)
 }
@@ -76,8 +85,11 @@ func (r *EpochRecord) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*r = EpochRecord{
-		Epoch: l.Epoch, Step: l.Step, TestImages: l.TestImages, LR: l.LR,
+		Epoch: l.Epoch, Step: l.Step, TestImages: l.TestImages, ValImages: l.ValImages, LR: l.LR,
 		TrainLoss: number(l.TrainLoss), TrainError: number(l.TrainError), TestLoss: number(l.TestLoss), TestError: number(l.TestError),
+	}
+	if l.ValImages > 0 {
+		r.ValLoss, r.ValError = number(l.ValLoss), number(l.ValError)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type Decisions struct {
 	FreeBytes     int64 // memory available on the machine when the run began; 0: unknown
 	TrainImages   int
 	TestImages    int
+	ValImages     int    // images kept out of training
 	Data          string // Options.DataNote
 	Weights       string // source file of the weights, if any
 	Version       string
@@ -66,8 +67,9 @@ type StepRecord struct {
 	Images int     `json:"images"`
 }
 
-// EpochRecord is the line of one epoch. Errors are in per cent. Without a test set TestImages and
-// the test figures are 0.
+// EpochRecord is the line of one epoch. Errors are in per cent. Without a test set, and in an epoch
+// that train.eval_every leaves out, TestImages and the test figures are 0; so are those of validation
+// without a split.
 type EpochRecord struct {
 	Epoch      int // from 1
 	Step       int // completed steps
@@ -76,6 +78,9 @@ type EpochRecord struct {
 	TestLoss   float64 // not finite if a test logit is not
 	TestError  float64
 	TestImages int
+	ValLoss    float64
+	ValError   float64
+	ValImages  int
 	LR         float64 // of the epoch's last step
 	// Took is the time of training and evaluation in this process's part of the epoch. It is not in
 	// metrics.jsonl.
@@ -97,6 +102,9 @@ type Summary struct {
 	TestError    float64
 	TestLoss     float64
 	TestImages   int
+	ValError     float64
+	ValLoss      float64
+	ValImages    int
 	Epochs       int // completed epochs
 	Steps        int
 	Evaluated    bool // an epoch line exists, so that the figures above have a meaning

@@ -64,7 +64,7 @@ func (r *run) findRecord() error {
 	if err != nil {
 		r.rec = &Record{
 			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote,
-			TrainData: fingerprint(r.o.Train), TestData: fingerprint(r.o.Test), Started: r.began.Truncate(time.Second),
+			TrainData: fingerprint(r.o.Train), TestData: fingerprint(joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 		}
 		return err
 	}
@@ -150,7 +150,7 @@ func (r *run) sameData() error {
 	if fingerprint(r.o.Train) != r.rec.TrainData {
 		keys = append(keys, "the training images are not those the run began with ("+r.rec.Data+")")
 	}
-	if fingerprint(r.o.Test) != r.rec.TestData {
+	if fingerprint(joined(r.o.Test, r.o.Validation)) != r.rec.TestData {
 		keys = append(keys, "the test images are not those the run began with ("+r.rec.Data+")")
 	}
 	if keys != nil {

@@ -19,15 +19,17 @@ import (
 
 // Options describe a run and its place.
 type Options struct {
-	Spec     *dsl.Spec
-	Dir      string // the run directory; made if it does not exist
-	Resume   bool   // continue the run in Dir
-	Backend  engine.Backend
-	Train    *engine.Images // already cut to Spec.Data.TrainImages
-	Test     *engine.Images // nil: no evaluation
-	DataNote string         // the source of the data, for the record
-	Weights  string         // safetensors file with the first weights; "": a fresh draw
-	Version  string         // of the program, for the record
+	Spec    *dsl.Spec
+	Dir     string // the run directory; made if it does not exist
+	Resume  bool   // continue the run in Dir
+	Backend engine.Backend
+	Train   *engine.Images // already cut to Spec.Data.TrainImages
+	Test    *engine.Images // nil: no evaluation
+	// Validation is evaluated beside Test; nil: none
+	Validation *engine.Images
+	DataNote   string // the source of the data, for the record
+	Weights    string // safetensors file with the first weights; "": a fresh draw
+	Version    string // of the program, for the record
 	// FreeBytes is the memory available on the machine, for Decisions; 0: unknown.
 	FreeBytes int64
 	Observer  Observer // nil: none
@@ -53,6 +55,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	if o.Test != nil && o.Test.N == 0 {
 		o.Test = nil
+	}
+	if o.Validation != nil && o.Validation.N == 0 {
+		o.Validation = nil
 	}
 	if o.Weights != "" {
 		if o.Resume {
@@ -180,7 +185,7 @@ func (r *run) plan() {
 
 // compile makes the program, gives it the data, and fills in the record.
 func (r *run) compile() (*graph.Graph, error) {
-	g, p, err := compile(r.spec, r.o.Backend, r.o.Train, r.o.Test)
+	g, p, err := compile(r.spec, r.o.Backend, r.o.Train, joined(r.o.Test, r.o.Validation))
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +232,7 @@ func abandon(ctx context.Context, p engine.Program) {
 func (r *run) create() error {
 	r.rec = &Record{
 		Name: r.spec.Name, Status: Starting, Seed: r.spec.Seed, Weights: r.o.Weights, Data: r.o.DataNote,
-		TrainData: fingerprint(r.o.Train), TestData: fingerprint(r.o.Test), Started: r.began.Truncate(time.Second),
+		TrainData: fingerprint(r.o.Train), TestData: fingerprint(joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 	}
 	g, err := r.compile()
 	if err != nil {
@@ -314,6 +319,10 @@ func (r *run) start(resumed bool) {
 	if r.o.Test != nil {
 		d.TestImages = r.o.Test.N
 		d.MemoryBytes += int64(len(r.o.Test.Pix))
+	}
+	if r.o.Validation != nil {
+		d.ValImages = r.o.Validation.N
+		d.MemoryBytes += int64(len(r.o.Validation.Pix))
 	}
 	r.obs.Start(d)
 	if r.warning != "" {

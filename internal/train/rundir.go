@@ -128,7 +128,7 @@ func (d *rundir) vacant() error {
 
 // free are the keys that may change when a run is resumed: none of them changes the trained
 // weights.
-var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps", "engine.conv", "engine.precision", "engine.deterministic"}
+var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every", "train.checkpoint_steps", "train.max_steps", "train.eval_every", "engine.conv", "engine.precision", "engine.deterministic"}
 
 // sameConfig compares the run's config.toml with spec and returns *Mismatch if a key that is not
 // free differs.

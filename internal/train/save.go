@@ -134,7 +134,8 @@ func (r *run) progress(evaluating bool) error {
 	if r.trained > 0 {
 		p.ImagesPerSec = float64(r.trained) / r.training.Seconds()
 		perStep := r.training.Seconds() * float64(r.spec.Train.Batch) / float64(r.trained)
-		evaluations := (r.steps+r.perEpoch-1)/r.perEpoch - r.k.Epochs
+		every := max(r.spec.Train.EvalEvery, 1)
+		evaluations := (r.steps+r.perEpoch-1)/r.perEpoch/every - r.k.Epochs/every
 		left := time.Duration(perStep * float64(r.steps-r.k.Step) * float64(time.Second))
 		p.ETA = left + time.Duration(evaluations)*r.evalTime
 	}
@@ -152,6 +153,7 @@ func (r *run) summary() *Summary {
 		e := r.epochs[n-1]
 		s.Evaluated = true
 		s.TrainError, s.TrainLoss, s.TestError, s.TestLoss, s.TestImages = e.TrainError, e.TrainLoss, e.TestError, e.TestLoss, e.TestImages
+		s.ValError, s.ValLoss, s.ValImages = e.ValError, e.ValLoss, e.ValImages
 	}
 	if r.trained > 0 {
 		s.ImagesPerSec = float64(r.trained) / r.training.Seconds()
