@@ -8,6 +8,7 @@
 #ifndef SK_DISPATCH_H
 #define SK_DISPATCH_H
 #include "conv_kernels.h"
+#include "correlate.h"
 #include "gradsum.h"
 #include "head.h"
 #include "join.h"
@@ -22,6 +23,7 @@ typedef struct {
   void (*stats)(const sk_stats *, const sk_tensor *, int n, int begin, int end);
   void (*sums)(const sk_sums *, const sk_batch *, int n);
   void (*join)(const sk_join *, const sk_batch *, int n);
+  void (*correlate)(const sk_correlate *, const sk_batch *, int n);
   void (*gradsum)(const sk_gradsum *, const sk_batch *, int n);
   void (*sgd)(const sk_sgd *, float *w, float *v, const float *g, int64_t n);  // n: floats
   void (*head_mean)(const sk_view *, const sk_batch *, int n, float *mean);

@@ -7,6 +7,7 @@
 #include "conv_transform_kernel.h"
 #include "conv_weight_gradient_kernel.h"
 #include "conv_winograd_kernel.h"
+#include "correlate_kernel.h"
 #include "dispatch.h"
 #include "gradsum_kernel.h"
 #include "head_kernel.h"
@@ -42,6 +43,7 @@ const sk_kernels SK_(sk_isa) = {
     .stats = image_stats,
     .sums = image_sums,
     .join = join_image,
+    .correlate = correlate_image,
     .gradsum = gradsum_image,
     .sgd = sgd,
     .head_mean = head_mean,

@@ -103,6 +103,12 @@ static void run(const shape *s, int workers) {
     sk_join_run(pool, &(sk_join){branches, branch, alpha, &raw, y, branches & 1, stats_list}, b);
   sk_norm_train(m, b, params, 0.1f);
 
+  sk_moments *moments = sk_aligned(s->n * sizeof *moments);  // doubles: compared as floats
+  sk_correlate_run(pool, &(sk_correlate){branch[0], branch[2], s->c, moments}, b);
+  float *compared = get(4 * 6 * s->n, 1);
+  for (int i = 0; i < 6 * s->n; i++) compared[i] = (float)((double *)moments)[i];
+  free(moments);
+
   const sk_grad of = {
       .g = g, .blocks = blocks, .mask = y, .beta = factors, .norm = m, .y = x0, .relu = 1};
   const sk_sums sums = {m, of};
