@@ -114,8 +114,9 @@ arm64: ## build csrc/cpu for arm64, for NEON, and run its tests under qemu-user 
 		qemu-aarch64 build/arm64/$$n && echo "arm64: $$n passes" || exit 1; \
 	done
 
-vectors: .venv ## make the test vectors again with PyTorch, in a virtual environment of its own
+vectors: .venv build ## make the test vectors again with PyTorch, in a virtual environment of its own
 	.venv/bin/python tools/vectors/make.py
+	.venv/bin/python tools/vectors/correlations.py
 
 draws: ## have numpy compute the draws of docs/formats.md again; make test compares the stored ones with the engine's
 	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) tools/vectors/draws.py

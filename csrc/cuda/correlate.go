@@ -2,6 +2,9 @@ package cuda
 
 import "fmt"
 
+// MomentsSize is the size in bytes of the record to which correlate adds: float64[6].
+const MomentsSize = 48
+
 // CorrelateSpec adds two views of one shape to the moments of their elements, {count, mean a, mean
 // b, M2 a, M2 b, C}: float64[6], initially zeros.
 //

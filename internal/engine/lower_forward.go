@@ -102,6 +102,16 @@ func (l *lowering) forwardOp(op graph.Op) error {
 		l.apply(op.Y, op, x)
 	case *graph.Join:
 		return l.forwardJoin(op)
+	case *graph.Correlate:
+		a, err := l.view(op.A)
+		if err != nil {
+			return err
+		}
+		b, err := l.view(op.B)
+		if err != nil {
+			return err
+		}
+		l.p.Forward = append(l.p.Forward, &CorrelateStep{A: a, B: b})
 	case *graph.Head:
 		x, err := l.view(op.X)
 		if err != nil {

@@ -104,8 +104,8 @@ type StatsOf struct {
 // Of.Norm.
 type SumsOf struct{ Of Grad }
 
-// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, HeadStep, ConvBackStep,
-// NormBackStep, SumsStep, GradSumStep.
+// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, CorrelateStep, HeadStep,
+// ConvBackStep, NormBackStep, SumsStep, GradSumStep.
 type PlanStep interface {
 	// uses calls f for every buffer the step touches.
 	uses(f func(b BufID, write bool))
@@ -144,6 +144,10 @@ type JoinStep struct {
 	ReLU     bool
 	Stats    []StatsOf
 }
+
+// CorrelateStep adds the elements of two views to the moments of its operation, in evaluation alone
+// (Correlator).
+type CorrelateStep struct{ A, B View }
 
 // HeadStep is pooling, classifier and loss with their whole backward pass.
 type HeadStep struct {
@@ -249,7 +253,8 @@ func (s *JoinStep) uses(f func(BufID, bool)) {
 	}
 	f(s.Y, true)
 }
-func (s *HeadStep) uses(f func(BufID, bool)) { s.X.Uses(f); s.DX.uses(f); usesSums(s.Sums, f) }
+func (s *CorrelateStep) uses(f func(BufID, bool)) { s.A.Uses(f); s.B.Uses(f) }
+func (s *HeadStep) uses(f func(BufID, bool))      { s.X.Uses(f); s.DX.uses(f); usesSums(s.Sums, f) }
 func (s *ConvBackStep) uses(f func(BufID, bool)) {
 	s.X.Uses(f)
 	for _, g := range s.DY {

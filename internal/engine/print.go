@@ -54,6 +54,8 @@ func (p *Plan) step(s PlanStep) string {
 			sum = "relu(" + sum + ")"
 		}
 		return fmt.Sprintf("join\t%%%d = %s%s", s.Y, sum, p.StatsText(s.Stats))
+	case *CorrelateStep:
+		return fmt.Sprintf("correlate\t%s, %s", p.ViewText(s.A), p.ViewText(s.B))
 	case *HeadStep:
 		return fmt.Sprintf("head\t%s; %s%s", p.ViewText(s.X), p.OutText(&s.DX, "d head"), p.SumsText(s.Sums))
 	case *ConvBackStep:

@@ -25,7 +25,7 @@ func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride 
 	b.g.Blocks = append(b.g.Blocks, Block{Name: name, Branches: n.Branches, Shake: shake})
 	z := b.layers(name+".before", n.Before, x, width, stride)
 	for k := range n.Branches {
-		y := b.layers(fmt.Sprintf("%s.branches.%d", name, k), n.Branch, z, width, stride)
+		y := b.layers(branchName(name, k), n.Branch, z, width, stride)
 		join.Branches = append(join.Branches, b.all(y))
 	}
 	out := b.g.Values[join.Branches[0].Value]
@@ -41,6 +41,11 @@ func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride 
 	join.Y = y
 	b.op(join)
 	return b.layers(name+".after", n.After, y, width, stride)
+}
+
+// branchName is the beginning of the names of a block's branch.
+func branchName(block string, branch int) string {
+	return fmt.Sprintf("%s.branches.%d", block, branch)
 }
 
 // skip appends what the skip does where the block changes channels or stride.

@@ -14,8 +14,8 @@ import "fmt"
 //     Y's shape.
 //   - Every parameter is used once; every block is joined once; names of values and of parameters
 //     are unique.
-//   - A virtual value is written by a Norm or ReLU from a stored value, and read by Conv, Join and
-//     Head only.
+//   - A virtual value is written by a Norm or ReLU from a stored value, and read by Conv, Join,
+//     Correlate and Head only.
 //   - Head comes last.
 func Check(g *Graph) error {
 	c := &checker{g: g, written: make([]bool, len(g.Values)), read: make([]bool, len(g.Values)),
@@ -134,6 +134,8 @@ func (c *checker) op(op Op, last bool) error {
 		err = c.concat(o)
 	case *Join:
 		err = c.join(o)
+	case *Correlate:
+		err = c.correlate(o)
 	case *Head:
 		err = c.head(o)
 	default:
@@ -160,9 +162,9 @@ func (c *checker) ref(r Ref, op Op) error {
 	c.read[r.Value] = true
 	if v.Virtual {
 		switch op.(type) {
-		case *Conv, *Join, *Head:
+		case *Conv, *Join, *Correlate, *Head:
 		default:
-			return c.errorf("reads %s, which is virtual, but only conv, join and head can recompute it", v.Name)
+			return c.errorf("reads %s, which is virtual, but only conv, join, correlate and head can recompute it", v.Name)
 		}
 	}
 	return nil

@@ -112,6 +112,15 @@ func (c *checker) join(o *Join) error {
 	return nil
 }
 
+func (c *checker) correlate(o *Correlate) error {
+	a, b := c.g.Values[o.A.Value], c.g.Values[o.B.Value]
+	a.C, b.C = o.A.C, o.B.C
+	if shape(a) != shape(b) {
+		return c.errorf("compares %s with %s", shape(a), shape(b))
+	}
+	return nil
+}
+
 func (c *checker) head(o *Head) error {
 	if err := c.param(o.W, c.g.Classes, o.X.C); err != nil {
 		return err

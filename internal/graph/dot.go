@@ -56,6 +56,9 @@ func (g *Graph) Dot() string {
 
 // dotNode is an operation's node, the name of its output, and its style.
 func (g *Graph) dotNode(op Op) (node, name, style string) {
+	if c, ok := op.(*Correlate); ok {
+		return fmt.Sprintf("c%d_%d_%d_%d", c.A.Value, c.A.Off, c.B.Value, c.B.Off), "correlate", ", style=dotted"
+	}
 	y, ok := Output(op)
 	if !ok {
 		return "logits", "logits", ""

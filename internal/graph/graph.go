@@ -78,7 +78,7 @@ type Block struct {
 	Shake    dsl.Shake
 }
 
-// Op is one of Conv, Norm, ReLU, Subsample, Concat, Join, Head.
+// Op is one of Conv, Norm, ReLU, Subsample, Concat, Join, Correlate, Head.
 type Op interface{ op() }
 
 // Conv is one or more convolutions that read one value with one stride and write one value:
@@ -155,6 +155,11 @@ type Join struct {
 	ReLU     bool
 }
 
+// Correlate compares two values of one shape, element by element over images, channels and
+// positions. It writes no value: evaluation adds the pairs to the moments of this operation, and
+// training does not run it. Correlations makes them.
+type Correlate struct{ A, B Ref }
+
 // Head is global average pooling, the linear classifier and the softmax cross-entropy:
 // logits = W * mean over H,W of x + bias.
 type Head struct {
@@ -168,4 +173,5 @@ func (*ReLU) op()      {}
 func (*Subsample) op() {}
 func (*Concat) op()    {}
 func (*Join) op()      {}
+func (*Correlate) op() {}
 func (*Head) op()      {}

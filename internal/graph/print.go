@@ -64,6 +64,8 @@ func (g *Graph) printOp(b *strings.Builder, op Op) {
 			fmt.Fprintf(b, " skip %s", g.ref(*o.Skip))
 		}
 		fmt.Fprintf(b, " block %d\n", o.Block)
+	case *Correlate:
+		fmt.Fprintf(b, "correlate(%s, %s)\n", g.ref(o.A), g.ref(o.B))
 	case *Head:
 		fmt.Fprintf(b, "%s = head(%s) %s %s\n", left, g.ref(o.X), g.Params[o.W].Name, g.Params[o.Bias].Name)
 	}

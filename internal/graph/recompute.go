@@ -1,7 +1,7 @@
 package graph
 
-// Recompute returns g with the outputs of Norm and ReLU virtual where every reader is a Conv, Join
-// or Head, which take relu?(norm?(x)) of a stored x and compute it on load. The input of another
+// Recompute returns g with the outputs of Norm and ReLU virtual where every reader is a Conv, Join,
+// Correlate or Head, which take relu?(norm?(x)) of a stored x and compute it on load. The input of another
 // Norm or ReLU stays stored, so the value behind a virtual one is always stored.
 func Recompute(g *Graph) *Graph {
 	g = g.Clone()
@@ -21,7 +21,7 @@ func Recompute(g *Graph) *Graph {
 func (g *Graph) onLoad(ops []int) bool {
 	for _, i := range ops {
 		switch g.Ops[i].(type) {
-		case *Conv, *Join, *Head:
+		case *Conv, *Join, *Correlate, *Head:
 		default:
 			return false
 		}

@@ -7,7 +7,8 @@ func Inputs(op Op) []Ref {
 	return refs
 }
 
-// Output returns the value that op writes; ok is false for Head, whose logits are no value.
+// Output returns the value that op writes; ok is false for Head, whose logits are no value, and for
+// Correlate.
 func Output(op Op) (v ValueID, ok bool) {
 	if y := outputOf(op); y != nil {
 		return *y, true
@@ -15,7 +16,7 @@ func Output(op Op) (v ValueID, ok bool) {
 	return 0, false
 }
 
-// outputOf returns the address of the value that op writes, nil for Head.
+// outputOf returns the address of the value that op writes, nil for Head and Correlate.
 func outputOf(op Op) *ValueID {
 	switch o := op.(type) {
 	case *Conv:
@@ -88,6 +89,9 @@ func cloneOp(op Op) Op {
 			c.Skip = &s
 		}
 		return &c
+	case *Correlate:
+		c := *o
+		return &c
 	case *Head:
 		c := *o
 		return &c
@@ -117,6 +121,9 @@ func eachInput(op Op, f func(*Ref)) {
 		if o.Skip != nil {
 			f(o.Skip)
 		}
+	case *Correlate:
+		f(&o.A)
+		f(&o.B)
 	case *Head:
 		f(&o.X)
 	}

@@ -109,4 +109,5 @@ def main():
         print(f"{path.stem:20}", "  ".join(f"{k} {d:.1e}" for k, d in zip(KINDS, float32)))
 
 
-main()
+if __name__ == "__main__":
+    main()

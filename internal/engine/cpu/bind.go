@@ -74,6 +74,10 @@ func (b *binder) forward(s engine.PlanStep) {
 		b.trainOnly(func() { op.Run(b.batch) })
 	case *engine.JoinStep:
 		b.join(s)
+	case *engine.CorrelateStep:
+		op := try[*kernel.Correlate](b)(kernel.NewCorrelate(b.pool, b.view(s.A), b.view(s.B)))
+		b.correlates = append(b.correlates, op)
+		b.program.eval = append(b.program.eval, call{b.at, func() { op.Run(b.batch) }})
 	default:
 		b.err = fmt.Errorf("cpu: no kernel for forward step %T", s)
 	}

@@ -17,19 +17,20 @@ type program struct {
 	isa     string
 	workers int
 
-	pool    *kernel.Pool
-	memory  *kernel.Arena // activations and gradients
-	flat    *kernel.Arena // weights, momentum, weight gradients, alpha and beta
-	w, v, g []float32     // every parameter, in the order of Graph.Params
-	offset  []int         // of each parameter within w
-	batch   *kernel.Batch
-	tensors []*kernel.Tensor // by BufID
-	norms   []*kernel.Norm   // by NormID
-	convs   []*kernel.Conv
-	head    *kernel.Head
-	alpha   [][][]float32 // [block][branch][image]
-	beta    [][][]float32
-	packed  bool // the convs hold the current weights
+	pool       *kernel.Pool
+	memory     *kernel.Arena // activations and gradients
+	flat       *kernel.Arena // weights, momentum, weight gradients, alpha and beta
+	w, v, g    []float32     // every parameter, in the order of Graph.Params
+	offset     []int         // of each parameter within w
+	batch      *kernel.Batch
+	tensors    []*kernel.Tensor // by BufID
+	norms      []*kernel.Norm   // by NormID
+	convs      []*kernel.Conv
+	head       *kernel.Head
+	correlates []*kernel.Correlate // in the order of the plan
+	alpha      [][][]float32       // [block][branch][image]
+	beta       [][][]float32
+	packed     bool // the convs hold the current weights
 
 	train, eval []call
 	profile     *profile      // nil: steps are not timed
@@ -236,6 +237,20 @@ func (p *program) Logits(lo, hi int) ([]float32, error) {
 	var out []float32
 	err := p.evaluate(lo, hi, func(n int) { out = append(out, p.head.Logits()[:n*p.plan.Graph.Classes]...) })
 	return out, err
+}
+
+// Correlate implements engine.Correlator.
+func (p *program) Correlate(lo, hi int) ([]engine.Moments, error) {
+	total := make([]engine.Moments, len(p.correlates))
+	err := p.evaluate(lo, hi, func(n int) {
+		for i, c := range p.correlates {
+			for j := range n {
+				m := c.Moments(j)
+				total[i].Merge(engine.Moments{N: int64(m[0]), A: m[1], B: m[2], AA: m[3], BB: m[4], AB: m[5]})
+			}
+		}
+	})
+	return total, err
 }
 
 // evaluate runs test images lo .. hi-1 a batch at a time and calls each with the number of images

@@ -26,6 +26,7 @@ var contract = []check{
 	{"BadStep", badStep},
 	{"EvalInParts", evalInParts},
 	{"Abandon", abandon},
+	{"Correlate", correlate},
 }
 
 // freshState: momentum and means start at 0, variances at 1.

@@ -206,6 +206,6 @@ func (p *program) reserve() error {
 	if p.ring, err = newRing(p.dev.ctx, p.cfg.Batch); err != nil {
 		return err
 	}
-	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.cfg.Batch*p.list.Plan.Graph.Classes)))
+	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.cfg.Batch*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))
 	return err
 }

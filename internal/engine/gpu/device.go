@@ -73,6 +73,8 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 		return d.arena + cuda.Ptr(l.Plan.Buffers[a.Index].Offset)
 	case Norm, Running, GammaAt, BetaAt:
 		return d.norms[a.Kind-Norm][a.Index]
+	case Moments:
+		return d.single[Moments] + cuda.Ptr(kernels.MomentsSize*a.Index)
 	}
 	return d.single[a.Kind]
 }

@@ -25,7 +25,7 @@ type Arg struct {
 type ArgKind int
 
 // The kinds of argument. Kinds from Activation to BetaAt are numbered. A program has one array of
-// every other kind.
+// every other kind; that of Moments has a record for each Correlate op.
 const (
 	Null       ArgKind = iota
 	Activation         // a buffer of the arena: Index is its BufID
@@ -55,6 +55,7 @@ const (
 	Logits
 	Loss
 	Wrong
+	Moments     // kernels.Moments of Correlate op Index
 	TrainTotals // kernels.Totals since the last reset
 	EvalTotals
 	TrainPixels // data sets: bytes, their normalised values, labels
@@ -136,6 +137,9 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 		return launch(kernels.MetricsSpec{}, map[string]Arg{"loss": {Kind: Loss}, "wrong": {Kind: Wrong}, "totals": {Kind: TrainTotals + ArgKind(m)}})
 	}
 	if m == evaluation {
+		if o, ok := o.(*Correlate); ok {
+			return l.correlateLaunch(o)
+		}
 		return nil, nil
 	}
 	switch o := o.(type) {

@@ -36,6 +36,14 @@ func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
 	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
 }
 
+// correlateLaunch uses no lanes: those beyond a tensor's own channels are no elements.
+func (l *List) correlateLaunch(o *Correlate) (*Launch, error) {
+	p := operands{l, false}
+	spec := kernels.CorrelateSpec{Shape: l.shape(o.A.Buf), A: p.view(o.A), B: p.view(o.B)}
+	return launch(spec, map[string]Arg{"xa": buffer(o.A.Buf), "norma": normArg(Norm, o.A.Norm), "xb": buffer(o.B.Buf), "normb": normArg(Norm, o.B.Norm),
+		"state": {Moments, o.Index}})
+}
+
 // headLaunch uses no lanes: the classifier's arrays have none.
 func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
 	o := operands{l, false}

@@ -26,14 +26,15 @@ type List struct {
 	Params   Params
 	Ops      []Op // one step, in order; those of Evaluation are its forward pass alone
 	Arena    int  // bytes of all buffers
+	Moments  int  // Correlate ops
 	beside   int  // floats of scratch for launches of rivals
 }
 
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Clear, Head, HeadGrad, Tally, GradConcat,
-// ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Correlate, Clear, Head, HeadGrad, Tally,
+// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -75,6 +76,12 @@ type Apply struct {
 type Join struct {
 	*engine.JoinStep
 	Copy BufID
+}
+
+// Correlate adds the elements of two views to moments number Index, in evaluation alone.
+type Correlate struct {
+	*engine.CorrelateStep
+	Index int
 }
 
 // Clear writes zeros to a whole buffer whose lanes no other op fills.
@@ -145,6 +152,7 @@ func (*Pack) uses(func(BufID, bool))           {}
 func (o *Conv) uses(f func(BufID, bool))       { f(o.X.Buf, false); f(o.Y.Buf, true) }
 func (o *Stats) uses(f func(BufID, bool))      { f(o.X, false) }
 func (o *Apply) uses(f func(BufID, bool))      { o.X.Uses(f); f(o.Y, true) }
+func (o *Correlate) uses(f func(BufID, bool))  { o.A.Uses(f); o.B.Uses(f) }
 func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf, true) }
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}

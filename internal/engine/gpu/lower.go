@@ -143,6 +143,9 @@ func (l *lowering) forward(s engine.PlanStep) error {
 		}
 		l.emit(j)
 		l.stats(s.Y, s.Stats)
+	case *engine.CorrelateStep:
+		l.emit(&Correlate{CorrelateStep: s, Index: l.Moments})
+		l.Moments++
 	default:
 		return fmt.Errorf("gpu: no launch for forward step %T", s)
 	}

@@ -78,7 +78,8 @@ func (l *List) sizes() ([argKinds]int64, error) {
 		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
 		Partial: 4 * int64(partial), Counter: 4 * int64(counters), Sums: l.sumsSize(), LossScale: kernels.ScalerSize,
 		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
-		Mean: 4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
+		Moments: kernels.MomentsSize * int64(l.Moments),
+		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
 	}
 	if l.Type != kernels.F32 {
 		s[Storage] = t * int64(p.Floats)
@@ -90,7 +91,11 @@ func (l *List) sizes() ([argKinds]int64, error) {
 func (l *List) scratch() (counters, partial int, err error) {
 	counters, partial = 1, max(1, l.beside)
 	for _, o := range l.Ops {
-		k, err := l.launch(o, training, engine.Config{})
+		m := training
+		if _, ok := o.(*Correlate); ok {
+			m = evaluation
+		}
+		k, err := l.launch(o, m, engine.Config{})
 		if err != nil {
 			return 0, 0, err
 		}

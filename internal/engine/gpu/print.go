@@ -48,6 +48,8 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("apply\t%%%d = %s", o.Y, p.ViewText(o.X))
 	case *Join:
 		return "join\t" + l.join(o)
+	case *Correlate:
+		return fmt.Sprintf("correlate\t%s, %s", p.ViewText(o.A), p.ViewText(o.B))
 	case *Head:
 		if o.DX == nil {
 			return "head\t" + p.ViewText(o.X)

@@ -211,6 +211,28 @@ func (p *program) Logits(lo, hi int) (out []float32, err error) {
 	return out, err
 }
 
+// Correlate implements engine.Correlator.
+func (p *program) Correlate(lo, hi int) (out []engine.Moments, err error) {
+	err = p.do(func() error {
+		n := kernels.MomentsSize * p.list.Moments
+		if n > 0 {
+			if err := p.dev.stream.Memset8(p.dev.single[Moments], 0, int64(n)); err != nil {
+				return err
+			}
+		}
+		if err := p.evaluate(lo, hi, func(int) error { return nil }); err != nil || n == 0 {
+			return err
+		}
+		b := p.host.Bytes()[:n]
+		if err := errors.Join(p.dev.stream.CopyToHost(b, p.dev.single[Moments]), p.dev.stream.Synchronize()); err != nil {
+			return fmt.Errorf("gpu: waiting for the card: %w", err)
+		}
+		out = getMoments(b)
+		return nil
+	})
+	return out, err
+}
+
 // evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time. It
 // calls each after every batch, with the number of its images.
 func (p *program) evaluate(lo, hi int, each func(n int) error) error {

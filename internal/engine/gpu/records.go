@@ -5,6 +5,7 @@ import (
 	"math"
 
 	kernels "shake/csrc/cuda"
+	"shake/internal/engine"
 )
 
 // stepBytes is the size of a kernels.Step in front of the indexes of its images.
@@ -53,4 +54,12 @@ func getTotals(b []byte) kernels.Totals {
 	return kernels.Totals{
 		Loss: math.Float64frombits(le.Uint64(b)), Images: int64(le.Uint64(b[8:])), Errors: int64(le.Uint64(b[16:])), BadStep: int64(le.Uint64(b[24:])),
 	}
+}
+
+func getMoments(b []byte) (out []engine.Moments) {
+	for ; len(b) > 0; b = b[kernels.MomentsSize:] {
+		f := func(i int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])) }
+		out = append(out, engine.Moments{N: int64(f(0)), A: f(1), B: f(2), AA: f(3), BB: f(4), AB: f(5)})
+	}
+	return out
 }

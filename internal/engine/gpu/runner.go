@@ -108,7 +108,7 @@ func (p *program) bind(m mode, i, n int) ([]work, error) {
 // trains says whether o is an op of training alone.
 func trains(o Op) bool {
 	switch o.(type) {
-	case *Augment, *Pack, *Conv, *Apply, *Join, *Head, *Tally:
+	case *Augment, *Pack, *Conv, *Apply, *Join, *Correlate, *Head, *Tally:
 		return false
 	}
 	return true

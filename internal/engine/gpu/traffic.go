@@ -127,6 +127,8 @@ func (l *List) traffic(o Op) traffic {
 			t.writes = append(t.writes, l.whole(o.Copy))
 		}
 		return t
+	case *Correlate:
+		return traffic{} // a step of training does not run it
 	case *Clear:
 		return traffic{writes: []Part{l.whole(o.Y)}}
 	case *Head:
