@@ -1,0 +1,144 @@
+"""Trains a network of shake in PyTorch by the same recipe, with the same random numbers.
+
+    python bench/peers/train.py NET.toml --data DIR --out RUN [--seed 1] [--threads 1]
+
+DIR holds CIFAR-10 in its binary format. RUN becomes a run directory as shake reads it: config.toml,
+metrics.jsonl with a line an epoch, run.json. So the twin of a sweep stands beside it:
+
+    shake report runs/small --against runs/small-pytorch
+
+where runs/small-pytorch has the sweep.toml and the net.toml files of runs/small and a directory
+ROW/seed-N of each run. Started again, it goes on after the last whole epoch (state.pt); a finished
+run is left as it is.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import math
+import os
+import pathlib
+import platform
+import re
+import sys
+import time
+
+import numpy as np
+import torch
+
+import model
+from recipe import Trainer
+from replay import cifar10, first, test_error
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fingerprint(spec, pix, labels):
+    """The SHA-256 of pixels, labels and normalisation that shake puts into run.json."""
+    h = hashlib.sha256(np.ascontiguousarray(pix).tobytes())
+    h.update(labels.astype("<u2").tobytes())
+    numbers = lambda xs: "[" + " ".join(repr(float(x)).removesuffix(".0") for x in xs) + "]"
+    h.update(f"{len(labels)} {' '.join(map(str, pix.shape[1:]))} {numbers(spec['data']['mean'])} {numbers(spec['data']['std'])}".encode())
+    return h.hexdigest()
+
+
+def replace(path, text):
+    """A file is whole or the old one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+class Run:
+    """A run directory, and the training in it."""
+
+    def __init__(self, args):
+        self.dir = pathlib.Path(args.out)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        text = re.sub(r"(?m)^seed\s*=.*\n", "", pathlib.Path(args.net).read_text())
+        if "extends" in text:
+            sys.exit(f"train: {args.net} extends another file: want a resolved one, such as a run's config.toml or a sweep's net.toml")
+        (self.dir / "config.toml").write_text(f"seed = {args.seed}\n{text}")
+        self.spec = model.load(self.dir / "config.toml")
+        self.train = first(cifar10(args.data, True), self.spec["data"]["train_images"])
+        self.test = first(cifar10(args.data, False), self.spec["data"]["test_images"])
+        self.trainer = Trainer(self.spec, *self.train, memory_format=torch.channels_last)
+        self.record = {
+            "name": self.spec.get("name", pathlib.Path(args.net).stem), "status": "running", "version": f"PyTorch {torch.__version__}",
+            "go": "", "platform": f"{platform.system().lower()}/{platform.machine()}", "device": "pytorch",
+            "detail": f"{torch.backends.cpu.get_cpu_capability().lower()}, {args.threads} threads", "workers": args.threads,
+            "seed": args.seed, "parameters": sum(p.numel() for p in self.trainer.net.parameters()), "data": str(args.data),
+            "train_data": fingerprint(self.spec, *self.train), "test_data": fingerprint(self.spec, *self.test),
+            "started": now(), "updated": now(), "seconds": 0.0, "steps": 0, "epochs": 0,
+        }
+        self.lines = []
+
+    def resume(self):
+        """Takes the last whole epoch up, if there is one of the same network and data."""
+        if not (self.dir / "state.pt").exists():
+            return
+        state = torch.load(self.dir / "state.pt", weights_only=True)
+        same = ("seed", "parameters", "train_data")
+        if state["spec"] != json.dumps(self.spec, sort_keys=True) or any(state["record"][k] != self.record[k] for k in same):
+            sys.exit(f"train: {self.dir}: its state is of another network, seed or data")
+        self.record, self.lines = state["record"], state["lines"]
+        self.trainer.net.load_state_dict(state["net"])
+        self.trainer.buffers = state["buffers"]
+        self.trainer.sgd.load_state_dict(state["sgd"])
+
+    def save(self):
+        self.record["updated"] = now()
+        state = {"spec": json.dumps(self.spec, sort_keys=True), "record": self.record, "lines": self.lines, "net": self.trainer.net.state_dict(),
+                 "buffers": self.trainer.buffers, "sgd": self.trainer.sgd.state_dict()}
+        torch.save(state, self.dir / "state.pt.tmp")
+        os.replace(self.dir / "state.pt.tmp", self.dir / "state.pt")
+        replace(self.dir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines))
+        replace(self.dir / "run.json", json.dumps(self.record, indent=2) + "\n")
+
+    def epoch(self):
+        """Trains and tests one epoch."""
+        begun, steps, n = time.monotonic(), self.trainer.steps_per_epoch, len(self.train[1])
+        batch = self.spec["train"]["batch"]
+        loss, wrong = 0.0, 0
+        for step in range(self.record["steps"], self.record["steps"] + steps):
+            mean, errors = self.trainer.step(step)
+            if not math.isfinite(mean):
+                self.record |= {"status": "diverged", "diverged": {"epoch": self.record["epochs"] + 1, "iteration": step}}
+                return
+            i = step % steps * batch
+            loss, wrong = loss + mean * (min(i + batch, n) - i), wrong + errors
+        tested = test_error(self.trainer, *self.test)
+        self.record["steps"] += steps
+        self.record["epochs"] += 1
+        self.record["seconds"] += time.monotonic() - begun
+        self.lines.append({"event": "epoch", "epoch": self.record["epochs"], "step": self.record["steps"], "train_loss": loss / n,
+                           "train_error": 100 * wrong / n, "test_error": tested, "test_images": len(self.test[1]),
+                           "lr": self.trainer.sgd.param_groups[0]["lr"]})
+        print(f"{self.dir}: epoch {self.record['epochs']}/{self.spec['train']['epochs']}  train error {100 * wrong / n:.2f}%  "
+              f"test error {tested:.2f}%  {self.record['seconds']:.0f} s", flush=True)
+        if self.record["epochs"] == self.spec["train"]["epochs"]:
+            self.record |= {"status": "finished", "train_error": 100 * wrong / n, "test_error": tested}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("net")
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--threads", type=int, default=1)
+    args = ap.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.use_deterministic_algorithms(True)
+    run = Run(args)
+    run.resume()
+    while run.record["status"] == "running":
+        run.epoch()
+        run.save()
+
+
+if __name__ == "__main__":
+    main()
