@@ -85,7 +85,7 @@ func TestCheckErrors(t *testing.T) {
 			g.Values = g.Values[:len(g.Values)-1]
 			g.Values[last.X.Value].Virtual = true
 		}},
-		{"virtual read by relu", "only conv, join and head", func(g *graph.Graph) { g.Values[find[*graph.ReLU](g).X.Value].Virtual = true }},
+		{"virtual read by relu", "only conv, join, correlate and head", func(g *graph.Graph) { g.Values[find[*graph.ReLU](g).X.Value].Virtual = true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := build(t, graphtest.Spec("26", 4, 1))

@@ -92,6 +92,7 @@ func TestCorrelations(t *testing.T) {
 func TestCorrelationsOneBranch(t *testing.T) {
 	s := graphtest.Spec("26", 8, 1)
 	s.Net.Branches = 1
+	s.Shake.Forward, s.Shake.Backward = dsl.Even, dsl.Even
 	if have := comparisons(t, s, "stages.0.0"); have != nil {
 		t.Errorf("compared: %q", have)
 	}
