@@ -62,8 +62,8 @@ func TestMeter(t *testing.T) {
 		if *a.PeakMemory != 41<<30 || *a.MemoryTotal != 80<<30 || *a.Utilization != 80 || !strings.HasPrefix(a.UUID, "GPU-") || b.Name != "another" || b.EnergyKWh != nil {
 			t.Errorf("have %+v and %+v", a, b)
 		}
-		// 360 W for 0.1 s are 1e-5 kWh.
-		if energy[process] = *a.EnergyKWh; energy[process] < .9e-5*float64(process+1) || energy[process] > 1e-4 {
+		// 360 W for 0.1 s are 1e-5 kWh; on a busy machine the first reading comes late.
+		if energy[process] = *a.EnergyKWh; energy[process] < .5e-5*float64(process+1) || energy[process] > 1e-4 {
 			t.Errorf("process %d: %g kWh", process, energy[process])
 		}
 		for _, format := range []string{"svg", "png"} {

@@ -23,6 +23,7 @@ type meter struct {
 	driver  *gpustat.Driver
 	watcher *gpustat.Watcher
 	cards   []*gpustat.Card
+	naming  *gpustat.Naming
 	journal *gpustat.Journal
 
 	mu      sync.Mutex // guards the fields that the watcher's goroutine writes
@@ -55,7 +56,7 @@ func (m *meter) Begin(dir string, addresses []string) error {
 		d.Close()
 		return err
 	}
-	m.driver = d
+	m.driver, m.naming = d, d.Naming()
 	for _, c := range cards {
 		m.hear(c.Introduce(d.Version(), time.Now()))
 	}
@@ -66,12 +67,17 @@ func (m *meter) Begin(dir string, addresses []string) error {
 
 // hear takes an event in. It runs on the watcher's goroutine.
 func (m *meter) hear(e gpustat.Event) {
+	if s, ok := e.(gpustat.Sample); ok {
+		m.naming.Name(s.Processes)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tally.Add(e)
 	switch e := e.(type) {
 	case gpustat.Gap:
-		m.notices = append(m.notices, e.String())
+		if !e.Usual() {
+			m.notices = append(m.notices, e.String())
+		}
 	case gpustat.Lost:
 		m.notices = append(m.notices, fmt.Sprintf("card %d is lost (%s): no more samples of it", e.Card, e.Reason))
 	}
@@ -100,6 +106,9 @@ func (m *meter) Use() []train.CardUse {
 		out = append(out, train.CardUse{
 			Card: t.Card, Name: t.Name, UUID: t.UUID, MemoryTotal: whole(t.MemoryTotal), PeakMemory: whole(t.PeakMemory),
 			Utilization: rounded(t.Utilization, 1e2), EnergyKWh: rounded(t.Energy/3.6e6, 1e9), Lost: t.Lost,
+			MaxTemperature: rounded(t.Temperature, 1), Slowed: rounded(t.Slowed, 1e2), SlowedBy: t.SlowedBy,
+			PCIeSent: rounded(t.PCIeSent, 1), PCIeReceived: rounded(t.PCIeReceived, 1),
+			NVLinkSent: rounded(t.NVLinkSent, 1), NVLinkReceived: rounded(t.NVLinkReceived, 1),
 		})
 	}
 	return out
@@ -164,5 +173,16 @@ func rounded(f gpustat.Figure, parts float64) *float64 {
 func useLine(u train.CardUse) report.CardUse {
 	return report.CardUse{
 		Card: u.Card, Name: u.Name, MemoryTotal: u.MemoryTotal, PeakMemory: u.PeakMemory, Utilization: u.Utilization, EnergyKWh: u.EnergyKWh, Lost: u.Lost,
+		MaxTemperature: u.MaxTemperature, Slowed: u.Slowed, SlowedBy: u.SlowedBy,
+		PCIe: together(u.PCIeSent, u.PCIeReceived), NVLink: together(u.NVLinkSent, u.NVLinkReceived),
 	}
+}
+
+// together is the sum of what goes both ways; nil if that is not known.
+func together(sent, received *float64) *float64 {
+	if sent == nil || received == nil {
+		return nil
+	}
+	sum := *sent + *received
+	return &sum
 }

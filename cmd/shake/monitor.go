@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,12 +16,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"shake/internal/gpustat"
+	"shake/internal/report"
 )
 
 // monitorFlags are the flags of "shake monitor".
 type monitorFlags struct {
 	asJSON, once bool
 	interval     time.Duration
+	cards        []string
+	sort         string
 }
 
 // shortest is the shortest useful interval: the driver's own figures are means over a sixth of a
@@ -32,15 +37,23 @@ func (a *app) monitorCmd() *cobra.Command {
 		Use:   "monitor",
 		Short: "Watch the cards: memory, utilisation, power, temperature, clocks, processes",
 		Long: `monitor shows every card of the machine, several side by side where there is room, with
-the course of the last minutes and the processes on it; those of shake are marked with *.
-On a terminal it stays until Ctrl-C; elsewhere it writes a line a card and reading.`,
+the course of the last minutes and the processes on it, with their users; those of shake are
+marked with *. "slowed" says that power or heat holds the clocks back. On a terminal it stays until
+Ctrl-C; elsewhere it writes a line a card and reading.`,
 		Example: `  shake monitor
-  shake monitor --once
+  shake monitor --once --sort memory
+  shake monitor --cards 0,1
   shake monitor --json --interval 5s > cards.jsonl`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := exclusive(c, "once", "interval"); err != nil {
 				return err
+			}
+			if c.Flags().Changed("cards") && len(f.cards) == 0 { // an unset variable must not mean all
+				return exit(exitUsage, errors.New("--cards is empty: give it a value or leave it out"))
+			}
+			if !slices.Contains(orders, f.sort) {
+				return exit(exitUsage, fmt.Errorf("--sort %s: want %s", f.sort, strings.Join(orders, ", ")))
 			}
 			if f.interval < shortest {
 				return exit(exitUsage, fmt.Errorf("--interval %v: want at least %v", f.interval, shortest))
@@ -51,6 +64,9 @@ On a terminal it stays until Ctrl-C; elsewhere it writes a line a card and readi
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON, a line a card and reading, as in a run's gpu.jsonl")
 	c.Flags().BoolVar(&f.once, "once", false, "read the cards once and end")
 	c.Flags().DurationVar(&f.interval, "interval", time.Second, "`time` between two readings")
+	c.Flags().StringSliceVar(&f.cards, "cards", nil, "only these `cards`: numbers, addresses on the bus or beginnings of UUIDs")
+	c.Flags().StringVar(&f.sort, "sort", orders[0], "`order` of the cards: "+strings.Join(orders, ", ")+"; the greatest first")
+	c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -59,10 +75,15 @@ func (a *app) monitor(f monitorFlags) error {
 	if err != nil {
 		return exit(exitUsage, fmt.Errorf("no card to watch: %w", err))
 	}
+	if cards, err = chosen(cards, f.cards); err != nil {
+		d.Close()
+		return exit(exitUsage, err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
 	v := newView(d, cards, f.interval)
+	v.order = f.sort
 	if f.once {
 		v.every = 0
 	}
@@ -167,6 +188,10 @@ func writeEvent(a *app, asJSON bool, e gpustat.Event, cards []*gpustat.Card) err
 func sampleLine(s gpustat.Sample) string {
 	line := fmt.Sprintf("%s  %d  memory %s of %s  gpu %s  power %s  %s  sm %s  memory %s", s.Time.Local().Format(time.TimeOnly), s.Card, gibibytes(s.MemoryUsed),
 		gibibytes(s.MemoryTotal), figure0(s.Utilization, "%"), figure0(s.Power, " W"), figure0(s.Temperature, " C"), figure0(s.SMClock, " MHz"), figure0(s.MemoryClock, " MHz"))
+	line += fmt.Sprintf("  pcie %s out %s in  nvlink %s out %s in  fan %s", rate0(s.PCIeSent), rate0(s.PCIeReceived), rate0(s.NVLinkSent), rate0(s.NVLinkReceived), figure0(s.Fan, "%"))
+	if why := s.Slowed(); len(why) > 0 {
+		line += "  slowed by " + strings.Join(why, " and ")
+	}
 	for _, p := range s.Processes {
 		if p.Shake {
 			line += fmt.Sprintf("  *%d %s", p.PID, gibibytes(p.Memory))
@@ -183,11 +208,20 @@ func figure0(f gpustat.Figure, unit string) string {
 	return fmt.Sprintf("%.0f%s", float64(f), unit)
 }
 
+// rate0 is a figure of bytes a second; "?" if it is unknown.
+func rate0(f gpustat.Figure) string {
+	if !f.Known() {
+		return "?"
+	}
+	return report.Rate(float64(f)) + "/s"
+}
+
 // view is the content of the cards' panels. The watcher's goroutine fills it and the screen's
 // goroutine reads it.
 type view struct {
 	mu      sync.Mutex
 	head    string
+	order   string        // of the panels: one of orders
 	every   time.Duration // between readings; 0: there is only one
 	panels  []*panel
 	changed chan struct{}

@@ -25,7 +25,7 @@ func (v *view) lines(width int) []string {
 	out := []string{cut(fmt.Sprintf("%s  %s", report.Plural(len(v.panels), "card"), v.head), width), ""}
 	across := max(1, min(len(v.panels), (width+between)/(panelWidth+between)))
 	w := min((width+between)/across-between, panelWide)
-	for row := range slices.Chunk(v.panels, across) {
+	for row := range slices.Chunk(sortPanels(v.panels, v.order), across) {
 		columns := make([][]string, len(row))
 		height := 0
 		for i, p := range row {
@@ -90,8 +90,28 @@ func (p *panel) lines(w int, every time.Duration) []string {
 			power = fmt.Sprintf("%.0f of %.0f W", float64(s.Power), float64(p.card.PowerLimit))
 		}
 	}
-	row("power", fmt.Sprintf("%s, %s", power, figure0(s.Temperature, " C")))
+	if s.Fan.Known() {
+		row("power", fmt.Sprintf("%s, %s, fan %s", power, figure0(s.Temperature, " C"), figure0(s.Fan, "%")))
+	} else {
+		row("power", fmt.Sprintf("%s, %s", power, figure0(s.Temperature, " C")))
+	}
 	row("clocks", fmt.Sprintf("sm %s, memory %s", figure0(s.SMClock, " MHz"), figure0(s.MemoryClock, " MHz")))
+	if why := s.Slowed(); len(why) > 0 {
+		row("slowed", "by "+strings.Join(why, " and "))
+	} else if s.Throttle != nil {
+		row("slowed", "no")
+	} else {
+		row("slowed", reason("throttle", "?"))
+	}
+	flow := func(name string, sent, received gpustat.Figure) {
+		if sent.Known() && received.Known() {
+			row(name, fmt.Sprintf("%s out, %s in", rate0(sent), rate0(received)))
+		} else {
+			row(name, reason(name, "?"))
+		}
+	}
+	flow("pcie", s.PCIeSent, s.PCIeReceived)
+	flow("nvlink", s.NVLinkSent, s.NVLinkReceived)
 
 	if every > 0 {
 		span := report.Duration((remembered * every).Seconds())
@@ -126,7 +146,11 @@ func (p *panel) processes(reason func(field, otherwise string) string) []string 
 		if q.Shake {
 			mark = "*"
 		}
-		out = append(out, fmt.Sprintf("%s %8s  %d %s", mark, gibibytes(q.Memory), q.PID, q.Name))
+		whose := q.User
+		if whose == "" {
+			whose = "?"
+		}
+		out = append(out, fmt.Sprintf("%s %8s  %d %s %s", mark, gibibytes(q.Memory), q.PID, whose, q.Name))
 	}
 	return out
 }

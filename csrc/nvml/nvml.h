@@ -39,7 +39,42 @@ typedef enum {
 } nvmlClockType_t;
 typedef enum { NVML_TEMPERATURE_GPU = 0, NVML_TEMPERATURE_COUNT } nvmlTemperatureSensors_t;
 
+typedef enum {
+  NVML_PCIE_UTIL_TX_BYTES = 0,  // sent by the card
+  NVML_PCIE_UTIL_RX_BYTES = 1,
+  NVML_PCIE_UTIL_COUNT
+} nvmlPcieUtilCounter_t;
+
+typedef enum {
+  NVML_VALUE_TYPE_DOUBLE = 0,
+  NVML_VALUE_TYPE_UNSIGNED_INT = 1,
+  NVML_VALUE_TYPE_UNSIGNED_LONG = 2,
+  NVML_VALUE_TYPE_UNSIGNED_LONG_LONG = 3,
+  NVML_VALUE_TYPE_SIGNED_LONG_LONG = 4,
+  NVML_VALUE_TYPE_COUNT
+} nvmlValueType_t;
+
+// KiB since a reset; scopeId is a link, or all ones for the sum of all.
+#define NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX 138
+#define NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX 139
+
 typedef struct nvmlDevice_st *nvmlDevice_t;
+
+typedef union {
+  double dVal;
+  unsigned uiVal;
+  unsigned long ulVal;
+  unsigned long long ullVal;
+  signed long long sllVal;
+} nvmlValue_t;
+
+typedef struct {
+  unsigned fieldId, scopeId;
+  long long timestamp, latencyUsec;
+  nvmlValueType_t valueType;
+  nvmlReturn_t nvmlReturn;  // of this value
+  nvmlValue_t value;
+} nvmlFieldValue_t;
 
 typedef struct {
   unsigned long long total, free, used;  // bytes; used includes the driver's reserve
@@ -103,6 +138,16 @@ typedef struct {
     (device, sensor, celsius))                                                                     \
   X(nvmlDeviceGetClockInfo, (nvmlDevice_t device, nvmlClockType_t type, unsigned *mhz),            \
     (device, type, mhz))                                                                           \
+  X(nvmlDeviceGetCurrentClocksEventReasons, (nvmlDevice_t device, unsigned long long *reasons),    \
+    (device, reasons))                                                                             \
+  X(nvmlDeviceGetCurrentClocksThrottleReasons, (nvmlDevice_t device, unsigned long long *reasons), \
+    (device, reasons))                                                                             \
+  X(nvmlDeviceGetPcieThroughput,                                                                   \
+    (nvmlDevice_t device, nvmlPcieUtilCounter_t counter, unsigned *kibibytes),                     \
+    (device, counter, kibibytes))                                                                  \
+  X(nvmlDeviceGetFieldValues, (nvmlDevice_t device, int count, nvmlFieldValue_t *values),          \
+    (device, count, values))                                                                       \
+  X(nvmlDeviceGetFanSpeed, (nvmlDevice_t device, unsigned *percent), (device, percent))            \
   X(nvmlDeviceGetComputeRunningProcesses_v3,                                                       \
     (nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *list), (device, count, list))        \
   X(nvmlDeviceGetMigMode, (nvmlDevice_t device, unsigned *current, unsigned *pending),             \

@@ -127,7 +127,9 @@ func question(t *testing.T) []byte {
 		"sizeof(nvmlMemory_t)", "sizeof(nvmlMemory_v2_t)", "sizeof(nvmlUtilization_t)", "sizeof(nvmlPciInfo_t)", "sizeof(nvmlProcessInfo_t)",
 		"offsetof(nvmlMemory_t, used)", "offsetof(nvmlMemory_v2_t, reserved)", "offsetof(nvmlMemory_v2_t, used)", "offsetof(nvmlUtilization_t, memory)",
 		"offsetof(nvmlPciInfo_t, domain)", "offsetof(nvmlPciInfo_t, busId)", "offsetof(nvmlProcessInfo_t, usedGpuMemory)",
-		"offsetof(nvmlProcessInfo_t, gpuInstanceId)", "NVML_CLOCK_SM", "NVML_CLOCK_MEM", "NVML_TEMPERATURE_GPU",
+		"offsetof(nvmlProcessInfo_t, gpuInstanceId)", "sizeof(nvmlFieldValue_t)", "offsetof(nvmlFieldValue_t, scopeId)", "offsetof(nvmlFieldValue_t, nvmlReturn)", "offsetof(nvmlFieldValue_t, value)",
+		"NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX", "NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX", "NVML_PCIE_UTIL_TX_BYTES", "NVML_PCIE_UTIL_RX_BYTES",
+		"NVML_VALUE_TYPE_UNSIGNED_LONG_LONG", "NVML_CLOCK_SM", "NVML_CLOCK_MEM", "NVML_TEMPERATURE_GPU",
 	}
 	header, err := os.ReadFile("nvml.h")
 	if err != nil {

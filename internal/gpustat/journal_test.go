@@ -64,7 +64,8 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"event":"sample","time":"2026-01-02T03:04:05Z","card":0,"memory_used":1073741824,"memory_total":85899345920,"own_memory":5,` +
-		`"utilization":50,"memory_busy":20,"power":300,"energy":300,"temperature":50,"sm_clock":1980,"memory_clock":2619}`
+		`"utilization":50,"memory_busy":20,"power":300,"energy":300,"temperature":50,"sm_clock":1980,"memory_clock":2619,` +
+		`"throttle":null,"pcie_sent":0,"pcie_received":0,"nvlink_sent":0,"nvlink_received":0,"fan":0}`
 	if line := strings.Split(string(text), "\n")[1]; line != want {
 		t.Errorf("have %s\nwant %s", line, want)
 	}
@@ -89,6 +90,20 @@ func TestUnknownFiguresInAJournal(t *testing.T) {
 			t.Errorf("have %+v", s)
 		}
 	})
+	// A line of an earlier version: what it lacks is unknown, not zero.
+	if err := os.WriteFile(file, []byte(`{"event":"sample","time":"2026-01-02T03:04:05Z","card":0,"power":300}`+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ReadJournal(file, func(e Event) {
+		n++
+		if s := e.(Sample); s.Power != 300 || s.PCIeSent.Known() || s.NVLinkSent.Known() || s.Fan.Known() || s.Throttle != nil {
+			t.Errorf("have %+v", s)
+		}
+	})
+	if n != 1 {
+		t.Errorf("%d samples", n)
+	}
 }
 
 // TestJournalLongLine: a line longer than any event is passed over and a pipe is refused, both in

@@ -1,7 +1,9 @@
 package gpustat
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -138,15 +140,22 @@ func memory(d device) (used, total Figure, r nvml.Return) {
 // Read takes a sample. The error matches ErrLost if the card no longer answers. Fields that cannot
 // be read are unknown and not an error.
 func (c *Card) Read(now time.Time) (Sample, error) {
-	s := Sample{
-		Event: "sample", Time: stamp(now), Card: c.Index, MemoryUsed: Unknown, MemoryTotal: Unknown, OwnMemory: Unknown, Utilization: Unknown, MemoryBusy: Unknown,
-		Power: Unknown, Energy: Unknown, Temperature: Unknown, SMClock: Unknown, MemoryClock: Unknown,
-	}
+	s := blank()
+	s.Time, s.Card = stamp(now), c.Index
 	if c.dev == nil {
 		return s, &Error{Op: "card", Code: int(nvml.ERROR_GPU_IS_LOST), Detail: "GPU is lost"}
 	}
-	next := mark{at: now, watts: Unknown}
-	err := c.fields([]reading{
+	next := mark{at: now, watts: Unknown, links: [2]Figure{Unknown, Unknown}}
+	err := c.fields(append(c.state(&s, &next), c.traffic(&s, &next)...), now)
+	s.Energy = energy(c.last, next)
+	s.NVLinkSent, s.NVLinkReceived = flow(c.last, next, 0), flow(c.last, next, 1)
+	c.last = next
+	return s, err
+}
+
+// state are the readings of the card itself.
+func (c *Card) state(s *Sample, next *mark) []reading {
+	return []reading{
 		{"memory", func() (r nvml.Return) { s.MemoryUsed, s.MemoryTotal, r = memory(c.dev); return }},
 		{"utilization", func() nvml.Return {
 			u, r := c.dev.GetUtilizationRates()
@@ -186,16 +195,36 @@ func (c *Card) Read(now time.Time) (Sample, error) {
 			}
 			return r
 		}},
-	}, now)
-	s.Energy = energy(c.last, next)
-	c.last = next
-	return s, err
+	}
 }
 
 // reading is one field and the call that reads it.
 type reading struct {
 	field string
 	read  func() nvml.Return
+}
+
+// fieldsOf returns what the card says of the fields with these numbers, over all links.
+func (c *Card) fieldsOf(ids ...uint32) ([]Figure, nvml.Return) {
+	values := make([]nvml.FieldValue, len(ids))
+	for i, id := range ids {
+		values[i] = nvml.FieldValue{FieldId: id, ScopeId: math.MaxUint32}
+	}
+	if r := c.dev.GetFieldValues(values); r != nvml.SUCCESS {
+		return nil, r
+	}
+	out := make([]Figure, len(ids))
+	for i, v := range values {
+		switch r := nvml.Return(v.NvmlReturn); r {
+		case nvml.SUCCESS:
+			out[i] = Figure(binary.NativeEndian.Uint64(v.Value[:]))
+		case nvml.ERROR_INVALID_ARGUMENT, nvml.ERROR_NOT_FOUND: // this card or driver has no such field
+			return nil, nvml.ERROR_NOT_SUPPORTED
+		default:
+			return nil, r
+		}
+	}
+	return out, nvml.SUCCESS
 }
 
 // fields makes the readings that may succeed. A reading that can never succeed becomes a gap and is

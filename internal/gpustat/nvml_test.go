@@ -50,12 +50,17 @@ func TestCards(t *testing.T) {
 }
 
 func TestSample(t *testing.T) {
-	d, set := open(t, standIn, "0.used=41G; gpu=83; busy=37; power=512; temperature=64; sm=1755; mem=2600; energy=100; processes=self:40G,1:1G")
+	d, set := open(t, standIn, "0.used=41G; gpu=83; busy=37; power=512; temperature=64; sm=1755; mem=2600; energy=100; "+
+		"throttle=power-cap,heat; sent=1G; received=3G; link-sent=100G; link-received=50G; fan=70; processes=self:40G,1:1G")
 	c := cards(t, d, 2)[0]
 	s := read(t, c)
 	want := Sample{
 		Event: "sample", Time: s.Time, Card: 0, MemoryUsed: 41 * gib, MemoryTotal: 80 * gib, OwnMemory: 40 * gib, Utilization: 83, MemoryBusy: 37,
-		Power: 512, Energy: 0, Temperature: 64, SMClock: 1755, MemoryClock: 2600,
+		Power: 512, Energy: 0, Temperature: 64, SMClock: 1755, MemoryClock: 2600, PCIeSent: gib, PCIeReceived: 3 * gib,
+		NVLinkSent: Unknown, NVLinkReceived: Unknown, Fan: 70, // a rate needs two readings
+	}
+	if have := strings.Join(s.Throttle, ", "); have != "power cap, heat" {
+		t.Errorf("held back by %q", have)
 	}
 	if len(s.Processes) != 2 || s.Processes[0].PID != os.Getpid() || s.Processes[1] != (Process{PID: 1, Memory: gib}) {
 		t.Errorf("have processes %+v", s.Processes)
@@ -77,8 +82,8 @@ func TestSample(t *testing.T) {
 
 // same compares samples without processes; two unknown figures are equal.
 func same(a, b Sample) bool {
-	x := []Figure{a.MemoryUsed, a.MemoryTotal, a.OwnMemory, a.Utilization, a.MemoryBusy, a.Power, a.Energy, a.Temperature, a.SMClock, a.MemoryClock}
-	y := []Figure{b.MemoryUsed, b.MemoryTotal, b.OwnMemory, b.Utilization, b.MemoryBusy, b.Power, b.Energy, b.Temperature, b.SMClock, b.MemoryClock}
+	x := []Figure{a.PCIeSent, a.PCIeReceived, a.NVLinkSent, a.NVLinkReceived, a.Fan, a.MemoryUsed, a.MemoryTotal, a.OwnMemory, a.Utilization, a.MemoryBusy, a.Power, a.Energy, a.Temperature, a.SMClock, a.MemoryClock}
+	y := []Figure{b.PCIeSent, b.PCIeReceived, b.NVLinkSent, b.NVLinkReceived, b.Fan, b.MemoryUsed, b.MemoryTotal, b.OwnMemory, b.Utilization, b.MemoryBusy, b.Power, b.Energy, b.Temperature, b.SMClock, b.MemoryClock}
 	for i := range x {
 		if x[i] != y[i] && (x[i].Known() || y[i].Known()) {
 			return false
@@ -114,6 +119,64 @@ func TestFieldsThatAreNotTold(t *testing.T) {
 	s = read(t, cs[0])
 	if !s.Temperature.Known() || s.Power.Known() || len(cs[0].Gaps()) != 4 {
 		t.Errorf("later: %+v, gaps %v", s, cs[0].Gaps())
+	}
+}
+
+// What goes over NVLink is the difference of two counts; a count that fell says nothing.
+func TestNVLink(t *testing.T) {
+	d, set := open(t, standIn, "link-sent=10G; link-received=1G")
+	c := cards(t, d, 2)[0]
+	now := time.Now()
+	at := func(seconds int, settings string) Sample {
+		t.Helper()
+		set(settings)
+		s, err := c.Read(now.Add(time.Duration(seconds) * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	at(0, "link-sent=10G; link-received=1G")
+	if s := at(2, "link-sent=14G; link-received=1G"); s.NVLinkSent != 2*gib || s.NVLinkReceived != 0 {
+		t.Errorf("have %v and %v bytes a second, want 2 GiB and 0", s.NVLinkSent, s.NVLinkReceived)
+	}
+	if s := at(3, "link-sent=1G; link-received=2G"); s.NVLinkSent.Known() || s.NVLinkReceived != gib {
+		t.Errorf("after a reset: have %v and %v", s.NVLinkSent, s.NVLinkReceived)
+	}
+}
+
+// What a card does not have is unknown, not zero, is said once, and is nothing to tell a user of.
+func TestCardWithoutLinks(t *testing.T) {
+	d, _ := open(t, standIn, "0.fail.nvlink=2; 0.fail.fan=not-supported; 0.fail.pcie=absent; 0.fail.throttle=no-permission")
+	c := cards(t, d, 2)[0]
+	for range 2 {
+		if s := read(t, c); s.NVLinkSent.Known() || s.Fan.Known() || s.PCIeSent.Known() || s.PCIeReceived.Known() || s.Throttle != nil || !s.Power.Known() {
+			t.Errorf("have %+v", s)
+		}
+	}
+	var usual, other []string
+	for _, g := range c.Gaps() {
+		if g.Usual() {
+			usual = append(usual, g.Field)
+		} else {
+			other = append(other, g.Field)
+		}
+	}
+	if strings.Join(usual, " ") != "pcie nvlink fan" || strings.Join(other, " ") != "throttle" {
+		t.Errorf("usual gaps %v, others %v", usual, other)
+	}
+}
+
+func TestTotalsOfSamples(t *testing.T) {
+	var tally Tally
+	for i, words := range [][]string{{"idle"}, {}, {"power cap"}, {"power cap", "heat"}, nil} {
+		s := blank()
+		s.Throttle, s.Temperature, s.PCIeSent = words, Figure(60+i%3), Figure(i)
+		tally.Add(s)
+	}
+	c := tally.Cards()[0]
+	if c.Slowed != 50 || strings.Join(c.SlowedBy, ", ") != "power cap, heat" || c.Temperature != 62 || c.PCIeSent != 2 || c.NVLinkSent.Known() {
+		t.Errorf("have %+v", c)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
@@ -39,13 +42,30 @@ func (n *Naming) Name(ps []Process) {
 			n.known[ps[i].PID] = p
 		}
 		p.turn = n.turn
-		ps[i].Name, ps[i].Shake = p.Name, p.Shake
+		ps[i].Name, ps[i].User, ps[i].Shake = p.Name, p.User, p.Shake
 	}
 	for pid, p := range n.known {
 		if n.turn-p.turn > forgotten {
 			delete(n.known, pid)
 		}
 	}
+}
+
+// owner is the user whose process has a folder in /proc; "" if there is none here.
+func owner(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	id := strconv.Itoa(int(s.Uid))
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // look takes the name from the system, or else from the driver.
@@ -66,6 +86,7 @@ func (n *Naming) look(pid int) Process {
 		}
 		return r
 	}, p.Name)
+	p.User = owner(dir)
 	self, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return p

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func TestNaming(t *testing.T) {
 	n.Name(ps)
 	if !ps[0].Shake || !strings.Contains(ps[0].Name, "gpustat") {
 		t.Errorf("this process is %+v", ps[0])
+	}
+	if me, err := user.Current(); err == nil && (ps[0].User != me.Username || ps[1].User != me.Username) || ps[2].User != "" {
+		t.Errorf("the users are %q, %q and %q", ps[0].User, ps[1].User, ps[2].User)
 	}
 	if ps[1].Shake || ps[1].Name != "sleep 60" {
 		t.Errorf("another is %+v", ps[1])

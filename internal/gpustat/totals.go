@@ -1,6 +1,9 @@
 package gpustat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Introduction is the line of a card before its samples.
 type Introduction struct {
@@ -26,9 +29,17 @@ type Totals struct {
 	PeakMemory  Figure // bytes, of all processes on the card
 	Utilization Figure // mean of the samples, per cent
 	Energy      Figure // J, of the whole card while it was watched
-	Lost        bool
+	Temperature Figure // the highest, degrees Celsius
+	// Slowed is the part of the samples in which power or heat held the clocks back, in per cent, and
+	// SlowedBy by what.
+	Slowed   Figure
+	SlowedBy []string
+	// Means of the samples, bytes a second.
+	PCIeSent, PCIeReceived     Figure
+	NVLinkSent, NVLinkReceived Figure
+	Lost                       bool
 
-	utilized int // samples with a utilisation
+	utilized, told, slowed, pcie, nvlink int // samples with a figure; slowed ones
 }
 
 // Tally adds up events into the Totals and the Course of each card.
@@ -69,6 +80,34 @@ func (c *Totals) add(s Sample) {
 	if s.Energy.Known() {
 		c.Energy = Figure(c.Energy.Or(0)) + s.Energy
 	}
+	if s.Temperature.Known() && !(s.Temperature <= c.Temperature) {
+		c.Temperature = s.Temperature
+	}
+	c.slow(s)
+	n := c.pcie
+	c.PCIeSent, c.pcie = mean(c.PCIeSent, n, s.PCIeSent, 1)
+	c.PCIeReceived, _ = mean(c.PCIeReceived, n, s.PCIeReceived, 1)
+	n = c.nvlink
+	c.NVLinkSent, c.nvlink = mean(c.NVLinkSent, n, s.NVLinkSent, 1)
+	c.NVLinkReceived, _ = mean(c.NVLinkReceived, n, s.NVLinkReceived, 1)
+}
+
+// slow counts a sample whose reasons are known.
+func (c *Totals) slow(s Sample) {
+	if s.Throttle == nil {
+		return
+	}
+	c.told++
+	why := s.Slowed()
+	if len(why) > 0 {
+		c.slowed++
+	}
+	for _, w := range why {
+		if !slices.Contains(c.SlowedBy, w) {
+			c.SlowedBy = append(c.SlowedBy, w)
+		}
+	}
+	c.Slowed = 100 * Figure(c.slowed) / Figure(c.told)
 }
 
 // Cards returns the totals of every card, in the order of their first events.
@@ -95,7 +134,8 @@ func (t *Tally) card(index int) (*Totals, *Course) {
 			return c, t.courses[i]
 		}
 	}
-	c := &Totals{Card: index, MemoryTotal: Unknown, PeakMemory: Unknown, Utilization: Unknown, Energy: Unknown}
+	c := &Totals{Card: index, MemoryTotal: Unknown, PeakMemory: Unknown, Utilization: Unknown, Energy: Unknown, Temperature: Unknown, Slowed: Unknown,
+		PCIeSent: Unknown, PCIeReceived: Unknown, NVLinkSent: Unknown, NVLinkReceived: Unknown}
 	t.cards = append(t.cards, c)
 	t.courses = append(t.courses, &Course{width: finest})
 	return c, t.courses[len(t.courses)-1]

@@ -3,9 +3,9 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"image/color"
 	"math"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -24,15 +24,11 @@ type CardCourse struct {
 	MeanUtilization float64
 }
 
-// CardCurves is the picture of the cards of a run: memory on the left, utilisation on the right.
+// CardCurves is the picture of the cards of a run: memory on the left, utilisation in the middle,
+// and beside both what the lines are.
 type CardCurves struct {
 	Title string
 	Cards []CardCourse
-}
-
-// cardColors stay apart for the colour-blind; after the last they begin again with other dashes.
-var cardColors = []color.Color{
-	trainColor, testColor, color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff}, color.RGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff},
 }
 
 const gib = 1 << 30
@@ -48,36 +44,24 @@ func (c CardCurves) Encode(format string) ([]byte, error) {
 	if end == 0 {
 		return nil, fmt.Errorf("report: no course of a card to draw")
 	}
-	left, err := c.panel(c.Title, "memory in use, GiB", end, func(k CardCourse) ([]float64, float64, string) {
-		if math.IsNaN(k.PeakMemory) {
-			return k.Memory, 1. / gib, k.Name + "  not known"
-		}
-		label := fmt.Sprintf("%s  peak %.1f", k.Name, k.PeakMemory/gib)
-		if k.MemoryTotal > 0 {
-			label += fmt.Sprintf(" of %.1f", k.MemoryTotal/gib)
-		}
-		return k.Memory, 1. / gib, label
-	})
+	left, err := c.panel(c.Title, "memory in use, GiB", end, func(k CardCourse) ([]float64, float64) { return k.Memory, 1. / gib })
 	if err != nil {
 		return nil, err
 	}
-	right, err := c.panel("", "utilisation, %", end, func(k CardCourse) ([]float64, float64, string) {
-		if math.IsNaN(k.MeanUtilization) {
-			return k.Utilization, 1, k.Name + "  not known"
-		}
-		return k.Utilization, 1, fmt.Sprintf("%s  mean %.0f%%", k.Name, k.MeanUtilization)
-	})
+	right, err := c.panel("", "utilisation, %", end, func(k CardCourse) ([]float64, float64) { return k.Utilization, 1 })
 	if err != nil {
 		return nil, err
 	}
-	right.Y.Max = 100 * c.headroom()
+	right.Y.Max = 102
 	right.Y.Tick.Marker = plot.ConstantTicks([]plot.Tick{{Value: 0, Label: "0"}, {Value: 25, Label: "25"}, {Value: 50, Label: "50"}, {Value: 75, Label: "75"}, {Value: 100, Label: "100"}})
-	return encodeRow(format, left, right)
+	return encodeBeside(format, cardsWidth, curvesHeight, c.legend(), left, right)
 }
 
-// panel is one of the two plots. of gives a card's values, their scale factor, and the card's line
-// in the legend.
-func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) (values []float64, scale float64, name string)) (*plot.Plot, error) {
+// cardsWidth is the width of the picture with its legend.
+const cardsWidth = curvesWidth + legendWidth
+
+// panel is one of the two plots; of gives a card's values and their scale factor.
+func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) (values []float64, scale float64)) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	unit, seconds := timeUnit(end)
@@ -86,24 +70,14 @@ func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) 
 	p.Add(grid())
 	top := 0.0
 	for i, k := range c.Cards {
-		values, scale, name := of(k)
-		runs := stretches(k.Seconds, values, 1/seconds, scale)
-		if runs == nil {
-			p.Legend.Add(name)
-		}
-		for _, xys := range runs {
+		values, scale := of(k)
+		for _, xys := range stretches(k.Seconds, values, 1/seconds, scale) {
 			line, err := plotter.NewLine(xys)
 			if err != nil {
 				return nil, fmt.Errorf("report: drawing cards: %w", err)
 			}
-			line.Color, line.Width = cardColors[i%len(cardColors)], vg.Points(1.5)
-			if n := i / len(cardColors); n > 0 {
-				line.Dashes = []vg.Length{vg.Points(6), vg.Points(2 * float64(n))}
-			}
+			line.LineStyle = cardLine(i)
 			p.Add(line)
-			if &xys[0] == &runs[0][0] {
-				p.Legend.Add(name, line)
-			}
 			for _, q := range xys {
 				top = max(top, q.Y)
 			}
@@ -111,12 +85,41 @@ func (c CardCurves) panel(title, label string, end float64, of func(CardCourse) 
 	}
 	p.X.Min, p.X.Max = 0, end/seconds
 	p.X.Tick.Marker = wholeTicks{}
-	p.Y.Min, p.Y.Max = 0, max(c.headroom()*top, 1e-3)
+	p.Y.Min, p.Y.Max = 0, max(1.05*top, 1e-3)
 	return p, nil
 }
 
-// headroom is the ratio of a plot's height to its values, so that the legend stands above them.
-func (c CardCurves) headroom() float64 { return 1 / (1 - .05 - .065*float64(min(len(c.Cards), 8))) }
+// cardLine is the line of the i-th card. Colours stay apart for the colour-blind; after the last
+// they begin again with dashes.
+func cardLine(i int) draw.LineStyle {
+	s := draw.LineStyle{Color: groupColor(i), Width: vg.Points(1.5)}
+	if n := i / len(overlayColors); n > 0 {
+		s.Dashes = []vg.Length{vg.Points(6), vg.Points(2 * float64(n))}
+	}
+	return s
+}
+
+// legend says of each card what its line is, its peak and its mean.
+func (c CardCurves) legend() plot.Legend {
+	p := plot.New()
+	dress(p)
+	l := p.Legend
+	l.Left, l.XOffs, l.YOffs = true, 0, vg.Points(-24)
+	for i, k := range c.Cards {
+		memory, mean := "memory not known", "use not known"
+		if !math.IsNaN(k.PeakMemory) {
+			memory = fmt.Sprintf("peak %.1f", k.PeakMemory/gib)
+			if k.MemoryTotal > 0 {
+				memory += fmt.Sprintf(" of %.1f GiB", k.MemoryTotal/gib)
+			}
+		}
+		if !math.IsNaN(k.MeanUtilization) {
+			mean = fmt.Sprintf("mean %.0f%%", k.MeanUtilization)
+		}
+		l.Add(k.Name+"  "+memory+", "+mean, &plotter.Line{LineStyle: cardLine(i)})
+	}
+	return l
+}
 
 // stretches cuts a course at its unknown values.
 func stretches(x, y []float64, sx, sy float64) []plotter.XYs {
@@ -159,6 +162,21 @@ func grid() *plotter.Grid {
 	return g
 }
 
+// legendWidth is the width of a legend beside plots.
+const legendWidth = 3.9 * vg.Inch
+
+// encodeBeside draws plots beside each other, and a legend at the right of them.
+func encodeBeside(format string, width, height vg.Length, legend plot.Legend, plots ...*plot.Plot) ([]byte, error) {
+	canvas, err := draw.NewFormattedCanvas(width, height, format)
+	if err != nil {
+		return nil, fmt.Errorf("report: drawing curves: %w", err)
+	}
+	whole := draw.New(canvas)
+	row(draw.Crop(whole, 0, -legendWidth, 0, 0), plots)
+	legend.Draw(draw.Crop(whole, width-legendWidth, -vg.Points(8), 0, 0))
+	return encoded(canvas)
+}
+
 // encodeRow draws plots beside each other.
 func encodeRow(format string, plots ...*plot.Plot) ([]byte, error) {
 	return encode(format, curvesWidth, curvesHeight, plots...)
@@ -170,10 +188,20 @@ func encode(format string, width, height vg.Length, plots ...*plot.Plot) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("report: drawing curves: %w", err)
 	}
+	row(draw.New(canvas), plots)
+	return encoded(canvas)
+}
+
+// row draws plots beside each other on a canvas.
+func row(canvas draw.Canvas, plots []*plot.Plot) {
 	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Points(24), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16)}
-	for j, dc := range plot.Align([][]*plot.Plot{plots}, tiles, draw.New(canvas))[0] {
+	for j, dc := range plot.Align([][]*plot.Plot{plots}, tiles, canvas)[0] {
 		plots[j].Draw(dc)
 	}
+}
+
+// encoded is a canvas as bytes.
+func encoded(canvas vg.CanvasWriterTo) ([]byte, error) {
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("report: encoding curves: %w", err)
@@ -188,10 +216,15 @@ type CardUse struct {
 	MemoryTotal, PeakMemory *int64   // bytes
 	Utilization             *float64 // per cent
 	EnergyKWh               *float64
+	MaxTemperature          *float64 // degrees Celsius
+	Slowed                  *float64 // per cent of the time in which power or heat held the clocks back
+	SlowedBy                []string // by what
+	PCIe, NVLink            *float64 // bytes a second, both ways together
 	Lost                    bool
 }
 
-// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh".
+// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh, at most 71 C, slowed for 12% of
+// the time by power cap, PCIe 1.2 GB/s". What is zero or unknown of the last three is left out.
 func (u CardUse) String() string {
 	s := u.Name
 	if s == "" {
@@ -215,8 +248,31 @@ func (u CardUse) String() string {
 	if u.EnergyKWh != nil {
 		add("%s kWh", strconv.FormatFloat(*u.EnergyKWh, 'g', 3, 64))
 	}
+	if u.MaxTemperature != nil {
+		add("at most %.0f C", *u.MaxTemperature)
+	}
+	if u.Slowed != nil && *u.Slowed > 0 {
+		add("slowed for %.0f%% of the time by %s", max(*u.Slowed, 1), strings.Join(u.SlowedBy, " and "))
+	}
+	for _, f := range []struct {
+		name string
+		rate *float64
+	}{{"PCIe", u.PCIe}, {"NVLink", u.NVLink}} {
+		if f.rate != nil && *f.rate > 0 {
+			add("%s %s/s", f.name, Rate(*f.rate))
+		}
+	}
 	if u.Lost {
 		add("lost")
 	}
 	return s
+}
+
+// Rate writes bytes in powers of 1000 with three digits: "1.24 GB".
+func Rate(bytes float64) string {
+	unit := 0
+	for bytes >= 999.5 && unit < 4 {
+		bytes, unit = bytes/1000, unit+1
+	}
+	return strconv.FormatFloat(bytes, 'g', 3, 64) + " " + []string{"B", "kB", "MB", "GB", "TB"}[unit]
 }

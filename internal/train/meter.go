@@ -34,7 +34,17 @@ type CardUse struct {
 	PeakMemory  *int64   `json:"peak_memory"`      // bytes, of all programs on the card
 	Utilization *float64 `json:"mean_utilization"` // per cent of the time in which a kernel ran
 	EnergyKWh   *float64 `json:"energy_kwh"`       // of the whole card, during the run
-	Lost        bool     `json:"lost,omitempty"`   // the card stopped answering
+	// The highest temperature, in degrees Celsius.
+	MaxTemperature *float64 `json:"max_temperature"`
+	// Per cent of the samples in which power or heat held the clocks back, and which of them did.
+	Slowed   *float64 `json:"slowed"`
+	SlowedBy []string `json:"slowed_by,omitempty"`
+	// Bytes a second, means of the samples. A card without NVLink has none.
+	PCIeSent       *float64 `json:"pcie_sent"`
+	PCIeReceived   *float64 `json:"pcie_received"`
+	NVLinkSent     *float64 `json:"nvlink_sent"`
+	NVLinkReceived *float64 `json:"nvlink_received"`
+	Lost           bool     `json:"lost,omitempty"` // the card stopped answering
 }
 
 // GPUSamplesFile is the journal that a Meter keeps in the run directory.

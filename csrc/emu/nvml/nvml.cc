@@ -330,3 +330,66 @@ EXPORT nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t 
                                         : settings::number(device->card, "mem", 2619));
   return NVML_SUCCESS;
 }
+
+// reasons are the bits of a list such as "power-cap,heat".
+static unsigned long long reasons(int card) {
+  static const char *const words[] = {"idle", "application",   "power-cap", "hardware", "sync",
+                                      "heat", "hardware-heat", "brake",     "display"};
+  unsigned long long bits = 0;
+  std::istringstream in(settings::text(card, "throttle", ""));
+  for (std::string word; std::getline(in, word, ',');)
+    for (int i = 0; i < 9; ++i)
+      if (word == words[i]) bits |= 1ull << i;
+  return bits;
+}
+
+// Drivers before R535 have the second name alone.
+NEWER nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device,
+                                                          unsigned long long *bits) {
+  if (nvmlReturn_t r = check(device, bits, "throttle")) return r;
+  *bits = reasons(device->card);
+  return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device,
+                                                              unsigned long long *bits) {
+  if (nvmlReturn_t r = check(device, bits, "throttle")) return r;
+  *bits = reasons(device->card);
+  return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, nvmlPcieUtilCounter_t counter,
+                                                unsigned *kib) {
+  if (nvmlReturn_t r = check(device, kib, "pcie")) return r;
+  if (counter != NVML_PCIE_UTIL_TX_BYTES && counter != NVML_PCIE_UTIL_RX_BYTES)
+    return NVML_ERROR_INVALID_ARGUMENT;
+  const char *key = counter == NVML_PCIE_UTIL_TX_BYTES ? "sent" : "received";
+  *kib = unsigned(settings::number(device->card, key, 0) / 1024);
+  return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int n, nvmlFieldValue_t *values) {
+  if (n < 1) return NVML_ERROR_INVALID_ARGUMENT;
+  if (nvmlReturn_t r = check(device, values, "fields")) return r;
+  for (int i = 0; i < n; ++i) {
+    nvmlFieldValue_t &v = values[i];
+    const bool sent = v.fieldId == NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX;
+    if ((!sent && v.fieldId != NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX) || v.scopeId != ~0u) {
+      v.nvmlReturn = NVML_ERROR_INVALID_ARGUMENT;
+      continue;
+    }
+    v.nvmlReturn = code(settings::failure(device->card, "fail.nvlink"));
+    v.valueType = NVML_VALUE_TYPE_UNSIGNED_LONG_LONG;
+    v.value.ullVal =
+        (unsigned long long)(settings::number(device->card, sent ? "link-sent" : "link-received",
+                                              0) /
+                             1024);
+  }
+  return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetFanSpeed(nvmlDevice_t device, unsigned *percent) {
+  if (nvmlReturn_t r = check(device, percent, "fan")) return r;
+  *percent = unsigned(settings::number(device->card, "fan", 35));
+  return NVML_SUCCESS;
+}
