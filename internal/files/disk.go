@@ -43,10 +43,29 @@ var ErrShort = errors.New("short write")
 type Disk struct {
 	// Inject, if set, is called before every system call. Its error, if any, replaces the call.
 	Inject func(op Op, path string) error
+	// Changed, if set, receives every change of the file system after its call.
+	Changed func(c Change)
 	// Notice, if set, receives each limit of the file system once.
 	Notice func(text string)
 
 	told map[string]bool
+}
+
+// Change is a call that has changed the file system, or made a change durable. A crash of the
+// machine may undo every change that no OpSync followed: of a file's bytes by OpSync of the file, of
+// its name by OpSync of the folder.
+type Change struct {
+	Op   Op
+	Path string // the file's present name; of a rename, its new one
+	From string // of a rename: the old name
+	Data []byte // of a write; valid during the call only
+	At   int64  // of a write: the place of Data; of a truncation: the new size
+}
+
+func (d *Disk) changed(c Change) {
+	if d != nil && d.Changed != nil {
+		d.Changed(c)
+	}
 }
 
 // call makes one system call, and makes it again if a signal interrupted it.
@@ -133,7 +152,20 @@ func (d *Disk) Read(path string, max int64) (b []byte, err error) {
 
 // Remove deletes a file.
 func (d *Disk) Remove(path string) error {
-	return d.call(OpUnlink, path, func() error { return os.Remove(path) })
+	err := d.call(OpUnlink, path, func() error { return os.Remove(path) })
+	if err == nil {
+		d.changed(Change{Op: OpUnlink, Path: path})
+	}
+	return err
+}
+
+// Rename gives the file at from the name to, atomically.
+func (d *Disk) Rename(from, to string) error {
+	err := d.call(OpRename, to, func() error { return os.Rename(from, to) })
+	if err == nil {
+		d.changed(Change{Op: OpRename, Path: to, From: from})
+	}
+	return err
 }
 
 // Mkdir makes one folder and its name durable.
@@ -141,6 +173,7 @@ func (d *Disk) Mkdir(dir string) error {
 	if err := d.call(OpMkdir, dir, func() error { return os.Mkdir(dir, 0o777) }); err != nil {
 		return err
 	}
+	d.changed(Change{Op: OpMkdir, Path: dir})
 	return d.SyncDir(filepath.Dir(dir))
 }
 
@@ -177,6 +210,9 @@ func (d *Disk) SyncDir(dir string) error {
 	if err == nil {
 		err = d.call(OpSync, dir, f.Sync)
 		f.Close()
+		if err == nil {
+			d.changed(Change{Op: OpSync, Path: dir})
+		}
 	}
 	if refused(err) || isAny(err, syscall.EACCES, syscall.EPERM, syscall.EBADF, syscall.EISDIR) {
 		d.notice("%s: names in it "+cannot, dir, reason(err))

@@ -29,6 +29,9 @@ func (d *Disk) OpenFile(path string, flag int) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if flag&os.O_CREATE != 0 {
+		d.changed(Change{Op: OpOpen, Path: path})
+	}
 	return f, nil
 }
 
@@ -40,19 +43,30 @@ func (f *File) Write(b []byte) (n int, err error) {
 	for {
 		part := b[n:]
 		err := f.d.call(OpWrite, f.path, func() error {
-			m, err := f.f.Write(part)
+			m, err := f.write(part)
 			n += m
 			return err
 		})
 		if !errors.Is(err, ErrShort) {
 			return n, err
 		}
-		m, err := f.f.Write(part[:len(part)/2])
+		m, err := f.write(part[:len(part)/2])
 		n += m
 		if err != nil {
 			return n, err
 		}
 	}
+}
+
+// write is one call.
+func (f *File) write(b []byte) (n int, err error) {
+	n, err = f.f.Write(b)
+	if n > 0 && f.d != nil && f.d.Changed != nil {
+		if end, err := f.f.Seek(0, io.SeekCurrent); err == nil {
+			f.d.Changed(Change{Op: OpWrite, Path: f.f.Name(), Data: b[:n], At: end - int64(n)})
+		}
+	}
+	return n, err
 }
 
 // Read is that of os.File.
@@ -91,12 +105,19 @@ func (f *File) Seek(offset int64, whence int) (int64, error) { return f.f.Seek(o
 
 // Truncate cuts the file to size.
 func (f *File) Truncate(size int64) error {
-	return f.d.call(OpTruncate, f.path, func() error { return f.f.Truncate(size) })
+	err := f.d.call(OpTruncate, f.path, func() error { return f.f.Truncate(size) })
+	if err == nil {
+		f.d.changed(Change{Op: OpTruncate, Path: f.f.Name(), At: size})
+	}
+	return err
 }
 
 // Sync makes the written bytes durable, if the file system can.
 func (f *File) Sync() error {
 	err := f.d.call(OpSync, f.path, f.f.Sync)
+	if err == nil {
+		f.d.changed(Change{Op: OpSync, Path: f.f.Name()})
+	}
 	if refused(err) {
 		f.d.notice("%s "+cannot, f.path, reason(err))
 		return nil
