@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func text(s string) func(io.Writer) error {
@@ -34,6 +36,11 @@ func only(t *testing.T, dir string, names ...string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != len(names) {
 		t.Errorf("have %v, %v, want %v", entries, err, names)
+	}
+	for _, e := range entries {
+		if !slices.ContainsFunc(names, func(n string) bool { return filepath.Base(n) == e.Name() }) {
+			t.Errorf("%s is there, want %v", e.Name(), names)
+		}
 	}
 }
 
@@ -196,11 +203,90 @@ func TestTemps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f, err := (*Disk)(nil).temp(dir); err != nil || !IsTemp(filepath.Base(f.Name())) {
-		t.Errorf("a new one: %v", err)
+	f, release, err := (*Disk)(nil).temp(dir)
+	if err != nil || !IsTemp(filepath.Base(f.Name())) {
+		t.Fatalf("a new one: %v", err)
 	}
-	RemoveTemps(dir)
+	clean := func() {
+		t.Helper()
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if IsTemp(e.Name()) {
+				if err := (*Disk)(nil).RemoveTemp(filepath.Join(dir, e.Name())); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	// A file at which a process is at work stays, also between its close and its rename.
+	clean()
+	only(t, dir, ".x.tmp", "exp[12]", filepath.Base(f.Name()))
+	f.Close()
+	clean()
+	only(t, dir, ".x.tmp", "exp[12]", filepath.Base(f.Name()))
+	release()
+	clean()
 	only(t, dir, ".x.tmp", "exp[12]")
+
+	// Without locks the age decides.
+	young, old := filepath.Join(dir, ".shake-0000000000000001.tmp"), filepath.Join(dir, ".shake-0000000000000002.tmp")
+	for _, path := range []string{young, old} {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-2 * abandoned)
+	if err := os.Chtimes(old, before, before); err != nil {
+		t.Fatal(err)
+	}
+	without := &Disk{Inject: func(op Op, _ string) error {
+		if op == OpFlock {
+			return syscall.ENOLCK
+		}
+		return nil
+	}}
+	if err := errors.Join(without.RemoveTemp(young), without.RemoveTemp(old)); err != nil {
+		t.Error(err)
+	}
+	only(t, dir, ".x.tmp", "exp[12]", filepath.Base(young))
+}
+
+// TestReplaceBesideCleaning writes files in a folder while another process removes temporary files
+// there.
+func TestReplaceBesideCleaning(t *testing.T) {
+	dir := t.TempDir()
+	done := make(chan bool)
+	var cleaner sync.WaitGroup
+	cleaner.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			entries, _ := os.ReadDir(dir)
+			for _, e := range entries {
+				if IsTemp(e.Name()) {
+					if err := (*Disk)(nil).RemoveTemp(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	})
+	for i := range 60 {
+		name := fmt.Sprint("f", i%3)
+		if err := Replace(filepath.Join(dir, name), text(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+		want(t, filepath.Join(dir, name), fmt.Sprint(i))
+	}
+	close(done)
+	cleaner.Wait()
+	only(t, dir, "f0", "f1", "f2")
 }
 
 func TestReadRegularOnly(t *testing.T) {

@@ -1,32 +1,13 @@
 package files
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
-
-// Temporary files are called .shake-, 16 hexadecimal digits, .tmp. The target's name is no part of
-// it, because that may have the greatest length of a name already.
-const (
-	tempPrefix = ".shake-"
-	tempSuffix = ".tmp"
-	tempDigits = 16
-)
-
-// IsTemp tells whether a base name is that of a temporary file of this package, which a killed
-// process may leave behind.
-func IsTemp(name string) bool {
-	rest, ours := strings.CutPrefix(name, tempPrefix)
-	digits, ended := strings.CutSuffix(rest, tempSuffix)
-	return ours && ended && len(digits) == tempDigits && strings.Trim(digits, "0123456789abcdef") == ""
-}
 
 // Write gives path the content that f writes. A regular file is replaced as by Replace, and a
 // missing one is made. A link is followed to its target, existing or not. A device or a pipe
@@ -90,7 +71,7 @@ func Replace(path string, f func(io.Writer) error) error { return (*Disk)(nil).R
 // Replace is the function Replace on this Disk.
 func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 	dir := filepath.Dir(path)
-	file, err := d.temp(dir)
+	file, release, err := d.temp(dir)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
@@ -98,6 +79,7 @@ func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 		}
 		return err
 	}
+	defer release()
 	file.path = path // the path in its errors
 	err = f(file)
 	if err == nil {
@@ -109,7 +91,7 @@ func (d *Disk) Replace(path string, f func(io.Writer) error) error {
 	}
 	temp := file.f.Name()
 	if err == nil {
-		err = d.call(OpRename, path, func() error { return os.Rename(temp, path) })
+		err = d.Rename(temp, path)
 	}
 	if err != nil {
 		os.Remove(temp)
@@ -140,20 +122,6 @@ func ReplaceBytes(path string, b []byte) error {
 	})
 }
 
-// temp makes a file in dir under a new random name.
-func (d *Disk) temp(dir string) (*File, error) {
-	for {
-		var b [tempDigits / 2]byte
-		rand.Read(b[:])
-		name := filepath.Join(dir, tempPrefix+hex.EncodeToString(b[:])+tempSuffix)
-		// With O_EXCL no link is followed.
-		file, err := d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-		if !errors.Is(err, fs.ErrExist) {
-			return file, err
-		}
-	}
-}
-
 // keep gives the file the mode and the owner of the file at path, as far as the user may.
 func keep(file *os.File, path string) {
 	old, err := os.Lstat(path)
@@ -168,13 +136,3 @@ func keep(file *os.File, path string) {
 
 // SyncDir is Disk's.
 func SyncDir(dir string) error { return (*Disk)(nil).SyncDir(dir) }
-
-// RemoveTemps deletes the temporary files that killed processes left in a folder.
-func RemoveTemps(dir string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if IsTemp(e.Name()) && e.Type().IsRegular() {
-			os.Remove(filepath.Join(dir, e.Name()))
-		}
-	}
-}

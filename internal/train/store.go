@@ -31,7 +31,7 @@ func (s store) removeTemps(dir string) error {
 	names, err := s.Names(dir)
 	for _, n := range names {
 		if isTemp(n) {
-			_ = s.Remove(filepath.Join(dir, n)) // a file that stays is harmless
+			_ = s.RemoveTemp(filepath.Join(dir, n)) // a file that stays is harmless
 		}
 	}
 	return err
