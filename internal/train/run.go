@@ -73,7 +73,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	var early []string // notices before the log exists
 	disk := &files.Disk{Notice: func(text string) { early = append(early, text) }}
 	if o.disk != nil {
-		disk.Inject = o.disk.Inject
+		disk.Inject, disk.Changed = o.disk.Inject, o.disk.Changed
 	}
 	d, err := openDir(o.Dir, o.Resume, store{disk})
 	if err != nil {
