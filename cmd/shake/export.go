@@ -25,6 +25,10 @@ is written into, any other file replaced once all of the new one is written.`,
 			if err := ends(args[1], ".safetensors"); err != nil {
 				return err
 			}
+			// A run that resumes meanwhile would keep the older weights.
+			if train.Own(args[1]) {
+				return exit(exitUsage, fmt.Errorf("export: %s is a run's own file, which the run writes: name another file", args[1]))
+			}
 			spec, dir, err := net.loadRun(args[0])
 			if err != nil {
 				return err
@@ -37,7 +41,7 @@ is written into, any other file replaced once all of the new one is written.`,
 			}
 			return a.write(args[1], "weights", func(w io.Writer) error {
 				if dir != "" {
-					return train.ExportRun(dir, w)
+					return train.ExportRun(spec, dir, w)
 				}
 				return train.Export(spec, seed, w)
 			})

@@ -38,6 +38,7 @@ type checkpoints struct {
 	dir   string
 	last  string // path of the newest whole checkpoint, as far as this process knows
 	of    length // of the run; a checkpoint is checked against it
+	most  int64  // bytes of a checkpoint of this network; 0: any number
 }
 
 func (c *checkpoints) path(step int) string {
@@ -142,6 +143,9 @@ func (c *checkpoints) read(path string) (checkpoint, error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return checkpoint{}, err
+	}
+	if c.most > 0 && size > c.most {
+		return checkpoint{}, &Corrupt{File: path, Detail: fmt.Sprintf("%d bytes, more than a checkpoint of this network can have (%d)", size, c.most), Remedy: "it is no checkpoint: remove it"}
 	}
 	ts, meta, err := decodeTensors(f, size)
 	var failed *fs.PathError

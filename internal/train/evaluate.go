@@ -106,15 +106,22 @@ func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 	return encodeWeights(w, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
 }
 
-// ExportRun copies the weights of the run in dir to w, after checking that they are whole. The run
-// may be in progress.
-func ExportRun(dir string, w io.Writer) error {
+// ExportRun copies the weights of the run of spec in dir to w, after checking that they are whole.
+// The run may be in progress.
+func ExportRun(spec *dsl.Spec, dir string, w io.Writer) error {
+	g, err := graph.Build(spec)
+	if err != nil {
+		return err
+	}
 	from := filepath.Join(dir, WeightsFile)
 	f, size, err := files.Open(from) // another file may replace this one during the read
 	if err != nil {
 		return fmt.Errorf("reading the run's weights: %w", err)
 	}
 	defer f.Close()
+	if most := checkpointLimit(g, spec.Train.Replicas); size > most {
+		return &Corrupt{File: from, Detail: fmt.Sprintf("%d bytes, more than weights of this network can have (%d)", size, most), Remedy: "resume the run for another step to write it again"}
+	}
 	t, err := openTensors(f, size)
 	if err == nil {
 		err = t.verify()

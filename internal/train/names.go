@@ -2,6 +2,8 @@ package train
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"shake/internal/files"
@@ -64,6 +66,20 @@ func isTemp(name string) bool {
 		return true
 	}
 	return false
+}
+
+// Own tells whether path is that of weights or of a checkpoint in a run directory, which only the run
+// writes.
+func Own(path string) bool {
+	dir, name := filepath.Split(path)
+	dir = filepath.Clean(dir)
+	if _, step := stepOf(name); step && filepath.Base(dir) == StateDir {
+		dir = filepath.Dir(dir)
+	} else if name != WeightsFile {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, ConfigFile))
+	return err == nil
 }
 
 func between(s, prefix, suffix string) (string, bool) {

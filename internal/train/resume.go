@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"shake/internal/graph"
 )
 
 // resume continues from the newest whole checkpoint. done means that the run is already complete.
@@ -26,6 +28,11 @@ func (r *run) resume() (done bool, err error) {
 		r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
 		return true, err
 	}
+	g, err := graph.Build(r.spec)
+	if err != nil {
+		return false, err
+	}
+	r.ck.most = checkpointLimit(g, r.spec.Train.Replicas)
 	p, over, err := r.ck.load()
 	if errors.Is(err, errNoCheckpoint) {
 		if known != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -67,6 +68,57 @@ func TestDamagedCheckpoint(t *testing.T) {
 			}
 			if after, _ := os.ReadFile(filepath.Join(dir, MetricsFile)); string(after) != string(metrics) {
 				t.Error("metrics.jsonl was touched")
+			}
+		})
+	}
+}
+
+// TestStrangeCheckpoint puts what is no checkpoint under the name of the newest one: it is passed over
+// at once, and the run resumes from the one before. If there is no other, that is the error.
+func TestStrangeCheckpoint(t *testing.T) {
+	whole := tempDir(t)
+	mustRun(t, options(t, whole))
+	want := result(t, whole)
+	claims := header(fmt.Sprintf(`{"w":{"dtype":"U8","shape":[1048576,1048576],"data_offsets":[0,%d]}}`, 1<<40), 0)
+	for name, c := range map[string]struct {
+		put  func(path string) error
+		text string
+	}{
+		"sparse, of 1 TiB": {func(path string) error {
+			return errors.Join(os.WriteFile(path, claims, 0o666), os.Truncate(path, int64(len(claims))+1<<40))
+		}, "more than a checkpoint of this network can have"},
+		"a pipe":   {func(path string) error { return syscall.Mkfifo(path, 0o666) }, "want a regular file, have a pipe"},
+		"a device": {func(path string) error { return os.Symlink("/dev/zero", path) }, "want a regular file, have a device"},
+		"a folder": {func(path string) error { return os.Mkdir(path, 0o777) }, "want a regular file, have a folder"},
+		"a circle": {func(path string) error { return os.Symlink(path, path) }, "too many levels of symbolic links"},
+		"nowhere":  {func(path string) error { return os.Symlink("nowhere", path) }, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			mustRun(t, options(t, dir, "train.max_steps=11"))
+			list := generations(t, dir)
+			if err := errors.Join(os.Remove(list[0]), c.put(list[0])); err != nil {
+				t.Skip(err)
+			}
+			var l listener
+			o := options(t, dir)
+			o.Resume, o.Observer = true, &l
+			mustRun(t, o)
+			if !l.noticed("step-0000000011.safetensors") || !l.noticed(c.text) || l.started[0].Step != 8 {
+				t.Errorf("notices %q, start %+v", l.notices, l.started)
+			}
+			same(t, result(t, dir), want)
+
+			dir = tempDir(t)
+			mustRun(t, options(t, dir, "train.max_steps=11"))
+			for _, path := range generations(t, dir) {
+				if err := errors.Join(os.Remove(path), c.put(path)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o.Dir = dir
+			if _, err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("no other checkpoint: %v", err)
 			}
 		})
 	}

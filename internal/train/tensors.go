@@ -14,6 +14,7 @@ import (
 
 	"shake/internal/engine"
 	"shake/internal/files"
+	"shake/internal/graph"
 )
 
 // checksumKey is the metadata entry of a safetensors file with the SHA-256 of the file itself,
@@ -238,6 +239,21 @@ func weightsLimit(state []engine.Tensor) int64 {
 	n := int64(0)
 	for _, t := range state {
 		n += int64(len(t.F32) + len(t.F64))
+	}
+	return 16*n + maxHeader
+}
+
+// checkpointLimit is weightsLimit of a network without a program: parameters, momentum, and the
+// running statistics of each replica.
+func checkpointLimit(g *graph.Graph, replicas int) int64 {
+	n := int64(0)
+	for _, p := range g.Params {
+		n += 2 * p.Elements()
+	}
+	for _, op := range g.Ops {
+		if norm, ok := op.(*graph.Norm); ok {
+			n += 2 * int64(replicas) * int64(norm.X.C)
+		}
 	}
 	return 16*n + maxHeader
 }
