@@ -6,8 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"os"
 
-	"shake/internal/files"
 	"shake/internal/report"
 )
 
@@ -114,8 +114,10 @@ func line(v any) ([]byte, error) {
 
 // ReadEpochs returns the epoch lines of a metrics.jsonl. It skips unreadable lines, such as a last
 // line cut by a kill; a missing file has no lines.
-func ReadEpochs(file string) ([]EpochRecord, error) {
-	f, _, err := files.Open(file)
+func ReadEpochs(file string) ([]EpochRecord, error) { return readEpochs(store{}, file) }
+
+func readEpochs(from store, file string) ([]EpochRecord, error) {
+	f, err := from.OpenFile(file, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

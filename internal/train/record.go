@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"shake/internal/engine"
-	"shake/internal/files"
 )
 
 // Status is the state of a run.
@@ -61,9 +60,11 @@ type Record struct {
 const maxRecord = 16 << 20 // bytes; a record has some thousands
 
 // ReadRecord reads the run.json in dir.
-func ReadRecord(dir string) (*Record, error) {
-	file := (&rundir{dir: dir}).path(RecordFile)
-	b, err := files.Read(file, maxRecord)
+func ReadRecord(dir string) (*Record, error) { return (&rundir{dir: dir}).readRecord() }
+
+func (d *rundir) readRecord() (*Record, error) {
+	file := d.path(RecordFile)
+	b, err := d.store.Read(file, maxRecord)
 	if err != nil {
 		return nil, fmt.Errorf("reading the run's record: %w", err)
 	}

@@ -25,7 +25,7 @@ func (r *run) resume() (done bool, err error) {
 	if known == nil && r.complete() {
 		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")
 		r.k.Step, r.k.Epochs = r.rec.Steps, r.rec.Epochs
-		r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
+		r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile))
 		return true, err
 	}
 	g, err := graph.Build(r.spec)
@@ -67,7 +67,7 @@ func (r *run) resume() (done bool, err error) {
 // findRecord reads run.json. If that fails it makes a record from the other files, and returns the
 // reason.
 func (r *run) findRecord() error {
-	rec, err := ReadRecord(r.dir.dir)
+	rec, err := r.dir.readRecord()
 	if err != nil {
 		r.rec = &Record{
 			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote,
@@ -147,7 +147,7 @@ func (r *run) restore(p checkpoint) error {
 	if err := r.openJournals(); err != nil {
 		return err
 	}
-	r.epochs, err = ReadEpochs(r.dir.path(MetricsFile))
+	r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile))
 	return err
 }
 

@@ -134,7 +134,7 @@ var free = []string{"train.workers", "train.log_steps", "train.checkpoint_every"
 // free differs.
 func (d *rundir) sameConfig(spec *dsl.Spec) error {
 	file := d.path(ConfigFile)
-	old, err := files.Read(file, maxConfig)
+	old, err := d.store.Read(file, maxConfig)
 	if err != nil {
 		return fmt.Errorf("reading the run's configuration: %w", err)
 	}
