@@ -93,8 +93,8 @@ fuzz: needs ## every fuzz target for FUZZTIME (10s)
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; done
 
-campaign: needs ## hours: 500 kills, every call of a run answered with every error, 20,000 steps, every fuzz target for 10 minutes
-	SHAKE_CAMPAIGN=1 SHAKE_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKill|TestFaults|TestSoak' ./internal/train
+campaign: needs ## hours: 500 kills, the power cut after every call of a run, every call answered with every error, 20,000 steps, every fuzz target for 10 minutes
+	SHAKE_CAMPAIGN=1 SHAKE_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKill|TestFaults|TestPowerLoss|TestSoak' ./internal/train
 	SHAKE_CAMPAIGN=1 $(GO) test -count=1 -timeout 1h -run 'TestSweepKilled|TestInterrupt|TestBrokenOutput|TestLostTerminal' ./cmd/shake
 	$(MAKE) --no-print-directory fuzz FUZZTIME=10m
 

@@ -52,6 +52,7 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 		RunE: func(_ *cobra.Command, args []string) error {
 			scr := newScreen(a.err)
 			sig := interruptible(func() { scr.print("stopping; what has come so far is kept and continued next time") })
+			defer scr.flush(sig.heard)
 			defer sig.stop()
 			defer scr.close()
 			o.Progress = transfer(scr, time.Now)
@@ -63,6 +64,8 @@ checksums. A download that was cut is continued. The archive is used as it is, u
 				return err
 			}
 			scr.close()
+			sig.stop()
+			scr.flush(sig.heard)
 			if asJSON {
 				return a.printJSON(got)
 			}

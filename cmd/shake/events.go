@@ -1,25 +1,36 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 
 	"shake/internal/train"
 )
 
+const (
+	// late is the bytes that wait for a reader of events from which on events of progress are left out.
+	late = 64 << 10
+	// lost is the bytes from which on all events are left out, and counted.
+	lost = 16 << 20
+)
+
 // events writes a run as JSON, one object a line, each with "event": start, progress, step, epoch,
-// saved, notice or end. It is a train.Observer. The first error of writing is kept, and nothing is
-// written after it.
+// saved, notice, end or dropped. It is a train.Observer. The run does not wait for the reader: to a
+// reader that is late no progress is written, and to one that stands still nothing; a line
+// "dropped" then has the number of events in its place. Nothing is written after an error of
+// writing, which flush returns.
 type events struct {
-	w   io.Writer
-	err error
+	out     *outlet
+	err     error
+	dropped int
 }
 
+func newEvents(w io.Writer) *events { return &events{out: newOutlet(w)} }
+
 func (e *events) emit(event string, fields map[string]any) {
-	if e.err != nil {
-		return
-	}
 	fields["event"] = event
 	for k, v := range fields {
 		// JSON has no numbers that are not finite; they become null.
@@ -28,10 +39,27 @@ func (e *events) emit(event string, fields map[string]any) {
 		}
 	}
 	b, err := json.Marshal(fields)
-	if err == nil {
-		_, err = e.w.Write(append(b, '\n'))
+	if err != nil {
+		e.err = err
+		return
 	}
-	e.err = err
+	if e.dropped > 0 {
+		b = append(fmt.Appendf(nil, "{\"event\":\"dropped\",\"events\":%d}\n", e.dropped), b...)
+	}
+	if event == "progress" && e.out.waiting() > late {
+		return
+	}
+	if !e.out.put(append(b, '\n'), lost) {
+		e.dropped++
+		return
+	}
+	e.dropped = 0
+}
+
+// flush waits for the reader, as outlet.flush does, and returns the first error.
+func (e *events) flush(hurry <-chan struct{}) error {
+	e.out.flush(hurry)
+	return cmp.Or(e.err, e.out.failed())
 }
 
 func (e *events) Start(d train.Decisions) {

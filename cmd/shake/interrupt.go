@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,8 +32,10 @@ const bounce = 300 * time.Millisecond
 type interruption struct {
 	context.Context               // ended by the first of stopSignals
 	save            chan struct{} // requests for a checkpoint
+	heard           chan struct{} // closed by the first of stopSignals
 	cancel          func()
 	said            chan struct{} // closed after the notice is given
+	over            atomic.Int64  // the time of stop, in nanoseconds; 0: not yet
 }
 
 // interruptible listens to signals. The first of stopSignals ends the context. It also calls
@@ -41,10 +44,11 @@ type interruption struct {
 // other signals, which come from programs, change nothing. SIGHUP stays ignored if it was (nohup).
 //
 // Signals stay caught after stop: the process is about to end, and its exit code no longer depends
-// on them.
+// on them. From a second after stop on they end it, as its last words may wait for a reader that
+// stands still.
 func interruptible(notice func()) *interruption {
 	ctx, cancel := context.WithCancel(context.Background())
-	i := &interruption{Context: ctx, save: make(chan struct{}, 1), cancel: cancel, said: make(chan struct{})}
+	i := &interruption{Context: ctx, save: make(chan struct{}, 1), heard: make(chan struct{}), cancel: cancel, said: make(chan struct{})}
 	signal.Ignore(deafSignals...)
 	stops := slices.DeleteFunc(slices.Clone(stopSignals), func(s os.Signal) bool { return s == syscall.SIGHUP && signal.Ignored(s) })
 	signals := make(chan os.Signal, 16)
@@ -56,14 +60,18 @@ func interruptible(notice func()) *interruption {
 func (i *interruption) hear(signals <-chan os.Signal, notice func()) {
 	var first time.Time
 	for s := range signals {
+		over := i.over.Load()
 		switch {
 		case slices.Contains(saveSignals, s):
 			select {
 			case i.save <- struct{}{}:
 			default: // one request is already waiting
 			}
+		case over != 0 && time.Since(time.Unix(0, over)) > time.Second:
+			os.Exit(exitInterrupted)
 		case first.IsZero():
 			first = time.Now()
+			close(i.heard)
 			i.cancel()
 			go func() {
 				notice()
@@ -75,9 +83,12 @@ func (i *interruption) hear(signals <-chan os.Signal, notice func()) {
 	}
 }
 
-// stop ends the context. It waits a moment for the notice, so that the notice stands above the next
-// output.
+// stop ends the context; called again it does nothing. It waits a moment for the notice, so that the
+// notice stands above the next output.
 func (i *interruption) stop() {
+	if i.over.Load() != 0 {
+		return
+	}
 	if i.Err() != nil {
 		select {
 		case <-i.said:
@@ -85,4 +96,5 @@ func (i *interruption) stop() {
 		}
 	}
 	i.cancel()
+	i.over.Store(time.Now().UnixNano())
 }

@@ -40,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if f.err != nil {
 		// The whole of err is printed: a text around a fault may have the remedy.
-		fmt.Fprintln(stderr, prefix(err)+report.Plain(strings.TrimRight(err.Error(), "\n")))
+		say(stderr, prefix(err)+report.Plain(strings.TrimRight(err.Error(), "\n"))+"\n", f.code == exitInterrupted)
 	}
 	return f.code
 }

@@ -110,15 +110,16 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 
 // train fills in the options of every run, runs, and reports the end.
 func (a *app) train(f runFlags, o train.Options) error {
-	var err error
-	if o.Backend, err = a.backend(f.device, o.Spec); err != nil {
-		return err
-	}
 	scr := newScreen(a.err)
 	sig := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
+	defer scr.flush(sig.heard)
 	defer sig.stop()
 	defer scr.close()
 
+	var err error
+	if o.Backend, err = (&app{a.in, a.out, scr}).backend(f.device, o.Spec); err != nil {
+		return err
+	}
 	sets, err := loadData(o.Spec, f.data)
 	if err != nil {
 		return err
@@ -133,16 +134,17 @@ func (a *app) train(f runFlags, o train.Options) error {
 	stopped := watchPauses()
 	defer close(stopped.stop)
 	o.Paused = stopped.sum
-	var ev events
+	ev := newEvents(a.out)
 	if f.asJSON {
-		ev.w = a.out
-		o.Observer = both{o.Observer, &ev}
+		o.Observer = both{o.Observer, ev}
 	}
 	if sig.Err() != nil { // while the data was read
 		return exit(exitInterrupted, errors.New("interrupted before the run began"))
 	}
 	sum, err := train.Run(sig, o)
-	said := ev.err
+	sig.stop()
+	said := ev.flush(sig.heard)
+	scr.flush(sig.heard)
 	if sum != nil && !f.asJSON {
 		said = printSummary(a.out, o.Spec, sum, origin{f.data, f.device, f.weights})
 	}

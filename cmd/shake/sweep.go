@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -309,7 +308,6 @@ func (a *app) trainSweep(f sweepFlags, d *experiment.Directory, runs []experimen
 		scr.print("stopping after a checkpoint of every run; Ctrl-C again stops now")
 	})
 	defer ctx.stop()
-	defer scr.close()
 	r := experiment.Runner{Program: program, Args: f.childArgs(), Jobs: f.jobs, Slot: slot, Save: ctx.save}
 	r.Hear = func(run experiment.Run, p *experiment.Progress, end *experiment.Result) {
 		for _, l := range v.hear(run, p, end) {
@@ -318,7 +316,10 @@ func (a *app) trainSweep(f sweepFlags, d *experiment.Directory, runs []experimen
 		scr.show(v.lines)
 	}
 	results := r.Train(ctx, d, runs)
+	stopped := ctx.Err() != nil
 	scr.close()
+	ctx.stop()
+	scr.flush(ctx.heard)
 	if f.asJSON {
 		err = a.printJSON(runsJSON(runs, results))
 	} else {
@@ -328,11 +329,12 @@ func (a *app) trainSweep(f sweepFlags, d *experiment.Directory, runs []experimen
 	if err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}
-	return sweepEnd(ctx, d, runs, results)
+	return sweepEnd(stopped, runs, results)
 }
 
-// sweepEnd is the error of a sweep that did not train all of its runs to their ends.
-func sweepEnd(ctx context.Context, d *experiment.Directory, runs []experiment.Run, results []experiment.Result) error {
+// sweepEnd is the error of a sweep that did not train all of its runs to their ends. stopped means
+// that a signal asked for that.
+func sweepEnd(stopped bool, runs []experiment.Run, results []experiment.Result) error {
 	over, failed, diverged := 0, []string{}, []string{}
 	for i, r := range results {
 		switch {
@@ -349,7 +351,7 @@ func sweepEnd(ctx context.Context, d *experiment.Directory, runs []experiment.Ru
 	switch {
 	case len(failed) > 0:
 		return fmt.Errorf("%d of %s failed; the same command tries them again\n  %s", len(failed), all, strings.Join(append(failed, diverged...), "\n  "))
-	case ctx.Err() != nil && over < len(runs):
+	case stopped && over < len(runs):
 		return exit(exitInterrupted, fmt.Errorf("stopped: %d of %s are over; the same command goes on", over, all))
 	case len(diverged) > 0:
 		return exit(exitDiverged, errors.New(strings.Join(diverged, "\n  ")))

@@ -17,19 +17,24 @@ import (
 // quiet is the time after which a log file gets a line within an epoch.
 const quiet = time.Minute
 
+// unread is the bytes of lasting lines that wait for a reader of the screen that stands still.
+const unread = 1 << 20
+
 // screen is the destination of progress. On a terminal the last lines are rewritten. Any other
-// destination gets whole lines and never a carriage return.
+// destination gets whole lines and never a carriage return. A reader that stands still misses live
+// lines, and behind so many bytes lasting ones, which are counted.
 type screen struct {
 	mu   sync.Mutex
-	w    io.Writer
+	out  *outlet
 	size func() (width, height int) // nil: not a terminal
 	live int                        // the number of last lines that are live
+	left int                        // lasting lines that were left out since the last one
 }
 
 // newScreen makes a screen on w. A terminal that calls itself dumb counts as a file. No colour is
 // used, with NO_COLOR or without.
 func newScreen(w io.Writer) *screen {
-	s := &screen{w: w}
+	s := &screen{out: newOutlet(w)}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
 		return s
@@ -47,8 +52,21 @@ func newScreen(w io.Writer) *screen {
 func (s *screen) print(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wipe()
-	fmt.Fprintln(s.w, report.Plain(line))
+	text := s.wipe() + report.Plain(line) + "\n"
+	if s.left > 0 {
+		text = s.wipe() + fmt.Sprintf("(%s left out here, which nothing read)\n", report.Plural(s.left, "line")) + report.Plain(line) + "\n"
+	}
+	if !s.out.put([]byte(text), unread) {
+		s.left++
+		return
+	}
+	s.live, s.left = 0, 0
+}
+
+// Write prints lines.
+func (s *screen) Write(b []byte) (int, error) {
+	s.print(strings.TrimSuffix(string(b), "\n"))
+	return len(b), nil
 }
 
 // show replaces the live lines; without a terminal it does nothing. Lines beyond the terminal's
@@ -59,28 +77,33 @@ func (s *screen) show(lines func(width int) []string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wipe()
 	width, height := s.size()
 	// The last column stays free: some terminals wrap as soon as it is written.
 	live := lines(width - 1)
 	live = live[:min(len(live), max(height-1, 1))]
-	fmt.Fprint(s.w, report.Plain(strings.Join(live, "\n")))
-	s.live = len(live)
+	if s.out.put([]byte(s.wipe()+report.Plain(strings.Join(live, "\n"))), 0) {
+		s.live = len(live)
+	}
 }
 
 // close ends the live lines.
 func (s *screen) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wipe()
+	if s.live > 0 && s.out.put([]byte(s.wipe()), unread) {
+		s.live = 0
+	}
 }
 
-// wipe removes the live lines, from the last one up.
-func (s *screen) wipe() {
-	if s.live > 0 {
-		fmt.Fprint(s.w, "\r\x1b[K"+strings.Repeat("\x1b[A\x1b[K", s.live-1))
+// flush waits until all is read; see outlet.flush.
+func (s *screen) flush(hurry <-chan struct{}) { s.out.flush(hurry) }
+
+// wipe is the text that removes the live lines, from the last one up.
+func (s *screen) wipe() string {
+	if s.live == 0 {
+		return ""
 	}
-	s.live = 0
+	return "\r\x1b[K" + strings.Repeat("\x1b[A\x1b[K", s.live-1)
 }
 
 // watcher shows a run to a person. It is a train.Observer.
