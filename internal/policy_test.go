@@ -31,7 +31,7 @@ var rooms = []rule{
 	{"cudnn/nccl", []string{"csrc/load", "cudnn/cuda"}},
 	{"cudnn/cudnntest", []string{"cudnn"}},
 	{"cudnn", []string{"csrc/load", "cudnn/cuda", "internal/files"}},
-	{"internal/files/filestest", []string{"internal/exhaustive"}},
+	{"internal/files/filestest", []string{"internal/exhaustive", "internal/files"}},
 	{"internal/files", nil},
 	{"internal/rng", nil},
 	{"internal/graph", []string{"dsl", "internal/rng", "internal/graph"}},

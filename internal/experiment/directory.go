@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,21 +33,28 @@ type Directory struct {
 	Shard  Shard
 	Notice string // a remark on the lock for the user; "" for none
 	lock   *files.Lock
+	disk   *files.Disk
 }
 
 // Open makes or opens the directory of a sweep for a shard of its runs, and writes the files that a
 // report needs. It refuses a directory of another sweep (*Other), rows that have changed
 // (*Changed), and a directory in which the same shard is at work (*Busy).
 func Open(path string, s *dsl.Sweep, shard Shard) (*Directory, error) {
-	if err := os.MkdirAll(path, 0o777); err != nil {
+	return open(path, s, shard, new(files.Disk))
+}
+
+// open is Open on a disk, whose notices become the directory's.
+func open(path string, s *dsl.Sweep, shard Shard, disk *files.Disk) (*Directory, error) {
+	d := &Directory{Path: path, Sweep: s, Shard: shard, disk: disk}
+	disk.Notice = func(text string) { d.Notice = text }
+	// Durable, as the checkpoints of the runs in it will be
+	if err := disk.MkdirAll(path); err != nil {
 		return nil, fmt.Errorf("making the sweep's directory: %w", err)
 	}
-	d := &Directory{Path: path, Sweep: s, Shard: shard}
 	name := lockFile
 	if shard != Whole {
 		name = fmt.Sprintf("%s-%d-of-%d", lockFile, shard.I, shard.N)
 	}
-	disk := &files.Disk{Notice: func(text string) { d.Notice = text }}
 	var err error
 	if d.lock, err = disk.Lock(filepath.Join(path, name)); errors.Is(err, files.ErrLocked) {
 		return nil, &Busy{Dir: path, Shard: shard}
@@ -70,14 +78,14 @@ func (d *Directory) prepare() error {
 	}
 	for i := range d.Sweep.Rows {
 		r := &d.Sweep.Rows[i]
-		if err := os.MkdirAll(filepath.Join(d.Path, r.Name), 0o777); err != nil {
+		if err := d.disk.MkdirAll(filepath.Join(d.Path, r.Name)); err != nil {
 			return fmt.Errorf("making a row's directory: %w", err)
 		}
-		if err := put(d.netFile(r), named(r).TOML()); err != nil {
+		if err := d.put(d.netFile(r), named(r).TOML()); err != nil {
 			return err
 		}
 	}
-	return put(filepath.Join(d.Path, SweepFile), d.Sweep.TOML(func(r *dsl.Row) string { return r.Name + "/" + NetFile }))
+	return d.put(filepath.Join(d.Path, SweepFile), d.Sweep.TOML(func(r *dsl.Row) string { return r.Name + "/" + NetFile }))
 }
 
 // named is the row's network under the row's name.
@@ -90,11 +98,14 @@ func named(r *dsl.Row) *dsl.Spec {
 func (d *Directory) netFile(r *dsl.Row) string { return filepath.Join(d.Path, r.Name, NetFile) }
 
 // put writes a file unless it is there with the same content.
-func put(file string, text []byte) error {
+func (d *Directory) put(file string, text []byte) error {
 	if old, err := files.Read(file, maxSweep); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return files.ReplaceBytes(file, text)
+	return d.disk.Replace(file, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
 }
 
 // same compares the directory with the sweep.

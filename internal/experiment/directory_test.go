@@ -2,12 +2,16 @@ package experiment
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"shake/dsl"
+	"shake/internal/files"
+	"shake/internal/files/filestest"
 	"shake/nets"
 )
 
@@ -66,6 +70,49 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("a key that may change: %v", err)
 	} else {
 		d.Close()
+	}
+}
+
+// TestPowerLoss cuts the power after any call by which a sweep makes its directory: the sweep opens it
+// again, and once it was open nothing of it is lost.
+func TestPowerLoss(t *testing.T) {
+	s := load(t, "figure6", "train.epochs=2")
+	top := t.TempDir()
+	rec, err := filestest.Record(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := open(filepath.Join(top, "runs", "s"), s, Whole, &files.Disk{Changed: rec.Changed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	memory, err := os.MkdirTemp("/dev/shm", "shake-test-") // these are thousands of fsyncs
+	if err != nil {
+		memory = t.TempDir()
+	}
+	defer os.RemoveAll(memory)
+	for n := rec.Len(); n >= 0; n -= 1 + rec.Len()/40 {
+		for loss := range filestest.Losses {
+			cut := filepath.Join(memory, fmt.Sprint(n, int(loss)))
+			if err := rec.Cut(cut, n, loss, rand.New(rand.NewPCG(uint64(n), 0))); err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(cut, "runs", "s")
+			if n == rec.Len() {
+				if _, err := Read(dir); err != nil {
+					t.Errorf("after all %d changes, %v: %v", n, loss, err)
+				}
+			}
+			d, err := Open(dir, s, Whole)
+			if err != nil {
+				t.Fatalf("cut after %d of %d changes, %v: %v", n, rec.Len(), loss, err)
+			}
+			d.Close()
+			if again, err := Read(dir); err != nil || len(again.Rows) != len(s.Rows) {
+				t.Errorf("cut after %d of %d changes, %v: %v", n, rec.Len(), loss, err)
+			}
+		}
 	}
 }
 
