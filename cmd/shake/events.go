@@ -49,7 +49,11 @@ func (e *events) emit(event string, fields map[string]any) {
 	if event == "progress" && e.out.waiting() > late {
 		return
 	}
-	if !e.out.put(append(b, '\n'), lost) {
+	most := lost
+	if event == "end" {
+		most = math.MaxInt
+	}
+	if !e.out.put(append(b, '\n'), most) {
 		e.dropped++
 		return
 	}
