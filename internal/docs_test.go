@@ -126,6 +126,40 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestBenchPage: docs/bench.md names every benchmark and every unit that one reports, and no
+// benchmark that does not exist.
+func TestBenchPage(t *testing.T) {
+	page := read(t, "docs/bench.md")
+	declared := map[string]bool{}
+	units := 0
+	for _, name := range files(t) {
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text := read(t, name)
+		for _, m := range regexp.MustCompile(`(?m)^func (Benchmark\w+)\(`).FindAllStringSubmatch(text, -1) {
+			declared[m[1]] = true
+			if !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("docs/bench.md does not name %s of %s", m[1], name)
+			}
+		}
+		for _, m := range regexp.MustCompile(`ReportMetric\(.*, "([^"]+)"\)`).FindAllStringSubmatch(text, -1) {
+			units++
+			if !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("docs/bench.md does not say what %s means, which %s reports", m[1], name)
+			}
+		}
+	}
+	if len(declared) < 20 || units < 20 {
+		t.Errorf("only %d benchmarks and %d units were found", len(declared), units)
+	}
+	for _, m := range regexp.MustCompile("`(Benchmark\\w+)`").FindAllStringSubmatch(page, -1) {
+		if !declared[m[1]] {
+			t.Errorf("docs/bench.md: there is no %s", m[1])
+		}
+	}
+}
+
 // place is a `file:name` or a `folder/file.ext` in a document.
 var place = regexp.MustCompile("`((?:[A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\\.[a-z]+)(?::([A-Za-z0-9_]+))?`")
 
