@@ -106,7 +106,8 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		if len(m.Limits) > 0 {
 			fmt.Fprintln(a.err, strings.Join(m.Limits, "; "))
 		}
-		return cpu.Backend{Workers: m.CPUs}, fits(spec, m)
+		report := func(line string) { fmt.Fprintln(a.err, line) }
+		return cpu.Backend{Workers: m.CPUs, Free: m.MemoryFree, Report: report}, fits(spec, m)
 	case "ref":
 		return ref.Backend{}, nil
 	case "gpu":

@@ -5,6 +5,7 @@
 package cpu
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 
@@ -19,9 +20,17 @@ const maxCrop = 63
 // block is the channel block of the kernels' layout.
 const block = 16
 
-// Backend is the CPU. Workers is the number of workers of a configuration that leaves it open; 0:
-// as many as Go runs at once.
-type Backend struct{ Workers int }
+// Backend is the CPU.
+type Backend struct {
+	// Workers is the number of workers of a configuration that leaves it open; 0: as many as Go runs
+	// at once.
+	Workers int
+	// Free is the memory that a program may take, in bytes; 0: no limit. Where the buffers of the
+	// workers exceed it there are fewer workers, which compute the same bits, and Report is told. One
+	// worker may exceed it.
+	Free   int64
+	Report func(line string) // nil: nobody is told
+}
 
 // Name returns "cpu".
 func (Backend) Name() string { return "cpu" }
@@ -42,18 +51,44 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if err != nil {
 		return nil, err
 	}
-	workers := c.Workers
-	if workers <= 0 {
-		workers = b.Workers
-	}
+	workers := cmp.Or(c.Workers, b.Workers)
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	pool := kernel.NewPool(workers)
-	p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: pool.Workers(), pool: pool}
-	if err := p.build(); err != nil {
-		p.Close()
+	compile := func(workers int) (*program, error) {
+		pool := kernel.NewPool(workers)
+		p := &program{cfg: c, plan: plan, order: engine.NormLayers(g, plan), isa: isa, workers: pool.Workers(), pool: pool}
+		if err := p.build(); err != nil {
+			p.Close()
+			return nil, err
+		}
+		return p, nil
+	}
+	p, err := compile(workers)
+	if err != nil || b.Free <= 0 || p.workers == 1 || p.needs() <= b.Free {
+		return p, err
+	}
+	return b.fit(p, compile)
+}
+
+// fit compiles p again for fewer workers, as many as b.Free has memory for. Nothing has written to
+// the buffers yet, so that the system has not given them.
+func (b Backend) fit(p *program, compile func(workers int) (*program, error)) (engine.Program, error) {
+	many, most := int64(p.workers), p.needs()
+	p.Close()
+	p, err := compile(1)
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	one := p.needs()
+	each := (most - one) / (many - 1)
+	fit := max(1, min(many-1, 1+(b.Free-one)/max(1, each)))
+	if b.Report != nil {
+		b.Report(fmt.Sprintf("%d workers would need %d MiB, %d MiB are free: %d of them compute the same", many, most>>20, b.Free>>20, fit))
+	}
+	if fit == 1 {
+		return p, nil
+	}
+	p.Close()
+	return compile(int(fit))
 }

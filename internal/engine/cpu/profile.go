@@ -142,26 +142,39 @@ func (p *program) Tracks() []string {
 // Held implements engine.Profiler.
 func (p *program) Held() engine.Held {
 	n := int64(p.cfg.Batch)
-	packed, data := int64(0), int64(0)
+	return engine.Held{
+		Classes: append(p.classes(), engine.MemoryClass{Name: "data set", Bytes: p.images()}),
+		Arena:   engine.AliveAt(p.plan.Buffers, len(p.plan.Steps()), firstOfPlan, 4*n),
+	}
+}
+
+// classes are the arrays of the program, without the data set.
+func (p *program) classes() []engine.MemoryClass {
+	packed := int64(0)
 	for _, c := range p.convs {
 		packed += c.PackedBytes()
 	}
-	in := p.plan.Graph.Values[p.plan.Graph.Input]
-	for _, d := range p.sets {
-		if d != nil {
-			data += int64(d.n) * int64(in.C*in.H*in.W+2)
-		}
-	}
 	flat := 4 * int64(len(p.w))
-	h := engine.Held{Classes: []engine.MemoryClass{
-		{Name: "activations and their gradients", Bytes: 4 * n * int64(p.plan.Floats)},
+	return []engine.MemoryClass{
+		{Name: "activations and their gradients", Bytes: 4 * int64(p.cfg.Batch) * int64(p.plan.Floats)},
 		{Name: "weights", Bytes: flat},
 		{Name: "momentum", Bytes: flat},
 		{Name: "gradients of weights", Bytes: flat},
 		{Name: "packed weights", Bytes: packed},
 		{Name: "scratch of workers", Bytes: p.pool.ScratchBytes()},
-		{Name: "data set", Bytes: data},
-	}}
-	h.Arena = engine.AliveAt(p.plan.Buffers, len(p.plan.Steps()), firstOfPlan, 4*n)
-	return h
+	}
 }
+
+// images is the bytes of the program's own copy of the data set.
+func (p *program) images() (n int64) {
+	in := p.plan.Graph.Values[p.plan.Graph.Input]
+	for _, d := range p.sets {
+		if d != nil {
+			n += int64(d.n) * int64(in.C*in.H*in.W+2)
+		}
+	}
+	return n
+}
+
+// needs is the bytes of the program without the data set.
+func (p *program) needs() int64 { return engine.Held{Classes: p.classes()}.Total() }

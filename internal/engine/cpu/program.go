@@ -67,7 +67,7 @@ func (p *program) Info() engine.Info {
 		Device:  "cpu",
 		Detail:  fmt.Sprintf("%s, %d workers", p.isa, p.workers),
 		Workers: p.workers,
-		Memory:  4 * (int64(p.plan.Floats)*int64(p.cfg.Batch) + int64(3*len(p.w))),
+		Memory:  p.needs() + p.images(),
 	}
 }
 
