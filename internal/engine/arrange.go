@@ -10,23 +10,43 @@ type Span struct {
 }
 
 // Arrange gives every span an offset such that no two that are alive at the same step overlap, and
-// returns the size of the arena that holds them: largest first, each at the lowest free place. If
-// all sizes are multiples of a number, so are all offsets.
+// returns the size of the arena that holds them.
 func Arrange(spans []*Span) int {
-	order := slices.Clone(spans)
-	slices.SortStableFunc(order, func(a, b *Span) int { return b.Size - a.Size })
-	var placed []*Span
-	total := 0
-	for _, s := range order {
-		s.Offset = 0
-		for _, q := range placed { // placed is kept by offset, so one sweep finds the lowest gap
-			if q.First <= s.Last && s.First <= q.Last && q.Offset < s.Offset+s.Size && s.Offset < q.Offset+q.Size {
-				s.Offset = q.Offset + q.Size
-			}
-		}
-		at, _ := slices.BinarySearchFunc(placed, s.Offset, func(q *Span, off int) int { return q.Offset - off })
-		placed = slices.Insert(placed, at, s)
-		total = max(total, s.Offset+s.Size)
+	sizes := make([]int, len(spans))
+	for i, s := range spans {
+		sizes[i] = s.Size
+	}
+	offsets, total := Place(sizes, func(i, j int) bool {
+		return spans[i].First <= spans[j].Last && spans[j].First <= spans[i].Last
+	})
+	for i, s := range spans {
+		s.Offset = offsets[i]
 	}
 	return total
+}
+
+// Place gives blocks of these sizes offsets such that no two that live together overlap, and
+// returns the size of the arena that holds them: largest first, each at the lowest free place. If
+// all sizes are multiples of a number, so are all offsets.
+func Place(sizes []int, together func(i, j int) bool) (offsets []int, total int) {
+	order := make([]int, len(sizes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return sizes[b] - sizes[a] })
+	offsets = make([]int, len(sizes))
+	var placed []int
+	for _, i := range order {
+		at := 0
+		for _, q := range placed { // placed is kept by offset, so one sweep finds the lowest gap
+			if offsets[q] < at+sizes[i] && at < offsets[q]+sizes[q] && together(i, q) {
+				at = offsets[q] + sizes[q]
+			}
+		}
+		offsets[i] = at
+		k, _ := slices.BinarySearchFunc(placed, at, func(q, off int) int { return offsets[q] - off })
+		placed = slices.Insert(placed, k, i)
+		total = max(total, at+sizes[i])
+	}
+	return offsets, total
 }
