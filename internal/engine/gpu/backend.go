@@ -113,10 +113,10 @@ func (p *program) build() error {
 	if p.dnn, err = cudnn.New(d.ctx); err != nil {
 		return err
 	}
-	if d.stream, err = d.ctx.NewStream(); err != nil {
+	if err := d.openStreams(); err != nil {
 		return err
 	}
-	if err := p.dnn.SetStream(d.stream); err != nil {
+	if err := p.dnn.SetStream(d.streams[mainStream]); err != nil {
 		return err
 	}
 	if plans, err := cudnn.OpenCache(""); err == nil {
@@ -190,7 +190,7 @@ func (p *program) fits() error {
 // tooLarge is the error of a network that needs more than the free memory. need and data are bytes;
 // data is the part of need for data sets.
 func (p *program) tooLarge(need, data int64) error {
-	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need+4*int64(p.list.beside))
+	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need+4*int64(p.list.spare))
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (p *program) upload(im *engine.Images) (*dataSet, error) {
 		m, err := p.dev.ctx.Alloc(int64(len(b)))
 		if err == nil {
 			d.owned = append(d.owned, m)
-			err = p.dev.stream.CopyToDevice(m.Ptr(), b)
+			err = p.dev.streams[mainStream].CopyToDevice(m.Ptr(), b)
 		}
 		if err != nil {
 			d.close()
@@ -61,12 +61,12 @@ func (p *program) Load(train, test *engine.Images) error {
 				var full *cuda.OutOfMemoryError
 				if errors.As(err, &full) {
 					data := train.Bytes() + test.Bytes()
-					return p.tooLarge(p.need+p.workspaceBytes+data, data)
+					return p.tooLarge(p.need+p.workspaceBytes()+data, data)
 				}
 				return err
 			}
 		}
-		if err := p.dev.stream.Synchronize(); err != nil {
+		if err := p.dev.streams[mainStream].Synchronize(); err != nil {
 			return err
 		}
 		p.dropRunners() // runners hold the old addresses

@@ -10,14 +10,14 @@ import (
 
 // device is the memory of a program on a card. All of it belongs to one thread.
 type device struct {
-	ctx    *cuda.Context
-	stream *cuda.Stream
-	owned  []*cuda.Memory
-	single [argKinds]cuda.Ptr // arrays of which a program has one
-	bytes  [argKinds]int64
-	arena  cuda.Ptr
-	norms  [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
-	held   int64         // bytes allocated, data sets and workspaces not included
+	ctx     *cuda.Context
+	streams [streams]*cuda.Stream
+	owned   []*cuda.Memory
+	single  [argKinds]cuda.Ptr // arrays of which a program has one
+	bytes   [argKinds]int64
+	arena   cuda.Ptr
+	norms   [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
+	held    int64         // bytes allocated, data sets and workspaces not included
 }
 
 // alloc reserves device memory and keeps it until the end. No bytes: no address.
@@ -66,6 +66,25 @@ func (d *device) allocate(l *List) error {
 	return nil
 }
 
+// openStreams makes the streams. Where blocks of several wait for room on the card, those of the main
+// stream go first.
+func (d *device) openStreams() error {
+	least, greatest, err := d.ctx.StreamPriorities()
+	if err != nil {
+		return err
+	}
+	for i := range d.streams {
+		priority := least
+		if i == mainStream {
+			priority = greatest
+		}
+		if d.streams[i], err = d.ctx.NewStreamPriority(priority); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // address resolves an argument to its address.
 func (d *device) address(l *List, a Arg) cuda.Ptr {
 	switch a.Kind {
@@ -75,6 +94,8 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 		return d.norms[a.Kind-Norm][a.Index]
 	case Moments:
 		return d.single[Moments] + cuda.Ptr(kernels.MomentsSize*a.Index)
+	case Partial, Counter, Sums:
+		return d.single[a.Kind] + cuda.Ptr(int64(a.Index)*d.bytes[a.Kind]/streams)
 	}
 	return d.single[a.Kind]
 }
@@ -86,8 +107,8 @@ func (d *device) place(l *List, p place, r, lo int) cuda.Ptr {
 
 // initialize writes the arrays that never change.
 func (d *device) initialize(l *List) error {
-	up := func(w ArgKind, data []byte) error { return d.stream.CopyToDevice(d.single[w], data) }
-	zero := func(w ArgKind) error { return d.stream.Memset8(d.single[w], 0, d.bytes[w]) }
+	up := func(w ArgKind, data []byte) error { return d.streams[mainStream].CopyToDevice(d.single[w], data) }
+	zero := func(w ArgKind) error { return d.streams[mainStream].Memset8(d.single[w], 0, d.bytes[w]) }
 	for _, err := range []error{
 		up(PackFrom, cuda.Bytes(l.Params.From)), up(PackTo, cuda.Bytes(l.Params.To)),
 		zero(Counter), zero(Gradients), zero(PackedGrads),
@@ -98,10 +119,10 @@ func (d *device) initialize(l *List) error {
 	}
 	for id := range l.Plan.Norms {
 		gamma, beta := l.normIndex(engine.NormID(id))
-		if err := d.stream.CopyToDevice(d.norms[GammaAt-Norm][id], cuda.Bytes(gamma)); err != nil {
+		if err := d.streams[mainStream].CopyToDevice(d.norms[GammaAt-Norm][id], cuda.Bytes(gamma)); err != nil {
 			return err
 		}
-		if err := d.stream.CopyToDevice(d.norms[BetaAt-Norm][id], cuda.Bytes(beta)); err != nil {
+		if err := d.streams[mainStream].CopyToDevice(d.norms[BetaAt-Norm][id], cuda.Bytes(beta)); err != nil {
 			return err
 		}
 	}
@@ -112,6 +133,8 @@ func (d *device) close() {
 	for _, m := range d.owned {
 		m.Close()
 	}
-	d.stream.Close()
+	for _, s := range d.streams {
+		s.Close()
+	}
 	d.ctx.Close()
 }

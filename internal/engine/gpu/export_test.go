@@ -37,3 +37,12 @@ func Plans(p engine.Program) (engines []string, timed int) {
 	}
 	return engines, timed
 }
+
+// Unordered takes all edges between streams away from a program.
+func Unordered(prog engine.Program) error {
+	p := prog.(*program)
+	for i := range p.list.before {
+		p.list.before[i] = newBits(len(p.list.Ops))
+	}
+	return p.do(func() error { p.dropRunners(); return nil })
+}

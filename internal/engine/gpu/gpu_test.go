@@ -151,6 +151,23 @@ func TestGraphsSameBits(t *testing.T) {
 	}
 }
 
+// A step whose streams do not wait for each other computes something else: the card runs them in
+// another order.
+func TestMissingEdges(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	s := graphtest.Small("26", 16, 1)
+	right, wrong := program(t, gpu.Backend{Precision: "bf16"}, s), program(t, gpu.Backend{Precision: "bf16"}, s)
+	if err := gpu.Unordered(wrong); err != nil {
+		t.Fatal(err)
+	}
+	train(t, right, 0.05, 0, 2)
+	train(t, wrong, 0.05, 0, 2)
+	if differs(state(t, wrong), state(t, right)) == "" {
+		t.Error("nothing differs")
+	}
+}
+
 // Ten steps stay as near to the CPU engine's as the storage type allows. Distances are relative to
 // the parameters, which the steps move by a per cent. The rate is low, because a net this small on
 // six images turns a rounding into a thousandfold difference within a few large steps.

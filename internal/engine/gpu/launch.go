@@ -18,7 +18,7 @@ type Launch struct {
 // Arg is the meaning of a kernel's argument.
 type Arg struct {
 	Kind  ArgKind
-	Index int // number of the buffer or norm; the value of a Number
+	Index int // number of the buffer, norm, or stream of scratch; the value of a Number
 }
 
 // ArgKind is a kind of array in device memory, or a number.
@@ -47,8 +47,8 @@ const (
 	StepRecord  // kernels.Step: the data that change from step to step
 	Index       // the indexes of the images in the batch at hand
 	LossScale   // kernels.Scaler
-	Partial     // scratch of one launch
-	Counter     // counters of one launch
+	Partial     // scratch of a launch; every stream has its own, and its own Counter and Sums
+	Counter     // counters of a launch
 	Sums        // sums by cuDNN for a kernel of ours, see rivals
 	Mean        // the head's result for a batch: pooled images
 	DLogits
@@ -109,6 +109,20 @@ func launch(spec kernels.Spec, named map[string]Arg) (*Launch, error) {
 	}
 	a, err := args(k, named)
 	return &Launch{Kernel: k, Args: a, N: named["n"].Index}, err
+}
+
+// onStream is a with the scratch of that stream.
+func (a Arg) onStream(stream int) Arg {
+	if a.Kind == Partial || a.Kind == Counter || a.Kind == Sums {
+		a.Index = stream
+	}
+	return a
+}
+
+func (l *Launch) onStream(stream int) {
+	for i, a := range l.Args {
+		l.Args[i] = a.onStream(stream)
+	}
 }
 
 // mode is the purpose of a pass over a list.

@@ -24,10 +24,12 @@ type List struct {
 	Batch    int
 	Replicas int
 	Params   Params
-	Ops      []Op // one step, in order; those of Evaluation are its forward pass alone
-	Arena    int  // bytes of all buffers
-	Moments  int  // Correlate ops
-	beside   int  // floats of scratch for launches of rivals
+	Ops      []Op   // one step, in order; those of Evaluation are its forward pass alone
+	Items    []Item // by op: streams and edges
+	Arena    int    // bytes of all buffers
+	Moments  int    // Correlate ops
+	spare    int    // floats of scratch for launches of rivals
+	before   []bits // by op: all ops ordered before it
 }
 
 // BufID indexes List.Plan.Buffers.

@@ -86,8 +86,8 @@ func TestLaunches(t *testing.T) {
 	}
 }
 
-// Buffers that live at the same op never share memory, and every buffer is written before it is
-// read.
+// Every buffer lies within the arena, and is written before it is read. (TestEdges looks at those
+// that share memory.)
 func TestArena(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {
 		bufs := l.Plan.Buffers
@@ -97,11 +97,6 @@ func TestArena(t *testing.T) {
 			}
 			if a.Offset%alignment != 0 || a.Offset+a.Size > l.Arena || a.Size < l.Batch*round(a.C)*a.H*a.W*2 {
 				t.Errorf("buffer %d %s: %d+%d in an arena of %d", i, a.Name, a.Offset, a.Size, l.Arena)
-			}
-			for j, b := range bufs[:i] {
-				if b.First != engine.None && a.First <= b.Last && b.First <= a.Last && a.Offset < b.Offset+b.Size && b.Offset < a.Offset+a.Size {
-					t.Errorf("buffers %d %s and %d %s share memory at ops %d-%d, %d-%d", i, a.Name, j, b.Name, a.First, a.Last, b.First, b.Last)
-				}
 			}
 		}
 		written := map[BufID]bool{}

@@ -26,7 +26,7 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 	}
 	l.emit(&Augment{Y: 0})
 	if l.Params.Packed > 0 {
-		l.emit(&Pack{})
+		l.beside(&Pack{})
 	}
 	for _, s := range plan.Forward {
 		if err := l.forward(s); err != nil {
@@ -40,7 +40,7 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 		}
 	}
 	if l.Params.Loose > 0 {
-		l.emit(&Unpack{})
+		l.beside(&Unpack{})
 	}
 	if t == kernels.F16 {
 		l.emit(&Finite{})
@@ -49,7 +49,7 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 	if t == kernels.F16 {
 		l.emit(&Rescale{})
 	}
-	l.arrange()
+	l.schedule()
 	return l.List, nil
 }
 
@@ -60,7 +60,14 @@ type lowering struct {
 	calls  map[*graph.Conv][]Call
 }
 
-func (l *lowering) emit(o Op) { l.Ops = append(l.Ops, o) }
+func (l *lowering) emit(o Op) { l.on(mainStream, o) }
+
+// beside emits an op that the way to the next gradient does not wait for.
+func (l *lowering) beside(o Op) { l.on(sideStream, o) }
+
+func (l *lowering) on(stream int, o Op) {
+	l.Ops, l.Items = append(l.Ops, o), append(l.Items, Item{Stream: stream})
+}
 
 // convs cuts every convolution into calls and lays out the parameters.
 func (l *lowering) convs() error {
@@ -169,8 +176,8 @@ func (l *lowering) head(s *engine.HeadStep) {
 		}
 	}
 	l.emit(h)
-	l.emit(&HeadGrad{s.Op})
-	l.emit(&Tally{})
+	l.beside(&HeadGrad{s.Op})
+	l.beside(&Tally{})
 	l.sums(s.Sums)
 }
 
@@ -232,7 +239,7 @@ func (l *lowering) convBack(s *engine.ConvBackStep) {
 	dy, x := l.gradient(s), l.part(s.X)
 	cs := l.calls[s.Op]
 	for _, c := range cs {
-		l.emit(&ConvFilter{Call: c, X: slice(x, c.XOff, c.C), DY: slice(dy, c.YOff, c.K)})
+		l.beside(&ConvFilter{Call: c, X: slice(x, c.XOff, c.C), DY: slice(dy, c.YOff, c.K)})
 	}
 	if s.DX == nil {
 		return

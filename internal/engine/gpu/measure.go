@@ -47,7 +47,7 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 			if err != nil {
 				return err
 			}
-			took, err := p.repeated(w, repeats, launches)
+			took, err := p.alone(w, repeats, launches)
 			drop(w)
 			if err != nil {
 				return fmt.Errorf("gpu: timing %s: %w", p.list.op(o), err)
@@ -58,7 +58,7 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 		if err != nil {
 			return err
 		}
-		t.Step, err = p.repeated(r.work, 1, launches)
+		t.Step, err = p.repeated(1, launches, func() error { return p.launch(r) })
 		return err
 	})
 }

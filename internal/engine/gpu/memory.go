@@ -1,6 +1,8 @@
 package gpu
 
 import (
+	"slices"
+
 	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -12,32 +14,41 @@ const alignment = 256
 
 func align(n int64) int64 { return (n + alignment - 1) &^ (alignment - 1) }
 
-// arrange fills lifetimes, sizes and offsets of all buffers. The input is written by the first op.
-func (l *List) arrange() {
+// arrange fills sizes, offsets, and the first and last op of all buffers. Two buffers share memory
+// only where every op that uses one is ordered before every op that uses the other. The input is
+// written by the first op.
+func (l *List) arrange(before []bits) {
 	bufs := l.Plan.Buffers
+	users, ahead := make([]bits, len(bufs)), make([]bits, len(bufs)) // ahead: before all users
 	for i := range bufs {
 		b := &bufs[i]
 		b.First, b.Last, b.InPlace = engine.None, 0, engine.None
 		b.Size = int(align(int64(l.Batch) * int64(round(b.C)*b.H*b.W) * int64(l.Type.Size())))
+		users[i] = newBits(len(l.Ops))
 	}
 	for i, o := range l.Ops {
 		o.uses(func(b BufID, write bool) {
 			if bufs[b].First == engine.None {
-				bufs[b].First = i
+				bufs[b].First, ahead[b] = i, slices.Clone(before[i])
 			}
 			bufs[b].Last = i
+			users[b].set(i)
+			ahead[b].and(before[i])
 		})
 	}
-	var spans []*engine.Span
-	var ids []int
+	var ids, sizes []int
 	for i, b := range bufs {
 		if b.First != engine.None {
-			spans, ids = append(spans, &engine.Span{First: b.First, Last: b.Last, Size: b.Size}), append(ids, i)
+			ids, sizes = append(ids, i), append(sizes, b.Size)
 		}
 	}
-	l.Arena = engine.Arrange(spans)
+	offsets, total := engine.Place(sizes, func(i, j int) bool {
+		a, b := ids[i], ids[j]
+		return !users[a].within(ahead[b]) && !users[b].within(ahead[a])
+	})
+	l.Arena = total
 	for i, id := range ids {
-		bufs[id].Offset = spans[i].Offset
+		bufs[id].Offset = offsets[i]
 	}
 }
 
@@ -76,7 +87,7 @@ func (l *List) sizes() ([argKinds]int64, error) {
 	s := [argKinds]int64{
 		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
 		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
-		Partial: 4 * int64(partial), Counter: 4 * int64(counters), Sums: l.sumsSize(), LossScale: kernels.ScalerSize,
+		Partial: streams * align(4*int64(partial)), Counter: streams * align(4*int64(counters)), Sums: streams * align(l.sumsSize()), LossScale: kernels.ScalerSize,
 		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
 		Moments: kernels.MomentsSize * int64(l.Moments),
 		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
@@ -89,7 +100,7 @@ func (l *List) sizes() ([argKinds]int64, error) {
 
 // scratch is the largest need of any launch of a full batch: counters and floats.
 func (l *List) scratch() (counters, partial int, err error) {
-	counters, partial = 1, max(1, l.beside)
+	counters, partial = 1, max(1, l.spare)
 	for _, o := range l.Ops {
 		m := training
 		if _, ok := o.(*Correlate); ok {

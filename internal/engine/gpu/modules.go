@@ -30,10 +30,13 @@ func (p *program) loadKernels() error {
 		return b, nil
 	}
 	for m := range p.kernels {
-		for _, o := range p.list.Ops {
+		for i, o := range p.list.Ops {
 			b, err := add(p.list.launch(o, mode(m), p.cfg))
 			if err != nil {
 				return fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+			}
+			if b != nil {
+				b.onStream(p.list.Items[i].Stream)
 			}
 			p.kernels[m] = append(p.kernels[m], b)
 		}

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -9,15 +10,16 @@ import (
 )
 
 // String lists the launches of a training step, with the blocks of our own weight gradient on 132
-// multiprocessors where that is a rival. The buffers follow, with the launches they live through
-// and their place in the arena.
+// multiprocessors where that is a rival, with their stream if it is not the main one, and the
+// launches on other streams that they wait for. The buffers follow, with the first and the last
+// launch that uses them and their place in the arena.
 func (l *List) String() string {
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "list %s: %s, batch %d, replicas %d: %d launches, %d buffers, %.1f MiB; %d parameters with padding, %d packed\n",
 		l.Plan.Graph.Name, l.Type, l.Batch, l.Replicas, len(l.Ops), len(l.Plan.Buffers), float64(l.Arena)/(1<<20), l.Params.Floats, l.Params.Packed)
 	tw := tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
 	for i, o := range l.Ops {
-		fmt.Fprintf(tw, "%3d\t%s%s\n", i, l.op(o), l.ownFilterText(o))
+		fmt.Fprintf(tw, "%3d\t%s%s%s\n", i, l.op(o), l.ownFilterText(o), l.Items[i])
 	}
 	tw.Flush()
 	sb.WriteString("\nbuffers\n")
@@ -31,6 +33,18 @@ func (l *List) String() string {
 	}
 	tw.Flush()
 	return sb.String()
+}
+
+// String writes what is not the usual: a stream beside the main one, and edges.
+func (it Item) String() string {
+	var s string
+	if it.Stream != mainStream {
+		s = fmt.Sprintf("; stream %d", it.Stream)
+	}
+	for i, j := range it.After {
+		s += []string{"; after ", ", "}[min(i, 1)] + strconv.Itoa(j)
+	}
+	return s
 }
 
 func (l *List) op(o Op) string {

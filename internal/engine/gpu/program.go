@@ -45,8 +45,21 @@ type program struct {
 	free     int64 // bytes free on the card when the program was made
 	total    int64 // bytes of the card
 
-	workspace      cuda.Ptr // cuDNN's workspace
-	workspaceBytes int64
+	workspaces [streams]workspace
+}
+
+// workspace is cuDNN's memory for its work on a stream.
+type workspace struct {
+	at    cuda.Ptr
+	bytes int64
+}
+
+// workspaceBytes is the memory that cuDNN works in.
+func (p *program) workspaceBytes() (n int64) {
+	for _, w := range p.workspaces {
+		n += w.bytes
+	}
+	return n
 }
 
 // purpose is the key of a runner.
@@ -64,7 +77,7 @@ func (p *program) Info() engine.Info {
 		Detail:  fmt.Sprintf("%s, %s, cuDNN %s", p.card.Name(), p.precision.name, version),
 		Cards:   []string{p.card.PCIBusID()},
 		Workers: 1,
-		Memory:  p.dev.held + p.workspaceBytes,
+		Memory:  p.dev.held + p.workspaceBytes(),
 		Free:    p.free,
 		Piece:   evalBatches * p.cfg.Batch,
 	}
@@ -133,10 +146,10 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	if err != nil {
 		return err
 	}
-	if err := p.ring.send(p.dev.stream, p.dev.single[StepRecord], s, index); err != nil {
+	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, index); err != nil {
 		return err
 	}
-	return r.run(p.dev.stream, !p.backend.Eager)
+	return p.run(r)
 }
 
 // Metrics implements engine.Program.
@@ -154,10 +167,10 @@ func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
 // totals waits for the stream, and returns the totals in w.
 func (p *program) totals(w ArgKind) (engine.Metrics, error) {
 	b := p.host.Bytes()[:kernels.TotalsSize]
-	if err := p.dev.stream.CopyToHost(b, p.dev.single[w]); err != nil {
+	if err := p.dev.streams[mainStream].CopyToHost(b, p.dev.single[w]); err != nil {
 		return engine.Metrics{}, err
 	}
-	if err := p.dev.stream.Synchronize(); err != nil {
+	if err := p.dev.streams[mainStream].Synchronize(); err != nil {
 		return engine.Metrics{}, fmt.Errorf("gpu: waiting for the card: %w", err)
 	}
 	t := getTotals(b)
@@ -168,10 +181,10 @@ func (p *program) totals(w ArgKind) (engine.Metrics, error) {
 func (p *program) resetTotals(w ArgKind) error {
 	b := p.host.Bytes()[:kernels.TotalsSize]
 	putTotals(b, kernels.Totals{BadStep: -1})
-	if err := p.dev.stream.CopyToDevice(p.dev.single[w], b); err != nil {
+	if err := p.dev.streams[mainStream].CopyToDevice(p.dev.single[w], b); err != nil {
 		return err
 	}
-	return p.dev.stream.Synchronize()
+	return p.dev.streams[mainStream].Synchronize()
 }
 
 // Eval implements engine.Program.
@@ -196,10 +209,10 @@ func (p *program) Logits(lo, hi int) (out []float32, err error) {
 		classes := p.list.Plan.Graph.Classes
 		return p.evaluate(lo, hi, func(n int) error {
 			b := p.host.Bytes()[:4*n*classes]
-			if err := p.dev.stream.CopyToHost(b, p.dev.single[Logits]); err != nil {
+			if err := p.dev.streams[mainStream].CopyToHost(b, p.dev.single[Logits]); err != nil {
 				return err
 			}
-			if err := p.dev.stream.Synchronize(); err != nil {
+			if err := p.dev.streams[mainStream].Synchronize(); err != nil {
 				return err
 			}
 			for i := range n * classes {
@@ -216,7 +229,7 @@ func (p *program) Correlate(lo, hi int) (out []engine.Moments, err error) {
 	err = p.do(func() error {
 		n := kernels.MomentsSize * p.list.Moments
 		if n > 0 {
-			if err := p.dev.stream.Memset8(p.dev.single[Moments], 0, int64(n)); err != nil {
+			if err := p.dev.streams[mainStream].Memset8(p.dev.single[Moments], 0, int64(n)); err != nil {
 				return err
 			}
 		}
@@ -224,7 +237,7 @@ func (p *program) Correlate(lo, hi int) (out []engine.Moments, err error) {
 			return err
 		}
 		b := p.host.Bytes()[:n]
-		if err := errors.Join(p.dev.stream.CopyToHost(b, p.dev.single[Moments]), p.dev.stream.Synchronize()); err != nil {
+		if err := errors.Join(p.dev.streams[mainStream].CopyToHost(b, p.dev.single[Moments]), p.dev.streams[mainStream].Synchronize()); err != nil {
 			return fmt.Errorf("gpu: waiting for the card: %w", err)
 		}
 		out = getMoments(b)
@@ -298,7 +311,7 @@ func (p *program) SetState(ts []engine.Tensor) error {
 // download waits for the stream and copies the state.
 func (p *program) download() (*hostState, error) {
 	h := p.list.fresh()
-	s := p.dev.stream
+	s := p.dev.streams[mainStream]
 	down := func(dst []float32, src cuda.Ptr) error { return s.CopyToHost(cuda.Bytes(dst), src) }
 	if err := errors.Join(down(h.w, p.dev.single[Weights]), down(h.v, p.dev.single[Velocity])); err != nil {
 		return nil, err
@@ -318,7 +331,7 @@ func (p *program) download() (*hostState, error) {
 
 // setState copies h to the device, with the weights' copy in the storage type.
 func (p *program) setState(h *hostState) error {
-	s := p.dev.stream
+	s := p.dev.streams[mainStream]
 	up := func(dst cuda.Ptr, src []float32) error { return s.CopyToDevice(dst, cuda.Bytes(src)) }
 	if err := errors.Join(up(p.dev.single[Weights], h.w), up(p.dev.single[Velocity], h.v), s.CopyToDevice(p.dev.single[LossScale], scalerBytes(h.scaler))); err != nil {
 		return err
@@ -352,8 +365,8 @@ func (p *program) release() {
 	if p.dev == nil {
 		return
 	}
-	if p.dev.stream != nil {
-		p.dev.stream.Synchronize()
+	if s := p.dev.streams[mainStream]; s != nil {
+		s.Synchronize()
 	}
 	p.dropRunners()
 	for _, plan := range p.plans {

@@ -52,7 +52,7 @@ func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 	add := func(r *rival, err error) {
 		if err != nil {
 			problems = append(problems, err)
-		} else if r != nil {
+		} else if r != nil && l.together(r) {
 			out = append(out, r)
 		}
 	}
@@ -76,6 +76,26 @@ func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 		}
 	}
 	return out, errors.Join(problems...)
+}
+
+// together says whether the ops that r replaces are on one stream, and gives r the scratch of that
+// stream.
+func (l *List) together(r *rival) bool {
+	stream := l.Items[r.at].Stream
+	for i := range r.count {
+		if l.Items[r.at+i].Stream != stream {
+			return false
+		}
+	}
+	for _, k := range r.after {
+		k.onStream(stream)
+	}
+	for _, g := range r.graphs {
+		for i := range g.bound {
+			g.bound[i].arg = g.bound[i].arg.onStream(stream)
+		}
+	}
+	return true
 }
 
 // activation is a part of a buffer, from the first image of a replica on.

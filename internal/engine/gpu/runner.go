@@ -13,12 +13,21 @@ import (
 // runner is a list bound for one purpose and one number of images: the launches with all their
 // arguments and, from the second run on, one graph of them.
 type runner struct {
-	work  []work
+	items []item
+	begin *cuda.Event // behind what the main stream held before
 	graph *cuda.GraphExec
 	runs  int
 }
 
-// work is one entry of a runner: a call of our kernel, a cuDNN plan, or a buffer to clear.
+// item is the work of an op, or of a rival in place of several ops, and its place in the schedule.
+type item struct {
+	work   []work
+	stream int
+	after  []*cuda.Event // of items on other streams
+	mark   *cuda.Event   // behind the work; nil: nobody waits for it
+}
+
+// work is one launch: a call of our kernel, a cuDNN plan, or a buffer to clear.
 type work struct {
 	call      *cuda.Call
 	plan      *cudnn.Plan
@@ -28,6 +37,7 @@ type work struct {
 	bytes     int64
 }
 
+// run queues w on s, which is the stream of cuDNN's handle if w is a plan.
 func (w *work) run(s *cuda.Stream) error {
 	switch {
 	case w.call != nil:
@@ -41,39 +51,108 @@ func (w *work) run(s *cuda.Stream) error {
 // newRunner binds the program's list for a batch of n.
 func (p *program) newRunner(m mode, n int) (*runner, error) {
 	r := &runner{}
+	var groups [][2]int
 	for i := 0; i < len(p.list.Ops); {
-		if m == training && p.taken[i] != nil {
-			w, err := p.bindRival(p.taken[i], n)
-			if err == nil {
-				r.work = append(r.work, w...)
-				i += p.taken[i].count
-				continue
-			}
-			if !errors.Is(err, cudnn.ErrNotSupported) {
-				return nil, err
-			}
-		}
-		w, err := p.bind(m, i, n)
+		w, count, err := p.bindNext(m, i, n)
 		if err != nil {
+			r.close()
 			return nil, err
 		}
-		r.work = append(r.work, w...)
-		i++
+		if w != nil {
+			r.items = append(r.items, item{work: w, stream: p.list.Items[i].Stream})
+			groups = append(groups, [2]int{i, count})
+		}
+		i += count
 	}
-	return r, p.giveWorkspace(r.work)
+	if err := errors.Join(p.join(r, groups), p.giveWorkspaces(r)); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
 }
 
-// giveWorkspace makes all plans of ws share one workspace.
-func (p *program) giveWorkspace(ws []work) error {
+// bindNext binds the rival taken at op i, or op i alone, and returns the number of ops that it binds.
+func (p *program) bindNext(m mode, i, n int) (w []work, count int, err error) {
+	if m == training && p.taken[i] != nil {
+		w, err = p.bindRival(p.taken[i], n)
+		if err == nil || !errors.Is(err, cudnn.ErrNotSupported) {
+			return w, p.taken[i].count, err
+		}
+	}
+	w, err = p.bind(m, i, n)
+	return w, 1, err
+}
+
+// join gives r's items their edges, as events.
+func (p *program) join(r *runner, groups [][2]int) error {
+	mark := func(e **cuda.Event) (err error) {
+		if *e == nil {
+			*e, err = p.dev.ctx.NewEvent(false)
+		}
+		return err
+	}
+	if err := mark(&r.begin); err != nil {
+		return err
+	}
+	var last [streams]*item
+	for g, it := range p.list.edges(groups) {
+		x := &r.items[g]
+		if last[it.Stream] == nil && it.Stream != mainStream {
+			x.after = append(x.after, r.begin)
+		}
+		for _, h := range it.After {
+			if err := mark(&r.items[h].mark); err != nil {
+				return err
+			}
+			x.after = append(x.after, r.items[h].mark)
+		}
+		last[it.Stream] = x
+	}
+	end := item{stream: mainStream}
+	for _, x := range last[mainStream+1:] {
+		if x != nil {
+			if err := mark(&x.mark); err != nil {
+				return err
+			}
+			end.after = append(end.after, x.mark)
+		}
+	}
+	r.items = append(r.items, end)
+	return nil
+}
+
+// giveWorkspaces makes all plans of r on one stream share a workspace.
+func (p *program) giveWorkspaces(r *runner) error {
+	var all [streams][]*work
+	for _, x := range r.items {
+		all[x.stream] = append(all[x.stream], pointers(x.work)...)
+	}
+	for stream, ws := range all {
+		if err := p.giveWorkspace(stream, ws); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pointers(ws []work) (out []*work) {
+	for i := range ws {
+		out = append(out, &ws[i])
+	}
+	return out
+}
+
+// giveWorkspace makes all plans of ws share the workspace of a stream.
+func (p *program) giveWorkspace(stream int, ws []*work) error {
 	var most int64
 	for _, w := range ws {
 		if w.plan != nil {
 			most = max(most, w.plan.Workspace())
 		}
 	}
-	workspace, err := p.workspaceOf(most)
-	for i := range ws {
-		ws[i].workspace = workspace
+	workspace, err := p.workspaceOf(stream, most)
+	for _, w := range ws {
+		w.workspace = workspace
 	}
 	return err
 }
@@ -142,7 +221,7 @@ func (p *program) launchOnce(k *bound) error {
 		return err
 	}
 	defer call.Close()
-	return call.Run(p.dev.stream)
+	return call.Run(p.dev.streams[mainStream])
 }
 
 // bindGroups binds a convolution. It cuts a convolution with groups into one for each group where
@@ -259,48 +338,77 @@ func (p *program) say(line string) {
 	}
 }
 
-// workspaceOf returns memory of at least n bytes. All work on the stream may share it, since the
-// stream runs one entry after the other.
-func (p *program) workspaceOf(n int64) (cuda.Ptr, error) {
-	if n > p.workspaceBytes {
+// workspaceOf returns memory of at least n bytes. All work on a stream may share it, since a stream
+// runs one entry after the other.
+func (p *program) workspaceOf(stream int, n int64) (cuda.Ptr, error) {
+	w := &p.workspaces[stream]
+	if n > w.bytes {
 		m, err := p.dev.ctx.Alloc(n)
 		if err != nil {
 			return 0, fmt.Errorf("gpu: memory for cuDNN to work in: %w", err)
 		}
 		p.dev.owned = append(p.dev.owned, m) // the earlier workspace may still be part of a graph
-		p.workspace, p.workspaceBytes = m.Ptr(), n
+		w.at, w.bytes = m.Ptr(), n
 	}
-	return p.workspace, nil
+	return w.at, nil
 }
 
-// run queues r's work on the stream. The first run launches every entry on its own, so that the
-// libraries finish their work of first use. The second run captures the launches; from then on a
-// run is one launch of a graph.
-func (r *runner) run(s *cuda.Stream, graphs bool) error {
+// run queues r's work. The first run launches every item on its own, so that the libraries finish
+// their work of first use. The second run captures the launches; from then on a run is one launch
+// of a graph on the main stream.
+func (p *program) run(r *runner) error {
+	s := p.dev.streams[mainStream]
 	r.runs++
-	if r.graph == nil && r.runs > 1 && graphs {
-		if err := r.capture(s); err != nil {
+	if r.graph == nil && r.runs > 1 && !p.backend.Eager {
+		var err error
+		if r.graph, err = captured(s, func() error { return p.launch(r) }); err != nil {
 			return err
 		}
 	}
 	if r.graph != nil {
 		return r.graph.Launch(s)
 	}
-	return r.launch(s)
+	return p.launch(r)
 }
 
-func (r *runner) launch(s *cuda.Stream) error {
-	for i := range r.work {
-		if err := r.work[i].run(s); err != nil {
-			return err
+// launch queues r's items on their streams. What the main stream holds comes before all of them, and
+// what it gets next comes behind.
+func (p *program) launch(r *runner) (err error) {
+	if err := r.begin.Record(p.dev.streams[mainStream]); err != nil {
+		return err
+	}
+	now := mainStream // the stream of cuDNN's handle
+	defer func() {
+		if now != mainStream {
+			err = errors.Join(err, p.dnn.SetStream(p.dev.streams[mainStream]))
+		}
+	}()
+	for i := range r.items {
+		x := &r.items[i]
+		s := p.dev.streams[x.stream]
+		for _, e := range x.after {
+			if err := s.Wait(e); err != nil {
+				return err
+			}
+		}
+		for j := range x.work {
+			if x.work[j].plan != nil && now != x.stream {
+				if err := p.dnn.SetStream(s); err != nil {
+					return err
+				}
+				now = x.stream
+			}
+			if err := x.work[j].run(s); err != nil {
+				return err
+			}
+		}
+		if x.mark != nil {
+			if err := x.mark.Record(s); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-func (r *runner) capture(s *cuda.Stream) (err error) {
-	r.graph, err = captured(s, func() error { return r.launch(s) })
-	return err
 }
 
 // captured captures the work that f puts on the stream as a graph, and sends the graph to the card
@@ -333,7 +441,15 @@ func (r *runner) close() {
 	if r.graph != nil {
 		r.graph.Close()
 	}
-	drop(r.work)
+	if r.begin != nil {
+		r.begin.Close()
+	}
+	for _, x := range r.items {
+		if x.mark != nil {
+			x.mark.Close()
+		}
+		drop(x.work)
+	}
 }
 
 // drop frees the bound work that a program does not keep.

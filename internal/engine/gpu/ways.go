@@ -76,7 +76,7 @@ func (p *program) findRivals() error {
 	})
 	for _, r := range p.rivals {
 		for _, k := range r.after {
-			p.list.beside = max(p.list.beside, k.Kernel.Scratch(p.cfg.Batch))
+			p.list.spare = max(p.list.spare, k.Kernel.Scratch(p.cfg.Batch))
 		}
 	}
 	return err
@@ -234,20 +234,31 @@ func (r *rival) key(n int) string {
 
 // measure is the time of ws as part of a graph: the median of several launches of a graph that
 // repeats them.
-func (p *program) measure(ws []work) (time.Duration, error) { return p.repeated(ws, 8, 7) }
+func (p *program) measure(ws []work) (time.Duration, error) { return p.alone(ws, 8, 7) }
 
-// repeated is the median of so many launches of a graph that repeats ws so many times.
-func (p *program) repeated(ws []work, repeats, launches int) (time.Duration, error) {
-	if err := p.giveWorkspace(ws); err != nil {
+// alone is repeated of ws on the main stream.
+func (p *program) alone(ws []work, repeats, launches int) (time.Duration, error) {
+	if err := p.giveWorkspace(mainStream, pointers(ws)); err != nil {
 		return 0, err
 	}
-	s := p.dev.stream
+	return p.repeated(repeats, launches, func() error {
+		for i := range ws {
+			if err := ws[i].run(p.dev.streams[mainStream]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// repeated is the median of so many launches of a graph that repeats run so many times. run begins
+// and ends on the main stream.
+func (p *program) repeated(repeats, launches int, run func() error) (time.Duration, error) {
+	s := p.dev.streams[mainStream]
 	all := func(times int) error {
 		for range times {
-			for i := range ws {
-				if err := ws[i].run(s); err != nil {
-					return err
-				}
+			if err := run(); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -1,0 +1,139 @@
+package gpu
+
+import (
+	"slices"
+)
+
+// A card runs the ops of a list on several streams. Those of one stream run in the order of the
+// list. Two ops on different streams run in any order, or at once, unless an edge, or a path of
+// edges, lies between them. Every two ops that touch the same bytes, one of them writing, are
+// ordered so.
+const (
+	mainStream = iota // from the images to the loss, and from there to the first gradient
+	sideStream        // what that way does not wait for: gradients of weights, totals
+	streams           // the number of streams
+)
+
+// Item is the place of an op in the schedule.
+type Item struct {
+	Stream int
+	After  []int // earlier ops on other streams that it waits for; no other path leads from them
+}
+
+// lead is the most ops of another stream that the main stream runs ahead of. Their operands stay in
+// memory, and a large lead finds nothing of them in the L2.
+const lead = 4
+
+// bits is a set of small numbers.
+type bits []uint64
+
+func newBits(n int) bits      { return make(bits, (n+63)/64) }
+func (b bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+func (b bits) within(c bits) bool {
+	return !slices.ContainsFunc(b.minus(c), func(w uint64) bool { return w != 0 })
+}
+func (b bits) or(c bits) {
+	for i := range c {
+		b[i] |= c[i]
+	}
+}
+func (b bits) and(c bits) {
+	for i := range c {
+		b[i] &= c[i]
+	}
+}
+func (b bits) minus(c bits) bits {
+	d := slices.Clone(b)
+	for i := range c {
+		d[i] &^= c[i]
+	}
+	return d
+}
+
+// connect gives every one of n items the fewest edges that order it behind each earlier item that
+// it must follow. It returns the items and, for each, all that are ordered before it.
+func connect(n int, stream func(i int) int, follows func(i, earlier int) bool) (items []Item, before []bits) {
+	last := map[int]int{}
+	for i := range n {
+		it, b := Item{Stream: stream(i)}, newBits(n)
+		if p, ok := last[it.Stream]; ok {
+			b.or(before[p])
+			b.set(p)
+		}
+		for j := i - 1; j >= 0; j-- { // the nearest first: it may lead to those farther off
+			if !b.has(j) && follows(i, j) {
+				it.After = append(it.After, j)
+				b.or(before[j])
+				b.set(j)
+			}
+		}
+		slices.Reverse(it.After)
+		items, before, last[it.Stream] = append(items, it), append(before, b), i
+	}
+	return items, before
+}
+
+// schedule fills the edges of all ops and lays out the arena: first edges for what ops compute and
+// for the lead, then memory by their order, then the edges that computing and memory need.
+func (l *List) schedule() {
+	n := len(l.Ops)
+	all := make([][]touch, n)
+	for i, o := range l.Ops {
+		all[i] = l.touches(o)
+	}
+	stream := func(i int) int { return l.Items[i].Stream }
+	beside := make([]int, n+1) // ops on other streams than the main one, up to an op
+	for i := range n {
+		beside[i+1] = beside[i] + min(stream(i), 1)
+	}
+	_, before := connect(n, stream, func(i, j int) bool {
+		return meet(all[i], all[j]) || stream(i) == mainStream && stream(j) != mainStream && beside[i]-beside[j] > lead
+	})
+	l.arrange(before)
+	l.Items, l.before = connect(n, stream, func(i, j int) bool { return meet(all[i], all[j]) || l.shareMemory(all[i], all[j]) })
+}
+
+// meet says whether a touch of s meets one of t.
+func meet(s, t []touch) bool {
+	for _, a := range s {
+		for _, b := range t {
+			if a.meets(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shareMemory says whether a buffer of s and another one of t have bytes in common.
+func (l *List) shareMemory(s, t []touch) bool {
+	for _, a := range s {
+		for _, b := range t {
+			if a.arg.Kind != Activation || b.arg.Kind != Activation || a.arg == b.arg || !a.write && !b.write {
+				continue
+			}
+			x, y := l.Plan.Buffers[a.arg.Index], l.Plan.Buffers[b.arg.Index]
+			if x.Offset < y.Offset+y.Size && y.Offset < x.Offset+x.Size {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// edges gives every one of some groups of neighbouring ops, each on one stream, the fewest edges to
+// earlier groups that keep the order of the list's ops. A group is a first op and a number of ops.
+func (l *List) edges(groups [][2]int) []Item {
+	items, _ := connect(len(groups), func(g int) int { return l.Items[groups[g][0]].Stream }, func(g, h int) bool {
+		for i := groups[g][0]; i < groups[g][0]+groups[g][1]; i++ {
+			for j := groups[h][0]; j < groups[h][0]+groups[h][1]; j++ {
+				if l.before[i].has(j) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+	return items
+}
