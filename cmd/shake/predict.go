@@ -40,7 +40,10 @@ type launchRow struct {
 	Op        string  `json:"op"`
 	Text      string  `json:"text"`
 	US        float64 `json:"us"`
-	WarmUS    float64 `json:"warm_us"` // repeated, with the L2 warm
+	StartUS   float64 `json:"start_us"` // within the step
+	Stream    int     `json:"stream"`
+	After     []int   `json:"after,omitempty"` // launches of other streams that it waits for
+	WarmUS    float64 `json:"warm_us"`         // repeated, with the L2 warm
 	FloorUS   float64 `json:"floor_us"`
 	Bytes     float64 `json:"bytes"`
 	Hit       float64 `json:"l2_hit_bytes"`
@@ -57,7 +60,7 @@ type launchRow struct {
 }
 
 func rowOf(c predict.Cost) launchRow {
-	r := launchRow{Op: c.Op, Text: c.Text, US: c.Time * 1e6, WarmUS: c.Warm * 1e6, FloorUS: c.Floor * 1e6, Bytes: c.Bytes, Hit: c.Hit, Memory: c.Memory, FLOPs: c.FLOPs, PerSM: c.PerSM, Waves: c.Waves}
+	r := launchRow{Op: c.Op, Text: c.Text, US: c.Time * 1e6, StartUS: c.Start * 1e6, Stream: c.Stream, After: c.After, WarmUS: c.Warm * 1e6, FloorUS: c.Floor * 1e6, Bytes: c.Bytes, Hit: c.Hit, Memory: c.Memory, FLOPs: c.FLOPs, PerSM: c.PerSM, Waves: c.Waves}
 	if k := c.Kernel; k != nil {
 		r.Blocks, r.Threads, r.Registers, r.Compiled = k.Blocks, k.Threads, k.Registers, k.Compiled
 	}
@@ -101,11 +104,12 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		Card       predict.Card `json:"card"`
 		Launches   []launchRow  `json:"launches"`
 		US         float64      `json:"us"`
+		Line       float64      `json:"line_us"` // one launch after the other
 		ImagesPerS float64      `json:"img_per_s"`
 		// With convolutions at 2/3 of the assumed rate.
 		SlowPerS float64 `json:"img_per_s_slow"`
 		FastPerS float64 `json:"img_per_s_fast"` // at 4/3
-	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast})
+	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, s.Line * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast})
 }
 
 // listFor is the list of a training step in 16 bits, the precision of the described cards.

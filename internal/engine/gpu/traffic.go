@@ -17,9 +17,9 @@ import (
 // nil result, means that the kernel was not compiled.
 func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]predict.Launch, error) {
 	var out []predict.Launch
-	for _, o := range l.Ops {
+	for i, o := range l.Ops {
 		op, text, _ := strings.Cut(l.op(o), "\t")
-		p := predict.Launch{Op: op, Text: text}
+		p := predict.Launch{Op: op, Text: text, Stream: l.Items[i].Stream, After: l.Items[i].After}
 		t := l.traffic(o)
 		p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
 		k, err := l.launch(o, training, c)

@@ -14,5 +14,7 @@
 // Here hits are the bytes read that the L2 still holds; memory is the other bytes read, half of the
 // bytes written, and all parameters. The L2 holds the tensors touched last, up to Kept bytes. The
 // model leaves out waves of blocks (printed beside), the order of pixels, bank conflicts, the
-// library's packing of operands, overlap of launches, and clocks that fall under load.
+// library's packing of operands, and clocks that fall under load.
+//
+// Launches on several streams overlap: see overlap.go.
 package predict

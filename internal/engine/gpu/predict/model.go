@@ -16,6 +16,8 @@ type Launch struct {
 	// bytes that belong to no tensor: parameters, images, indexes; the cache never holds them
 	Extra  float64
 	Kernel *Kernel // nil: a kernel of the library, unknown beforehand
+	Stream int     // launches of one stream run one after the other
+	After  []int   // numbers of earlier launches of other streams that it waits for
 }
 
 // Span is lanes of a tensor: groups of eight channels of every pixel of the batch.
@@ -53,7 +55,8 @@ type Cost struct {
 	// Floor is a lower bound by the table's facts alone: bytes at the memory's and the L2's rate,
 	// FLOPs at the tensor peak, and no cost of a launch.
 	Floor float64
-	Time  float64 // expected time
+	Time  float64 // expected time, with the card to itself
+	Start float64 // expected beginning within the step
 	// Warm is the expected time of a repeat, whose tensors are in the L2 where they fit.
 	Warm  float64
 	PerSM int     // blocks of its kernel that a multiprocessor holds; 0: unknown
@@ -64,13 +67,14 @@ type Cost struct {
 type Step struct {
 	Card  Card
 	Costs []Cost
-	Time  float64
+	Time  float64 // launches on different streams overlap
+	Line  float64 // the sum of all launches, one after the other
 	// Step's time if all convolutions ran at two thirds, and at four thirds, of the assumed rates.
 	Slow, Fast float64
 }
 
-// Predict runs the launches, one after the other, through the model (docs/notes/gpu-model.md has
-// its formulas).
+// Predict runs the launches through the model (docs/notes/gpu-model.md has its formulas). The L2 sees
+// them in the order of the list.
 func Predict(card Card, ls []Launch) *Step {
 	s := &Step{Card: card}
 	l2 := newCache(card.Kept)
@@ -82,13 +86,13 @@ func Predict(card Card, ls []Launch) *Step {
 		c := Cost{Launch: l}
 		c.move(l2)
 		c.Time, c.Floor = c.time(card), c.floor(card)
-		s.Slow += c.time(slow)
-		s.Fast += c.time(fast)
-		s.Time += c.Time
+		s.Line += c.Time
 		c.Warm = warm(card, l)
 		c.occupy(card)
 		s.Costs = append(s.Costs, c)
 	}
+	s.Slow, s.Fast = schedule(slow, s.Costs), schedule(fast, s.Costs)
+	s.Time = schedule(card, s.Costs)
 	return s
 }
 
@@ -118,20 +122,29 @@ func (c *Cost) move(l2 *cache) {
 	}
 }
 
-// time is the cost of a launch plus the larger of the times of its bytes and of its FLOPs.
-func (c *Cost) time(card Card) float64 {
-	if d, ok := directions[c.Op]; ok {
-		t := card.Call + max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache)
+// time is the cost of a launch that has the card to itself.
+func (c *Cost) time(card Card) float64 { return c.fixed(card) + c.work(card) }
+
+// fixed is the part of the time in which most of the card is free.
+func (c *Cost) fixed(card Card) float64 {
+	if _, ok := directions[c.Op]; ok {
 		if c.Op == "wgrad" {
-			t += card.Reduce
+			return card.Call + card.Reduce
 		}
-		return t
+		return card.Call
 	}
-	t := card.Launch + max(c.Memory/card.Memory, c.Bytes/card.Cache)
 	if c.Kernel != nil && c.Kernel.Slots > 0 {
-		t += card.Merge + float64(c.Kernel.Slots)*card.Slot
+		return card.Launch + card.Merge + float64(c.Kernel.Slots)*card.Slot
 	}
-	return t
+	return card.Launch
+}
+
+// work is the larger of the times of a launch's bytes and of its FLOPs.
+func (c *Cost) work(card Card) float64 {
+	if d, ok := directions[c.Op]; ok {
+		return max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache)
+	}
+	return max(c.Memory/card.Memory, c.Bytes/card.Cache)
 }
 
 func (c *Cost) floor(card Card) float64 {

@@ -8,7 +8,7 @@ import (
 
 // card has round numbers.
 var card = Card{Name: "round", SMs: 100, TensorPeak: 1e15, MemoryPeak: 2e12, Threads: 2048, Blocks: 32, Shared: 228 << 10,
-	Memory: 1e12, Cache: 4e12, Kept: 30e6, Conv: [3]float64{4e14, 2e14, 1e14}, Launch: 2e-6, Call: 3e-6, Reduce: 1e-6, Merge: 1e-6, Slot: 1e-8}
+	Memory: 1e12, Cache: 4e12, Kept: 30e6, Conv: [3]float64{4e14, 2e14, 1e14}, Launch: 2e-6, Call: 3e-6, Reduce: 1e-6, Merge: 1e-6, Slot: 1e-8, Busy: 0.5}
 
 // whole is a tensor of so many megabytes in ten lanes.
 func whole(tensor int, mb float64) Span {
@@ -45,6 +45,42 @@ func TestPredict(t *testing.T) {
 		}
 		if math.Abs(s.Time*1e6-sum) > 1e-6 || s.Slow < s.Time || s.Fast > s.Time {
 			t.Errorf("%s: %v, slow %v, fast %v, want %v us", c.name, s.Time, s.Slow, s.Fast, sum)
+		}
+	}
+}
+
+// Launches of two streams: fixed times overlap with everything, work shares the card.
+func TestOverlap(t *testing.T) {
+	conv := Launch{Op: "conv", FLOPs: 4e9}                    // 3 us fixed, 10 of work on all multiprocessors
+	moves := Launch{Op: "apply", Reads: []Span{whole(0, 10)}} // 2 us fixed, 10 of work on all of the memory
+	tally := Launch{Op: "tally"}                              // 2 us fixed
+	on := func(l Launch, stream int, after ...int) Launch { l.Stream, l.After = stream, after; return l }
+	for _, c := range []struct {
+		name string
+		ls   []Launch
+		want float64   // us
+		at   []float64 // beginnings, us
+	}{
+		{"one stream is a line", []Launch{conv, tally, conv}, 28, []float64{0, 13, 15}},
+		{"an edge is one, too", []Launch{conv, on(tally, 1, 0), on(conv, 0, 1)}, 28, []float64{0, 13, 15}},
+		{"what is fixed hides behind work", []Launch{conv, on(tally, 1), on(tally, 1), on(tally, 1)}, 13, []float64{0, 0, 2, 4}},
+		{"two convolutions take the sum of their work", []Launch{conv, on(conv, 1)}, 23, []float64{0, 0}},
+		// From 3 us on both work, at 1/(1+Busy) of their rates: 9 us of moving take 13.5, and the
+		// last 1 of the convolution is alone.
+		{"bytes move beside products", []Launch{conv, on(moves, 1)}, 3 + 13.5 + 1, []float64{0, 0}},
+		{"the later waits for the slower", []Launch{conv, on(tally, 1), on(tally, 2, 0, 1)}, 15, []float64{0, 0, 13}},
+	} {
+		s := Predict(card, c.ls)
+		if math.Abs(s.Time*1e6-c.want) > 1e-6 {
+			t.Errorf("%s: %.3f us, want %.3f", c.name, s.Time*1e6, c.want)
+		}
+		if s.Line < s.Time-1e-12 {
+			t.Errorf("%s: a line takes %v, streams %v", c.name, s.Line, s.Time)
+		}
+		for i, at := range c.at {
+			if math.Abs(s.Costs[i].Start*1e6-at) > 1e-6 {
+				t.Errorf("%s: launch %d begins at %.3f us, want %.3f", c.name, i, s.Costs[i].Start*1e6, at)
+			}
 		}
 	}
 }
@@ -100,12 +136,12 @@ func TestCards(t *testing.T) {
 		if got, err := Find(c.Name); err != nil || got.Name != c.Name {
 			t.Error(c.Name, err)
 		}
-		for _, v := range []float64{c.Memory, c.Cache, c.Kept, c.Launch, c.Call, c.Reduce, c.Merge, c.Slot, c.GHz, float64(c.SMs * c.Threads * c.Blocks * c.Shared)} {
+		for _, v := range []float64{c.Memory, c.Cache, c.Kept, c.Launch, c.Call, c.Reduce, c.Merge, c.Slot, c.Busy, c.GHz, float64(c.SMs * c.Threads * c.Blocks * c.Shared)} {
 			if v <= 0 {
 				t.Errorf("%s: a number is missing: %+v", c.Name, c)
 			}
 		}
-		if c.Memory >= c.MemoryPeak || c.Kept >= c.L2 || c.Conv[0] >= c.TensorPeak || c.Conv[1] > c.Conv[0] || c.Conv[2] > c.Conv[1] || c.Sources == "" || !strings.HasPrefix(c.Arch, "sm_") {
+		if c.Busy > 1 || c.Memory >= c.MemoryPeak || c.Kept >= c.L2 || c.Conv[0] >= c.TensorPeak || c.Conv[1] > c.Conv[0] || c.Conv[2] > c.Conv[1] || c.Sources == "" || !strings.HasPrefix(c.Arch, "sm_") {
 			t.Errorf("%s: %+v", c.Name, c)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 func (s *Step) Text(title string, batch int) string {
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "%s, predicted for %s\n", title, s.Card)
-	sb.WriteString("an estimate: nothing here was measured. us: expected; floor: no faster on this card; hit: read from the L2; /SM: blocks a multiprocessor holds\n\n")
+	sb.WriteString("an estimate: nothing here was measured. us: expected; floor: no faster on this card; hit: read from the L2; /SM: blocks a multiprocessor holds; at: us from the step's beginning, by stream\n\n")
 	tw := tabwriter.NewWriter(&sb, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "\top\tus\tfloor\tMB\thit\tGF\tblocks\t/SM\twaves\t  ")
+	fmt.Fprintln(tw, "\top\tus\tfloor\tMB\thit\tGF\tblocks\t/SM\twaves\tat\t  ")
 	for i, c := range s.Costs {
-		fmt.Fprintf(tw, "%d\t%s\t%.1f\t%.1f\t%s\t%s\t%s\t%s\t  %s\n", i, c.Op, c.Time*1e6, c.Floor*1e6, mega(c.Bytes), mega(c.Hit), giga(c.FLOPs), c.grid(), shorten(c.Text, 76))
+		fmt.Fprintf(tw, "%d\t%s\t%.1f\t%.1f\t%s\t%s\t%s\t%s\t%.0f\t  %s%s\n", i, c.Op, c.Time*1e6, c.Floor*1e6, mega(c.Bytes), mega(c.Hit), giga(c.FLOPs), c.grid(), c.Start*1e6, strings.Repeat("| ", c.Stream), shorten(c.Text, 76))
 	}
 	tw.Flush()
 	sb.WriteString("\n")
@@ -33,8 +33,8 @@ func (s *Step) Text(title string, batch int) string {
 	all.Op = "all"
 	kindRow(tw, all)
 	tw.Flush()
-	fmt.Fprintf(&sb, "\n%.0f us a step of %d images: %s img/s; with convolutions at 2/3 of the rate assumed %s, at 4/3 %s\n",
-		s.Time*1e6, batch, perSecond(batch, s.Time), perSecond(batch, s.Slow), perSecond(batch, s.Fast))
+	fmt.Fprintf(&sb, "\n%.0f us a step of %d images, %.0f us one launch after the other: %s img/s; with convolutions at 2/3 of the rate assumed %s, at 4/3 %s\n",
+		s.Time*1e6, batch, s.Line*1e6, perSecond(batch, s.Time), perSecond(batch, s.Slow), perSecond(batch, s.Fast))
 	if note := s.uncompiled(); note != "" {
 		sb.WriteString(note)
 	}
