@@ -74,7 +74,8 @@ func TestListGolden(t *testing.T) {
 // Every built-in network has a list. The launches of a step are counted here, so that an added one
 // shows.
 func TestLaunches(t *testing.T) {
-	want := map[string]int{"26-2x32d": 181, "26-2x64d": 181, "26-2x96d": 181, "a": 181, "b": 181, "c": 71, "quick": 56, "resnext29": 212}
+	want := map[string]int{"26-2x32d": 181, "26-2x64d": 181, "26-2x96d": 181, "a": 181, "b": 181, "c": 71, "preact-resnet18": 140,
+		"quick": 56, "resnext29": 212, "resnext29-16x64d": 212, "resnext29-8x64d": 212, "wrn28-10": 204}
 	for _, name := range nets.Names() {
 		s, err := nets.Load(name)
 		if err != nil {
