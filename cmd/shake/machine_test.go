@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -78,6 +79,39 @@ func TestReadMachine(t *testing.T) {
 			t.Errorf("%s: have %+v (%s), want %+v (%s)", c.name, have, says, c.want, c.says)
 		}
 	}
+}
+
+// FuzzMachine reads files of /proc and control groups of any content: limits are no larger than the
+// machine and not negative.
+func FuzzMachine(f *testing.F) {
+	const proc = "MemTotal:       1000 kB\nMemAvailable:    800 kB\n"
+	f.Add(proc, "0::/a/b\n9:memory:/jobs/7\n3:cpu,cpuacct:/jobs\n4:cpuset:/\n", "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n35 31 0:32 /docker /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", "512000\n", "inactive_file 7\nhierarchical_memory_limit 512000\n", "150000 100000\n", "0-3,7\n")
+	f.Add("MemTotal: -5 kB\n", "0::/../..\n:::\n", "- - -\n", "9223372036854771712", "inactive_file -9223372036854775808", "max 100000", "4294967295-99999999999,,9-1")
+	f.Add("MemAvailable: 99999999999999999999 kB", "0::\n", "1 2 3 4 5 6 - cgroup2", "-1", "", "1 9223372036854775807", "0-2147483647,0-2147483647,0-2147483647")
+	f.Fuzz(func(t *testing.T, mem, groups, mounts, limit, stat, quota, set string) {
+		m := readMachine(8, func(name string) string {
+			switch path.Base(name) {
+			case "meminfo":
+				return mem
+			case "cgroup":
+				return groups
+			case "mountinfo":
+				return mounts
+			case "memory.max", "memory.high", "memory.current", "memory.limit_in_bytes", "memory.usage_in_bytes":
+				return limit
+			case "memory.stat":
+				return stat
+			case "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us":
+				return quota
+			case "cpuset.cpus", "cpuset.cpus.effective", "cpuset.effective_cpus":
+				return set
+			}
+			return ""
+		})
+		if m.CPUs < 1 || m.CPUs > 8 || len(m.Limits) > 0 && m.MemoryFree < 0 && number(strings.TrimSuffix(field(mem, "MemAvailable", ":"), " kB")) >= 0 {
+			t.Fatalf("%+v", m)
+		}
+	})
 }
 
 func TestFits(t *testing.T) {

@@ -1,6 +1,9 @@
 package load
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -40,4 +43,37 @@ func TestMutants(t *testing.T) {
 		}
 		return nil
 	}, nil)
+}
+
+// FuzzELF checks libraries of any bytes: a file that passes has all the bytes that the loader would
+// map.
+func FuzzELF(f *testing.F) {
+	head := elf.Header64{Type: uint16(elf.ET_DYN), Machine: uint16(elf.EM_X86_64), Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1, Shentsize: 64}
+	copy(head.Ident[:], "\x7fELF\x02\x01\x01")
+	for _, end := range []uint64{120, 121, 1 << 62} {
+		var b bytes.Buffer
+		if err := errors.Join(binary.Write(&b, binary.LittleEndian, head), binary.Write(&b, binary.LittleEndian, elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: end, Memsz: end})); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+	}
+	f.Add([]byte("\x7fELF"))
+	file := filepath.Join(f.TempDir(), "lib.so")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(file, b, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if checkELF(file) != "" {
+			return
+		}
+		e, err := elf.NewFile(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range e.Progs {
+			if p.Type == elf.PT_LOAD && (p.Off > uint64(len(b)) || p.Filesz > uint64(len(b))-p.Off) {
+				t.Fatalf("%d bytes, mapped from %d are %d", len(b), p.Off, p.Filesz)
+			}
+		}
+	})
 }

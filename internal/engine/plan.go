@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"shake/internal/graph"
 )
@@ -189,6 +190,9 @@ func NewPlan(g *graph.Graph, align int) (*Plan, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("planning %s: %w", g.Name, err)
 	}
+	if n := padded(g); n > maxParams {
+		return nil, fmt.Errorf("planning %s: %d parameters with their padding, want at most %d", g.Name, n, maxParams)
+	}
 	p := &Plan{Graph: graph.Passes(g, align), Align: align}
 	l := newLowering(p)
 	if err := l.forward(); err != nil {
@@ -200,6 +204,17 @@ func NewPlan(g *graph.Graph, align int) (*Plan, error) {
 	p.lifetimes()
 	p.layout()
 	return p, nil
+}
+
+// maxParams is the largest number of parameters: devices keep places among them in 32 bits.
+const maxParams = math.MaxInt32
+
+// padded is the number of parameters where each begins on a multiple of 64.
+func padded(g *graph.Graph) (n int64) {
+	for _, p := range g.Params {
+		n += (p.Elements() + 63) &^ 63
+	}
+	return n
 }
 
 // Steps returns every step of a training iteration in order.

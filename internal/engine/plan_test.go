@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,17 @@ func plan(t *testing.T, s *dsl.Spec, align int) *engine.Plan {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// TestTooManyParameters: places of parameters beyond 32 bits would wrap around.
+func TestTooManyParameters(t *testing.T) {
+	g, err := graph.Build(graphtest.Spec("26", 2048, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.NewPlan(g, 16); err == nil || !strings.Contains(err.Error(), "parameters with their padding, want at most 2147483647") {
+		t.Errorf("have %v", err)
+	}
 }
 
 func eachPlan(t *testing.T, f func(t *testing.T, p *engine.Plan)) {

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -81,6 +82,64 @@ func FuzzCounters(f *testing.F) {
 		}
 		if again, err := parseCounters(string(b)); err != nil || again != k {
 			t.Errorf("%+v becomes %+v, %v", k, again, err)
+		}
+	})
+}
+
+// FuzzCheckpoint reads checkpoints with any metadata and the right checksum. One that is read has
+// counters that can be; any other is *Corrupt or *Later and names the file.
+func FuzzCheckpoint(f *testing.F) {
+	good, _ := json.Marshal(counters{Step: 11, Epochs: 2, Epoch: sums{24, 30, 7}, Window: sums{8, 9, 3}, MetricsBytes: 500, EventsBytes: 900})
+	for _, k := range []string{string(good), "{}", `{"step":11}`} {
+		for _, number := range []string{"", "1", "2", "3", "-1", "99999999999999999999"} {
+			f.Add(k, number, `{"config":"seed = 1"}`)
+		}
+	}
+	f.Add(string(good), "2", "{}")
+	c := checkpoints{dir: tempDir(f), of: length{4, 4, 8, 29}}
+	path := c.path(11)
+	f.Fuzz(func(t *testing.T, k, number, experiment string) {
+		meta := map[string]string{countersKey: k, experimentKey: experiment}
+		if number != "" {
+			meta[formatKey] = number
+		}
+		if err := os.WriteFile(path, encoded(t, meta), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.read(path)
+		var bad *Corrupt
+		var later *Later
+		switch {
+		case err == nil && (p.Step != 11 || p.check(11, c.of) != nil):
+			t.Fatalf("read as %+v", p.counters)
+		case err != nil && !errors.As(err, &bad) && !errors.As(err, &later), bad != nil && bad.File != path, later != nil && later.File != path:
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzEpochs reads metrics.jsonl of any content: every epoch that is read can be written and read
+// again.
+func FuzzEpochs(f *testing.F) {
+	line := `{"event":"epoch","epoch":1,"step":4,"train_loss":1.5,"train_error":50,"test_loss":null,"test_error":40,"test_images":10,"lr":0.1}` + "\n"
+	for _, seed := range []string{line, line + line[:40], "\n\n", `{"event":"epoch","epoch":1e99}`, `{"event":"step"}` + "\n" + line, "\x00\xff"} {
+		f.Add([]byte(seed))
+	}
+	file := filepath.Join(tempDir(f), MetricsFile)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(file, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		epochs, err := ReadEpochs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range epochs {
+			text, err := json.Marshal(e)
+			var again EpochRecord
+			if err != nil || json.Unmarshal(text, &again) != nil || again.Epoch != e.Epoch || again.Step != e.Step || again.TestImages != e.TestImages {
+				t.Fatalf("%s becomes %+v, %v", b, again, err)
+			}
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,11 +19,24 @@ import (
 // as many.
 const Number = 25
 
-// hang is the time after which a reader counts as endless. It is no measure of speed.
-const hang = 2 * time.Minute
+const (
+	// hang is the time after which a reader counts as endless. It is no measure of speed.
+	hang = 2 * time.Minute
+	// work is the processor time that a reader may take for a mutant.
+	work = 2 * time.Second
+)
+
+// spent is the processor time of this process so far.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
 // Mutants gives read one mutant of the seeds after the other. The test fails for a mutant if read
-// panics, does not end, or allocates in all more than four times the mutant's bytes plus allowance.
+// panics, does not end, takes more than two seconds of the processor, or allocates in all more than four times the mutant's bytes plus allowance.
 // It also fails for an error that told rejects; told may be nil. The mutant of a failure is kept as
 // a file, and the failure names it.
 func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) error, told func(err error) bool) {
@@ -46,6 +60,7 @@ func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) er
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
+		began := spent()
 		done := make(chan error, 1)
 		panicked := make(chan any, 1)
 		input := bytes.Clone(b)
@@ -66,6 +81,9 @@ func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) er
 		case <-time.After(hang):
 			fail("no end after %v", hang)
 			return
+		}
+		if took := spent() - began; took > work {
+			fail("%v of the processor", took)
 		}
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > uint64(4*len(b)+allowance) {
