@@ -95,7 +95,7 @@ fuzz: needs ## every fuzz target for FUZZTIME (10s)
 
 campaign: needs ## hours: 500 kills, the power cut after every call of a run, every call answered with every error, 20,000 steps, every fuzz target for 10 minutes
 	SHAKE_CAMPAIGN=1 SHAKE_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKill|TestFaults|TestPowerLoss|TestSoak' ./internal/train
-	SHAKE_CAMPAIGN=1 $(GO) test -count=1 -timeout 1h -run 'TestSweepKilled|TestInterrupt|TestBrokenOutput|TestLostTerminal' ./cmd/shake
+	SHAKE_CAMPAIGN=1 $(GO) test -count=1 -timeout 1h -run 'TestSweepKilled|TestExportKilled|TestInterrupt|TestBrokenOutput|TestLostTerminal' ./cmd/shake
 	$(MAKE) --no-print-directory fuzz FUZZTIME=10m
 
 native: ## build and test csrc on its own with cmake, under ASan, UBSan and TSan

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,6 +104,79 @@ func TestInterrupt(t *testing.T) {
 		interrupted(t, dir)
 		c = exec.Command("shake", "run", "--json", "--resume", dir)
 		r = running(t, c)
+	}
+}
+
+// TestSecondInterrupt stops a run twice within one long step of the reference device: the second
+// Ctrl-C ends it at once, with the same code and without a checkpoint of that place. The run
+// resumes from the one before.
+func TestSecondInterrupt(t *testing.T) {
+	dir := t.TempDir() + "/r"
+	c := exec.Command("shake", "run", "quick", "--device", "ref", "--out", dir, "-o", "train.batch=4000", "-o", "data.train_images=8000", "-o", "data.test_images=16")
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() })
+	r := bufio.NewReader(errs)
+	until(t, r, "directory")
+	// The checkpoint of step 0 comes before the first step.
+	for rec, err := train.ReadRecord(dir); err != nil || rec.Status != train.Running; rec, err = train.ReadRecord(dir) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(bounce)
+	c.Process.Signal(os.Interrupt)
+	until(t, r, "Ctrl-C again stops now")
+	time.Sleep(2 * bounce)
+	from := time.Now()
+	c.Process.Signal(os.Interrupt)
+	io.Copy(io.Discard, r)
+	if have := code(c); have != exitInterrupted {
+		t.Errorf("exit code %d, want %d", have, exitInterrupted)
+	}
+	if rec, err := train.ReadRecord(dir); err != nil || rec.Status != train.Running || rec.Steps != 0 {
+		t.Errorf("after %v: record %+v, %v, want it as it was", time.Since(from), rec, err)
+	}
+}
+
+// TestExportKilled kills exports over one file: it is always the one or the other, whole.
+func TestExportKilled(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "w.safetensors")
+	export := func(seed int) *exec.Cmd {
+		return exec.Command("shake", "export", "testdata/tiny.toml", file, "--init", strconv.Itoa(seed))
+	}
+	contents := map[string]bool{}
+	from := time.Now()
+	for seed := range 2 {
+		if out, err := export(seed).CombinedOutput(); err != nil {
+			t.Fatalf("%s", out)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents[string(b)] = true
+	}
+	length := time.Since(from) / 2
+	kills := 12
+	if os.Getenv("SHAKE_CAMPAIGN") == "1" {
+		kills = 200
+	}
+	for i := range kills {
+		c := export(i % 2)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(length * time.Duration(i%12) / 10)
+		c.Process.Kill()
+		c.Wait()
+		if b, err := os.ReadFile(file); err != nil || !contents[string(b)] {
+			t.Fatalf("kill %d: %d bytes that are neither, %v", i, len(b), err)
+		}
 	}
 }
 
