@@ -96,8 +96,15 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestStatus: every test that docs/status.md names exists.
+// TestStatus: every test that docs/status.md and docs/notes/faults.md name exists.
 func TestStatus(t *testing.T) {
+	for page, least := range map[string]int{"docs/status.md": 80, "docs/notes/faults.md": 80} {
+		t.Run(page, func(t *testing.T) { namesTests(t, page, least) })
+	}
+}
+
+// namesTests checks the names of tests in a page, at least so many.
+func namesTests(t *testing.T, page string, least int) {
 	declared := map[string]bool{}
 	for _, name := range files(t) {
 		if strings.HasSuffix(name, "_test.go") {
@@ -108,21 +115,21 @@ func TestStatus(t *testing.T) {
 	}
 	named := regexp.MustCompile("`((?:Test|Fuzz|Example|Benchmark)\\w+)(?:/(\\w+))?`")
 	n := 0
-	for i, line := range strings.Split(read(t, "docs/status.md"), "\n") {
+	for i, line := range strings.Split(read(t, page), "\n") {
 		for _, m := range named.FindAllStringSubmatch(line, -1) {
 			n++
 			if !declared[m[1]] {
-				t.Errorf("docs/status.md:%d: no test %s; if it was renamed, write its new name there", i+1, m[1])
+				t.Errorf("%s:%d: no test %s; if it was renamed, write its new name there", page, i+1, m[1])
 			}
 			if m[1] == "TestScripts" {
 				if _, err := fs.Stat(tree(), "cmd/shake/testdata/script/"+m[2]+".txtar"); err != nil {
-					t.Errorf("docs/status.md:%d: no script %s: %v", i+1, m[2], err)
+					t.Errorf("%s:%d: no script %s: %v", page, i+1, m[2], err)
 				}
 			}
 		}
 	}
-	if n < 80 {
-		t.Errorf("docs/status.md names only %d tests", n)
+	if n < least {
+		t.Errorf("%s names only %d tests", page, n)
 	}
 }
 
