@@ -101,7 +101,7 @@ func spreadOf(runs [][]Point, of func(Point) float64) (s spread) {
 func (o Overlay) panel(panel Panel) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = panel.Title
-	p.X.Label.Text, p.Y.Label.Text = "epoch", errorLabel
+	p.X.Label.Text, p.Y.Label.Text = "epoch", errorLabel+" (dark: training, light: test)"
 	dress(p)
 	type curve struct {
 		spread

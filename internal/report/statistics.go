@@ -60,6 +60,44 @@ func StudentP(t, freedom float64) float64 {
 	return betaInc(freedom/2, 0.5, freedom/(freedom+t*t))
 }
 
+// StudentQuantile is the t for which |T| is below t with probability p, 0 <= p < 1, for Student's T
+// with these degrees of freedom.
+func StudentQuantile(p, freedom float64) float64 {
+	low, high := 0.0, 1.0
+	for 1-StudentP(high, freedom) < p {
+		high *= 2
+	}
+	for range 100 {
+		if mid := (low + high) / 2; 1-StudentP(mid, freedom) < p {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return (low + high) / 2
+}
+
+// MeanCorrelation is the mean of correlations, and an interval of 95 % for the correlation of other
+// runs' mean: Student's t of Fisher's z = atanh(r),
+//
+//	tanh(mean z ± t(95 %, n-1) s_z / sqrt(n))
+//
+// low and high are NaN for fewer than two figures, and where one is 1 or -1.
+func MeanCorrelation(r []float64) (mean, low, high float64) {
+	z := make([]float64, len(r))
+	for i, v := range r {
+		z[i] = math.Atanh(v)
+	}
+	mean, _ = MeanDeviation(r)
+	m, s := MeanDeviation(z)
+	if math.IsNaN(s) {
+		return mean, math.NaN(), math.NaN()
+	}
+	n := float64(len(r))
+	half := StudentQuantile(0.95, n-1) * s / math.Sqrt(n)
+	return mean, math.Tanh(m - half), math.Tanh(m + half)
+}
+
 // betaInc is the regularized incomplete beta function I(x; a, b) by its continued fraction
 // (Abramowitz and Stegun, 26.5.8), summed by Lentz's method.
 func betaInc(a, b, x float64) float64 {

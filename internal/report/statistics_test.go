@@ -62,3 +62,26 @@ func TestAgainstMean(t *testing.T) {
 		t.Error("a mean of nothing")
 	}
 }
+
+// TestMeanCorrelation against scipy.stats: t.ppf(0.975, 2) = 4.302652729911275, and by hand
+// z = 0.549306, 0.693147, 0.423649 with mean 0.555367 and deviation 0.134854.
+func TestMeanCorrelation(t *testing.T) {
+	mean, low, high := MeanCorrelation([]float64{0.5, 0.6, 0.4})
+	half := 4.302652729911275 * 0.1348514 / math.Sqrt(3)
+	if math.Abs(mean-0.5) > 1e-12 || math.Abs(low-math.Tanh(0.5553677-half)) > 1e-5 || math.Abs(high-math.Tanh(0.5553677+half)) > 1e-5 {
+		t.Errorf("have %v, %v to %v", mean, low, high)
+	}
+	for _, r := range [][]float64{nil, {0.5}, {1, 0.5}, {math.NaN(), 0.5}} {
+		if _, low, high := MeanCorrelation(r); !math.IsNaN(low) || !math.IsNaN(high) {
+			t.Errorf("%v: have an interval from %v to %v", r, low, high)
+		}
+	}
+}
+
+func TestStudentQuantile(t *testing.T) {
+	for _, c := range []struct{ p, freedom, want float64 }{{0.95, 1, 12.706204736}, {0.95, 2, 4.302652730}, {0.95, 30, 2.042272456}, {0.99, 5, 4.032142984}, {0, 3, 0}} {
+		if have := StudentQuantile(c.p, c.freedom); math.Abs(have-c.want) > 1e-7 {
+			t.Errorf("%v of %v degrees: want %v, have %v", c.p, c.freedom, c.want, have)
+		}
+	}
+}

@@ -36,27 +36,42 @@ func (e Evaluation) MarshalJSON() ([]byte, error) {
 // runs every image of test with running statistics and even coefficients. Errors are those of Run,
 // *WeightsError above all, and ctx's when it ends.
 func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) (*Evaluation, error) {
-	if test == nil || test.N == 0 {
-		return nil, errors.New("train: no test images")
+	g, err := graph.Build(spec)
+	if err != nil {
+		return nil, err
 	}
-	_, p, err := compile(spec, b, nil, test)
+	p, err := tested(ctx, spec, g, b, weights, test)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	abandon(ctx, p)
-	left, err := loadWeights(p, weights)
-	if err != nil {
-		return nil, err
-	}
-	if left > 0 {
-		return nil, &WeightsError{File: weights, Missing: []string{"the running statistics of its batch norms, without which it cannot be tested"}}
-	}
 	s, err := evaluate(ctx, p, 0, test.N, spec.Train.Batch, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}
 	return &Evaluation{TestError: s.percent(), TestLoss: s.meanLoss(), Errors: s.Errors, Images: s.Images}, nil
+}
+
+// tested makes a program of a graph of spec's network, with test images and the weights of a file,
+// which has running statistics too. It leaves off when ctx ends. The caller closes it.
+func tested(ctx context.Context, spec *dsl.Spec, g *graph.Graph, b engine.Backend, weights string, test *engine.Images) (engine.Program, error) {
+	if test == nil || test.N == 0 {
+		return nil, errors.New("train: no test images")
+	}
+	p, err := compileGraph(spec, g, b, nil, test)
+	if err != nil {
+		return nil, err
+	}
+	abandon(ctx, p)
+	left, err := loadWeights(p, weights)
+	if err == nil && left > 0 {
+		err = &WeightsError{File: weights, Missing: []string{"the running statistics of its batch norms, without which it cannot be tested"}}
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // loadWeights sets the tensors of a safetensors file: parameters and, if present, running

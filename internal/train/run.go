@@ -209,15 +209,21 @@ func compile(spec *dsl.Spec, b engine.Backend, train, test *engine.Images) (*gra
 	if err != nil {
 		return nil, nil, err
 	}
+	p, err := compileGraph(spec, g, b, train, test)
+	return g, p, err
+}
+
+// compileGraph is compile for a graph made from spec's network.
+func compileGraph(spec *dsl.Spec, g *graph.Graph, b engine.Backend, train, test *engine.Images) (engine.Program, error) {
 	p, err := b.Compile(g, engine.ConfigOf(spec))
 	if err != nil {
-		return nil, nil, fmt.Errorf("compiling %s for %s: %w", spec.Name, b.Name(), err)
+		return nil, fmt.Errorf("compiling %s for %s: %w", spec.Name, b.Name(), err)
 	}
 	if err := p.Load(train, test); err != nil {
 		p.Close()
-		return nil, nil, fmt.Errorf("loading the data set: %w", err)
+		return nil, fmt.Errorf("loading the data set: %w", err)
 	}
-	return g, p, nil
+	return p, nil
 }
 
 // abandon makes a program leave its step off when ctx ends, if the program can. A step of a large
