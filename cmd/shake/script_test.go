@@ -17,7 +17,7 @@ import (
 
 // TestMain lets this test binary run as the process "shake".
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }, "same": sameNumbers})
+	testscript.Main(m, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }, "same": sameNumbers, "stuck": stuck})
 }
 
 // TestScripts runs testdata/script: a file for each verb, and one for failures. "exits CODE shake

@@ -67,7 +67,11 @@ type program struct {
 	train, test *engine.Images
 	sums        engine.Metrics
 	closed      bool
+	stop        func() bool // asked between operations; nil: not
 }
+
+// Abandon implements engine.Abandoner: what lasts is changed behind the last operation of a step.
+func (p *program) Abandon(stop func() bool) { p.stop = stop }
 
 // Load keeps its own copy of the pixels.
 func (p *program) Load(train, test *engine.Images) error {

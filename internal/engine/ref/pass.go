@@ -3,6 +3,7 @@ package ref
 import (
 	"fmt"
 
+	"shake/internal/engine"
 	"shake/internal/graph"
 )
 
@@ -13,6 +14,7 @@ type Batch struct {
 	Labels      []int         // N
 	Replicas    int           // BN groups; see engine.ReplicaRange
 	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the forward and of the backward pass
+	Stop        func() bool   // asked before each operation, see engine.Abandoner; nil: not
 }
 
 // Pass is everything that one pass computed. Values and gradients are indexed by graph.ValueID and
@@ -31,6 +33,7 @@ type Pass struct {
 	params  [][]float64
 	batch   Batch
 	running Running     // used instead of batch moments by Infer
+	stop    func() bool // nil: not asked
 	moments [][]moments // [norm's op index][replica]
 }
 
@@ -74,7 +77,8 @@ func (p *Pass) Value(name string) []float64 {
 
 // Train runs one forward and one backward pass of the mean cross-entropy. params[id] is the
 // parameter of graph.ParamID id, dense in the order of its shape; it is only read. The graph must
-// satisfy graph.Check; sizes that do not fit it are an error.
+// satisfy graph.Check; sizes that do not fit it are an error. So is engine.ErrAbandoned, once b.Stop
+// says true.
 func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	p, err := newPass(g, params, b.X, b.N)
 	if err != nil {
@@ -83,7 +87,7 @@ func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	if err := p.checkBatch(b); err != nil {
 		return nil, err
 	}
-	p.batch = b
+	p.batch, p.stop = b, b.Stop
 	p.DValues = make([][]float64, len(g.Values))
 	for i := range g.Values {
 		p.DValues[i] = make([]float64, len(p.Values[i]))
@@ -96,8 +100,13 @@ func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	for r := range p.Stats {
 		p.Stats[r] = Running{}
 	}
-	p.forward()
+	if err := p.forward(); err != nil {
+		return nil, err
+	}
 	for i := len(g.Ops) - 1; i >= 0; i-- {
+		if p.stopped() {
+			return nil, engine.ErrAbandoned
+		}
 		p.backwardOp(i)
 	}
 	return p, nil
@@ -105,6 +114,11 @@ func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 
 // Infer runs one forward pass with running statistics and even coefficients. x is n×C×H×W.
 func Infer(g *graph.Graph, params [][]float64, running Running, x []float64, n int) (*Pass, error) {
+	return infer(g, params, running, x, n, nil)
+}
+
+// infer is Infer that stop may end; see Batch.
+func infer(g *graph.Graph, params [][]float64, running Running, x []float64, n int, stop func() bool) (*Pass, error) {
 	p, err := newPass(g, params, x, n)
 	if err != nil {
 		return nil, err
@@ -112,7 +126,7 @@ func Infer(g *graph.Graph, params [][]float64, running Running, x []float64, n i
 	if running == nil {
 		running = Running{}
 	}
-	p.running = running
+	p.running, p.stop = running, stop
 	for _, op := range g.Ops {
 		norm, ok := op.(*graph.Norm)
 		if !ok {
@@ -124,8 +138,7 @@ func Infer(g *graph.Graph, params [][]float64, running Running, x []float64, n i
 			}
 		}
 	}
-	p.forward()
-	return p, nil
+	return p, p.forward()
 }
 
 func newPass(g *graph.Graph, params [][]float64, x []float64, n int) (*Pass, error) {
@@ -190,8 +203,13 @@ func (p *Pass) checkBatch(b Batch) error {
 
 func (p *Pass) training() bool { return p.running == nil }
 
-func (p *Pass) forward() {
+func (p *Pass) stopped() bool { return p.stop != nil && p.stop() }
+
+func (p *Pass) forward() error {
 	for i, op := range p.Graph.Ops {
+		if p.stopped() {
+			return engine.ErrAbandoned
+		}
 		switch o := op.(type) {
 		case *graph.Conv:
 			p.conv(o)
@@ -209,6 +227,7 @@ func (p *Pass) forward() {
 			p.head(o)
 		}
 	}
+	return nil
 }
 
 func (p *Pass) backwardOp(i int) {

@@ -20,7 +20,7 @@ func (p *program) Step(s engine.Step) error {
 	if err := p.c.CheckBatch("ref", s.Index, p.train.N); err != nil {
 		return err
 	}
-	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas}
+	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas, Stop: p.stop}
 	for i, j := range s.Index {
 		b.Labels[i] = int(p.train.Labels[j])
 	}
@@ -188,7 +188,7 @@ func (p *program) infer(call string, lo, hi int, f func(pass *Pass, labels []int
 	}
 	for ; lo < hi; lo += p.c.Batch {
 		end := min(lo+p.c.Batch, hi)
-		pass, err := Infer(p.g, p.params, p.running[0], normalized(p.test, lo, end), end-lo)
+		pass, err := infer(p.g, p.params, p.running[0], normalized(p.test, lo, end), end-lo, p.stop)
 		if err != nil {
 			return err
 		}
