@@ -123,8 +123,8 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu or ref", name))
 }
 
-// fits refuses a batch whose activations alone exceed the memory of this process: otherwise the
-// system would end the run halfway. A total of 0 is unknown.
+// fits refuses a batch whose activations exceed, with the weights, their momentum and gradients, the
+// memory of this process: otherwise the system would end the run halfway. A total of 0 is unknown.
 func fits(spec *dsl.Spec, m machine) error {
 	g, err := graph.Build(spec)
 	if err != nil {
@@ -135,6 +135,9 @@ func fits(spec *dsl.Spec, m machine) error {
 		return err
 	}
 	need := 4 * int64(p.Floats) * int64(spec.Train.Batch)
+	for _, q := range g.Params {
+		need += 3 * 4 * q.Elements()
+	}
 	if total := m.MemoryTotal; total > 0 && need > total {
 		whose := "the machine has"
 		if len(m.Limits) > 0 {

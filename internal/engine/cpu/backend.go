@@ -26,8 +26,8 @@ type Backend struct {
 	// at once.
 	Workers int
 	// Free is the memory that a program may take, in bytes; 0: no limit. Where the buffers of the
-	// workers exceed it there are fewer workers, which compute the same bits, and Report is told. One
-	// worker may exceed it.
+	// workers exceed it there are fewer workers, which compute the same bits, and Report is told. Where
+	// a program of one worker would exceed it, no more is saved than the workers beyond Workers.
 	Free   int64
 	Report func(line string) // nil: nobody is told
 }
@@ -81,9 +81,11 @@ func (b Backend) fit(p *program, compile func(workers int) (*program, error)) (e
 		return nil, err
 	}
 	one := p.needs()
-	each := (most - one) / (many - 1)
-	fit := max(1, min(many-1, 1+(b.Free-one)/max(1, each)))
-	if b.Report != nil {
+	fit := min(many, int64(cmp.Or(b.Workers, runtime.GOMAXPROCS(0))))
+	if b.Free >= one {
+		fit = min(many-1, 1+(b.Free-one)/max(1, (most-one)/(many-1)))
+	}
+	if b.Report != nil && fit < many {
 		b.Report(fmt.Sprintf("%d workers would need %d MiB, %d MiB are free: %d of them compute the same", many, most>>20, b.Free>>20, fit))
 	}
 	if fit == 1 {

@@ -50,7 +50,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestWorkersFit: the free memory limits the number of workers, but does not go below one.
+// TestWorkersFit: the free memory limits the number of workers, and that of the processors does where
+// one worker would not fit either.
 func TestWorkersFit(t *testing.T) {
 	spec := graphtest.Small("26", 16, 1)
 	needs := func(workers int) int64 {
@@ -62,9 +63,9 @@ func TestWorkersFit(t *testing.T) {
 	for _, c := range []struct {
 		free    int64
 		workers int
-	}{{0, 64}, {one + 70*(two-one), 64}, {one + 9*(two-one), 10}, {one + 9*(two-one) - 1, 9}, {one, 1}, {1, 1}} {
+	}{{0, 64}, {one + 70*(two-one), 64}, {one + 9*(two-one), 10}, {one + 9*(two-one) - 1, 9}, {one, 1}, {one - 1, 3}, {1, 3}} {
 		var said []string
-		b := cpu.Backend{Free: c.free, Report: func(line string) { said = append(said, line) }}
+		b := cpu.Backend{Workers: 3, Free: c.free, Report: func(line string) { said = append(said, line) }}
 		p := program(t, b, spec, 3, 4, 2, 64)
 		if have := p.Info().Workers; have != c.workers || !strings.Contains(p.Info().Detail, fmt.Sprintf("%d workers", have)) {
 			t.Errorf("%d bytes free: %d workers (%s), want %d", c.free, have, p.Info().Detail, c.workers)
