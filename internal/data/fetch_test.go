@@ -270,6 +270,33 @@ func TestFetchWholePartial(t *testing.T) {
 	wantOnly(t, dir, a, content)
 }
 
+// TestFetchAfterPowerLoss goes on with what a cut of the power leaves of a download: zeros for bytes
+// that were not durable, of any length, with and without the record of their source.
+func TestFetchAfterPowerLoss(t *testing.T) {
+	a, content := sample()
+	for _, n := range []int{0, 1, len(content) / 2, len(content) - 1, len(content), len(content) + 1} {
+		for _, known := range []bool{false, true} {
+			for _, kept := range []int{0, 10} {
+				dir := t.TempDir()
+				m := newMirror(t, content, honest)
+				partial := filepath.Join(dir, a.name+".partial")
+				left := make([]byte, n)
+				copy(left, content[:min(kept, n)])
+				put(t, partial, left)
+				if known {
+					if err := writeOrigin(partial, origin{URL: m.URL}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, err := fetch(t.Context(), a, patient(dir, m.URL)); err != nil {
+					t.Errorf("%d bytes, %d of them right, source known %v: %v", n, kept, known, err)
+				}
+				wantOnly(t, dir, a, content)
+			}
+		}
+	}
+}
+
 func TestFetchKeepsAndRepairs(t *testing.T) {
 	a, content := sample()
 	dir := t.TempDir()
