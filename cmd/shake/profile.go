@@ -189,10 +189,16 @@ func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*prof
 	if _, ok := prog.(engine.Profiler); !ok {
 		return nil, exit(exitUsage, fmt.Errorf("--device %s: %w: want cpu or gpu", prog.Info().Device, profile.ErrNoProfiler))
 	}
-	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, nil)
+	cards, err := newSampler(prog.Info().Cards)
+	if err != nil {
+		fmt.Fprintf(a.err, "the cards are not watched: %v\n", err)
+	}
+	defer cards.close()
+	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, cards.sample)
 	if err != nil {
 		return nil, err
 	}
+	p.Counters = cards.counters
 	if p.Device == "cpu" {
 		p.Roofs, err = processorRoofs(prog.Info().Workers)
 	}

@@ -9,6 +9,8 @@ type Profiler interface {
 	Profile(on bool) error
 	// Traces waits for the device and takes what was timed since the last call.
 	Traces() ([]Trace, error)
+	// Now is the time by the clock of the traces.
+	Now() time.Duration
 	// Operations are those of a step on a full batch, by number. The ones of the plan stand in its
 	// order.
 	Operations() []Operation

@@ -66,8 +66,9 @@ type Options struct {
 var ErrNoProfiler = errors.New("this device cannot time its operations")
 
 // Take trains prog, whose weights it sets, on built-in images. Steps with the profiler and without
-// alternate, so that both see the same machine. Between them it calls each, which may be nil.
-func Take(prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, each func()) (*Profile, error) {
+// alternate, so that both see the same machine. Before and behind every pair it calls sample with the
+// time by the traces' clock; sample may be nil.
+func Take(prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, sample func(now time.Duration)) (*Profile, error) {
 	pr, ok := prog.(engine.Profiler)
 	if !ok {
 		return nil, fmt.Errorf("profile: %s: %w", prog.Info().Device, ErrNoProfiler)
@@ -83,14 +84,16 @@ func Take(prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, each f
 	}
 	info := prog.Info()
 	p := &Profile{Network: spec.Name, Device: info.Device, Detail: info.Detail, Batch: spec.Train.Batch}
+	if sample == nil {
+		sample = func(time.Duration) {}
+	}
 	for range o.Steps {
+		sample(pr.Now())
 		if err := p.pair(pr, step); err != nil {
 			return nil, err
 		}
-		if each != nil {
-			each()
-		}
 	}
+	sample(pr.Now())
 	p.Operations, p.Tracks, p.Held = pr.Operations(), pr.Tracks(), pr.Held()
 	return p, nil
 }

@@ -56,6 +56,9 @@ func (p *program) Traces() ([]engine.Trace, error) {
 	return t, err
 }
 
+// Now implements engine.Profiler.
+func (p *program) Now() time.Duration { return kernel.Clock() }
+
 func (p *program) beginStep() {
 	if f := p.profile; f != nil {
 		// An abandoned step may have left spans behind.
