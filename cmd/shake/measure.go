@@ -7,12 +7,8 @@ import (
 	"slices"
 
 	"shake/csrc/load"
-	"shake/dsl"
-	"shake/internal/data"
-	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/engine/gpu/predict"
-	"shake/internal/graph"
 	"shake/internal/report"
 )
 
@@ -124,29 +120,6 @@ func either(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-// trainABit takes steps on built-in images, so that the launches read the same kind of data as in
-// training.
-func trainABit(p engine.Program, g *graph.Graph, spec *dsl.Spec) error {
-	if err := p.SetState(engine.InitTensors(g, spec.Seed)); err != nil {
-		return err
-	}
-	train, test := data.Synthetic(1, spec.Train.Batch, spec.Train.Batch)
-	if err := p.Load(train, test); err != nil {
-		return err
-	}
-	index := make([]int32, spec.Train.Batch)
-	for i := range index {
-		index[i] = int32(i)
-	}
-	for i := range 3 {
-		if err := p.Step(engine.Step{Iteration: uint32(i), Index: index, LR: 0.01}); err != nil {
-			return err
-		}
-	}
-	_, err := p.Metrics(true)
-	return err
 }
 
 // emulatedCard tells whether the driver in use is the emulator's, which has hooks for tests.

@@ -12,6 +12,7 @@ import (
 	"shake/internal/engine/gpu"
 	"shake/internal/engine/gpu/predict"
 	"shake/internal/graph"
+	"shake/internal/profile"
 )
 
 // predictionFlags are the flags of show --plan --device gpu for the times of its launches.
@@ -132,8 +133,15 @@ func (a *app) showMeasurement(card string, spec *dsl.Spec, g *graph.Graph, asJSO
 		return err
 	}
 	defer p.Close()
-	if err := trainABit(p, g, spec); err != nil {
+	// Launches read the same kind of data as in training.
+	step, err := profile.Prepare(p, g, spec)
+	if err != nil {
 		return err
+	}
+	for range 3 {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	emulated := emulatedCard()
 	times, err := gpu.Measure(p, emulated)

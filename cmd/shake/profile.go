@@ -12,6 +12,8 @@ import (
 	kernel "shake/csrc/cpu"
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/engine/gpu"
+	"shake/internal/engine/gpu/predict"
 	"shake/internal/graph"
 	"shake/internal/profile"
 )
@@ -199,10 +201,30 @@ func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*prof
 		return nil, err
 	}
 	p.Counters = cards.counters
+	if p.Device == "gpu" {
+		return p, cardRoofs(p, prog)
+	}
 	if p.Device == "cpu" {
 		p.Roofs, err = processorRoofs(prog.Info().Workers)
 	}
 	return p, err
+}
+
+// cardRoofs has the card time each launch by itself and the step as one graph, and finds its peaks.
+// It ruins the weights.
+func cardRoofs(p *profile.Profile, prog engine.Program) error {
+	p.Emulated = emulatedCard()
+	times, err := gpu.Measure(prog, p.Emulated)
+	if err != nil {
+		return err
+	}
+	p.Alone, p.Graph = times.Ops, times.Step
+	p.Roofs.Memory = times.Copy
+	// Peaks of tensor cores are described, since no kernel here reaches them.
+	if card, ok := predict.Of(times.Card); ok && times.List.Type.Size() == 2 {
+		p.Roofs.FLOPS = card.TensorPeak
+	}
+	return nil
 }
 
 // processorRoofs measures what one of so many workers reaches.

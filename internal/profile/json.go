@@ -13,11 +13,12 @@ type Document struct {
 	Roofs    Roofs   `json:"roofs"`     // of one track
 	Had      float64 `json:"processor"` // part of the working time in which tracks had a processor
 
-	StepUS      float64   `json:"step_us"`  // mean of the timed steps
-	StepsUS     []float64 `json:"steps_us"` // each of them
-	PlainUS     []float64 `json:"plain_us"` // steps in which nothing was timed, in turn with those
-	Overhead    float64   `json:"overhead"` // of timing, as part of a step
-	SumUS       float64   `json:"sum_us"`   // of all operations
+	StepUS      float64   `json:"step_us"`            // mean of the timed steps
+	StepsUS     []float64 `json:"steps_us"`           // each of them
+	PlainUS     []float64 `json:"plain_us"`           // steps in which nothing was timed, in turn with those
+	Overhead    float64   `json:"overhead"`           // of timing, as part of a step
+	GraphUS     float64   `json:"graph_us,omitempty"` // the whole step as one graph
+	SumUS       float64   `json:"sum_us"`             // of all operations
 	Unexplained float64   `json:"unexplained_us"`
 	ImagesPerS  float64   `json:"img_per_s"`
 
@@ -43,6 +44,7 @@ func (p *Profile) Document(by By, top int) (*Document, error) {
 		d.PlainUS = append(d.PlainUS, micros(q.Plain))
 	}
 	d.Overhead = p.Overhead()
+	d.GraphUS = micros(p.Graph)
 	d.SumUS = p.total(rows).US
 	d.Unexplained = d.StepUS - d.SumUS
 	d.ImagesPerS = float64(p.Batch) / p.Step().Seconds()

@@ -93,6 +93,9 @@ func (p *Profile) times() []cost {
 	for i := range out {
 		out[i].took /= time.Duration(max(len(p.Traces), 1))
 		out[i].busy /= time.Duration(max(len(p.Traces), 1))
+		if i < len(p.Alone) && p.Alone[i] > 0 && out[i].took > 0 {
+			out[i].busy = p.Alone[i]
+		}
 	}
 	return out
 }

@@ -25,9 +25,14 @@ type Profile struct {
 	Traces     []engine.Trace // the timed steps
 	Pairs      []Pair         // of each timed step, with the one before, in which nothing was timed
 	Held       engine.Held
-	Roofs      Roofs
-	Emulated   bool // times mean nothing
-	Counters   []Counter
+	// Alone is each operation's time by itself, as repeats, where the device was asked for it: rates
+	// follow from it, and not from how the operations were launched one after the other. 0: not known.
+	Alone []time.Duration
+	// Graph is the whole step launched as one graph; 0: the device has none.
+	Graph    time.Duration
+	Roofs    Roofs
+	Emulated bool // times mean nothing
+	Counters []Counter
 }
 
 // Pair is a step in which nothing was timed, and the timed one behind it, both by the clock outside.

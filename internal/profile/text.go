@@ -1,8 +1,10 @@
 package profile
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,31 +45,49 @@ func (p *Profile) head() []string {
 	steps := p.steps()
 	out = append(out, fmt.Sprintf("a step takes %s (%s of %s to %s), %.1f images/s",
 		ms(p.Step()), report.Plural(len(steps), "timed step"), ms(least(steps)), ms(greatest(steps)), float64(p.Batch)/p.Step().Seconds()))
-	if len(p.Pairs) > 0 {
-		what := "time"
-		if p.Pairs[0].PlainBusy > 0 {
-			what = "processor time"
-		}
-		out = append(out, fmt.Sprintf("steps in which nothing is timed, in turn with these, take %s; timing adds %+.1f %% of %s (medians)", ms(p.Plain()), 100*p.Overhead(), what))
-	}
+	out = append(out, p.plainly()...)
 	if had := p.Had(); had < 0.97 {
 		out = append(out, fmt.Sprintf("the machine is shared: a %s had a processor for %.0f %% of the time in which it worked", p.noun(), 100*had))
 	}
+	return append(out, p.roofs()...)
+}
+
+// plainly compares the timed steps with those in which nothing was timed.
+func (p *Profile) plainly() []string {
+	if len(p.Pairs) == 0 {
+		return nil
+	}
+	if p.Device != "cpu" {
+		s := fmt.Sprintf("timed steps are launched one by one; in turn with them, steps as they run take %s by the host's clock", ms(p.Plain()))
+		if p.Graph > 0 {
+			s += fmt.Sprintf(", the step as one graph %s by the card's", ms(p.Graph))
+		}
+		return []string{s}
+	}
+	return []string{fmt.Sprintf("steps in which nothing is timed, in turn with these, take %s; timing adds %+.1f %% of processor time (medians)", ms(p.Plain()), 100*p.Overhead())}
+}
+
+// roofs says what rates are compared with.
+func (p *Profile) roofs() []string {
 	r := p.Roofs
-	var roofs []string
-	if r.FLOPS > 0 {
-		roofs = append(roofs, fmt.Sprintf("%.1f GFLOP/s", r.FLOPS/1e9))
+	if p.Device != "cpu" {
+		var out []string
+		if r.FLOPS > 0 {
+			out = append(out, fmt.Sprintf("%.0f TFLOP/s by the card's description", r.FLOPS/1e12))
+		}
+		if r.Memory > 0 {
+			out = append(out, fmt.Sprintf("%.0f GB/s of a copy, measured", r.Memory/1e9))
+		}
+		if out == nil {
+			return nil
+		}
+		return []string{"rates are of each operation by itself, as repeats in a graph; peaks: " + strings.Join(out, ", ")}
 	}
-	if r.Memory > 0 {
-		roofs = append(roofs, fmt.Sprintf("%.1f GB/s of memory", r.Memory/1e9))
+	if r.FLOPS == 0 {
+		return nil
 	}
-	if r.Cache > 0 {
-		roofs = append(roofs, fmt.Sprintf("%.1f GB/s of a near cache", r.Cache/1e9))
-	}
-	if roofs != nil {
-		out = append(out, fmt.Sprintf("one of %s reached %s, with all at work", report.Plural(len(p.Tracks), p.noun()), strings.Join(roofs, ", ")))
-	}
-	return out
+	return []string{fmt.Sprintf("one of %s reached %.1f GFLOP/s, %.1f GB/s of memory, %.1f GB/s of a near cache, with all at work",
+		report.Plural(len(p.Tracks), p.noun()), r.FLOPS/1e9, r.Memory/1e9, r.Cache/1e9)}
 }
 
 // table is the rows by phase, each phase under its sum.
@@ -77,7 +97,8 @@ func (p *Profile) table(rows []Row, by By, top int) *report.Table {
 		right("GFLOP/s", "%.1f"), right("GB/s", "%.1f"), right("% of peak", "%.0f"), {Title: "of"}, right("MB", "%.1f"), {Title: string(by)}}}
 	launches := p.Device != "cpu"
 	if launches {
-		t.Columns[0].Title = "launches"
+		t.Columns[0].Title, t.Columns[3].Title = "launches", "alone ms"
+		t.Columns[1].Verb, t.Columns[3].Verb = "%.3f", "%.3f"
 	}
 	shown := map[engine.Phase][]Row{}
 	hidden := map[engine.Phase][]Row{}
@@ -163,12 +184,45 @@ func (p *Profile) cells(r Row, name string, launches bool) []any {
 func (p *Profile) sum(rows []Row) []string {
 	in := p.total(rows)
 	whole := micros(p.Step())
+	if p.Device != "cpu" {
+		return p.overlap(in.US, whole)
+	}
 	idle := micros(p.Step())*float64(len(p.Tracks)) - in.BusyUS
 	return []string{
 		fmt.Sprintf("operations %.2f ms of %.2f ms: %.2f ms (%.2f %%) are not explained", in.US/1e3, whole/1e3, (whole-in.US)/1e3, 100-in.Share),
 		fmt.Sprintf("%s worked for %.1f %% of the step, and waited for each other, a processor or the caller in the rest",
 			report.Plural(len(p.Tracks), p.noun()), 100-100*idle/whole/float64(len(p.Tracks))),
 	}
+}
+
+// overlap compares the operations of several streams with the whole step.
+func (p *Profile) overlap(in, whole float64) []string {
+	var covered time.Duration
+	for _, t := range p.Traces {
+		covered += cover(t.Ops)
+	}
+	some := micros(covered / time.Duration(max(len(p.Traces), 1)))
+	s := fmt.Sprintf("operations %.3f ms within %.3f ms of a step of %.3f ms: %.3f ms (%.2f %%) are not explained", in/1e3, some/1e3, whole/1e3, (whole-some)/1e3, 100*(1-some/whole))
+	if in > some {
+		s += fmt.Sprintf("; streams overlap for %.3f ms", (in-some)/1e3)
+	}
+	return []string{s}
+}
+
+// cover is the time in which at least one of some operations ran.
+func cover(ops []engine.Timed) (sum time.Duration) {
+	sorted := slices.Clone(ops)
+	slices.SortFunc(sorted, func(a, b engine.Timed) int { return cmp.Compare(a.Start, b.Start) })
+	var end time.Duration
+	for i, o := range sorted {
+		if i == 0 || o.Start > end {
+			end = o.Start
+		}
+		if o.End > end {
+			sum, end = sum+o.End-end, o.End
+		}
+	}
+	return sum
 }
 
 // memory says what the program holds, and what of it is alive at the worst time.

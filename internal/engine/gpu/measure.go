@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"shake/cudnn/cuda"
 	"shake/internal/engine"
 )
 
@@ -14,6 +15,7 @@ type Times struct {
 	Ops  []time.Duration // by List.Ops; equal launches on tensors of the same shape are timed once
 	Like []int           // by List.Ops: the first equal op
 	Step time.Duration   // the whole step as one graph, as it runs
+	Copy float64         // bytes a second that a copy on the card reads and writes, both counted
 	Card string          // the driver's name of the card
 }
 
@@ -58,7 +60,31 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 		if err != nil {
 			return err
 		}
-		t.Step, err = p.repeated(1, launches, func() error { return p.launch(r) })
+		if t.Step, err = p.repeated(1, launches, func() error { return p.launch(r) }); err != nil {
+			return err
+		}
+		t.Copy, err = p.copyRate(repeats, launches)
 		return err
 	})
+}
+
+// copyBytes is the size of the copied array: more than any card's L2.
+const copyBytes = 256 << 20
+
+// copyRate measures the card's memory by copies. On an emulated card, which is quick to be asked
+// once, the array is small.
+func (p *program) copyRate(repeats, launches int) (float64, error) {
+	n := int64(copyBytes)
+	if repeats == 1 {
+		n = 1 << 20
+	}
+	m, err := p.dev.ctx.Alloc(2 * n)
+	if err != nil {
+		return 0, nil // a full card has no figure
+	}
+	defer m.Close()
+	took, err := p.repeated(repeats, launches, func() error {
+		return p.dev.streams[mainStream].CopyDevice(m.Ptr()+cuda.Ptr(n), m.Ptr(), n)
+	})
+	return 2 * float64(n) / took.Seconds(), err
 }

@@ -39,6 +39,7 @@ type program struct {
 	sets     [2]*dataSet  // training, test
 	next     engine.Step  // the argument of stepNext
 	step     func() error // stepNext
+	profile  *profile     // nil: steps are not timed
 	closed   bool
 	tuned    bool  // the report about timing of engines has been made
 	need     int64 // bytes of the list
@@ -101,6 +102,7 @@ func (p *program) runner(m mode, n int) (*runner, error) {
 }
 
 func (p *program) dropRunners() {
+	p.endProfile()
 	for k, r := range p.runners {
 		r.close()
 		delete(p.runners, k)
@@ -148,6 +150,9 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	}
 	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, index); err != nil {
 		return err
+	}
+	if p.profile != nil && p.profile.r == r {
+		return p.timed(p.profile)
 	}
 	return p.run(r)
 }

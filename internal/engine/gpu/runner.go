@@ -21,10 +21,12 @@ type runner struct {
 
 // item is the work of an op, or of a rival in place of several ops, and its place in the schedule.
 type item struct {
+	op     int // the first that the work is of
 	work   []work
 	stream int
-	after  []*cuda.Event // of items on other streams
-	mark   *cuda.Event   // behind the work; nil: nobody waits for it
+	after  []*cuda.Event  // of items on other streams
+	mark   *cuda.Event    // behind the work; nil: nobody waits for it
+	clocks [2]*cuda.Event // in front of the work and behind it; nil: nobody times it
 }
 
 // work is one launch: a call of our kernel, a cuDNN plan, or a buffer to clear.
@@ -59,7 +61,7 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 			return nil, err
 		}
 		if w != nil {
-			r.items = append(r.items, item{work: w, stream: p.list.Items[i].Stream})
+			r.items = append(r.items, item{op: i, work: w, stream: p.list.Items[i].Stream})
 			groups = append(groups, [2]int{i, count})
 		}
 		i += count
@@ -391,6 +393,9 @@ func (p *program) launch(r *runner) (err error) {
 				return err
 			}
 		}
+		if err := x.clock(0, s); err != nil {
+			return err
+		}
 		for j := range x.work {
 			if x.work[j].plan != nil && now != x.stream {
 				if err := p.dnn.SetStream(s); err != nil {
@@ -402,6 +407,9 @@ func (p *program) launch(r *runner) (err error) {
 				return err
 			}
 		}
+		if err := x.clock(1, s); err != nil {
+			return err
+		}
 		if x.mark != nil {
 			if err := x.mark.Record(s); err != nil {
 				return err
@@ -409,6 +417,14 @@ func (p *program) launch(r *runner) (err error) {
 		}
 	}
 	return nil
+}
+
+// clock records the item's event in front (0) of its work or behind (1), if somebody times it.
+func (x *item) clock(i int, s *cuda.Stream) error {
+	if x.clocks[i] == nil {
+		return nil
+	}
+	return x.clocks[i].Record(s)
 }
 
 // captured captures the work that f puts on the stream as a graph, and sends the graph to the card
