@@ -38,7 +38,11 @@ backward and update apart; the sum beside the whole step; the memory by kind of 
 
 Times are means of the timed steps, as their caller waited; busy is the processor time of all
 workers, from which rates follow: those of one worker, whose peak with all at work is measured in
-the same run. Convolutions count the multiply-adds of direct ones, so that transforms can pass 100 %.`,
+the same run. Convolutions count the multiply-adds of direct ones, so that transforms can pass 100 %.
+
+On a card, events stand around each launch of steps that are launched one by one, on their streams;
+rates are of each launch by itself, as show --measure takes them, and the captured step stands
+beside the sum. The card's power, memory, use and clocks are counters of the trace.`,
 		Example: `  shake profile 26-2x32d
   shake profile resnext29 -o train.batch=32 --by shape --top 10
   shake profile quick --steps 20 --json

@@ -114,7 +114,7 @@ func TestText(t *testing.T) {
 		"a step takes 11.00 ms (2 timed steps of 10.00 ms to 12.00 ms), 727.3 images/s\n",
 		"in which nothing is timed, in turn with these, take 9.00 ms; timing adds +5.0 % of processor time (medians)\n",
 		"one of 2 workers reached 40.0 GFLOP/s, 16.0 GB/s of memory, 32.0 GB/s of a near cache, with all at work\n",
-		"    1  4.00  36.4%     5.00     20.0   0.4         50  flops   2.0    0 conv %1 = %0\n",
+		"    1  4.00  36.4%     5.00    50.0%     20.0   0.4         50  flops   2.0    0 conv %1 = %0\n",
 		"UPDATE\n", "operations 10.00 ms of 11.00 ms: 1.00 ms (9.09 %) are not explained\n",
 		"2 workers worked for 45.5 % of the step",
 		"sum       4.0\n", "at most 6.0 MiB of tensors are alive at once, at 1 conv' of stem: 4.0 of activations, 2.0 of their gradients\n",

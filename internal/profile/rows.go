@@ -33,11 +33,12 @@ type Row struct {
 	At       *int         `json:"at,omitempty"` // its number in the plan, of ByOperation
 	Calls    int          `json:"calls"`        // operations of a step
 	Launches int          `json:"launches,omitempty"`
-	US       float64      `json:"us"`      // of a step, as its caller waited for them
-	Share    float64      `json:"share"`   // per cent of the step
-	BusyUS   float64      `json:"busy_us"` // of all tracks together
-	FLOPs    float64      `json:"flops"`   // of a step
-	Bytes    float64      `json:"bytes"`   // of a step
+	US       float64      `json:"us"`         // of a step, as its caller waited for them
+	Share    float64      `json:"share"`      // per cent of the step
+	BusyUS   float64      `json:"busy_us"`    // of all tracks together
+	BusyPart float64      `json:"busy_share"` // per cent of all tracks' in a step
+	FLOPs    float64      `json:"flops"`      // of a step
+	Bytes    float64      `json:"bytes"`      // of a step
 	// FLOPS and BytesPerS are a busy track's, so that the roofs of one track bound them.
 	FLOPS     float64 `json:"flops_per_s"`
 	BytesPerS float64 `json:"bytes_per_s"`
@@ -70,9 +71,8 @@ func (p *Profile) Rows(by By) ([]Row, error) {
 	if !slices.Contains(Groupings, by) {
 		return nil, fmt.Errorf("profile: no grouping %q", by)
 	}
-	whole := p.Step()
 	for i := range rows {
-		rows[i].rates(p.Roofs, whole)
+		p.rates(&rows[i])
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.US, a.US) })
 	return rows, nil
@@ -131,16 +131,25 @@ func (r *Row) add(o engine.Operation, c cost) {
 	r.Bytes += o.Bytes
 }
 
-// rates fills in what follows from sums.
-func (r *Row) rates(roofs Roofs, whole time.Duration) {
-	if whole > 0 {
+// busy is all tracks' time in a step.
+func (p *Profile) busy() (sum time.Duration) {
+	for _, t := range p.times() {
+		sum += t.busy
+	}
+	return sum
+}
+
+// rates fills in what follows from a row's sums.
+func (p *Profile) rates(r *Row) {
+	if whole := p.Step(); whole > 0 {
 		r.Share = 100 * r.US / micros(whole)
 	}
 	if r.BusyUS == 0 {
 		return
 	}
+	r.BusyPart = 100 * r.BusyUS / micros(p.busy())
 	r.FLOPS, r.BytesPerS = r.FLOPs/r.BusyUS*1e6, r.Bytes/r.BusyUS*1e6
-	r.Peak, r.Roof = roofs.share(r.FLOPs, r.Bytes, r.BusyUS/1e6)
+	r.Peak, r.Roof = p.Roofs.share(r.FLOPs, r.Bytes, r.BusyUS/1e6)
 }
 
 // share is the nearer roof's part of a rate, in per cent, and its name.

@@ -93,7 +93,7 @@ func (p *Profile) roofs() []string {
 // table is the rows by phase, each phase under its sum.
 func (p *Profile) table(rows []Row, by By, top int) *report.Table {
 	right := func(title, verb string) report.Column { return report.Column{Title: title, Verb: verb, Right: true} }
-	t := &report.Table{Columns: []report.Column{right("calls", ""), right("ms", "%.2f"), right("share", "%.1f%%"), right("busy ms", "%.2f"),
+	t := &report.Table{Columns: []report.Column{right("calls", ""), right("ms", "%.2f"), right("share", "%.1f%%"), right("busy ms", "%.2f"), right("of busy", "%.1f%%"),
 		right("GFLOP/s", "%.1f"), right("GB/s", "%.1f"), right("% of peak", "%.0f"), {Title: "of"}, right("MB", "%.1f"), {Title: string(by)}}}
 	launches := p.Device != "cpu"
 	if launches {
@@ -157,7 +157,7 @@ func (p *Profile) total(rows []Row) Row {
 		t.FLOPs += r.FLOPs
 		t.Bytes += r.Bytes
 	}
-	t.rates(p.Roofs, p.Step())
+	p.rates(&t)
 	return t
 }
 
@@ -167,15 +167,15 @@ func (p *Profile) cells(r Row, name string, launches bool) []any {
 	if launches {
 		count = r.Launches
 	}
-	out := []any{count, r.US / 1e3, r.Share, r.BusyUS / 1e3, nil, nil, nil, r.Roof, nil, name}
+	out := []any{count, r.US / 1e3, r.Share, r.BusyUS / 1e3, r.BusyPart, nil, nil, nil, r.Roof, nil, name}
 	if r.FLOPs > 0 {
-		out[4] = r.FLOPS / 1e9
+		out[5] = r.FLOPS / 1e9
 	}
 	if r.Bytes > 0 {
-		out[5], out[8] = r.BytesPerS/1e9, r.Bytes/1e6
+		out[6], out[9] = r.BytesPerS/1e9, r.Bytes/1e6
 	}
 	if r.Roof != "" {
-		out[6] = r.Peak
+		out[7] = r.Peak
 	}
 	return out
 }
