@@ -11,8 +11,10 @@ import (
 	"shake/internal/graph"
 )
 
-// Backend is the first card that CUDA shows (CUDA_VISIBLE_DEVICES chooses others).
+// Backend is one of the cards that CUDA shows (CUDA_VISIBLE_DEVICES chooses and orders them).
 type Backend struct {
+	Card      int    // its number, from 0
+	Group     *Group // the cards that it trains together with; nil: it trains alone
 	Precision string // the precision of "auto"; "": the card's best
 	Eager     bool   // launch every kernel on its own, instead of one graph a step
 	// Tune times cuDNN's proposals on the card instead of trusting its heuristics. It also times
@@ -43,7 +45,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if c.Precision == "" || c.Precision == "auto" {
 		c.Precision = b.Precision
 	}
-	card, err := firstCard()
+	card, err := card(b.Card)
 	if err != nil {
 		return nil, err
 	}
@@ -52,12 +54,26 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if err != nil {
 		return nil, err
 	}
-	list, err := Lower(g, prec.storage, c.Batch, c.Replicas)
+	all, share := c, engine.Whole(c.Replicas)
+	if b.Group != nil {
+		if share, err = engine.ShareOf(c.Replicas, b.Group.Rank, b.Group.World); err == nil {
+			err = share.Fits(c.Batch)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("gpu: %w", err)
+		}
+		c.Batch, c.Replicas = share.Most(c.Batch), share.Count
+	}
+	var several *Several
+	if b.Group != nil {
+		several = &Several{All: all.Batch, First: share.First, Bucket: b.Group.Bucket}
+	}
+	list, err := lower(g, prec.storage, c.Batch, c.Replicas, several)
 	if err != nil {
 		return nil, err
 	}
 	p := &program{
-		cfg: c, graph: g, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
+		cfg: c, all: all, share: share, graph: g, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
 		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
 	}
 	p.step = p.stepNext
@@ -75,8 +91,8 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	return p, nil
 }
 
-// firstCard starts CUDA and returns its first device.
-func firstCard() (cuda.Device, error) {
+// card starts CUDA and returns device i.
+func card(i int) (cuda.Device, error) {
 	ds, err := cuda.Devices()
 	if err != nil {
 		return cuda.Device{}, &NoCardError{err}
@@ -84,13 +100,25 @@ func firstCard() (cuda.Device, error) {
 	if len(ds) == 0 {
 		return cuda.Device{}, &NoCardError{cuda.ErrNoDevice}
 	}
-	return ds[0], nil
+	if i < 0 || i >= len(ds) {
+		return cuda.Device{}, fmt.Errorf("gpu: card %d: CUDA shows %d", i, len(ds))
+	}
+	return ds[i], nil
+}
+
+// Cards is the number of cards that CUDA shows.
+func Cards() (int, error) {
+	ds, err := cuda.Devices()
+	if err != nil {
+		return 0, &NoCardError{err}
+	}
+	return len(ds), nil
 }
 
 // Available says whether a network can run here. It returns nil, or the error that Compile would
 // return for a missing card, driver, cuDNN or NVRTC.
 func Available() error {
-	if _, err := firstCard(); err != nil {
+	if _, err := card(0); err != nil {
 		return err
 	}
 	if _, err := cudnn.Version(); err != nil {
@@ -113,7 +141,7 @@ func (p *program) build() error {
 	if p.dnn, err = cudnn.New(d.ctx); err != nil {
 		return err
 	}
-	if err := d.openStreams(); err != nil {
+	if err := d.openStreams(p.backend.Group != nil); err != nil {
 		return err
 	}
 	if err := p.dnn.SetStream(d.streams[mainStream]); err != nil {
@@ -135,6 +163,11 @@ func (p *program) build() error {
 	if err := p.reserve(); err != nil {
 		return err
 	}
+	if p.backend.Group != nil {
+		if err := p.joinGroup(*p.backend.Group); err != nil {
+			return err
+		}
+	}
 	for _, w := range []ArgKind{TrainTotals, EvalTotals} {
 		if err := p.resetTotals(w); err != nil {
 			return err
@@ -151,7 +184,7 @@ func (p *program) build() error {
 	}
 	// Binding here finds cuDNN's engines, so that an unsupported convolution is reported before the
 	// start.
-	_, err = p.runner(training, p.cfg.Batch)
+	_, err = p.runner(training, p.all.Batch)
 	return err
 }
 
@@ -194,7 +227,8 @@ func (p *program) tooLarge(need, data int64) error {
 	if err != nil {
 		return err
 	}
-	return &MemoryError{Card: p.card.Name(), Batch: p.cfg.Batch, Need: need, Data: data, Free: p.free, Total: p.total, Largest: largest}
+	largest *= p.share.World
+	return &MemoryError{Card: p.card.Name(), Batch: p.all.Batch, Need: need, Data: data, Free: p.free, Total: p.total, Largest: largest}
 }
 
 // reserve allocates device memory and pinned host memory.
@@ -206,6 +240,6 @@ func (p *program) reserve() error {
 	if p.ring, err = newRing(p.dev.ctx, p.cfg.Batch); err != nil {
 		return err
 	}
-	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.cfg.Batch*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))
+	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.all.Batch*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))
 	return err
 }

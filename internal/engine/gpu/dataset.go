@@ -52,6 +52,13 @@ func (p *program) Load(train, test *engine.Images) error {
 			return fmt.Errorf("gpu: loading images: %w", err)
 		}
 	}
+	if train != nil && p.group != nil {
+		if ragged := train.N % p.all.Batch; ragged > 0 {
+			if err := p.share.Fits(ragged); err != nil {
+				return fmt.Errorf("gpu: the last batch of an epoch: %w", err)
+			}
+		}
+	}
 	return p.thread.do(func() error {
 		var sets [2]*dataSet
 		for i, im := range []*engine.Images{train, test} {

@@ -11,12 +11,12 @@ import (
 // device is the memory of a program on a card. All of it belongs to one thread.
 type device struct {
 	ctx     *cuda.Context
-	streams [streams]*cuda.Stream
+	streams [allStreams]*cuda.Stream // that of several cards only where there are several
 	owned   []*cuda.Memory
 	single  [argKinds]cuda.Ptr // arrays of which a program has one
 	bytes   [argKinds]int64
 	arena   cuda.Ptr
-	norms   [4][]cuda.Ptr // Norm, Running, GammaAt, BetaAt by NormID
+	norms   [5][]cuda.Ptr // Norm, Running, GammaAt, BetaAt, Replica0 by NormID
 	held    int64         // bytes allocated, data sets and workspaces not included
 }
 
@@ -68,12 +68,15 @@ func (d *device) allocate(l *List) error {
 
 // openStreams makes the streams. Where blocks of several wait for room on the card, those of the main
 // stream go first.
-func (d *device) openStreams() error {
+func (d *device) openStreams(several bool) error {
 	least, greatest, err := d.ctx.StreamPriorities()
 	if err != nil {
 		return err
 	}
 	for i := range d.streams {
+		if i == cardsStream && !several {
+			continue
+		}
 		priority := least
 		if i == mainStream {
 			priority = greatest
@@ -90,7 +93,7 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 	switch a.Kind {
 	case Activation:
 		return d.arena + cuda.Ptr(l.Plan.Buffers[a.Index].Offset)
-	case Norm, Running, GammaAt, BetaAt:
+	case Norm, Running, GammaAt, BetaAt, Replica0:
 		return d.norms[a.Kind-Norm][a.Index]
 	case Moments:
 		return d.single[Moments] + cuda.Ptr(kernels.MomentsSize*a.Index)

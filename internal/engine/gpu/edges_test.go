@@ -9,6 +9,7 @@ import (
 
 	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
+	"shake/internal/graph"
 	"shake/nets"
 )
 
@@ -28,6 +29,17 @@ func everyList(t *testing.T, f func(t *testing.T, l *List)) {
 	for name, s := range variants() {
 		for typ, ty := range types {
 			t.Run(name+"/"+typ, func(t *testing.T) { f(t, list(t, s, ty, 6, 2)) })
+			t.Run(name+"/"+typ+"/one of two cards", func(t *testing.T) {
+				g, err := graph.Build(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l, err := LowerShare(g, ty, 3, 1, Several{All: 6, First: 1, Bucket: 4 << 10})
+				if err != nil {
+					t.Fatal(err)
+				}
+				f(t, l)
+			})
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Arg struct {
 // ArgKind is a kind of array in device memory, or a number.
 type ArgKind int
 
-// The kinds of argument. Kinds from Activation to BetaAt are numbered. A program has one array of
+// The kinds of argument. Kinds from Activation to Replica0 are numbered. A program has one array of
 // every other kind; that of Moments has a record for each Correlate op.
 const (
 	Null       ArgKind = iota
@@ -33,6 +33,7 @@ const (
 	Running            // the running statistics of norm Index
 	GammaAt            // the place of its scales among the parameters, by channel
 	BetaAt             // the place of its shifts, likewise
+	Replica0           // on several cards: replica 0's running statistics of norm Index, for evaluation
 	Number             // Index itself
 	Images             // the number of images in the batch at hand
 

@@ -72,7 +72,11 @@ func (l *List) headGradLaunch(o *HeadGrad) (*Launch, error) {
 
 // normEvalLaunch sets a norm's affine map for evaluation.
 func (l *List) normEvalLaunch(id engine.NormID) (*Launch, error) {
-	return normLaunch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas}, id, map[string]Arg{"running": {Running, int(id)}, "norm": {Norm, int(id)}})
+	running := Running
+	if l.Several != nil {
+		running = Replica0
+	}
+	return normLaunch(kernels.NormEvalSpec{C: l.normWidth(id), Replicas: l.Replicas}, id, map[string]Arg{"running": {running, int(id)}, "norm": {Norm, int(id)}})
 }
 
 // castLaunch makes the weights' copy in the storage type, with the same bits as SGD's.

@@ -30,13 +30,16 @@ type List struct {
 	Moments  int    // Correlate ops
 	spare    int    // floats of scratch for launches of rivals
 	before   []bits // by op: all ops ordered before it
+
+	Several *Several // of one card of several; nil: one card
 }
 
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
 // Op is one of Augment, Pack, Conv, Stats, Apply, Join, Correlate, Clear, Head, HeadGrad, Tally,
-// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale.
+// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale; on several cards Zero and
+// AllReduce too.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))

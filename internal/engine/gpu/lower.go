@@ -12,12 +12,16 @@ import (
 // Lower makes the list of a graph's training step for a batch of n images in so many replicas,
 // stored as t.
 func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
+	return lower(g, t, n, replicas, nil)
+}
+
+func lower(g *graph.Graph, t kernels.Type, n, replicas int, s *Several) (*List, error) {
 	plan, err := engine.NewPlan(g, lanes)
 	if err != nil {
 		return nil, err
 	}
 	l := lowering{
-		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas},
+		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas, Several: s},
 		stored: map[engine.View]BufID{},
 		calls:  map[*graph.Conv][]Call{},
 	}
@@ -48,6 +52,9 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
 	l.emit(&SGD{})
 	if t == kernels.F16 {
 		l.emit(&Rescale{})
+	}
+	if s != nil {
+		l.exchange()
 	}
 	l.schedule()
 	return l.List, nil

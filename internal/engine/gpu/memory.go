@@ -81,7 +81,7 @@ func (l *List) Memory() (Memory, error) {
 
 // sizes are the bytes of every array of which a program has one.
 func (l *List) sizes() ([argKinds]int64, error) {
-	p, t, n := &l.Params, int64(l.Type.Size()), int64(l.Batch)
+	p, t, n, all := &l.Params, int64(l.Type.Size()), int64(l.Batch), int64(l.all())
 	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
 	counters, partial, err := l.scratch()
 	s := [argKinds]int64{
@@ -90,7 +90,7 @@ func (l *List) sizes() ([argKinds]int64, error) {
 		Partial: streams * align(4*int64(partial)), Counter: streams * align(4*int64(counters)), Sums: streams * align(l.sumsSize()), LossScale: kernels.ScalerSize,
 		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
 		Moments: kernels.MomentsSize * int64(l.Moments),
-		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * n * classes, Loss: 4 * n, Wrong: 4 * n,
+		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * all * classes, Loss: 4 * all, Wrong: 4 * all,
 	}
 	if l.Type != kernels.F32 {
 		s[Storage] = t * int64(p.Floats)
@@ -117,11 +117,15 @@ func (l *List) scratch() (counters, partial int, err error) {
 	return counters, partial, nil
 }
 
-// normSizes are the bytes of a norm's coefficients, running statistics and indexes of scales and
-// shifts.
-func (l *List) normSizes(id engine.NormID) [4]int64 {
+// normSizes are the bytes of a norm's coefficients, running statistics, indexes of scales and shifts,
+// and on several cards replica 0's running statistics.
+func (l *List) normSizes(id engine.NormID) [5]int64 {
 	n := 4 * int64(l.normWidth(id))
-	return [4]int64{7 * n * int64(l.Replicas), 2 * n * int64(l.Replicas), n, n}
+	s := [5]int64{7 * n * int64(l.Replicas), 2 * n * int64(l.Replicas), n, n}
+	if l.Several != nil {
+		s[Replica0-Norm] = s[Running-Norm]
+	}
+	return s
 }
 
 // LargestBatch is the largest multiple of replicas, at most most, for which the memory of g and

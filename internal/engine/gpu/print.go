@@ -71,6 +71,17 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("head\t%s; %s", p.ViewText(o.X), p.OutText(o.DX, "d head"))
 	case *Clear:
 		return fmt.Sprintf("clear\t%%%d", o.Y)
+	case *Zero:
+		return "zero"
+	case *AllReduce:
+		n := 0
+		for _, s := range o.Spans {
+			n += s.N
+		}
+		if o.Losses {
+			return "allreduce\tlosses"
+		}
+		return fmt.Sprintf("allreduce\t%d gradients", n)
 	case *HeadGrad:
 		return "headgrad\t" + p.Graph.Params[o.Op.W].Name
 	case *Tally:

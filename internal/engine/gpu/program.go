@@ -15,7 +15,10 @@ import (
 // program is a network on a card. Its methods run their work on the thread that owns the card's
 // context.
 type program struct {
-	cfg       engine.Config
+	cfg       engine.Config // of this card: its share of the batch and of the replicas
+	all       engine.Config // of all cards
+	share     engine.Share
+	group     *cards       // nil: one card
 	graph     *graph.Graph // the graph before the passes
 	list      *List
 	order     []engine.NormLayer // order of the running statistics in the state
@@ -63,7 +66,8 @@ func (p *program) workspaceBytes() (n int64) {
 	return n
 }
 
-// purpose is the key of a runner.
+// purpose is the key of a runner. n counts the images of the whole batch: several cards capture and
+// launch their graphs alike.
 type purpose struct {
 	mode mode
 	n    int
@@ -80,7 +84,7 @@ func (p *program) Info() engine.Info {
 		Workers: 1,
 		Memory:  p.dev.held + p.workspaceBytes(),
 		Free:    p.free,
-		Piece:   evalBatches * p.cfg.Batch,
+		Piece:   evalBatches * p.all.Batch,
 	}
 }
 
@@ -131,7 +135,7 @@ func (p *program) stepNext() error {
 	if err := p.check(p.sets[training], "training", s.Index); err != nil {
 		return err
 	}
-	return p.queue(training, kernels.Step{Seed: p.cfg.Seed, Iteration: s.Iteration, Images: uint32(len(s.Index)), LR: float32(s.LR)}, s.Index)
+	return p.queue(training, kernels.Step{Iteration: s.Iteration, LR: float32(s.LR)}, s.Index)
 }
 
 // check returns an error for an invalid batch of images of a data set.
@@ -139,22 +143,25 @@ func (p *program) check(d *dataSet, what string, index []int32) error {
 	if d == nil {
 		return engine.NotLoaded("gpu", what)
 	}
-	return p.cfg.CheckBatch("gpu", index, d.n)
+	return p.all.CheckBatch("gpu", index, d.n)
 }
 
-// queue puts one pass over a batch on the stream.
+// queue puts one pass over this card's share of a batch on the stream. It fills in what s says of
+// the batch.
 func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	r, err := p.runner(m, len(index))
 	if err != nil {
 		return err
 	}
-	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, index); err != nil {
+	lo, hi := p.share.Images(len(index))
+	s.Seed, s.Base, s.Replica, s.Images = p.cfg.Seed, uint32(lo), uint32(p.share.First), uint32(len(index))
+	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, index[lo:hi]); err != nil {
 		return err
 	}
 	if p.profile != nil && p.profile.r == r {
 		return p.timed(p.profile)
 	}
-	return p.run(r)
+	return p.group.because(p.run(r))
 }
 
 // Metrics implements engine.Program.
@@ -176,7 +183,10 @@ func (p *program) totals(w ArgKind) (engine.Metrics, error) {
 		return engine.Metrics{}, err
 	}
 	if err := p.dev.streams[mainStream].Synchronize(); err != nil {
-		return engine.Metrics{}, fmt.Errorf("gpu: waiting for the card: %w", err)
+		return engine.Metrics{}, p.group.because(fmt.Errorf("gpu: waiting for the card: %w", err))
+	}
+	if p.group.lost() {
+		return engine.Metrics{}, ErrLost
 	}
 	t := getTotals(b)
 	return engine.Metrics{Images: int(t.Images), Loss: t.Loss, Errors: int(t.Errors), BadStep: t.BadStep}, nil
@@ -261,18 +271,23 @@ func (p *program) evaluate(lo, hi int, each func(n int) error) error {
 	if err := engine.CheckRange("gpu", lo, hi, d.n); err != nil {
 		return err
 	}
+	if p.group != nil {
+		if err := p.sendStatistics(); err != nil {
+			return p.group.because(err)
+		}
+	}
 	for _, k := range p.normEval {
 		if err := p.launchOnce(k); err != nil {
 			return err
 		}
 	}
-	index := make([]int32, p.cfg.Batch)
-	for ; lo < hi; lo += p.cfg.Batch {
-		n := min(p.cfg.Batch, hi-lo)
+	index := make([]int32, p.all.Batch)
+	for ; lo < hi; lo += p.all.Batch {
+		n := min(p.all.Batch, hi-lo)
 		for i := range n {
 			index[i] = int32(lo + i)
 		}
-		if err := p.queue(evaluation, kernels.Step{Seed: p.cfg.Seed, Images: uint32(n)}, index[:n]); err != nil {
+		if err := p.queue(evaluation, kernels.Step{}, index[:n]); err != nil {
 			return err
 		}
 		if err := each(n); err != nil {
@@ -370,10 +385,14 @@ func (p *program) release() {
 	if p.dev == nil {
 		return
 	}
+	if p.group.lost() {
+		p.group.comm.Abort()
+	}
 	if s := p.dev.streams[mainStream]; s != nil {
 		s.Synchronize()
 	}
 	p.dropRunners()
+	p.group.close()
 	for _, plan := range p.plans {
 		plan.Close()
 	}

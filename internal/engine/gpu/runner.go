@@ -29,9 +29,11 @@ type item struct {
 	clocks [2]*cuda.Event // in front of the work and behind it; nil: nobody times it
 }
 
-// work is one launch: a call of our kernel, a cuDNN plan, or a buffer to clear.
+// work is one launch: a call of our kernel, a cuDNN plan, what several cards do together, or a buffer
+// to clear.
 type work struct {
 	call      *cuda.Call
+	do        func(*cuda.Stream) error // of several cards
 	plan      *cudnn.Plan
 	ptrs      []cuda.Ptr
 	workspace cuda.Ptr
@@ -46,6 +48,8 @@ func (w *work) run(s *cuda.Stream) error {
 		return w.call.Run(s)
 	case w.plan != nil:
 		return w.plan.Run(w.workspace, w.ptrs...)
+	case w.do != nil:
+		return w.do(s)
 	}
 	return s.Memset8(w.clear, 0, w.bytes)
 }
@@ -55,7 +59,7 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 	r := &runner{}
 	var groups [][2]int
 	for i := 0; i < len(p.list.Ops); {
-		w, count, err := p.bindNext(m, i, n)
+		w, count, err := p.bindShare(m, i, n)
 		if err != nil {
 			r.close()
 			return nil, err
@@ -96,7 +100,7 @@ func (p *program) join(r *runner, groups [][2]int) error {
 	if err := mark(&r.begin); err != nil {
 		return err
 	}
-	var last [streams]*item
+	var last [allStreams]*item
 	for g, it := range p.list.edges(groups) {
 		x := &r.items[g]
 		if last[it.Stream] == nil && it.Stream != mainStream {
@@ -125,11 +129,14 @@ func (p *program) join(r *runner, groups [][2]int) error {
 
 // giveWorkspaces makes all plans of r on one stream share a workspace.
 func (p *program) giveWorkspaces(r *runner) error {
-	var all [streams][]*work
+	var all [allStreams][]*work
 	for _, x := range r.items {
 		all[x.stream] = append(all[x.stream], pointers(x.work)...)
 	}
 	for stream, ws := range all {
+		if stream == cardsStream {
+			continue
+		}
 		if err := p.giveWorkspace(stream, ws); err != nil {
 			return err
 		}
@@ -196,7 +203,11 @@ func trains(o Op) bool {
 }
 
 // bindKernel packs the arguments of a launch for n images.
-func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
+func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) { return p.bindKernelAt(k, n, 0) }
+
+// bindKernelAt is bindKernel for images that begin at image lo of a batch of several cards: their
+// losses, errors and logits have places there.
+func (p *program) bindKernelAt(k *bound, n, lo int) (*cuda.Call, error) {
 	args := make([]any, len(k.Args))
 	for i, a := range k.Args {
 		v := 0
@@ -206,7 +217,14 @@ func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) {
 		case Number:
 			v = a.Index
 		}
-		args[i] = argument(k.Kernel.Args[i].Kind, v, p.dev.address(p.list, a))
+		at := p.dev.address(p.list, a)
+		switch a.Kind {
+		case Loss, Wrong:
+			at += cuda.Ptr(4 * lo)
+		case Logits:
+			at += cuda.Ptr(4 * lo * p.list.Plan.Graph.Classes)
+		}
+		args[i] = argument(k.Kernel.Args[i].Kind, v, at)
 	}
 	size := n
 	if k.N > 0 {

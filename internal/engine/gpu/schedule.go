@@ -11,7 +11,10 @@ import (
 const (
 	mainStream = iota // from the images to the loss, and from there to the first gradient
 	sideStream        // what that way does not wait for: gradients of weights, totals
-	streams           // the number of streams
+	streams           // the number of streams with launches
+
+	cardsStream = streams // sums over several cards
+	allStreams  = streams + 1
 )
 
 // Item is the place of an op in the schedule.
@@ -83,12 +86,15 @@ func (l *List) schedule() {
 		all[i] = l.touches(o)
 	}
 	stream := func(i int) int { return l.Items[i].Stream }
-	beside := make([]int, n+1) // ops on other streams than the main one, up to an op
+	beside := make([]int, n+1) // ops on the side stream, up to an op
 	for i := range n {
-		beside[i+1] = beside[i] + min(stream(i), 1)
+		beside[i+1] = beside[i]
+		if stream(i) == sideStream {
+			beside[i+1]++
+		}
 	}
 	_, before := connect(n, stream, func(i, j int) bool {
-		return meet(all[i], all[j]) || stream(i) == mainStream && stream(j) != mainStream && beside[i]-beside[j] > lead
+		return meet(all[i], all[j]) || stream(i) == mainStream && stream(j) == sideStream && beside[i]-beside[j] > lead
 	})
 	l.arrange(before)
 	l.Items, l.before = connect(n, stream, func(i, j int) bool { return meet(all[i], all[j]) || l.shareMemory(all[i], all[j]) })

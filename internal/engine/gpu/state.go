@@ -64,7 +64,7 @@ func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float
 		for _, part := range order {
 			run := h.running[part.Norm]
 			at, half := l.runningAt(part, r), len(run)/2
-			name := fmt.Sprintf("replica%d/%s", r, part.Name)
+			name := fmt.Sprintf("replica%d/%s", l.first()+r, part.Name)
 			add(name+".running_mean", []int{part.C}, append([]float32(nil), run[at:at+part.C]...))
 			add(name+".running_var", []int{part.C}, append([]float32(nil), run[half+at:half+at+part.C]...))
 		}

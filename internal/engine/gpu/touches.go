@@ -131,6 +131,17 @@ func (l *List) touches(o Op) []touch {
 		t.params(false, Weights, o.Op.W, o.Op.Bias)
 		t.array(true, Mean, DLogits, Loss, Wrong)
 		t.scaler()
+	case *Zero:
+		t.array(true, Loss, Wrong)
+		t.add(true, Arg{Kind: Gradients}, 0, p.Floats)
+		t.add(true, Arg{Kind: PackedGrads}, 0, p.Packed)
+	case *AllReduce:
+		if o.Losses {
+			t.array(true, Loss, Wrong)
+		}
+		for _, s := range o.Spans {
+			t.add(true, Arg{Kind: s.Kind}, s.From, s.From+s.N)
+		}
 	case *HeadGrad:
 		t.array(false, Mean, DLogits)
 		t.params(true, Gradients, o.Op.W, o.Op.Bias)

@@ -175,6 +175,17 @@ func (l *List) traffic(o Op) traffic {
 		return traffic{extra: (20 + size) * int64(p.Floats)} // w and v there and back, g, copy
 	case *Rescale:
 		return traffic{}
+	case *Zero:
+		return traffic{extra: 8 * int64(l.all())}
+	case *AllReduce: // there and back, but for what the other cards send
+		n := 0
+		for _, s := range o.Spans {
+			n += s.N
+		}
+		if o.Losses {
+			n += 2 * l.all()
+		}
+		return traffic{extra: 8 * int64(n)}
 	}
 	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic covers every op
 }
