@@ -1,0 +1,212 @@
+package parallel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shake/internal/engine"
+)
+
+// Peer is another rank, as rank 0 sees it.
+type Peer struct {
+	Rank int
+	Name string // where it is, for errors: "card 1" or "host node7"; may be empty
+	Conn net.Conn
+	// Ended waits a moment for the end of the rank's process and returns its last words, such as
+	// "signal: killed". nil: nobody here knows.
+	Ended func() string
+
+	line    *line
+	answers chan answer
+	missed  atomic.Int32 // beats since its last word
+}
+
+func (p *Peer) String() string {
+	if p.Name == "" {
+		return fmt.Sprintf("rank %d", p.Rank)
+	}
+	return fmt.Sprintf("rank %d (%s)", p.Rank, p.Name)
+}
+
+// LostError says that a rank cannot go on, so that no rank can.
+type LostError struct {
+	Peer  string // "rank 1 (card 1)"
+	Words string // its last ones, or what was seen of it
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("%s has ended, and the others with it: %s", e.Peer, e.Words)
+}
+
+// group is the connections to all other ranks.
+type group struct {
+	b     *Backend
+	peers []*Peer
+	lost  chan struct{} // closed at the first failure
+	ended chan struct{} // closed at an end in good order
+
+	mu  sync.Mutex
+	err error // the first failure
+}
+
+func newGroup(b *Backend) *group {
+	g := &group{b: b, peers: b.Peers, lost: make(chan struct{}), ended: make(chan struct{})}
+	for _, p := range g.peers {
+		p.line, p.answers = newLine(p.Conn), make(chan answer, 1)
+		go g.hear(p)
+	}
+	go g.beats()
+	return g
+}
+
+// reason is the first failure, or nil.
+func (g *group) reason() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// gone waits so long for a failure.
+func (g *group) gone(d time.Duration) bool {
+	select {
+	case <-g.lost:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// fail records the first failure, of a peer or (nil) of rank 0, and stops everything that waits.
+func (g *group) fail(p *Peer, err error) {
+	select {
+	case <-g.ended:
+		return
+	default:
+	}
+	if p != nil {
+		words := err.Error()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isClosed(err) {
+			words = "its connection ended without a word"
+			if p.Ended != nil {
+				if s := p.Ended(); s != "" {
+					words = s
+				}
+			}
+		}
+		err = &LostError{p.String(), words}
+	}
+	g.mu.Lock()
+	first := g.err == nil
+	if first {
+		g.err = err
+	}
+	g.mu.Unlock()
+	if first {
+		close(g.lost)
+		g.hangUp()
+	}
+}
+
+func isClosed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) || errors.Is(err, net.ErrClosed)
+}
+
+func (g *group) hangUp() {
+	for _, p := range g.peers {
+		p.Conn.Close()
+	}
+}
+
+// end hangs up in good order, and waits for processes that were started here.
+func (g *group) end() {
+	close(g.ended)
+	g.hangUp()
+	for _, p := range g.peers {
+		if p.Ended != nil {
+			p.Ended()
+		}
+	}
+}
+
+// hear takes in what a peer says.
+func (g *group) hear(p *Peer) {
+	for {
+		var a answer
+		if err := p.line.dec.Decode(&a); err != nil {
+			g.fail(p, err)
+			return
+		}
+		p.missed.Store(0)
+		switch {
+		case a.Failed != "":
+			g.fail(p, errors.New(a.Failed))
+			return
+		case a.Stop != "":
+			if g.b.Stop != nil {
+				g.b.Stop(p.Rank, a.Stop)
+			}
+		case a.Save:
+			if g.b.Save != nil {
+				g.b.Save()
+			}
+		case a.Op != opBeat:
+			select {
+			case p.answers <- a:
+			case <-g.lost:
+				return
+			}
+		}
+	}
+}
+
+// beats sends signs of life and counts those that do not come.
+func (g *group) beats() {
+	t := time.NewTicker(beat)
+	defer t.Stop()
+	for {
+		select {
+		case <-g.lost:
+			return
+		case <-g.ended:
+			return
+		case <-t.C:
+		}
+		for _, p := range g.peers {
+			if p.missed.Add(1) > silent {
+				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*beat))
+			}
+			go p.line.send(request{Op: opBeat}) // a stopped peer does not hold the others up
+		}
+	}
+}
+
+// watch looks for faults between the devices.
+func (g *group) watch(p engine.Program) {
+	a, ok := p.(interface{ AsyncError() error })
+	if !ok {
+		return
+	}
+	go func() {
+		t := time.NewTicker(beat)
+		defer t.Stop()
+		for {
+			select {
+			case <-g.lost:
+				return
+			case <-g.ended:
+				return
+			case <-t.C:
+			}
+			// A rank that died is known by its connection too, with more to say.
+			if err := a.AsyncError(); err != nil && !g.gone(beat) {
+				g.fail(nil, fmt.Errorf("between the cards: %w", err))
+			}
+		}
+	}()
+}

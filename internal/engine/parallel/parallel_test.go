@@ -1,0 +1,327 @@
+package parallel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"shake/internal/engine"
+	"shake/internal/graph"
+)
+
+// toy is a program of one number w that a step moves by the sum of the batch, and of a replica's
+// statistics. It records its calls.
+type toy struct {
+	rank   int
+	mu     sync.Mutex
+	calls  []string
+	w      float32
+	drift  float64       // added to this rank's loss
+	wait   chan struct{} // not nil: Metrics waits for it
+	fail   error         // of Step
+	closed bool
+	async  error
+}
+
+func (p *toy) say(s string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, fmt.Sprintf(s, args...))
+}
+func (p *toy) Load(_, _ *engine.Images) error { return nil }
+func (p *toy) Step(s engine.Step) error {
+	p.say("step %d %v", s.Iteration, s.Index)
+	for _, i := range s.Index {
+		p.w += float32(i)
+	}
+	return p.fail
+}
+func (p *toy) Metrics(reset bool) (engine.Metrics, error) {
+	p.say("metrics %v", reset)
+	if p.wait != nil {
+		<-p.wait
+		return engine.Metrics{}, errors.New("the wait was ended")
+	}
+	return engine.Metrics{Images: 3, Loss: 1.5 + p.drift, BadStep: -1}, nil
+}
+func (p *toy) Eval(lo, hi int) (engine.Metrics, error) {
+	p.say("eval %d %d", lo, hi)
+	return engine.Metrics{Images: hi - lo}, nil
+}
+func (p *toy) Logits(lo, hi int) ([]float32, error) {
+	p.say("logits %d %d", lo, hi)
+	return []float32{float32(lo)}, nil
+}
+func (p *toy) State() ([]engine.Tensor, error) {
+	return []engine.Tensor{
+		{Name: "w", Shape: []int{1}, F32: []float32{p.w}},
+		{Name: fmt.Sprintf("replica%d/mean", p.rank), Shape: []int{1}, F32: []float32{float32(p.rank)}},
+		{Name: "engine/own", Shape: []int{1}, F32: []float32{7}},
+	}, nil
+}
+func (p *toy) SetState(ts []engine.Tensor) error {
+	for _, t := range ts {
+		if t.Name == "w" {
+			p.w = t.F32[0]
+		}
+		p.say("set %s", t.Name)
+	}
+	return nil
+}
+func (p *toy) Info() engine.Info {
+	return engine.Info{Device: "gpu", Detail: "toy", Cards: []string{fmt.Sprint(p.rank)}}
+}
+func (p *toy) AsyncError() error { return p.async }
+func (p *toy) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	return nil
+}
+
+type toyBackend struct{ p *toy }
+
+func (toyBackend) Name() string { return "toy" }
+func (b toyBackend) Compile(*graph.Graph, engine.Config) (engine.Program, error) {
+	return b.p, nil
+}
+
+// pair is two ends of a pipe between processes.
+func pair(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "pipe")
+		if ends[i], err = net.FileConn(f); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		t.Cleanup(func() { ends[i].Close() })
+	}
+	return ends[0], ends[1]
+}
+
+// crew is three ranks of toys; served collects how the others ended.
+type crew struct {
+	Backend
+	toys   []*toy
+	served chan error
+	theirs []net.Conn
+}
+
+func newCrew(t *testing.T) *crew {
+	c := &crew{served: make(chan error, 2)}
+	for rank := range 3 {
+		c.toys = append(c.toys, &toy{rank: rank})
+		if rank == 0 {
+			continue
+		}
+		ours, theirs := pair(t)
+		c.Peers = append(c.Peers, &Peer{Rank: rank, Name: fmt.Sprint("card ", rank), Conn: ours})
+		c.theirs = append(c.theirs, theirs)
+		w := NewWorker(theirs, func(hello, token []byte, _ <-chan struct{}) (engine.Program, error) {
+			if string(hello) != "hello" || string(token) != "token" {
+				return nil, fmt.Errorf("have %q, %q", hello, token)
+			}
+			return c.toys[rank], nil
+		})
+		go func() { c.served <- w.Serve() }()
+	}
+	c.Hello = []byte("hello")
+	c.Local = func(lost <-chan struct{}) (engine.Backend, []byte, error) {
+		if c.toys[0].wait != nil {
+			go func() { <-lost; close(c.toys[0].wait) }()
+		}
+		return toyBackend{c.toys[0]}, []byte("token"), nil
+	}
+	return c
+}
+
+func (c *crew) compile(t *testing.T) engine.Program {
+	t.Helper()
+	p, err := c.Compile(nil, engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// Every rank makes the calls of rank 0 in its order; the state is that of one device.
+func TestAllRanksDoTheSame(t *testing.T) {
+	c := newCrew(t)
+	p := c.compile(t)
+	if i := p.Info(); i.Detail != "3 cards: toy" || !slices.Equal(i.Cards, []string{"0", "1", "2"}) {
+		t.Errorf("info %+v", i)
+	}
+	for i := range 3 {
+		if err := p.Step(engine.Step{Iteration: uint32(i), Index: []int32{int32(i), 5}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := p.Metrics(true)
+	if err != nil || m.Loss != 1.5 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if m, err = p.Eval(2, 9); err != nil || m.Images != 7 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if z, err := p.Logits(4, 5); err != nil || !slices.Equal(z, []float32{4}) {
+		t.Fatalf("%v, %v", z, err)
+	}
+	ts, err := p.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, x := range ts {
+		names = append(names, x.Name)
+	}
+	if have := strings.Join(names, " "); have != "w replica0/mean replica1/mean replica2/mean engine/own" || ts[0].F32[0] != 18 || ts[3].F32[0] != 2 {
+		t.Errorf("state %s: %v", have, ts)
+	}
+	ts[0].F32[0] = 42
+	if err := p.SetState(ts); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SetState([]engine.Tensor{{Name: "replica7/mean"}, {Name: "w", Shape: []int{2}, F32: []float32{1, 2}}}); err == nil ||
+		!strings.Contains(err.Error(), "replica7/mean: the network has no such tensor") || !strings.Contains(err.Error(), "w: want shape [1], have [2]") {
+		t.Errorf("a tensor that does not fit: %v", err)
+	}
+	if err := errors.Join(p.Close(), p.Close()); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := <-c.served; err != nil {
+			t.Errorf("serving ended with %v", err)
+		}
+	}
+	want := "step 0 [0 5]\nstep 1 [1 5]\nstep 2 [2 5]\nmetrics true\neval 2 9\nlogits 4 5\nset w\nset replicaR/mean\nset engine/own"
+	for _, x := range c.toys {
+		if have := strings.Join(x.calls, "\n"); have != strings.ReplaceAll(want, "R", fmt.Sprint(x.rank)) || x.w != 42 || !x.closed {
+			t.Errorf("rank %d: w %g, closed %v, calls\n%s", x.rank, x.w, x.closed, have)
+		}
+	}
+}
+
+// Ranks whose metrics differ by a bit stop.
+func TestDrift(t *testing.T) {
+	c := newCrew(t)
+	c.toys[2].drift = 1e-15
+	p := c.compile(t)
+	if _, err := p.Metrics(false); err == nil || !strings.Contains(err.Error(), "rank 2 (card 2) has the metrics") {
+		t.Errorf("have %v", err)
+	}
+	if err := p.Step(engine.Step{}); err == nil {
+		t.Error("a step after the drift")
+	}
+}
+
+// The error of a rank, or its end, is the error of the call that waits, and names the rank.
+func TestLostRank(t *testing.T) {
+	for _, how := range []string{"error", "end", "device"} {
+		t.Run(how, func(t *testing.T) {
+			c := newCrew(t)
+			c.toys[0].wait = make(chan struct{})
+			want := "rank 1 (card 1) has ended, and the others with it: "
+			switch how {
+			case "error":
+				c.toys[1].fail = errors.New("the card fell off")
+				want += "the card fell off"
+			case "end":
+				c.Peers[0].Ended = func() string { return "process 7: signal: killed" }
+				want += "process 7: signal: killed"
+			case "device":
+				c.toys[0].async = errors.New("remote process exited")
+				want = "between the cards: remote process exited"
+			}
+			p := c.compile(t)
+			from := time.Now()
+			if how == "end" {
+				time.AfterFunc(50*time.Millisecond, func() { c.theirs[0].Close() })
+			}
+			err := p.Step(engine.Step{Index: []int32{1}})
+			if err == nil {
+				_, err = p.Metrics(true)
+			}
+			if err == nil || err.Error() != want {
+				t.Errorf("have %v, want %s", err, want)
+			}
+			if d := time.Since(from); d > 10*time.Second {
+				t.Errorf("it took %v", d)
+			}
+			p.Close()
+			for range 2 {
+				if err := <-c.served; err == nil {
+					t.Error("another rank ended well")
+				}
+			}
+		})
+	}
+}
+
+// A rank that says nothing is lost after six beats, as a stopped process is.
+func TestSilentRank(t *testing.T) {
+	before := beat
+	beat = 20 * time.Millisecond
+	defer func() { beat = before }()
+	ours, _ := pair(t)
+	g := newGroup(&Backend{Peers: []*Peer{{Rank: 3, Conn: ours}}})
+	if !g.gone(10 * time.Second) {
+		t.Fatal("nobody missed it")
+	}
+	if err := g.reason(); err == nil || err.Error() != "rank 3 has ended, and the others with it: nothing was heard of it for 120ms" {
+		t.Errorf("have %v", err)
+	}
+}
+
+// A rank that cannot open its program ends the run before it begins.
+func TestRefused(t *testing.T) {
+	c := newCrew(t)
+	c.Hello = []byte("another")
+	if _, err := c.Compile(nil, engine.Config{}); err == nil || !strings.Contains(err.Error(), `have "another"`) {
+		t.Errorf("have %v", err)
+	}
+}
+
+// A worker asks rank 0 to stop, or for a checkpoint.
+func TestSignals(t *testing.T) {
+	ours, theirs := pair(t)
+	var mu sync.Mutex
+	var said bytes.Buffer
+	b := &Backend{Peers: []*Peer{{Rank: 1, Conn: ours}}, Stop: func(rank int, s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprint(&said, rank, s)
+	}, Save: func() {
+		mu.Lock()
+		defer mu.Unlock()
+		said.WriteString("save")
+	}}
+	g := newGroup(b)
+	defer g.end()
+	w := NewWorker(theirs, nil)
+	w.AskSave()
+	w.AskStop("signal 15")
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		mu.Lock()
+		s := said.String()
+		mu.Unlock()
+		if s == "save1signal 15" {
+			return
+		}
+	}
+	t.Errorf("heard %q", said.String())
+}

@@ -1,0 +1,168 @@
+package parallel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shake/internal/engine"
+)
+
+// Worker is a rank other than 0.
+type Worker struct {
+	Conn net.Conn // to rank 0
+	// Open makes the rank's program, with its images, from Backend.Hello and the token of
+	// Backend.Local. lost is closed when rank 0 is gone.
+	Open func(hello, token []byte, lost <-chan struct{}) (engine.Program, error)
+
+	line *line
+	once sync.Once
+	lost chan struct{}
+}
+
+// ErrLeft is the error of Serve when rank 0 ended without closing its program.
+var ErrLeft = errors.New("parallel: rank 0 is gone")
+
+// NewWorker is a worker behind a connection.
+func NewWorker(c net.Conn, open func(hello, token []byte, lost <-chan struct{}) (engine.Program, error)) *Worker {
+	return &Worker{Conn: c, Open: open, line: newLine(c), lost: make(chan struct{})}
+}
+
+// AskStop tells rank 0 that a signal asks this rank to stop. It may be called from any goroutine.
+func (w *Worker) AskStop(signal string) { w.line.send(answer{Stop: signal}) }
+
+// AskSave tells rank 0 that a signal asks for a checkpoint.
+func (w *Worker) AskSave() { w.line.send(answer{Save: true}) }
+
+// Serve does what rank 0 asks for until it closes. Errors are told to rank 0 and returned; ErrLeft
+// if rank 0 is gone.
+func (w *Worker) Serve() error {
+	requests := make(chan request, 64)
+	var missed atomic.Int32
+	go func() {
+		defer close(requests)
+		for {
+			var r request
+			if w.line.dec.Decode(&r) != nil {
+				w.leave()
+				return
+			}
+			missed.Store(0)
+			if r.Op == opBeat {
+				continue
+			}
+			select {
+			case requests <- r:
+			case <-w.lost:
+				return
+			}
+		}
+	}()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		t := time.NewTicker(beat)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+			}
+			if missed.Add(1) > silent {
+				w.leave()
+			}
+			w.line.send(answer{Op: opBeat})
+		}
+	}()
+	var p engine.Program
+	defer func() {
+		if p != nil {
+			p.Close()
+		}
+	}()
+	for r := range requests {
+		a, err := w.do(&p, r)
+		if err != nil {
+			select {
+			case <-w.lost:
+				return ErrLeft
+			default:
+			}
+			w.line.send(answer{Failed: err.Error()})
+			return err
+		}
+		if r.Op != opStep && w.line.send(a) != nil {
+			return ErrLeft
+		}
+		if r.Op == opClose {
+			return nil
+		}
+	}
+	return ErrLeft
+}
+
+// leave marks rank 0 as gone.
+func (w *Worker) leave() {
+	w.once.Do(func() {
+		close(w.lost)
+		w.Conn.Close()
+	})
+}
+
+// do makes one call.
+func (w *Worker) do(p *engine.Program, r request) (answer, error) {
+	a := answer{Op: r.Op}
+	var err error
+	if r.Op == opCompile {
+		if *p, err = w.Open(r.Hello, r.Token, w.lost); err == nil {
+			a.Info = (*p).Info()
+		}
+		return a, err
+	}
+	if *p == nil {
+		return a, fmt.Errorf("parallel: request %d before there is a program", r.Op)
+	}
+	switch r.Op {
+	case opStep:
+		err = (*p).Step(r.Step)
+	case opMetrics:
+		a.Metrics, err = (*p).Metrics(r.Reset)
+	case opEval:
+		a.Metrics, err = (*p).Eval(r.Lo, r.Hi)
+	case opLogits:
+		_, err = (*p).Logits(r.Lo, r.Hi)
+	case opState:
+		var ts []engine.Tensor
+		if ts, err = (*p).State(); err == nil {
+			a.Tensors = pack(slices.DeleteFunc(ts, func(t engine.Tensor) bool { return !strings.HasPrefix(t.Name, replica) }))
+		}
+	case opSetState:
+		err = setOwn(*p, unpack(r.Tensors))
+	case opClose:
+		err = (*p).Close()
+	default:
+		err = fmt.Errorf("parallel: no request %d", r.Op)
+	}
+	return a, err
+}
+
+// setOwn sets the tensors without the running statistics of other ranks' replicas.
+func setOwn(p engine.Program, ts []engine.Tensor) error {
+	own, err := p.State()
+	if err != nil {
+		return err
+	}
+	has := map[string]bool{}
+	for _, t := range own {
+		has[t.Name] = true
+	}
+	return p.SetState(slices.DeleteFunc(ts, func(t engine.Tensor) bool {
+		return strings.HasPrefix(t.Name, replica) && !has[t.Name]
+	}))
+}
