@@ -1,0 +1,184 @@
+package launch
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Place is the place of this process among those of a run.
+type Place struct {
+	Launcher          string // "torchrun", for errors
+	Rank, World       int    // number of this process from 0, and of all processes
+	Local, LocalWorld int    // the same among the processes of its machine; LocalWorld 0: unknown
+	Host              string // where rank 0 is; "": on this machine
+	Secret            string // known to the processes of the job; "": nothing tells it
+	Port              int    // where rank 0 listens; 0: a port made from Secret and Host
+}
+
+// source is a launcher's variables. The names of a list are tried in turn.
+type source struct {
+	launcher          string
+	rank, world       []string
+	local, localWorld []string
+	host              func(env) string
+	secret            []string
+	needs             string // a variable without which it is not this launcher
+	nested            bool
+}
+
+type env func(string) string
+
+func (e env) first(names []string) (name, value string) {
+	for _, n := range names {
+		if v := e(n); v != "" {
+			return n, v
+		}
+	}
+	return "", ""
+}
+
+// The launchers. A nested one starts processes within the task of another one, so it goes before.
+var sources = []source{
+	{launcher: "SHAKE_RANK and SHAKE_WORLD", rank: []string{"SHAKE_RANK", "JOB_COMPLETION_INDEX"}, world: []string{"SHAKE_WORLD"}, local: []string{"SHAKE_LOCAL_RANK"}, needs: "SHAKE_WORLD", nested: true},
+	{launcher: "torchrun", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, secret: []string{"TORCHELASTIC_RUN_ID"}, needs: "TORCHELASTIC_RUN_ID", nested: true},
+	{launcher: "PyTorchJob", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, needs: "WORLD_SIZE"},
+	{launcher: "TrainJob", rank: []string{"PET_NODE_RANK"}, world: []string{"PET_NNODES"}, needs: "PET_NNODES"},
+	{launcher: "mpirun of Open MPI", rank: []string{"OMPI_COMM_WORLD_RANK"}, world: []string{"OMPI_COMM_WORLD_SIZE"}, local: []string{"OMPI_COMM_WORLD_LOCAL_RANK"}, localWorld: []string{"OMPI_COMM_WORLD_LOCAL_SIZE"}, secret: []string{"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"}, needs: "OMPI_COMM_WORLD_SIZE"},
+	{launcher: "mpirun of MPICH", rank: []string{"PMI_RANK", "PMIX_RANK"}, world: []string{"PMI_SIZE"}, local: []string{"MPI_LOCALRANKID"}, localWorld: []string{"MPI_LOCALNRANKS"}, needs: "PMI_SIZE"},
+	{launcher: "srun", rank: []string{"SLURM_PROCID"}, world: []string{"SLURM_STEP_NUM_TASKS"}, local: []string{"SLURM_LOCALID"}, host: slurmHost, secret: []string{"SLURM_JOB_ID"}, needs: "SLURM_STEP_ID"},
+}
+
+// Find reads the place of this process from the environment. Without a launcher, or with one that
+// started a single process, it is nil. The error says what was seen: a variable that is no number,
+// a rank that does not fit, launchers that contradict each other.
+func Find() (*Place, error) { return find(os.Getenv) }
+
+func find(e env) (*Place, error) {
+	var found []*Place
+	var seen []string
+	for _, s := range sources {
+		if e(s.needs) == "" {
+			continue
+		}
+		p, what, err := s.read(e)
+		if err != nil {
+			return nil, err
+		}
+		found, seen = append(found, p), append(seen, what)
+		if s.nested {
+			break
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	for _, p := range found[1:] {
+		if p.Rank != found[0].Rank || p.World != found[0].World {
+			return nil, fmt.Errorf("launch: two launchers contradict each other: %s; SHAKE_RANK, SHAKE_WORLD and SHAKE_ADDRESS decide", strings.Join(seen, "; "))
+		}
+	}
+	p := found[0]
+	for _, q := range found[1:] { // what the first does not tell
+		if p.Host == "" {
+			p.Host = q.Host
+		}
+		if p.Secret == "" {
+			p.Secret = q.Secret
+		}
+	}
+	if p.World == 1 {
+		return nil, nil
+	}
+	return p, p.complete(e)
+}
+
+// read reads the variables of one launcher. what lists them, for errors.
+func (s *source) read(e env) (p *Place, what string, err error) {
+	var list []string
+	number := func(names []string, otherwise int) int {
+		name, v := e.first(names)
+		if name == "" {
+			return otherwise
+		}
+		list = append(list, name+"="+v)
+		n, bad := strconv.Atoi(v)
+		if bad != nil || n < 0 {
+			err = fmt.Errorf("launch: %s=%q of %s: want a whole number", name, v, s.launcher)
+		}
+		return n
+	}
+	p = &Place{Launcher: s.launcher, Rank: number(s.rank, -1), World: number(s.world, -1), Local: number(s.local, -1), LocalWorld: number(s.localWorld, 0)}
+	if s.host != nil { // srun
+		p.Host = s.host(e)
+		if e("SLURM_STEP_NUM_NODES") == "1" {
+			p.LocalWorld = p.World
+		}
+	}
+	if name, v := e.first(s.secret); name != "" {
+		p.Secret = name + "=" + v
+	}
+	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && n != "" && n != "1" {
+		return nil, "", fmt.Errorf("launch: PET_NPROC_PER_NODE=%s: start shake by torchrun, which makes %s processes of each", n, n)
+	}
+	what = s.launcher + " says " + strings.Join(list, " ")
+	switch {
+	case err != nil:
+	case p.World < 1 || p.Rank < 0 || p.Rank >= p.World:
+		err = fmt.Errorf("launch: %s: want a rank from %s that is less than %s", what, strings.Join(s.rank, " or "), s.world[0])
+	case p.LocalWorld > p.World || p.LocalWorld > 0 && p.Local >= p.LocalWorld:
+		err = fmt.Errorf("launch: %s: the ranks of one machine do not fit", what)
+	}
+	return p, what, err
+}
+
+// complete adds the address, the port and the secret.
+func (p *Place) complete(e env) error {
+	address := e("SHAKE_ADDRESS")
+	if host, port, err := net.SplitHostPort(address); err == nil {
+		address = host
+		if p.Port, err = strconv.Atoi(port); err != nil || p.Port < 1 || p.Port > 65535 {
+			return fmt.Errorf("launch: SHAKE_ADDRESS=%s: want a host, or a host and a port", e("SHAKE_ADDRESS"))
+		}
+	}
+	if v := e("SHAKE_PORT"); v != "" {
+		var err error
+		if p.Port, err = strconv.Atoi(v); err != nil || p.Port < 1 || p.Port > 65535 {
+			return fmt.Errorf("launch: SHAKE_PORT=%s: want a number from 1 to 65535", v)
+		}
+	}
+	here := p.LocalWorld == p.World
+	_, named := e.first([]string{"MASTER_ADDR", "PET_MASTER_ADDR"})
+	switch {
+	case address != "":
+		p.Host = address
+	case named != "":
+		p.Host = named
+	case here:
+		p.Host = "127.0.0.1"
+	case p.Host == "":
+		return fmt.Errorf("launch: %s made %d processes, perhaps on several machines, and nothing names that of rank 0: set MASTER_ADDR, or SHAKE_ADDRESS, on all", p.Launcher, p.World)
+	}
+	if v := e("SHAKE_SECRET"); v != "" {
+		p.Secret = v
+	}
+	if p.Secret == "" && here {
+		p.Secret = fmt.Sprint("the children of process ", os.Getppid()) // other jobs of this machine have another
+	}
+	if p.Secret == "" {
+		return fmt.Errorf("launch: %s names no job by which its processes know each other: set SHAKE_SECRET to the same words for all", p.Launcher)
+	}
+	return nil
+}
+
+// slurmHost is the first host of a step's list, such as node[03-05,9],login1.
+func slurmHost(e env) string {
+	_, list := e.first([]string{"SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST"})
+	name, rest, _ := strings.Cut(list, "[")
+	if i := strings.IndexByte(name, ','); i >= 0 || rest == "" {
+		return strings.Split(name, ",")[0]
+	}
+	return name + rest[:strings.IndexFunc(rest+"]", func(r rune) bool { return strings.ContainsRune("-,]", r) })]
+}
