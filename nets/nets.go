@@ -28,6 +28,9 @@ func Load(nameOrPath string, overrides ...string) (*dsl.Spec, error) {
 	return loader.Load(nameOrPath, overrides...)
 }
 
+// Parse is Load for the text of a network of that name.
+func Parse(name string, text []byte) (*dsl.Spec, error) { return loader.Parse(name+".toml", text) }
+
 // Names returns the names of the built-in networks, sorted.
 func Names() []string { return loader.Names() }
 

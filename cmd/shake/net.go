@@ -86,12 +86,20 @@ func completeNets(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 var deviceNames = []string{"auto", "cpu", "gpu", "ref"}
 
 func addDevice(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "device", "auto", "`device` to run on: cpu, gpu, ref (float64, slow), or auto, which is gpu if there is one and else cpu")
+	c.Flags().StringVar(name, "device", "auto", "`device` to run on: cpu, gpu, gpu:1 (that card), ref (float64, slow), or auto, which is gpu if there is one and else cpu")
 	c.RegisterFlagCompletionFunc("device", cobra.FixedCompletions(deviceNames, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// backend returns the backend of --device, if it can run the network on this machine.
+// backend returns the backend of --device, if it can run the network on this machine, on one card
+// at most.
 func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
+	name, cards, err := a.cards(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(cards) > 1 {
+		return nil, exit(exitUsage, fmt.Errorf("--device: this verb runs on one card, have %d", len(cards)))
+	}
 	if name == "auto" {
 		if name = "cpu"; gpu.Available() == nil && load.Check(false) == nil {
 			name = "gpu"
@@ -118,9 +126,13 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		if err := load.Check(false); err != nil {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
-		return gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}, nil
+		b := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}
+		if len(cards) > 0 {
+			b.Card = cards[0]
+		}
+		return b, nil
 	}
-	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu or ref", name))
+	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu, gpu:0 and so on, or ref", name))
 }
 
 // fits refuses a batch whose activations exceed, with the weights, their momentum and gradients, the

@@ -76,7 +76,7 @@ that its TOML language can say. Start with:
 	root.Version = version
 	root.SetVersionTemplate("shake {{.Version}}\n")
 	root.SetHelpCommand(helpCmd())
-	root.AddCommand(a.runCmd(), a.sweepCmd(), a.reportCmd(), a.runsCmd(), a.showCmd(), a.profileCmd(), a.evalCmd(), a.correlateCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(),
+	root.AddCommand(a.runCmd(), a.sweepCmd(), a.reportCmd(), a.runsCmd(), a.showCmd(), a.profileCmd(), a.evalCmd(), a.correlateCmd(), a.exportCmd(), a.dataCmd(), a.devicesCmd(), a.monitorCmd(), a.versionCmd(), a.rankCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: "shake exits with one of:\n\n" + exitCodes})
 	return root
 }

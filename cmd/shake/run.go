@@ -33,6 +33,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 		Example: `  shake run quick
   shake run 26-2x32d -o train.epochs=20 --data path/to/cifar
   shake run 26-2x32d --seeds 1,2,3
+  shake run 26-2x32d --device gpu:0,1
   shake run --resume runs/26-2x32d
   shake run quick -o train.max_steps=10 -o train.log_steps=1 -o data.shuffle=false --json`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -47,6 +48,9 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 		},
 		ValidArgsFunction: completeNets,
 		RunE: func(c *cobra.Command, args []string) error {
+			if rank, err := a.otherRank(f, args); rank || err != nil {
+				return err
+			}
 			if f.resume != "" {
 				return a.resume(c, f)
 			}
@@ -58,6 +62,7 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 	}
 	f.net.add(c)
 	addDevice(c, &f.device)
+	c.Flag("device").Usage = "`device` to run on: cpu, gpu, gpu:1 (that card), gpu:0,1 (both, a process each), ref (float64, slow), or auto, which is gpu if there is one and else cpu"
 	addData(c, &f.data)
 	c.Flags().StringVar(&f.out, "out", "", "run `directory` (default runs/NAME, or the first free runs/NAME-N)")
 	c.Flags().StringVar(&f.resume, "resume", "", "continue the run in this `directory`")
@@ -115,16 +120,23 @@ func (a *app) train(f runFlags, o train.Options) error {
 	defer scr.flush(sig.heard)
 	defer sig.stop()
 	defer scr.close()
-
-	var err error
-	if o.Backend, err = (&app{a.in, a.out, scr}).backend(f.device, o.Spec); err != nil {
+	quiet := &app{a.in, a.out, scr}
+	crew, err := quiet.crew(sig, f, o.Spec)
+	if err != nil {
 		return err
+	}
+	defer crew.close()
+	if o.Backend = crew.backend(); o.Backend == nil {
+		if o.Backend, err = quiet.backend(f.device, o.Spec); err != nil {
+			return err
+		}
 	}
 	sets, err := loadData(o.Spec, f.data)
 	if err != nil {
 		return err
 	}
 	o.Train, o.Validation, o.Test = sets.Train, sets.Validation, sets.Test
+	crew.brief(o.Spec, sets)
 	o.DataNote = fmt.Sprintf("%s, %s", sets.Source, sets.Note)
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree

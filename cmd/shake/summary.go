@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"shake/dsl"
 	"shake/internal/report"
@@ -84,7 +85,8 @@ func (g origin) flags(names ...string) (text string) {
 // next are useful commands after this run, for a shell.
 func next(spec *dsl.Spec, s *train.Summary, g origin) []string {
 	shake, dir := shellWord(program(os.Args[0])), shellWord(s.Dir)
-	eval := fmt.Sprintf("%s eval %s%s", shake, dir, g.flags("data", "device"))
+	one, _, _ := strings.Cut(g.device, ",") // eval runs on one card
+	eval := fmt.Sprintf("%s eval %s%s", shake, dir, origin{g.data, one, g.weights}.flags("data", "device"))
 	switch {
 	case s.Diverged != nil:
 		config := shellWord(filepath.Join(s.Dir, train.ConfigFile))

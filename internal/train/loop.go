@@ -225,9 +225,9 @@ func (r *run) evaluation(ctx context.Context) (test, val sums, err error) {
 	return test, val, err
 }
 
-// joined are the images of a program's evaluation: the test set, and behind it those kept out of
+// Joined are the images of a program's evaluation: the test set, and behind it those kept out of
 // training. nil if there are neither.
-func joined(test, val *engine.Images) *engine.Images {
+func Joined(test, val *engine.Images) *engine.Images {
 	if val == nil {
 		return test
 	}

@@ -111,8 +111,8 @@ func (r *Record) platform(version string) {
 	}
 }
 
-// fingerprint is the SHA-256 of a data set's pixels, labels and normalisation; "" without images.
-func fingerprint(im *engine.Images) string {
+// Fingerprint is the SHA-256 of a data set's pixels, labels and normalisation; "" without images.
+func Fingerprint(im *engine.Images) string {
 	if im == nil {
 		return ""
 	}

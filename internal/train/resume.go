@@ -71,7 +71,7 @@ func (r *run) findRecord() error {
 	if err != nil {
 		r.rec = &Record{
 			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote,
-			TrainData: fingerprint(r.o.Train), TestData: fingerprint(joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
+			TrainData: Fingerprint(r.o.Train), TestData: Fingerprint(Joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 		}
 		return err
 	}
@@ -154,10 +154,10 @@ func (r *run) restore(p checkpoint) error {
 // sameData refuses other images than those of the run.
 func (r *run) sameData() error {
 	var keys []string
-	if fingerprint(r.o.Train) != r.rec.TrainData {
+	if Fingerprint(r.o.Train) != r.rec.TrainData {
 		keys = append(keys, "the training images are not those the run began with ("+r.rec.Data+")")
 	}
-	if fingerprint(joined(r.o.Test, r.o.Validation)) != r.rec.TestData {
+	if Fingerprint(Joined(r.o.Test, r.o.Validation)) != r.rec.TestData {
 		keys = append(keys, "the test images are not those the run began with ("+r.rec.Data+")")
 	}
 	if keys != nil {

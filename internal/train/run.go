@@ -185,7 +185,7 @@ func (r *run) plan() {
 
 // compile makes the program, gives it the data, and fills in the record.
 func (r *run) compile() (*graph.Graph, error) {
-	g, p, err := compile(r.spec, r.o.Backend, r.o.Train, joined(r.o.Test, r.o.Validation))
+	g, p, err := compile(r.spec, r.o.Backend, r.o.Train, Joined(r.o.Test, r.o.Validation))
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +238,7 @@ func abandon(ctx context.Context, p engine.Program) {
 func (r *run) create() error {
 	r.rec = &Record{
 		Name: r.spec.Name, Status: Starting, Seed: r.spec.Seed, Weights: r.o.Weights, Data: r.o.DataNote,
-		TrainData: fingerprint(r.o.Train), TestData: fingerprint(joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
+		TrainData: Fingerprint(r.o.Train), TestData: Fingerprint(Joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 	}
 	g, err := r.compile()
 	if err != nil {

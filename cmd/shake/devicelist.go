@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"shake/cudnn/cuda"
+)
+
+// cards splits a value of --device: "gpu:0,1" is gpu and its cards 0 and 1, as CUDA numbers them. A
+// card may be named by the beginning of its UUID. Without a list there are no cards.
+func (a *app) cards(device string) (name string, cards []int, err error) {
+	name, list, listed := strings.Cut(device, ":")
+	if !listed {
+		return device, nil, nil
+	}
+	wrong := func(format string, args ...any) (string, []int, error) {
+		return "", nil, exit(exitUsage, fmt.Errorf("--device "+device+": "+format, args...))
+	}
+	if name != "gpu" {
+		return wrong("only gpu has numbers behind it")
+	}
+	ds, err := cuda.Devices()
+	if err != nil {
+		return wrong("%w", err)
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		i, err := find(ds, strings.TrimSpace(item))
+		if err != nil {
+			return wrong("%w", err)
+		}
+		if slices.Contains(cards, i) {
+			return wrong("card %d is named twice", i)
+		}
+		cards = append(cards, i)
+	}
+	return name, cards, nil
+}
+
+// find is the number of the card that item names.
+func find(ds []cuda.Device, item string) (int, error) {
+	var have []string
+	for i, d := range ds {
+		have = append(have, fmt.Sprintf("%d (%s, %s)", i, d.Name(), d.UUID()))
+	}
+	seen := "CUDA shows " + strings.Join(have, ", ")
+	if i, err := strconv.Atoi(item); err == nil {
+		if i < 0 || i >= len(ds) {
+			return 0, fmt.Errorf("there is no card %s: %s; CUDA_VISIBLE_DEVICES hides cards and orders them", item, seen)
+		}
+		return i, nil
+	}
+	if item == "" {
+		return 0, errors.New("a card's number is missing: want gpu:0 or gpu:0,1")
+	}
+	found := -1
+	for i, d := range ds {
+		if !strings.HasPrefix(strings.ToLower(d.UUID()), strings.ToLower(item)) {
+			continue
+		}
+		if found >= 0 {
+			return 0, fmt.Errorf("%s is the beginning of several cards' UUIDs: %s", item, seen)
+		}
+		found = i
+	}
+	if found < 0 && strings.HasPrefix(item, "MIG-") {
+		return 0, fmt.Errorf("CUDA shows one instance of a card to a process: set CUDA_VISIBLE_DEVICES=%s, and leave the number out", item)
+	}
+	if found < 0 {
+		return 0, fmt.Errorf("%s is no card's number and no card's UUID: %s", item, seen)
+	}
+	return found, nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"shake/csrc/emu"
+	"shake/cudnn/cuda"
+	"shake/internal/exhaustive"
+)
+
+// ranks is a run of two processes on two emulated cards.
+type ranks struct {
+	*exec.Cmd
+	t      *testing.T
+	dir    string
+	stderr *bytes.Buffer
+	lines  *bufio.Scanner
+	other  int // process of rank 1
+}
+
+// twoRanks starts a run that does not end by itself, and waits until it has made some steps.
+func twoRanks(t *testing.T) *ranks {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kernels for the emulator take long to compile")
+	}
+	folder, err := emu.Build()
+	if err != nil {
+		t.Skip(err)
+	}
+	kernels := os.Getenv(cuda.KernelCacheVariable)
+	if cache, err := os.UserCacheDir(); err == nil && kernels == "" {
+		kernels = filepath.Join(cache, "shake", "kernels")
+	}
+	r := &ranks{t: t, dir: filepath.Join(t.TempDir(), "run"), stderr: new(bytes.Buffer)}
+	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=100000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
+	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
+	r.Stderr = r.stderr
+	out, err := r.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Process.Kill() })
+	r.lines = bufio.NewScanner(out)
+	for steps := 0; steps < 4; {
+		if !r.lines.Scan() {
+			r.Wait()
+			t.Fatalf("the run ended early: %s", r.stderr)
+		}
+		if strings.Contains(r.lines.Text(), `"event":"step"`) {
+			steps++
+		}
+	}
+	r.other = childOf(t, r.Process.Pid)
+	return r
+}
+
+// childOf is the only child of a process.
+func childOf(t *testing.T, parent int) int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range stats {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+			return pid
+		}
+	}
+	t.Fatal("rank 0 has no child")
+	return 0
+}
+
+// ends waits for rank 0, not longer than ten seconds and the time that a busy machine takes.
+func (r *ranks) ends() (code int) {
+	r.t.Helper()
+	go io.Copy(io.Discard, neverEnds{r.lines})
+	done := make(chan error, 1)
+	go func() { done <- r.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		r.t.Fatalf("still there after 30 seconds: %s", r.stderr)
+	}
+	return r.ProcessState.ExitCode()
+}
+
+// neverEnds reads the lines that are left.
+type neverEnds struct{ s *bufio.Scanner }
+
+func (n neverEnds) Read(b []byte) (int, error) {
+	if !n.s.Scan() {
+		return 0, io.EOF
+	}
+	return min(len(b), 1), nil
+}
+
+// gone waits for the end of a process that is not this one's child.
+func (r *ranks) gone(pid int) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || bytes.Contains(b, []byte(") Z ")) {
+			return
+		}
+	}
+	r.t.Errorf("process %d is still there", pid)
+}
+
+// resumes continues the run on one card.
+func (r *ranks) resumes() {
+	r.t.Helper()
+	c := exec.Command("shake", "run", "--resume", r.dir, "--device", "cpu", "-o", "train.max_steps=1", "-o", "train.epochs=100000")
+	if out, err := c.CombinedOutput(); err != nil {
+		r.t.Errorf("it does not resume: %v\n%s", err, out)
+	}
+}
+
+// A rank that is killed, or stops answering, ends the run: one message, which names it and how it
+// ended; and the checkpoint is whole.
+func TestRankDies(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		want   string
+	}{
+		{syscall.SIGKILL, `rank 1 \(card 1\) has ended, and the others with it: process \d+: signal: killed`},
+		{syscall.SIGSTOP, `rank 1 \(card 1\) has ended, and the others with it: nothing was heard of it for 6s`},
+	} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			if c.signal != syscall.SIGKILL {
+				exhaustive.Only(t)
+			}
+			r := twoRanks(t)
+			from := time.Now()
+			if err := syscall.Kill(r.other, c.signal); err != nil {
+				t.Fatal(err)
+			}
+			code := r.ends()
+			t.Logf("rank 0 ended after %.1f s: %s", time.Since(from).Seconds(), r.stderr)
+			said := r.stderr.String()
+			if !regexp.MustCompile(c.want).MatchString(said) || strings.Count(said, "shake: ") != 1 || code != exitInternal {
+				t.Errorf("exit code %d, %s", code, said)
+			}
+			r.gone(r.other)
+			r.resumes()
+		})
+	}
+}
+
+// When rank 0 is killed the other rank ends too.
+func TestRankZeroDies(t *testing.T) {
+	exhaustive.Only(t)
+	r := twoRanks(t)
+	r.Process.Kill()
+	r.ends()
+	r.gone(r.other)
+	r.resumes()
+}
+
+// A signal to any rank stops all, after one checkpoint.
+func TestRanksStop(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal syscall.Signal
+		other  bool
+	}{{"Ctrl-C", syscall.SIGINT, false}, {"a notice to rank 1", syscall.SIGTERM, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			if !c.other {
+				exhaustive.Only(t)
+			}
+			r := twoRanks(t)
+			pid := r.Process.Pid
+			if c.other {
+				pid = r.other
+			}
+			if err := syscall.Kill(pid, c.signal); err != nil {
+				t.Fatal(err)
+			}
+			code := r.ends()
+			said := r.stderr.String()
+			if code != exitInterrupted || !strings.Contains(said, "interrupted; the checkpoint is written") || c.other && !strings.Contains(said, "rank 1 was asked to stop (signal 15, terminated)") {
+				t.Errorf("exit code %d, %s", code, said)
+			}
+			r.gone(r.other)
+			r.resumes()
+		})
+	}
+}
