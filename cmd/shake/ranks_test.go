@@ -206,3 +206,56 @@ func TestRanksStop(t *testing.T) {
 		})
 	}
 }
+
+// Real launchers start runs of two and of four processes, which end with the same bits whoever
+// started them.
+func TestLaunchers(t *testing.T) {
+	exhaustive.Only(t)
+	folder, err := emu.Build()
+	if err != nil {
+		t.Skip(err)
+	}
+	torchrun, _ := filepath.Abs("../../.venv/bin/torchrun")
+	if _, err := os.Stat(torchrun); err != nil {
+		torchrun, _ = exec.LookPath("torchrun")
+	}
+	mpirun, _ := exec.LookPath("mpirun")
+	if torchrun == "" || mpirun == "" {
+		t.Skipf("torchrun (%q) and mpirun (%q) are not both here", torchrun, mpirun)
+	}
+	shake, err := exec.LookPath("shake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"2", "4"} {
+		var first []byte
+		for _, launcher := range [][]string{
+			{torchrun, "--no-python", "--nproc-per-node", n, "--master-port", "29511"},
+			{mpirun, "--allow-run-as-root", "--oversubscribe", "-np", n},
+			nil,
+		} {
+			dir := filepath.Join(t.TempDir(), "run")
+			device := "gpu"
+			if launcher == nil {
+				device = map[string]string{"2": "gpu:0,1", "4": "gpu:0,1,2,3"}[n]
+			}
+			args := append(launcher, shake, "run", "testdata/tiny.toml", "--device", device, "--out", dir, "-o", "train.max_steps=3", "-o", "train.replicas="+n)
+			c := exec.Command(args[0], args[1:]...)
+			c.Env = append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0", "SHAKE_EMU_CUDA=cards=4")
+			out, err := c.CombinedOutput()
+			if err != nil || !bytes.Contains(out, []byte(n+" cards: ")) {
+				t.Fatalf("%v: %v\n%s", args, err, out)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "last.safetensors"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = b
+			}
+			if !bytes.Equal(b, first) {
+				t.Errorf("%s ranks by %s end with other bits", n, args[0])
+			}
+		}
+	}
+}
