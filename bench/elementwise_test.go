@@ -181,7 +181,7 @@ func BenchmarkAugment(b *testing.B) {
 	batch.Set(benchImages)
 	b.SetBytes(4 * floats)
 	for b.Loop() {
-		if err := a.Run(batch, index, make([]uint8, benchImages), at, at, x); err != nil {
+		if err := a.Run(batch, index, kernel.Draws{Flip: make([]uint8, benchImages), DY: at, DX: at}, x); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -51,7 +51,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 			t.Errorf("%s, resolved: %s", file, e)
 		}
 	}
-	if len(files) != 12 {
+	if len(files) != 13 {
 		t.Errorf("%d files", len(files))
 	}
 }

@@ -159,7 +159,9 @@ type Data struct {
 	Mean, Std   [3]float64 // in units of a byte, 0..255
 	Flip        bool       // horizontal, p = 0.5
 	Crop        int        // zeros padded on each side (after normalising) before the random crop; 0: none
-	Augment     bool       // false switches Flip and Crop off
+	Cutout      int        // side of the square that is zeroed; 0: none
+	Erase       float64    // probability of random erasing
+	Augment     bool       // false switches Flip, Crop, Cutout and Erase off
 	Shuffle     bool       // false: the order of the file
 	TrainImages int        // first so many; 0: all
 	TestImages  int

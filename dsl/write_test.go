@@ -116,7 +116,7 @@ func randomSpec(r *rand.Rand) *Spec {
 	if s.Train.Schedule == "step" || s.Train.Schedule == "cosine" && coin() {
 		s.Train.Milestones = []float64{r.Float64()/2 + 1e-9, 0.5 + r.Float64()/2}
 	}
-	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
+	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Cutout: pick(20), Erase: r.Float64(), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
 	if s.Data.TrainImages > 1 {
 		s.Data.Validation = pick(s.Data.TrainImages)
 	}

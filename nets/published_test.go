@@ -56,6 +56,8 @@ func TestPublished(t *testing.T) {
 		{"26-2x96d", se, "image", Row{}},
 		{"resnext29", ss, "batch", Row{}},
 		{"quick", ss, "image", Row{}},
+		{"26-2x96d-cutout", ss, "image", Row{}},
+		{"26-2x32d", ss + " data.erase=0.5", "image", Row{}},
 		{"c", ss, "image", Row{}},
 		{"c", se + " shake.range=[0,1]", "image", Row{}},
 		{"26-2x32d", ss + " shake.range=[0.4,0.6]", "image", Row{}},

@@ -88,6 +88,29 @@ def augmentation(seed, iteration, n, crop):
     return below(w[:, 0], 2) == 1, below(w[:, 1], 2 * crop + 1).astype(int), below(w[:, 2], 2 * crop + 1).astype(int)
 
 
+def holes(seed, iteration, n, h, w, cutout, erase):
+    """Two rectangles (y0, y1, x0, x1) of zeros in every image of a batch of n: cutout's square and
+    random erasing's, empty where there is none. int array [n, 2, 4]."""
+    words = lambda chunk: philox(seed, iteration, 0, np.arange(n), AUGMENT | chunk << 8)
+    out = np.zeros((n, 2, 4), int)
+    if cutout:
+        u = words(1)
+        for axis, size in enumerate((h, w)):
+            at = below(u[:, axis], size).astype(int) - cutout // 2
+            out[:, 0, 2 * axis], out[:, 0, 2 * axis + 1] = np.maximum(at, 0), np.minimum(at + cutout, size)
+    if erase:
+        u, v = words(2), words(3)
+        least = (h * w + 49) // 50
+        most = max(2 * h * w // 5, least)
+        area, ratio = least + below(u[:, 1], most - least + 1).astype(int), 300 + below(u[:, 2], 3034).astype(int)
+        for axis, size, square in ((0, h, area * ratio // 1000), (1, w, area * 1000 // ratio)):
+            length = np.clip([math.isqrt(s) for s in square], 1, size)
+            at = np.array([int(below(word, size - l + 1)) for word, l in zip(v[:, axis], length)])
+            out[:, 1, 2 * axis], out[:, 1, 2 * axis + 1] = at, at + length
+        out[uniform(u[:, 0]) >= erase, 1] = 0
+    return out
+
+
 def replica_bounds(n, replicas):
     """Where a batch of n is cut: replica r has images bounds[r] .. bounds[r+1]-1."""
     return [-(-r * n // replicas) for r in range(replicas + 1)]

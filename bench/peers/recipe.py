@@ -74,6 +74,10 @@ class Trainer:
             h, w = x.shape[2:]
             padded = np.pad(x, ((0, 0), (0, 0), (crop, crop), (crop, crop)))
             x = np.stack([p[:, a : a + h, b : b + w] for p, a, b in zip(padded, dy, dx)])
+            holes = philox.holes(self.spec["seed"], step, len(chosen), h, w, data.get("cutout", 0), data.get("erase", 0))
+            for image, pair in zip(x, holes):
+                for y0, y1, x0, x1 in pair:
+                    image[:, y0:y1, x0:x1] = 0
         return x, self.labels[chosen]
 
     def step(self, step):

@@ -182,7 +182,7 @@ FILE may be - for standard output.`,
 			}
 			o.Names, o.Seed = data.Names(spec.Data.Set), spec.Seed
 			if spec.Data.Augment {
-				o.Flip, o.Crop = spec.Data.Flip, spec.Data.Crop
+				o.Flip, o.Crop, o.Cutout, o.Erase = spec.Data.Flip, spec.Data.Crop, spec.Data.Cutout, spec.Data.Erase
 			}
 			var sheet bytes.Buffer
 			if err := data.Sheet(&sheet, sets.Train, o); err != nil {

@@ -6,8 +6,7 @@
 typedef struct {
   const sk_augment *set;
   const int32_t *index;
-  const uint8_t *flip;
-  const int8_t *dy, *dx;
+  const sk_augment_draws *draws;
   const sk_tensor *x;
 } job;
 
@@ -27,14 +26,23 @@ static void put_row(const sk_augment *a, const uint8_t *pixels, int c0, columns 
       out[x * SK_LANES + l] = a->table[(c0 + l) * 256 + pixels[(c0 + l) * plane + k.from]];
 }
 
+// Zeros in a hole of image n.
+static void clear(const sk_tensor *x, int n, sk_hole k) {
+  for (int b = 0; b < x->blocks; b++)
+    for (int y = k.y0; y < k.y1 && k.x0 < k.x1; y++)
+      memset(x->data + n * x->image_pitch + (((int64_t)b * x->h + y) * x->w + k.x0) * SK_LANES, 0,
+             (size_t)(k.x1 - k.x0) * SK_LANES * sizeof *x->data);
+}
+
 static void task(void *arg, int n, int worker) {
   (void)worker;
   const job *j = arg;
   const sk_augment *a = j->set;
   const uint8_t *pixels = a->pixels + (int64_t)j->index[n] * a->c * a->h * a->w;
-  const int down = (j->dy ? j->dy[n] : a->pad) - a->pad;
-  const int right = (j->dx ? j->dx[n] : a->pad) - a->pad;
-  const int flip = j->flip && j->flip[n];
+  const sk_augment_draws *d = j->draws;
+  const int down = (d->dy ? d->dy[n] : a->pad) - a->pad;
+  const int right = (d->dx ? d->dx[n] : a->pad) - a->pad;
+  const int flip = d->flip && d->flip[n];
   // Column x of the output is column x+right of the (mirrored) image.
   const int first = sk_min(right < 0 ? -right : 0, a->w), end = right > 0 ? a->w - right : a->w;
   const columns inside = {first, end, flip ? a->w - 1 - (first + right) : first + right,
@@ -47,9 +55,10 @@ static void task(void *arg, int n, int worker) {
       else
         put_row(a, pixels, b * SK_LANES, (columns){0}, out);
     }
+  for (int k = 0; d->holes && k < 2; k++) clear(j->x, n, d->holes[2 * n + k]);
 }
 
 void sk_augment_run(sk_pool *p, const sk_augment *set, const sk_batch *b, const int32_t *index,
-                    const uint8_t *flip, const int8_t *dy, const int8_t *dx, const sk_tensor *x) {
-  sk_parallel(p, b->n, task, &(job){set, index, flip, dy, dx, x});
+                    const sk_augment_draws *draws, const sk_tensor *x) {
+  sk_parallel(p, b->n, task, &(job){set, index, draws, x});
 }

@@ -5,16 +5,17 @@ import "C"
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
 // AugmentSpec is a data set: images of C planes of H×W bytes, which NewAugment copies, and what is
 // done to them:
 //
-//	x[n] = crop(pad(flip((pix[index] - Mean[c]) / Std[c])))
+//	x[n] = holes(crop(pad(flip((pix[index] - Mean[c]) / Std[c]))))
 //
-// in float32, with Pad zeros on every side after normalising, and a crop of H×W out of the padded
-// image.
+// in float32, with Pad zeros on every side after normalising, a crop of H×W out of the padded image,
+// and zeros in its holes.
 type AugmentSpec struct {
 	Pix       []byte
 	C, H, W   int
@@ -54,18 +55,29 @@ func NewAugment(p *Pool, s AugmentSpec) (*Augment, error) {
 	return a, nil
 }
 
-// Run writes image index[i], mirrored where flip[i] is not 0 and cropped at (dy[i], dx[i]) of the
-// padded image, to image i of x, for each image of the batch. A nil flip mirrors none; a nil dy or
-// dx is Pad throughout, the image where it was. It returns an error, and writes nothing, where an
-// argument is too short, an index is not in the data set, a crop not in the padded image, or x has
-// not the images' shape.
-func (a *Augment) Run(b *Batch, index []int32, flip []uint8, dy, dx []int8, x *Tensor) error {
+// Hole is rows Y0 .. Y1-1 of columns X0 .. X1-1 of an image, in the layout of sk_hole.
+type Hole struct{ Y0, Y1, X0, X1 int16 }
+
+// Draws are what is done to the images of a batch. A nil Flip mirrors none; a nil DY or DX is Pad
+// throughout, the image where it was; nil Holes are none.
+type Draws struct {
+	Flip   []uint8
+	DY, DX []int8
+	Holes  [][2]Hole
+}
+
+// Run writes image index[i], mirrored where Flip[i] is not 0, cropped at (DY[i], DX[i]) of the
+// padded image and zero in Holes[i], to image i of x, for each image of the batch. It returns an
+// error, and writes nothing, where an argument is too short, an index is not in the data set, a crop
+// not in the padded image, a hole not in the image, or x has not the images' shape.
+func (a *Augment) Run(b *Batch, index []int32, d Draws, x *Tensor) error {
 	n, s := b.N(), &a.spec
+	flip, dy, dx := d.Flip, d.DY, d.DX
 	if x.C != s.C || x.H != s.H || x.W != s.W || x.N < n {
 		return fmt.Errorf("cpu: augment: %d images of %d×%d×%d into a tensor of %d of %d×%d×%d", n, s.C, s.H, s.W, x.N, x.C, x.H, x.W)
 	}
-	if len(index) < n || flip != nil && len(flip) < n || dy != nil && len(dy) < n || dx != nil && len(dx) < n {
-		return fmt.Errorf("cpu: augment: %d images with %d indices, %d flips, %d and %d offsets", n, len(index), len(flip), len(dy), len(dx))
+	if len(index) < n || flip != nil && len(flip) < n || dy != nil && len(dy) < n || dx != nil && len(dx) < n || d.Holes != nil && len(d.Holes) < n {
+		return fmt.Errorf("cpu: augment: %d images with %d indices, %d flips, %d and %d offsets, %d pairs of holes", n, len(index), len(flip), len(dy), len(dx), len(d.Holes))
 	}
 	for i := range n {
 		if index[i] < 0 || int(index[i]) >= a.images {
@@ -76,8 +88,28 @@ func (a *Augment) Run(b *Batch, index []int32, flip []uint8, dy, dx []int8, x *T
 				return fmt.Errorf("cpu: augment: image %d of the batch is cropped at %d, want 0 to %d", i, d[i], 2*s.Pad)
 			}
 		}
+		for k := range 2 {
+			if d.Holes != nil && !d.Holes[i][k].within(s.H, s.W) {
+				return fmt.Errorf("cpu: augment: image %d of the batch has a hole %+v, want it within %d×%d", i, d.Holes[i][k], s.H, s.W)
+			}
+		}
 	}
-	C.sk_augment_run(a.p.c, a.c, b.c, (*C.int32_t)(&index[0]), (*C.uint8_t)(unsafe.SliceData(flip)), (*C.int8_t)(unsafe.SliceData(dy)),
-		(*C.int8_t)(unsafe.SliceData(dx)), x.c)
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	draws := C.sk_augment_draws{flip: (*C.uint8_t)(pinned(&pin, flip)), dy: (*C.int8_t)(pinned(&pin, dy)), dx: (*C.int8_t)(pinned(&pin, dx)), holes: (*C.sk_hole)(pinned(&pin, d.Holes))}
+	C.sk_augment_run(a.p.c, a.c, b.c, (*C.int32_t)(&index[0]), &draws, x.c)
 	return nil
+}
+
+func (h Hole) within(height, width int) bool {
+	return h.Y0 >= 0 && int(h.Y1) <= height && h.X0 >= 0 && int(h.X1) <= width
+}
+
+// pinned is the address of a slice's first element, for C; nil for an empty one.
+func pinned[T any](p *runtime.Pinner, s []T) unsafe.Pointer {
+	if len(s) == 0 {
+		return nil
+	}
+	p.Pin(&s[0])
+	return unsafe.Pointer(&s[0])
 }

@@ -11,8 +11,21 @@ typedef struct {
   const float *table;  // [c][256] the normalised value of each byte
 } sk_augment;
 
-// Image i of x is image index[i], normalised, mirrored where flip[i], framed with zeros and cropped
-// at (dy[i], dx[i]) of the frame, 0 .. 2*pad. A NULL flip mirrors none; a NULL dy or dx is pad.
+// Rows y0 .. y1-1 of columns x0 .. x1-1, within an image.
+typedef struct {
+  int16_t y0, y1, x0, x1;
+} sk_hole;
+
+// What is done to the images of a batch. A NULL flip mirrors none; a NULL dy or dx is pad; NULL
+// holes are none.
+typedef struct {
+  const uint8_t *flip;
+  const int8_t *dy, *dx;
+  const sk_hole *holes;  // [n][2]
+} sk_augment_draws;
+
+// Image i of x is image index[i], normalised, mirrored where flip[i], framed with zeros, cropped at
+// (dy[i], dx[i]) of the frame, 0 .. 2*pad, and zero in its holes.
 void sk_augment_run(sk_pool *, const sk_augment *, const sk_batch *, const int32_t *index,
-                    const uint8_t *flip, const int8_t *dy, const int8_t *dx, const sk_tensor *x);
+                    const sk_augment_draws *, const sk_tensor *x);
 #endif

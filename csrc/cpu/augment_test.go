@@ -36,13 +36,22 @@ func TestAugment(t *testing.T) {
 		if f.IntN(3) == 0 {
 			dy, dx = nil, nil
 		}
+		var holes [][2]Hole
+		if f.IntN(2) == 0 {
+			holes = f.holes()
+		}
 		x := f.tensor(c)
 		before := all(x)
-		if err := a.Run(f.b, index, flip, dy, dx, x); err != nil {
+		if err := a.Run(f.b, index, Draws{flip, dy, dx, holes}, x); err != nil {
 			f.Fatal(err)
 		}
 		f.nearTensor(x, 0, c, before, func(n, i, p int) float64 {
 			y, col := p/f.w, p%f.w
+			for k := 0; holes != nil && k < 2; k++ {
+				if h := holes[n][k]; y >= int(h.Y0) && y < int(h.Y1) && col >= int(h.X0) && col < int(h.X1) {
+					return 0
+				}
+			}
 			if dy != nil {
 				y, col = y+int(dy[n])-s.Pad, col+int(dx[n])-s.Pad
 			}
@@ -56,6 +65,18 @@ func TestAugment(t *testing.T) {
 			return (float64(pix) - s.Mean[i]) / s.Std[i]
 		})
 	})
+}
+
+// holes are two rectangles an image, some of them empty.
+func (f *fixture) holes() [][2]Hole {
+	holes := make([][2]Hole, f.n)
+	for i := range holes {
+		for k := range 2 {
+			y, x := f.IntN(f.h+1), f.IntN(f.w+1)
+			holes[i][k] = Hole{int16(y), int16(y + f.IntN(f.h-y+1)), int16(x), int16(x + f.IntN(f.w-x+1))}
+		}
+	}
+	return holes
 }
 
 func TestAugmentErrors(t *testing.T) {
@@ -85,22 +106,27 @@ func TestAugmentErrors(t *testing.T) {
 	n := f.n
 	index, some := make([]int32, n), make([]int8, n)
 	with := func(v int8) []int8 { s := make([]int8, n); s[n-1] = v; return s }
+	hole := func(h Hole) [][2]Hole { s := make([][2]Hole, n); s[n-1][1] = h; return s }
 	x, other := f.tensor(3), f.tensor(4)
 	for name, run := range map[string]func() error{
-		"short index":      func() error { return a.Run(f.b, index[1:], nil, nil, nil, x) },
-		"short flip":       func() error { return a.Run(f.b, index, make([]uint8, n-1), nil, nil, x) },
-		"short offsets":    func() error { return a.Run(f.b, index, nil, some[1:], some, x) },
-		"no such image":    func() error { return a.Run(f.b, append(make([]int32, n-1), 2), nil, nil, nil, x) },
-		"a negative image": func() error { return a.Run(f.b, append(make([]int32, n-1), -1), nil, nil, nil, x) },
-		"crop too far":     func() error { return a.Run(f.b, index, nil, some, with(3), x) },
-		"negative crop":    func() error { return a.Run(f.b, index, nil, with(-1), some, x) },
-		"another shape":    func() error { return a.Run(f.b, index, nil, nil, nil, other) },
+		"short index":      func() error { return a.Run(f.b, index[1:], Draws{}, x) },
+		"short flip":       func() error { return a.Run(f.b, index, Draws{Flip: make([]uint8, n-1)}, x) },
+		"short offsets":    func() error { return a.Run(f.b, index, Draws{DY: some[1:], DX: some}, x) },
+		"no such image":    func() error { return a.Run(f.b, append(make([]int32, n-1), 2), Draws{}, x) },
+		"a negative image": func() error { return a.Run(f.b, append(make([]int32, n-1), -1), Draws{}, x) },
+		"crop too far":     func() error { return a.Run(f.b, index, Draws{DY: some, DX: with(3)}, x) },
+		"negative crop":    func() error { return a.Run(f.b, index, Draws{DY: with(-1), DX: some}, x) },
+		"another shape":    func() error { return a.Run(f.b, index, Draws{}, other) },
+		"short holes":      func() error { return a.Run(f.b, index, Draws{Holes: make([][2]Hole, n-1)}, x) },
+		"a hole too low":   func() error { return a.Run(f.b, index, Draws{Holes: hole(Hole{Y1: int16(f.h + 1)})}, x) },
+		"a hole too far":   func() error { return a.Run(f.b, index, Draws{Holes: hole(Hole{X1: int16(f.w + 1)})}, x) },
+		"a negative hole":  func() error { return a.Run(f.b, index, Draws{Holes: hole(Hole{X0: -1})}, x) },
 	} {
 		if run() == nil {
 			t.Errorf("%s: want an error", name)
 		}
 	}
-	if err := a.Run(f.b, index, nil, some, some, x); err != nil {
+	if err := a.Run(f.b, index, Draws{DY: some, DX: some}, x); err != nil {
 		t.Errorf("a good batch: %v", err)
 	}
 }

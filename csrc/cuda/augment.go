@@ -1,9 +1,12 @@
 package cuda
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // AugmentSpec makes a batch from the bytes of a data set: normalised and, with Train, flipped and
-// cropped by the draws of engine.AugmentDraw. Y has Pitch channels, zeros from C on.
+// cropped by the draws of engine.AugmentDraw, with the holes of engine.Holes. Y has Pitch channels, zeros from C on.
 //
 //	augment(step, table, pix, index, y, n)
 type AugmentSpec struct {
@@ -12,6 +15,8 @@ type AugmentSpec struct {
 	Pitch       int
 	Train, Flip bool
 	Crop        int // width of the zeros around the image
+	Cutout      int // side of a hole
+	Erase       float64
 }
 
 // AugmentTable is the normalised value of every byte of every channel, float[C][256]: the argument
@@ -33,6 +38,9 @@ func (s AugmentSpec) Kernel() (*Kernel, error) {
 	b.want(s.C >= 1 && s.C <= s.Pitch, "C", "1 or more, within the pitch", fmt.Sprintf("%d of %d", s.C, s.Pitch))
 	b.want(s.H >= 1 && s.W >= 1, "H, W", "at least 1", fmt.Sprintf("%dx%d", s.H, s.W))
 	b.want(s.Crop >= 0 && s.Crop < 1<<16, "Crop", "0 to 65535", s.Crop)
+	b.want(s.Cutout >= 0 && s.Cutout < 1<<15, "Cutout", "0 to 32767", s.Cutout)
+	b.want(s.Erase >= 0 && s.Erase <= 1, "Erase", "a probability", s.Erase)
+	b.want(s.H*s.W <= 1<<16 || s.Cutout == 0 && s.Erase == 0, "H, W", "at most 65536 pixels with holes", fmt.Sprintf("%dx%d", s.H, s.W))
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -40,9 +48,10 @@ func (s AugmentSpec) Kernel() (*Kernel, error) {
 	if s.Train {
 		crop = s.Crop
 	}
-	b.ints("TYPE", int(s.Type), "C", s.C, "H", s.H, "W", s.W, "PITCH", s.Pitch, "V", vector(s.Type, Slice{C: s.Pitch, Pitch: s.Pitch}), "CROP", crop, "THREADS", maxThreads)
+	b.ints("TYPE", int(s.Type), "C", s.C, "H", s.H, "W", s.W, "PITCH", s.Pitch, "V", vector(s.Type, Slice{C: s.Pitch, Pitch: s.Pitch}), "CROP", crop, "CUTOUT", s.Cutout, "ERASE", int(math.Ceil(s.Erase*(1<<24))), "THREADS", maxThreads)
 	b.bool("TRAIN", s.Train)
 	b.bool("FLIP", s.Flip)
+	b.bool("HOLES", s.Train && (s.Cutout > 0 || s.Erase > 0))
 	b.include("types", "philox", "augment")
 	b.add("step", "table", "pix", "index", "y", "n:i")
 	parts := (s.H*s.W + maxThreads - 1) / maxThreads

@@ -3,6 +3,7 @@ package cuda
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"shake/internal/engine"
@@ -19,6 +20,10 @@ func TestAugment(t *testing.T) {
 		{AugmentSpec{Type: BF16, C: 3, H: 32, W: 32, Pitch: 8, Train: true, Flip: true, Crop: 4}, 5},
 		{AugmentSpec{Type: F32, C: 3, H: 5, W: 7, Pitch: 8, Train: true, Crop: 9}, 9},
 		{AugmentSpec{Type: F16, C: 4, H: 9, W: 4, Pitch: 4, Train: true, Flip: true}, 2},
+		{AugmentSpec{Type: BF16, C: 3, H: 32, W: 32, Pitch: 8, Train: true, Flip: true, Crop: 4, Cutout: 16}, 12},
+		{AugmentSpec{Type: F32, C: 3, H: 17, W: 20, Pitch: 8, Train: true, Cutout: 5, Erase: 0.6}, 20},
+		{AugmentSpec{Type: F16, C: 1, H: 1, W: 2, Pitch: 1, Train: true, Erase: 1}, 9},
+		{AugmentSpec{Type: F32, C: 3, H: 9, W: 8, Pitch: 8, Cutout: 5, Erase: 1}, 3},
 		{AugmentSpec{Type: F16, C: 1, H: 3, W: 3, Pitch: 1}, 1},
 		{AugmentSpec{Type: F32, C: 3, H: 32, W: 32, Pitch: 8, Flip: true, Crop: 4}, 2},
 	} {
@@ -45,10 +50,19 @@ func TestAugment(t *testing.T) {
 			if c.Train {
 				flip, dy, dx = engine.AugmentDraw(s.Seed, s.Iteration, int(s.Base)+i, c.Crop)
 			}
+			var holes [2]engine.Hole
+			if c.Train {
+				holes = engine.Holes(s.Seed, s.Iteration, int(s.Base)+i, c.H, c.W, c.Cutout, c.Erase)
+			}
+			within := func(p int) bool {
+				return slices.ContainsFunc(holes[:], func(k engine.Hole) bool {
+					return p/c.W >= k.Y0 && p/c.W < k.Y1 && p%c.W >= k.X0 && p%c.W < k.X1
+				})
+			}
 			for p := range c.H * c.W {
 				for ch := range c.Pitch {
 					h, w, want := p/c.W+dy-c.Crop, p%c.W+dx-c.Crop, 0.0
-					if h >= 0 && h < c.H && w >= 0 && w < c.W && ch < c.C {
+					if h >= 0 && h < c.H && w >= 0 && w < c.W && ch < c.C && !within(p) {
 						if flip && c.Flip {
 							w = c.W - 1 - w
 						}

@@ -1,11 +1,14 @@
 package data
 
-// Augmentation is the effect of a draw on one image; engine.AugmentDraw makes it. The zero value
-// only normalises.
+import "shake/internal/engine"
+
+// Augmentation is the effect of a draw on one image; engine.AugmentDraw and engine.Holes make it. The
+// zero value only normalises.
 type Augmentation struct {
 	Flip   bool
 	DY, DX int // row and column of the window's corner in the padded image: 0..2*Crop
 	Crop   int // zeros on every side
+	Holes  [2]engine.Hole
 }
 
 // Augment computes, in this order (Gastaldi 2017, section 2; the authors' code):
@@ -13,7 +16,7 @@ type Augmentation struct {
 //	n[c][y][x]   = (src[c][y][x] - mean[c]) / std[c]            normalise
 //	f[c][y][x]   = n[c][y][w-1-x] if a.Flip, else n[c][y][x]    flip
 //	p[c][y][x]   = f[c][y-a.Crop][x-a.Crop], 0 outside          pad with zeros in normalised space
-//	dst[c][y][x] = p[c][y+a.DY][x+a.DX]                         crop
+//	dst[c][y][x] = p[c][y+a.DY][x+a.DX], 0 within a hole         crop, cutout and random erasing
 //
 // src and dst are C×h×w, mean and std of length C. The padding is the mean colour, not black. The
 // arithmetic is float64, rounded once to F. dst is overwritten; src must not share its memory.
@@ -23,7 +26,7 @@ func Augment[F float32 | float64](dst []F, src []byte, h, w int, mean, std []flo
 		for y := range h {
 			for x := range w {
 				fy, fx := y+a.DY-a.Crop, x+a.DX-a.Crop
-				if fy < 0 || fy >= h || fx < 0 || fx >= w {
+				if fy < 0 || fy >= h || fx < 0 || fx >= w || within(a.Holes[0], y, x) || within(a.Holes[1], y, x) {
 					out[y*w+x] = 0
 					continue
 				}
@@ -35,3 +38,5 @@ func Augment[F float32 | float64](dst []F, src []byte, h, w int, mean, std []flo
 		}
 	}
 }
+
+func within(h engine.Hole, y, x int) bool { return y >= h.Y0 && y < h.Y1 && x >= h.X0 && x < h.X1 }

@@ -25,6 +25,7 @@ func TestAugment(t *testing.T) {
 		{"down and right", Augmentation{Crop: 1}, []float64{0, 0, 0, 0, 0, 1}},
 		{"up and left", Augmentation{Crop: 1, DY: 2, DX: 2}, []float64{4, 5, 0, 0, 0, 0}},
 		{"flip comes before crop", Augmentation{Crop: 1, DY: 1, Flip: true}, []float64{0, 2, 1, 0, 5, 4}},
+		{"a hole is where the crop ends up", Augmentation{Crop: 1, DY: 1, Flip: true, Holes: [2]engine.Hole{{Y0: 0, Y1: 1, X0: 1, X1: 2}, {Y0: 1, Y1: 2, X0: 2, X1: 3}}}, []float64{0, 0, 1, 0, 5, 0}},
 		{"nothing left", Augmentation{Crop: 4}, []float64{0, 0, 0, 0, 0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,6 +26,8 @@ type SheetOptions struct {
 	Seed    uint64
 	Flip    bool
 	Crop    int
+	Cutout  int
+	Erase   float64
 }
 
 const (
@@ -73,6 +75,7 @@ func Sheet(w io.Writer, im *engine.Images, o SheetOptions) error {
 			if column > 0 {
 				a.Flip, a.DY, a.DX = engine.AugmentDraw(o.Seed, uint32(column-1), row, o.Crop)
 				a.Flip = a.Flip && o.Flip
+				a.Holes = engine.Holes(o.Seed, uint32(column-1), row, im.H, im.W, o.Cutout, o.Erase)
 			}
 			Augment(values, src, im.H, im.W, im.Mean, im.Std, a)
 			blit(sheet, at, values, im, o.Scale)

@@ -19,6 +19,8 @@ type Config struct {
 	WeightDecay float64
 	Flip        bool // augmentation as in dsl.Data, already false/0 where augmentation is off
 	Crop        int
+	Cutout      int
+	Erase       float64
 
 	Conv          string // as dsl.Engine; "" is "auto"
 	Precision     string // as dsl.Engine; "" is "auto"; a precision that a backend lacks is an error
@@ -34,10 +36,13 @@ func ConfigOf(spec *dsl.Spec) Config {
 		Conv: e.Conv, Precision: e.Precision, Deterministic: e.Deterministic,
 	}
 	if spec.Data.Augment {
-		c.Flip, c.Crop = spec.Data.Flip, spec.Data.Crop
+		c.Flip, c.Crop, c.Cutout, c.Erase = spec.Data.Flip, spec.Data.Crop, spec.Data.Cutout, spec.Data.Erase
 	}
 	return c
 }
+
+// Augments says whether a training image is more than normalised.
+func (c Config) Augments() bool { return c.Flip || c.Crop > 0 || c.Cutout > 0 || c.Erase > 0 }
 
 // Check returns nil if a backend whose crops are at most maxCrop pixels can run c. Each replica
 // needs an image of a full batch. The precision is a question of its own: CheckPrecision.
@@ -47,6 +52,9 @@ func (c Config) Check(backend string, maxCrop int) error {
 	}
 	if c.Crop < 0 || c.Crop > maxCrop {
 		return fmt.Errorf("%s: crop %d: want 0 to %d", backend, c.Crop, maxCrop)
+	}
+	if c.Cutout < 0 || !(c.Erase >= 0 && c.Erase <= 1) {
+		return fmt.Errorf("%s: cutout %d, erase %v: want a side of at least 0 and a probability", backend, c.Cutout, c.Erase)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type drawsFile struct {
 	Steps []struct {
 		Images       []int32
 		Flip, DY, DX []int
+		Holes        [][2][4]int
 		Alpha, Beta  [][][]string // [block][branch][image]
 	}
 }
@@ -93,6 +94,13 @@ func compareStep(t *testing.T, spec *dsl.Spec, g *graph.Graph, want *drawsFile, 
 		flip, dy, dx := engine.AugmentDraw(spec.Seed, uint32(i), at, spec.Data.Crop)
 		if flip != (w.Flip[at] == 1) || dy != w.DY[at] || dx != w.DX[at] {
 			t.Errorf("step %d: position %d: want flip %d at %d, %d, have %v at %d, %d", i, at, w.Flip[at], w.DY[at], w.DX[at], flip, dy, dx)
+		}
+	}
+	for at := range order {
+		for k, h := range engine.Holes(spec.Seed, uint32(i), at, 32, 32, spec.Data.Cutout, spec.Data.Erase) {
+			if have := [4]int{h.Y0, h.Y1, h.X0, h.X1}; have != w.Holes[at][k] {
+				t.Errorf("step %d: position %d: want hole %v, have %v", i, at, w.Holes[at][k], have)
+			}
 		}
 	}
 	if len(w.Alpha) != len(g.Blocks) {

@@ -6,7 +6,7 @@ bit.
     python tools/vectors/draws.py --check    # compares, and writes nothing
 
     params    of every parameter, by number: name, shape, CRC-32 of its initial float32 bytes
-    steps     of every step: images in order, flip, dy, dx, and alpha and beta by block, branch and
+    steps     of every step: images in order, flip, dy, dx, holes, and alpha and beta by block, branch and
               image as hexadecimal floats
 """
 
@@ -87,11 +87,12 @@ def step(spec, i):
     epoch, at = divmod(i, -(-n // size))
     images = philox.permutation(seed, epoch + 1, n)[at * size : (at + 1) * size]
     flip, dy, dx = philox.augmentation(seed, i, len(images), data["crop"])
+    holes = philox.holes(seed, i, len(images), 32, 32, data.get("cutout", 0), data.get("erase", 0))
     shake = {"level": "image", "range": [0.0, 1.0], **spec["shake"]}
     draws = [philox.draws(seed, i, b, shake, net["branches"], len(images), train["replicas"]) for b in range(blocks(net))]
     text = lambda coefficients: [[[float(x).hex() for x in branch] for branch in c] for c in coefficients]
     return {
-        "images": images.tolist(), "flip": flip.astype(int).tolist(), "dy": dy.tolist(), "dx": dx.tolist(),
+        "images": images.tolist(), "flip": flip.astype(int).tolist(), "dy": dy.tolist(), "dx": dx.tolist(), "holes": holes.tolist(),
         "alpha": text(a for a, _ in draws), "beta": text(b for _, b in draws),
     }
 

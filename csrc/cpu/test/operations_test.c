@@ -143,11 +143,15 @@ static void run(const shape *s, int workers) {
   int32_t *index = get(4 * s->n, 0);
   int8_t *dy = get(s->n, 0), *dx = get(s->n, 0);
   for (int i = 0; i < 2 * pixels; i++) pix[i] = (uint8_t)i;
-  for (int i = 0; i < s->n; i++)
-    index[i] = i & 1, flip[i] = i >> 1 & 1, dy[i] = (int8_t)(i * 5 % 9),
+  sk_hole *holes = get(2 * s->n * (int)sizeof *holes, 0);
+  for (int i = 0; i < s->n; i++) {
+    index[i] = i & 1, flip[i] = i >> 1 & 1, dy[i] = (int8_t)(i * 5 % 9);
     dx[i] = (int8_t)(8 - i % 9);
+    holes[2 * i] = (sk_hole){0, (int16_t)s->h, 0, 1};
+    holes[2 * i + 1] = (sk_hole){(int16_t)(s->h - 1), (int16_t)s->h, 0, (int16_t)s->w};
+  }
   sk_augment_run(pool, &(sk_augment){pix, s->c, s->h, s->w, 4, random_floats(s->c * 256)}, b, index,
-                 flip, dy, dx, tensor(s));
+                 &(sk_augment_draws){flip, dy, dx, holes}, tensor(s));
   sk_pool_free(pool);
 }
 

@@ -14,6 +14,9 @@ func (p *program) build() error {
 	p.batch = kernel.NewBatch(p.pool, n, p.cfg.Replicas)
 	p.labels, p.index = make([]uint16, n), make([]int32, n)
 	p.flip, p.dy, p.dx = make([]uint8, n), make([]int8, n), make([]int8, n)
+	if p.cfg.Cutout > 0 || p.cfg.Erase > 0 {
+		p.holes = make([][2]kernel.Hole, n)
+	}
 
 	var err error
 	if p.memory, err = kernel.NewArena(int64(p.plan.Floats) * int64(n)); err != nil {

@@ -43,7 +43,8 @@ type program struct {
 	index  []int32
 	flip   []uint8
 	dy, dx []int8
-	draws  [2][][]float64 // alpha and beta of one block, scratch
+	holes  [][2]kernel.Hole // nil without cutout and erasing
+	draws  [2][][]float64   // alpha and beta of one block, scratch
 
 	metrics engine.Metrics
 	err     error // the first failure of a kernel call
@@ -103,21 +104,28 @@ func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	}
 	p.batch.Set(n)
 	if augment {
-		return d.augment.Run(p.batch, index, p.flip[:n], p.dy[:n], p.dx[:n], p.tensors[0])
+		return d.augment.Run(p.batch, index, kernel.Draws{Flip: p.flip[:n], DY: p.dy[:n], DX: p.dx[:n], Holes: p.holes[:min(n, len(p.holes))]}, p.tensors[0])
 	}
-	return d.augment.Run(p.batch, index, nil, nil, nil, p.tensors[0])
+	return d.augment.Run(p.batch, index, kernel.Draws{}, p.tensors[0])
 }
 
-// drawAugmentation fills flips and crops of the batch at hand and reports whether there are any.
+// drawAugmentation fills flips, crops and holes of the batch at hand and reports whether there are
+// any.
 func (p *program) drawAugmentation(iteration uint32, n int) bool {
-	if !p.cfg.Flip && p.cfg.Crop == 0 {
+	if !p.cfg.Augments() {
 		return false
 	}
+	in := p.plan.Graph.Values[p.plan.Graph.Input]
 	for i := range n {
 		flip, dy, dx := engine.AugmentDraw(p.cfg.Seed, iteration, i, p.cfg.Crop)
 		p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
 		if flip && p.cfg.Flip {
 			p.flip[i] = 1
+		}
+		if p.holes != nil {
+			for k, h := range engine.Holes(p.cfg.Seed, iteration, i, in.H, in.W, p.cfg.Cutout, p.cfg.Erase) {
+				p.holes[i][k] = kernel.Hole{Y0: int16(h.Y0), Y1: int16(h.Y1), X0: int16(h.X0), X1: int16(h.X1)}
+			}
 		}
 	}
 	return true

@@ -7,7 +7,7 @@ import (
 
 func (l *List) augmentLaunch(o *Augment, m mode, c engine.Config) (*Launch, error) {
 	b := l.Plan.Buffers[o.Y]
-	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && (c.Flip || c.Crop > 0), Flip: c.Flip, Crop: c.Crop}
+	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && c.Augments(), Flip: c.Flip, Crop: c.Crop, Cutout: c.Cutout, Erase: c.Erase}
 	table, pix := Arg{Kind: TrainTable}, Arg{Kind: TrainPixels}
 	if m == evaluation {
 		table, pix = Arg{Kind: EvalTable}, Arg{Kind: EvalPixels}

@@ -52,7 +52,8 @@ func Draws(g *graph.Graph, seed uint64, iteration uint32, n, replicas int) (alph
 	return alpha, beta
 }
 
-// augmented is the normalised batch, flipped, padded with zeros and cropped, in this order.
+// augmented is the normalised batch, flipped, padded with zeros, cropped and given its holes, in this
+// order.
 func (p *program) augmented(s engine.Step) []float64 {
 	im := p.train
 	per := im.C * im.H * im.W
@@ -63,9 +64,24 @@ func (p *program) augmented(s engine.Step) []float64 {
 		if flip && p.c.Flip {
 			x = flipped(x, im.W)
 		}
-		out = append(out, cropped(x, im.C, im.H, im.W, dy-p.c.Crop, dx-p.c.Crop)...)
+		x = cropped(x, im.C, im.H, im.W, dy-p.c.Crop, dx-p.c.Crop)
+		for _, hole := range engine.Holes(p.c.Seed, s.Iteration, i, im.H, im.W, p.c.Cutout, p.c.Erase) {
+			clear(x, im.C, im.H, im.W, hole)
+		}
+		out = append(out, x...)
 	}
 	return out
+}
+
+// clear makes a hole of c maps zero.
+func clear(x []float64, c, h, w int, hole engine.Hole) {
+	for m := range c {
+		for y := hole.Y0; y < hole.Y1; y++ {
+			for col := hole.X0; col < hole.X1; col++ {
+				x[(m*h+y)*w+col] = 0
+			}
+		}
+	}
 }
 
 // normalized returns (pix-mean)/std of images lo..hi-1.
