@@ -1,80 +1,135 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"shake/dsl"
 	"shake/internal/data"
 	"shake/internal/engine"
 	"shake/internal/report"
 	"shake/internal/train"
 )
 
+// evalFlags are the flags of "shake eval".
+type evalFlags struct {
+	net                       netFlags
+	weights, device, data, on string
+	predictions, confusion    string
+	asJSON                    bool
+}
+
 func (a *app) evalCmd() *cobra.Command {
-	var net netFlags
-	var weights, device, dataDir, on string
-	var asJSON bool
+	var f evalFlags
 	c := &cobra.Command{
 		Use:   "eval RUN | eval NET --weights FILE",
 		Short: "Measure the test error of trained weights",
 		Long: `eval runs the test images through a network with running statistics and even
-coefficients. RUN is a run directory, whose own weights are taken unless --weights names others.`,
-		Example:           "  shake eval runs/quick --json\n  shake eval 26-2x32d --weights model.safetensors",
+coefficients. RUN is a run directory, whose own weights are taken unless --weights names others.
+--json has the top-5 error and the errors of every class too.`,
+		Example: `  shake eval runs/quick --json
+  shake eval 26-2x32d --weights model.safetensors
+  shake eval runs/quick --predictions quick.jsonl --confusion quick.png`,
 		Args:              takes("RUN or NET"),
 		ValidArgsFunction: completeNets,
-		RunE: func(_ *cobra.Command, args []string) error {
-			spec, dir, err := net.loadRun(args[0])
-			if err != nil {
-				return err
-			}
-			switch {
-			case weights != "":
-			case dir != "":
-				weights = filepath.Join(dir, train.WeightsFile)
-			default:
-				return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", args[0]))
-			}
-			b, err := a.backend(device, spec)
-			if err != nil {
-				return err
-			}
-			sets, err := loadData(spec, dataDir)
-			if err != nil {
-				return err
-			}
-			images, err := evalImages(sets, on)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(report.PlainWriter(a.err), "%s on %d %s images of %s, %s\n", weights, images.N, on, sets.Source, sets.Note)
-			sig := interruptible(func() {})
-			defer sig.stop()
-			ev, err := train.Evaluate(sig, spec, b, weights, images)
-			if errors.Is(err, context.Canceled) {
-				return exit(exitInterrupted, errors.New("eval: interrupted"))
-			}
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(ev)
-			}
-			_, err = fmt.Fprintf(a.out, "%s error %.2f%% (%d of %d), loss %.4f\n", on, ev.TestError, ev.Errors, ev.Images, ev.TestLoss)
-			return err
-		},
+		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0]) },
 	}
-	net.add(c)
-	addDevice(c, &device)
-	addData(c, &dataDir)
-	c.Flags().StringVar(&weights, "weights", "", "safetensors `file` with PyTorch names")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().StringVar(&on, "on", "test", "`images` to measure on: test, or validation, which data.validation keeps out of training")
+	f.net.add(c)
+	addDevice(c, &f.device)
+	addData(c, &f.data)
+	c.Flags().StringVar(&f.weights, "weights", "", "safetensors `file` with PyTorch names")
+	c.Flags().StringVar(&f.on, "on", "test", "`images` to measure on: test, or validation, which data.validation keeps out of training")
+	c.Flags().StringVar(&f.predictions, "predictions", "", "write a JSON line an image to this `file`: label, the five most probable classes, probability of the first, loss")
+	c.Flags().StringVar(&f.confusion, "confusion", "", "draw the confusion matrix to this PNG `file`")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	c.RegisterFlagCompletionFunc("on", cobra.FixedCompletions([]string{"test", "validation"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+func (a *app) eval(f evalFlags, name string) error {
+	spec, dir, err := f.net.loadRun(name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.weights != "":
+	case dir != "":
+		f.weights = filepath.Join(dir, train.WeightsFile)
+	default:
+		return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", name))
+	}
+	if f.confusion != "" {
+		if err := ends(f.confusion, ".png"); err != nil {
+			return err
+		}
+	}
+	if err := cmp.Or(writable(f.predictions), writable(f.confusion)); err != nil {
+		return err
+	}
+	b, err := a.backend(f.device, spec)
+	if err != nil {
+		return err
+	}
+	sets, err := loadData(spec, f.data)
+	if err != nil {
+		return err
+	}
+	images, err := evalImages(sets, f.on)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(report.PlainWriter(a.err), "%s on %d %s images of %s, %s\n", f.weights, images.N, f.on, sets.Source, sets.Note)
+	if f.predictions == "" {
+		return a.measure(f, spec, b, images, nil)
+	}
+	return a.write(f.predictions, "predictions", func(w io.Writer) error {
+		lines := bufio.NewWriter(w)
+		err := a.measure(f, spec, b, images, json.NewEncoder(lines))
+		return errors.Join(err, lines.Flush())
+	})
+}
+
+// measure evaluates, and writes what was asked for: a line a prediction, the picture, the result.
+func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, lines *json.Encoder) error {
+	tally := train.NewTally(images.Classes)
+	var each func(train.Prediction) error
+	if f.asJSON || f.confusion != "" || lines != nil {
+		each = func(p train.Prediction) error {
+			tally.Add(p)
+			if lines == nil {
+				return nil
+			}
+			return lines.Encode(p)
+		}
+	}
+	sig := interruptible(func() {})
+	defer sig.stop()
+	ev, err := train.Predict(sig, spec, b, f.weights, images, each)
+	if errors.Is(err, context.Canceled) {
+		return exit(exitInterrupted, errors.New("eval: interrupted"))
+	}
+	if err != nil {
+		return err
+	}
+	if f.confusion != "" {
+		c := report.Confusion{Title: fmt.Sprintf("%s: %.2f%% wrong; rows: label, columns: said", spec.Name, ev.TestError), Names: data.Names(spec.Data.Set), Counts: tally.Confusion}
+		if err := a.write(f.confusion, "a confusion matrix", c.WritePNG); err != nil {
+			return err
+		}
+	}
+	if f.asJSON {
+		return a.printJSON(newEvalResult(f.on, ev, tally, data.Names(spec.Data.Set)))
+	}
+	_, err = fmt.Fprintf(a.out, "%s error %.2f%% (%d of %d), loss %.4f\n", f.on, ev.TestError, ev.Errors, ev.Images, ev.TestLoss)
+	return err
 }
 
 // evalImages are the images that --on names.
@@ -88,4 +143,39 @@ func evalImages(s *data.Sets, on string) (*engine.Images, error) {
 		return nil, exit(exitUsage, errors.New("eval: --on validation: the network has data.validation = 0, so that no image was kept out of training"))
 	}
 	return nil, exit(exitUsage, fmt.Errorf("eval: --on: want test or validation, have %q", on))
+}
+
+// evalResult is what eval --json prints. Errors in per cent end with Error, counts with Errors.
+type evalResult struct {
+	On        string      `json:"on"`
+	TestError *float64    `json:"test_error"`
+	TestLoss  *float64    `json:"test_loss"`
+	Errors    int         `json:"errors"`
+	Images    int         `json:"images"`
+	Top5Error *float64    `json:"top5_error"` // null with five classes and fewer
+	Classes   []evalClass `json:"classes"`
+}
+
+type evalClass struct {
+	Class  int      `json:"class"`
+	Name   string   `json:"name,omitempty"`
+	Images int      `json:"images"`
+	Errors int      `json:"errors"`
+	Error  *float64 `json:"error"` // null without images
+}
+
+func newEvalResult(on string, ev *train.Evaluation, t *train.Tally, names []string) evalResult {
+	r := evalResult{On: on, TestError: finite(ev.TestError), TestLoss: finite(ev.TestLoss), Errors: ev.Errors, Images: ev.Images}
+	if len(t.Confusion) > 5 {
+		r.Top5Error = finite(100 * float64(t.NotInTop) / float64(ev.Images))
+	}
+	for label := range t.Confusion {
+		n, wrong := t.Class(label)
+		c := evalClass{Class: label, Images: n, Errors: wrong, Error: finite(100 * float64(wrong) / float64(n))}
+		if label < len(names) {
+			c.Name = names[label]
+		}
+		r.Classes = append(r.Classes, c)
+	}
+	return r
 }

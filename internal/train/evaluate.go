@@ -36,6 +36,12 @@ func (e Evaluation) MarshalJSON() ([]byte, error) {
 // runs every image of test with running statistics and even coefficients. Errors are those of Run,
 // *WeightsError above all, and ctx's when it ends.
 func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) (*Evaluation, error) {
+	return Predict(ctx, spec, b, weights, test, nil)
+}
+
+// Predict is Evaluate, and calls each, unless it is nil, with what the network says of every image,
+// in order. An error of each ends it.
+func Predict(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images, each func(Prediction) error) (*Evaluation, error) {
 	g, err := graph.Build(spec)
 	if err != nil {
 		return nil, err
@@ -46,6 +52,9 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 	}
 	defer p.Close()
 	s, err := evaluate(ctx, p, 0, test.N, spec.Train.Batch, func() error { return nil })
+	if err == nil && each != nil {
+		err = predict(ctx, p, test, spec.Train.Batch, each)
+	}
 	if err != nil {
 		return nil, err
 	}
