@@ -14,6 +14,7 @@ type checker struct {
 	errs  Errors
 	nodes map[string]*node // by full key: where later checks report
 	bad   map[string]bool  // full keys of the values that are wrong, and of all that hold them
+	image shape            // what the network reads
 	// Full keys that were found in another table
 	misplaced map[string]bool
 }
@@ -275,10 +276,12 @@ func setNumbers(k key, n *node, f any) bool {
 		to = f[:]
 	}
 	list, ok := n.value.([]*node)
-	if !ok || len(list) != len(to) {
+	one := ok && len(list) == 1 && len(to) == 3 // for all channels
+	if !ok || len(list) != len(to) && !one {
 		return false
 	}
-	for i, item := range list {
+	for i := range to {
+		item := list[min(i, len(list)-1)]
 		v, ok := asNumber(item)
 		if !ok || !k.allows(v) {
 			return false

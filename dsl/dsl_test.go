@@ -76,7 +76,7 @@ func TestParseWhole(t *testing.T) {
 		},
 		Shake:  Shake{Shaken, Shaken, Image, [2]float64{0, 1}},
 		Train:  Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Factor: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1, EvalEvery: 1},
-		Data:   Data{Set: "cifar10", Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
+		Data:   Data{Set: "cifar10", Size: 32, Channels: 3, Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
 		Engine: Engine{Conv: "auto", Precision: "auto", Deterministic: true},
 	}
 	if !reflect.DeepEqual(s, want) {
@@ -133,9 +133,9 @@ func TestMistakes(t *testing.T) {
 		{"lr = 0.2", "lr = inf", `x.toml:26:6: train.lr: want a number above 0, at most 100, have inf`},
 		{"momentum = 0.9", "momentum = 1", `x.toml:28:12: train.momentum: want a number from 0, below 1, have 1`},
 		{"nesterov = true", `nesterov = "yes"`, `x.toml:29:12: train.nesterov: want true or false, have "yes"`},
-		{"std = [63.0, 62.1, 66.7]", "std = [63.0, 0, 66.7]", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have [63.0, 0, 66.7]`},
-		{"std = [63.0, 62.1, 66.7]", "std = 63", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have 63`},
-		{"std = [63.0, 62.1, 66.7]", "std = [1, 2]", `x.toml:35:7: data.std: want a list of 3 numbers, each above 0, at most 255, have [1, 2]`},
+		{"std = [63.0, 62.1, 66.7]", "std = [63.0, 0, 66.7]", `x.toml:35:7: data.std: want a list of 3 numbers, or of 1, each above 0, at most 255, have [63.0, 0, 66.7]`},
+		{"std = [63.0, 62.1, 66.7]", "std = 63", `x.toml:35:7: data.std: want a list of 3 numbers, or of 1, each above 0, at most 255, have 63`},
+		{"std = [63.0, 62.1, 66.7]", "std = [1, 2]", `x.toml:35:7: data.std: want a list of 3 numbers, or of 1, each above 0, at most 255, have [1, 2]`},
 		{"[shake]", "[shake]\nrange = [0.6, 0.4]", `x.toml:19:9: shake.range: want [low, high] with low below high, have [0.6, 0.4]`},
 
 		// Keys.
@@ -225,6 +225,17 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = 2", `x.toml:28:14: train.milestones: want a list of numbers, each above 0, at most 50000, have 2`},
 
 		{"crop = 4", "crop = 4\ntrain_images = 100\nvalidation = 100", `x.toml:39:14: data.validation: want fewer than the 100 training images that are used, have 100`},
+
+		// Images of one's own.
+		{`set = "cifar10"`, `set = "images"`, `x.toml:32:1: data.classes: want the number of classes of set = "images", at least 2, have 0 (shake data stats PATH says it)`},
+		{`set = "cifar10"`, "set = \"images\"\nclasses = 70000", `x.toml:34:11: data.classes: want an integer from 0 to 65536, have 70000`},
+		{`set = "cifar10"`, "set = \"images\"\nclasses = 7\nchannels = 2", `x.toml:35:12: data.channels: want 1 or 3, have 2`},
+		{`set = "cifar10"`, "set = \"images\"\nclasses = 7\nsize = 300", `x.toml:35:8: data.size: want an integer from 8 to 224, have 300`},
+		{`set = "cifar10"`, "set = \"images\"\nclasses = 7\nchannels = 1", "x.toml:36:8: data.mean: want one number for one channel, have [125.3, 123.0, 113.9]\nx.toml:37:7: data.std: want one number for one channel, have [63.0, 62.1, 66.7]"},
+		{`set = "cifar10"`, "set = \"cifar10\"\nsize = 64", `x.toml:34:8: data.size: want 32: only set = "images" has another, have 64 with "cifar10"`},
+		{`set = "cifar10"`, "set = \"cifar10\"\nclasses = 5", `x.toml:34:11: data.classes: want 0: only set = "images" has another, have 5 with "cifar10"`},
+		{"std = [63.0, 62.1, 66.7]", "std = [0.5]", `x.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [0.5] (write [127.5])`},
+		{`["relu", "conv3x3", "bn", "relu", "conv3x3", "bn"]`, `["relu", "conv3x3", "bn", "relu", { conv = "3x3", pad = 20 }, "bn"]`, `x.toml:5:44: net.branch[5]: want a map of at most 64×64 in stage 1, have 70×70 (look at its pad)`},
 
 		// Text.
 		{"seed = 7", "seed = ", `x.toml:1:8: seed: expected value but found '\n' instead (give the key a value, or leave it out)`},

@@ -61,7 +61,7 @@ var (
 	levelWords     = []string{Image: "image", Batch: "batch"}
 	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
 	scheduleWords  = []string{"cosine", "step", "constant"}
-	setWords       = []string{"cifar10", "cifar100", "synthetic"}
+	setWords       = []string{"cifar10", "cifar100", "synthetic", "images"}
 	convWords      = []string{"auto", "direct"}
 	precisionWords = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
 )
@@ -83,7 +83,7 @@ var language = []key{
 
 var netKeys = []key{
 	{name: "stem", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
-		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32."},
+		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32, or that of `data.size` and `data.channels`."},
 	{name: "before", kind: layers, words: []string{"bn", "relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.Before }),
 		doc: "Layers that a block has once, in front of all its branches and, where it changes the shape, of its skip: `[\"bn\", \"relu\"]` in pre-activation networks."},
 	{name: "branch", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
@@ -185,15 +185,21 @@ var warmupKeys = []key{
 
 var dataKeys = []key{
 	{name: "set", kind: word, words: setWords, field: in(func(s *Spec) *string { return &s.Data.Set }),
-		doc: "`cifar10`, `cifar100`, or `synthetic` (made from the seed, ten classes). It decides the number of classes."},
+		doc: "`cifar10`, `cifar100`, `synthetic` (made from the seed, ten classes), or `images`: your own, a folder a class or a `.npz`, where `--data` says. It decides the number of classes."},
+	{name: "size", kind: integer, min: 8, max: 224, def: "32", field: in(func(s *Spec) *int { return &s.Data.Size }),
+		doc: "Height and width of an image of `images`, to which files are resized; 32 for the other sets."},
+	{name: "channels", kind: integer, min: 1, max: 3, def: "3", field: in(func(s *Spec) *int { return &s.Data.Channels }),
+		doc: "Channels of an image of `images`: 3, or 1 for grey; 3 for the other sets."},
+	{name: "classes", kind: integer, min: 0, max: 65536, def: "0", field: in(func(s *Spec) *int { return &s.Data.Count }),
+		doc: "Classes of `images`; 0 for the other sets, which have their own number."},
 	{name: "mean", kind: numbers, min: 0, max: 255, field: in(func(s *Spec) *[3]float64 { return &s.Data.Mean }),
-		doc: "Mean of red, green and blue, in units of a byte, taken from every pixel."},
+		doc: "Mean of red, green and blue, or one of all channels, in units of a byte, taken from every pixel."},
 	{name: "std", kind: numbers, min: 0, max: 255, above: true, field: in(func(s *Spec) *[3]float64 { return &s.Data.Std }),
-		doc: "Standard deviation of red, green and blue, by which every pixel is then divided."},
+		doc: "Standard deviation of red, green and blue, or one of all channels, by which every pixel is then divided."},
 	{name: "flip", kind: boolean, field: in(func(s *Spec) *bool { return &s.Data.Flip }),
 		doc: "Mirror an image left to right with probability one half."},
 	{name: "crop", kind: integer, min: 0, max: 16, field: in(func(s *Spec) *int { return &s.Data.Crop }),
-		doc: "Zeros put on each side after normalising, before a random 32×32 crop; 0: no crop."},
+		doc: "Zeros put on each side after normalising, before a random crop of the image's size; 0: no crop."},
 	{name: "cutout", kind: integer, min: 0, max: 64, def: "0", field: in(func(s *Spec) *int { return &s.Data.Cutout }),
 		doc: "Side of a square of zeros at a random place of the cropped image, cut off at its edges; 0: none."},
 	{name: "erase", kind: number, min: 0, max: 1, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Data.Erase }),
@@ -233,7 +239,11 @@ func (k key) want() string {
 	case text:
 		return "a text in quotes"
 	case numbers:
-		return fmt.Sprintf("a list of %d numbers, each %s", k.length(), k.bounds(""))
+		or := ""
+		if k.length() == 3 {
+			or = ", or of 1"
+		}
+		return fmt.Sprintf("a list of %d numbers%s, each %s", k.length(), or, k.bounds(""))
 	case anyNumbers:
 		return "a list of numbers, each " + k.bounds("")
 	case texts:

@@ -32,7 +32,7 @@ func (c *checker) rules(s *Spec) {
 		c.fail("name", "letters, digits, '.', '_' and '-'", c.nodes["name"].have(), "")
 	}
 	c.layerLists(&s.Net)
-	if c.ok("net") {
+	if c.image = (shape{s.Data.Channels, s.Data.Size, s.Data.Size}); c.ok("net", "data.size", "data.channels") {
 		c.net(&s.Net)
 	}
 	c.shake(s)
@@ -112,9 +112,41 @@ func (c *checker) milestones(t Train) {
 	}
 }
 
+// ownImages checks what only images of one's own may choose.
+func (c *checker) ownImages(d Data) {
+	if !c.ok("data.set") {
+		return
+	}
+	own := d.Set == "images"
+	for _, k := range []struct {
+		key          string
+		have, others int
+	}{{"data.size", d.Size, 32}, {"data.channels", d.Channels, 3}, {"data.classes", d.Count, 0}} {
+		if c.ok(k.key) && !own && k.have != k.others {
+			c.fail(k.key, fmt.Sprintf(`%d: only set = "images" has another`, k.others), fmt.Sprintf("%d with %q", k.have, d.Set), "")
+		}
+	}
+	switch {
+	case own && c.ok("data.channels") && d.Channels == 2:
+		c.fail("data.channels", "1 or 3", "2", "")
+	case own && c.ok("data.classes") && d.Count < 2:
+		c.fail("data.classes", `the number of classes of set = "images", at least 2`, fmt.Sprint(d.Count), "shake data stats PATH says it")
+	}
+	for _, key := range []string{"data.mean", "data.std"} {
+		v := d.Mean
+		if key == "data.std" {
+			v = d.Std
+		}
+		if c.ok(key, "data.channels") && d.Channels == 1 && (v[0] != v[1] || v[0] != v[2]) {
+			c.fail(key, "one number for one channel", c.nodes[key].have(), "")
+		}
+	}
+}
+
 // data wants images left to train on, and refuses a mean and a standard deviation for pixels from 0
 // to 1, as torchvision has them: the network's inputs would be near 1000.
 func (c *checker) data(s *Spec) {
+	c.ownImages(s.Data)
 	if n := s.Data.TrainImages; c.ok("data.validation", "data.train_images") && n > 0 && s.Data.Validation >= n {
 		c.fail("data.validation", fmt.Sprintf("fewer than the %s that are used", count(n, "training image")), fmt.Sprint(s.Data.Validation), "")
 	}
@@ -122,6 +154,10 @@ func (c *checker) data(s *Spec) {
 		if c.ok(key) && max(v[0], v[1], v[2]) <= 1 && v != [3]float64{} {
 			for i := range v {
 				v[i] = math.Round(255e3*v[i]) / 1e3
+			}
+			if list := c.nodes[key].value.([]*node); len(list) == 1 {
+				c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:1]))
+				return
 			}
 			c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:]))
 		}

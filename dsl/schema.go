@@ -66,8 +66,12 @@ func (k key) schema() object {
 			s["pattern"] = nameForm.String()
 		}
 	case numbers:
-		n := k.length()
-		s = object{"type": "array", "items": k.boundsSchema("number"), "minItems": n, "maxItems": n}
+		of := func(n int) object {
+			return object{"type": "array", "items": k.boundsSchema("number"), "minItems": n, "maxItems": n}
+		}
+		if s = of(k.length()); k.length() == 3 {
+			s = object{"anyOf": []any{s, of(1)}}
+		}
 	case sized:
 		s = object{"anyOf": []any{k.boundsSchema("integer"), object{"type": "string", "pattern": sizePattern}}}
 	case anyNumbers:

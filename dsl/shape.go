@@ -2,14 +2,9 @@ package dsl
 
 import "fmt"
 
-// The size of an image: what every network reads.
-const (
-	inputChannels = 3
-	inputSize     = 32
-)
-
-// maxMap is the largest height or width of a map: pads may make it grow, by mistake only.
-const maxMap = 2 * inputSize
+// The largest height or width of a map is twice that of an image: pads may make it grow, by mistake
+// only.
+const maxGrowth = 2
 
 // maxLayers bounds the layers in all blocks of a network, so that a slip of the keyboard is an
 // error and not an hour of allocation.
@@ -48,7 +43,7 @@ func (c *checker) net(n *Net) {
 		c.fail("net.stage", fmt.Sprintf("at most %d layers in all blocks", maxLayers), fmt.Sprint(layers), "")
 		return
 	}
-	x, ok := c.layerShapes("net.stem", n.Stem, shape{inputChannels, inputSize, inputSize}, blockAt{stride: 1})
+	x, ok := c.layerShapes("net.stem", n.Stem, c.image, blockAt{stride: 1})
 	if !ok {
 		return
 	}
@@ -171,8 +166,8 @@ func (c *checker) layerShapes(path string, ls []Layer, x shape, blk blockAt) (sh
 			return x, false
 		}
 		x = shape{out, h/s + 1, w/s + 1}
-		if max(x.h, x.w) > maxMap {
-			c.fail(at, fmt.Sprintf("a map of at most %d×%d%s", maxMap, maxMap, where), fmt.Sprintf("%d×%d", x.h, x.w), "look at its pad")
+		if most := maxGrowth * c.image.h; max(x.h, x.w) > most {
+			c.fail(at, fmt.Sprintf("a map of at most %d×%d%s", most, most, where), fmt.Sprintf("%d×%d", x.h, x.w), "look at its pad")
 			return x, false
 		}
 	}

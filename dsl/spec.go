@@ -155,7 +155,10 @@ type Phase struct {
 
 // Data is the data set and its augmentation.
 type Data struct {
-	Set         string     // "cifar10", "cifar100" or "synthetic"
+	Set         string     // "cifar10", "cifar100", "synthetic" or "images"
+	Size        int        // height and width of an image, in pixels; 32 but for "images"
+	Channels    int        // 3, or 1 (grey) for "images"
+	Count       int        // classes of "images"; 0 for the other sets
 	Mean, Std   [3]float64 // in units of a byte, 0..255
 	Flip        bool       // horizontal, p = 0.5
 	Crop        int        // zeros padded on each side (after normalising) before the random crop; 0: none

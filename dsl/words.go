@@ -8,8 +8,11 @@ import (
 
 // Classes is the number of classes of the data set.
 func (s *Spec) Classes() int {
-	if s.Data.Set == "cifar100" {
+	switch s.Data.Set {
+	case "cifar100":
 		return 100
+	case "images":
+		return s.Data.Count
 	}
 	return 10
 }

@@ -116,13 +116,19 @@ func randomSpec(r *rand.Rand) *Spec {
 	if s.Train.Schedule == "step" || s.Train.Schedule == "cosine" && coin() {
 		s.Train.Milestones = []float64{r.Float64()/2 + 1e-9, 0.5 + r.Float64()/2}
 	}
-	s.Data = Data{Set: setWords[pick(3)], Flip: coin(), Crop: pick(5), Cutout: pick(20), Erase: r.Float64(), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
+	s.Data = Data{Set: setWords[pick(3)], Size: 32, Channels: 3, Flip: coin(), Crop: pick(5), Cutout: pick(20), Erase: r.Float64(), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
 	if s.Data.TrainImages > 1 {
 		s.Data.Validation = pick(s.Data.TrainImages)
 	}
 	s.Engine = Engine{Conv: convWords[pick(2)], Precision: precisionWords[pick(5)], Deterministic: coin()}
+	if coin() {
+		s.Data.Set, s.Data.Size, s.Data.Count = "images", 8+pick(217), 2+pick(65535)
+	}
 	for i := range 3 {
 		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 1+254*(1-r.Float64())
+	}
+	if s.Data.Set == "images" && coin() {
+		s.Data.Channels, s.Data.Mean, s.Data.Std = 1, [3]float64{s.Data.Mean[0], s.Data.Mean[0], s.Data.Mean[0]}, [3]float64{s.Data.Std[0], s.Data.Std[0], s.Data.Std[0]}
 	}
 	return s
 }

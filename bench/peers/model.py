@@ -34,7 +34,7 @@ def load(path):
     spec["shake"] = {"level": "image", "range": [0.0, 1.0], **spec["shake"]}
     spec["train"] = {"warmup": [], "max_steps": 0, **spec["train"]}
     spec["data"] = {"augment": True, "shuffle": True, "train_images": 0, "test_images": 0, **spec["data"]}
-    spec["classes"] = 100 if spec["data"]["set"] == "cifar100" else 10
+    spec["classes"] = spec["data"].get("classes") or (100 if spec["data"]["set"] == "cifar100" else 10)
     return spec
 
 
@@ -180,7 +180,7 @@ class ShakeNet(nn.Module):
     def __init__(self, spec):
         super().__init__()
         net = spec["net"]
-        self.stem, c = sequence(net["stem"], 3)
+        self.stem, c = sequence(net["stem"], spec["data"].get("channels", 3))
         stages = []
         for stage in net["stage"]:
             blocks = []

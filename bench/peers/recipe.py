@@ -52,7 +52,7 @@ class Trainer:
 
     def normalized(self, pix):
         data = self.spec["data"]
-        mean, std = (np.array(data[k]).reshape(1, 3, 1, 1) for k in ("mean", "std"))
+        mean, std = (np.array(data[k]).reshape(1, -1, 1, 1) for k in ("mean", "std"))
         return (pix.astype(np.float64) - mean) / std
 
     def tensor(self, x):

@@ -20,7 +20,7 @@ func (a *app) dataCmd() *cobra.Command {
 		Args:  verb,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.dataFetchCmd(), a.dataCheckCmd(), a.dataShowCmd())
+	c.AddCommand(a.dataFetchCmd(), a.dataCheckCmd(), a.dataShowCmd(), a.dataStatsCmd())
 	return c
 }
 
@@ -180,7 +180,7 @@ FILE may be - for standard output.`,
 			if err != nil {
 				return err
 			}
-			o.Names, o.Seed = data.Names(spec.Data.Set), spec.Seed
+			o.Names, o.Seed = sets.Names, spec.Seed
 			if spec.Data.Augment {
 				o.Flip, o.Crop, o.Cutout, o.Erase = spec.Data.Flip, spec.Data.Crop, spec.Data.Cutout, spec.Data.Erase
 			}

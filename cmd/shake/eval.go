@@ -88,17 +88,17 @@ func (a *app) eval(f evalFlags, name string) error {
 	}
 	fmt.Fprintf(report.PlainWriter(a.err), "%s on %d %s images of %s, %s\n", f.weights, images.N, f.on, sets.Source, sets.Note)
 	if f.predictions == "" {
-		return a.measure(f, spec, b, images, nil)
+		return a.measure(f, spec, b, images, sets.Names, nil)
 	}
 	return a.write(f.predictions, "predictions", func(w io.Writer) error {
 		lines := bufio.NewWriter(w)
-		err := a.measure(f, spec, b, images, json.NewEncoder(lines))
+		err := a.measure(f, spec, b, images, sets.Names, json.NewEncoder(lines))
 		return errors.Join(err, lines.Flush())
 	})
 }
 
 // measure evaluates, and writes what was asked for: a line a prediction, the picture, the result.
-func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, lines *json.Encoder) error {
+func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, names []string, lines *json.Encoder) error {
 	tally := train.NewTally(images.Classes)
 	var each func(train.Prediction) error
 	if f.asJSON || f.confusion != "" || lines != nil {
@@ -120,13 +120,13 @@ func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *eng
 		return err
 	}
 	if f.confusion != "" {
-		c := report.Confusion{Title: fmt.Sprintf("%s: %.2f%% wrong; rows: label, columns: said", spec.Name, ev.TestError), Names: data.Names(spec.Data.Set), Counts: tally.Confusion}
+		c := report.Confusion{Title: fmt.Sprintf("%s: %.2f%% wrong; rows: label, columns: said", spec.Name, ev.TestError), Names: names, Counts: tally.Confusion}
 		if err := a.write(f.confusion, "a confusion matrix", c.WritePNG); err != nil {
 			return err
 		}
 	}
 	if f.asJSON {
-		return a.printJSON(newEvalResult(f.on, ev, tally, data.Names(spec.Data.Set)))
+		return a.printJSON(newEvalResult(f.on, ev, tally, names))
 	}
 	_, err = fmt.Fprintf(a.out, "%s error %.2f%% (%d of %d), loss %.4f\n", f.on, ev.TestError, ev.Errors, ev.Images, ev.TestLoss)
 	return err

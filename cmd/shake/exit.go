@@ -92,7 +92,7 @@ func classify(err error) int {
 		return exitUsage
 	case as[dsl.Errors](err), as[*dsl.NotFoundError](err):
 		return exitSpec
-	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
+	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.ImagesError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
 		return exitData
 	}
 	// The remaining missing files are those that the user named.

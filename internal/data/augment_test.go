@@ -103,13 +103,13 @@ func TestSheet(t *testing.T) {
 func TestSheetRefusesWhatItCannotShow(t *testing.T) {
 	im, _ := Synthetic(1, 2, 0)
 	gray := *im
-	gray.C = 1
+	gray.C = 2
 	for name, err := range map[string]error{
 		"no such image": Sheet(&bytes.Buffer{}, im, SheetOptions{First: 2}),
 		"negative":      Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: -1}),
 		"too large":     Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: 1 << 20, Scale: 100}),
 		"overflows":     Sheet(&bytes.Buffer{}, im, SheetOptions{Columns: math.MaxInt, Scale: math.MaxInt}),
-		"one channel":   Sheet(&bytes.Buffer{}, &gray, SheetOptions{}),
+		"two channels":  Sheet(&bytes.Buffer{}, &gray, SheetOptions{}),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)

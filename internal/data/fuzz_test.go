@@ -70,7 +70,7 @@ func FuzzTarText(f *testing.F) {
 	f.Add(plainTar(f, []entry{{tar.Header{Name: "long/" + strings.Repeat("name", 60), Typeflag: tar.TypeReg}, []byte("x")}, {tar.Header{Name: "test.bin", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, nil}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		train, test := c.blank()
-		_, err := c.readTar(bytes.NewReader(zip(b)), "x", train, test)
+		_, err := c.readTar(bytes.NewReader(zipped(b)), "x", train, test)
 		if err != nil && !errors.Is(err, ErrFormat) {
 			t.Fatal(err)
 		}

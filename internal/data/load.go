@@ -17,17 +17,23 @@ const (
 type Sets struct {
 	Train, Test *engine.Images
 	Validation  *engine.Images // nil unless data.validation keeps some out of training
+	Names       []string       // of the classes; nil: numbers
 	Provenance
 }
 
 // Load returns the images of a run: the set, its first TrainImages and TestImages, the last
 // Validation of the training images apart, and the run's mean and standard deviation. seed makes the
 // built-in set; path is Open's and serves the other sets. A number of images above the set's is an
-// error; the built-in set has 50,000 and 10,000.
+// error; the built-in set has 50,000 and 10,000. Images of one's own are where path, or SHAKE_DATA,
+// says, and may have no test images: then Test has none.
 func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
-	s := &Sets{}
+	s := &Sets{Names: Names(d.Set)}
 	var err error
-	if d.Set == "synthetic" {
+	if d.Set == "images" {
+		if s, err = loadOwn(d, path); err != nil {
+			return nil, err
+		}
+	} else if d.Set == "synthetic" {
 		if s.Train, s.Test, err = loadSynthetic(d, seed); err != nil {
 			return nil, err
 		}
@@ -41,8 +47,8 @@ func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
 	if s.Test, err = FirstN(s.Test, d.TestImages); err != nil {
 		return nil, fmt.Errorf("data.test_images: %w", err)
 	}
-	s.Train.Mean, s.Train.Std = d.Mean[:], d.Std[:]
-	s.Test.Mean, s.Test.Std = d.Mean[:], d.Std[:]
+	s.Train.Mean, s.Train.Std = d.Mean[:s.Train.C], d.Std[:s.Train.C]
+	s.Test.Mean, s.Test.Std = d.Mean[:s.Train.C], d.Std[:s.Train.C]
 	if d.Validation > 0 {
 		if d.Validation >= s.Train.N {
 			return nil, fmt.Errorf("data.validation: %w", &CountError{Want: d.Validation + 1, Have: s.Train.N})

@@ -40,7 +40,7 @@ func TestMutants(t *testing.T) {
 		})
 		// Here the mutants are inside of gzip, whose checksum few mutants of the packed bytes pass.
 		t.Run(c.set+" tar", func(t *testing.T) {
-			filestest.Mutants(t, [][]byte{plainTar(t, c.entries(files)), plainTar(t, nil)}, buffers+1<<20, func(b []byte) error { return read(zip(b)) }, told)
+			filestest.Mutants(t, [][]byte{plainTar(t, c.entries(files)), plainTar(t, nil)}, buffers+1<<20, func(b []byte) error { return read(zipped(b)) }, told)
 		})
 	}
 }
@@ -57,7 +57,7 @@ func plainTar(t testing.TB, es []entry) []byte {
 	return b
 }
 
-func zip(b []byte) []byte {
+func zipped(b []byte) []byte {
 	var out bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&out, gzip.NoCompression)
 	w.Write(b)

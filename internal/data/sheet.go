@@ -48,8 +48,8 @@ func Sheet(w io.Writer, im *engine.Images, o SheetOptions) error {
 	setDefault(&o.Rows, 10)
 	setDefault(&o.Columns, 8)
 	setDefault(&o.Scale, 3)
-	if im.C != 3 {
-		return fmt.Errorf("data: a sheet shows images of 3 channels, not %d", im.C)
+	if im.C != 3 && im.C != 1 {
+		return fmt.Errorf("data: a sheet shows images of 1 or 3 channels, not %d", im.C)
 	}
 	if o.First < 0 || o.First >= im.N || o.Rows < 0 || o.Columns < 0 || o.Scale < 0 {
 		return fmt.Errorf("data: no sheet of %d rows, %d columns, scale %d from image %d of %d", o.Rows, o.Columns, o.Scale, o.First, im.N)
@@ -97,7 +97,7 @@ func blit(dst *image.RGBA, at image.Point, values []float64, im *engine.Images, 
 	for y := range im.H * scale {
 		for x := range im.W * scale {
 			i := y/scale*im.W + x/scale
-			dst.SetRGBA(at.X+x, at.Y+y, color.RGBA{level(0, i), level(1, i), level(2, i), 255})
+			dst.SetRGBA(at.X+x, at.Y+y, color.RGBA{level(0, i), level(im.C/2, i), level(im.C-1, i), 255})
 		}
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"shake/dsl"
 )
 
-// inputC, inputH and inputW are the shape of a normalised CIFAR image.
-const inputC, inputH, inputW = 3, 32, 32
-
 // Error is a broken invariant of a graph.
 type Error struct {
 	Where  string // layer or value: "stages.1.0.branches.0.2"
@@ -39,7 +36,7 @@ func Build(spec *dsl.Spec) (*Graph, error) {
 		return nil, err
 	}
 	b := &builder{g: &Graph{Name: spec.Name, Classes: spec.Classes()}}
-	b.g.Input = b.value("input", inputC, inputH, inputW)
+	b.g.Input = b.value("input", spec.Data.Channels, spec.Data.Size, spec.Data.Size)
 	x := b.layers("stem", spec.Net.Stem, b.g.Input, 0, 0)
 	for s, st := range spec.Net.Stages {
 		x = b.stage(s, st, &spec.Net, spec.Shake, x)

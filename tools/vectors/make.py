@@ -31,17 +31,19 @@ CONDITION = 5e-6  # a one-step case's gradients are no further off in PyTorch's 
 MARGIN = 2e-6  # no input of a ReLU in a one-step case is nearer to zero, relative to the rms of its tensor
 
 
-def images(first, n, classes):
+def images(first, n, spec):
     """n images and labels: pixel bytes are the words of key 99 and counter (first + image, 0, element / 16, 0), low byte first; label (7 * image + 3) % classes."""
+    data = spec["data"]
+    c, size = data.get("channels", 3), data.get("size", 32)
     ids = np.arange(first, first + n)
-    words = philox.philox(99, ids[:, None], 0, np.arange(3 * 32 * 32 // 16)[None], 0)
-    pix = words.astype("<u4").view(np.uint8).reshape(n, 3, 32, 32)
-    return pix, (7 * ids + 3) % classes
+    words = philox.philox(99, ids[:, None], 0, np.arange((c * size * size + 15) // 16)[None], 0)
+    pix = words.astype("<u4").view(np.uint8).reshape(n, -1)[:, : c * size * size].reshape(n, c, size, size)
+    return pix, (7 * ids + 3) % spec["classes"]
 
 
 def run(spec, dtype, layout=torch.contiguous_format):
     """Results of a case by kind; tensors of a kind stay apart."""
-    pix, labels = images(0, spec["data"]["train_images"], spec["classes"])
+    pix, labels = images(0, spec["data"]["train_images"], spec)
     t = Trainer(spec, pix, labels, dtype, layout)
     steps = [t.step(i) for i in range(spec["train"]["max_steps"])]
     stat = lambda name: name.endswith(("running_mean", "running_var"))
@@ -54,7 +56,7 @@ def run(spec, dtype, layout=torch.contiguous_format):
     out["names"] = t.names + ["momentum/" + n for n in t.names]
     out["names"] += [f"replica{r}/{n}" for r, buffers in enumerate(t.buffers) for n in buffers if stat(n)]
     out["momentum"] = [t.sgd.state[p]["momentum_buffer"] for p in t.net.parameters()] if len(steps) == 1 else []
-    out["logits"] = [t.logits(images(1000, spec["data"]["test_images"], spec["classes"])[0])]
+    out["logits"] = [t.logits(images(1000, spec["data"]["test_images"], spec)[0])]
     for kind in KINDS:
         out[kind] = [torch.as_tensor(x).to(torch.float64).numpy().reshape(-1) for x in out[kind]]
     return out

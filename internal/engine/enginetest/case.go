@@ -59,14 +59,15 @@ func load(t *testing.T, name string, overrides ...string) *experiment {
 // pictures makes n images whose bytes are Philox words of key 99, as tools/vectors/make.py does:
 // word w of image i is counter (i, 0, w/4, 0).
 func pictures(spec *dsl.Spec, first, n int) *engine.Images {
-	const c, h, w = 3, 32, 32
-	im := &engine.Images{N: n, C: c, H: h, W: w, Classes: spec.Classes(), Mean: spec.Data.Mean[:], Std: spec.Data.Std[:]}
+	c, h, w := spec.Data.Channels, spec.Data.Size, spec.Data.Size
+	im := &engine.Images{N: n, C: c, H: h, W: w, Classes: spec.Classes(), Mean: spec.Data.Mean[:c], Std: spec.Data.Std[:c]}
 	for i := first; i < first+n; i++ {
-		for j := range uint32(c * h * w / 16) {
+		for j := range uint32(c*h*w+15) / 16 {
 			for _, word := range rng.Philox(99, [4]uint32{uint32(i), 0, j, 0}) {
 				im.Pix = append(im.Pix, byte(word), byte(word>>8), byte(word>>16), byte(word>>24))
 			}
 		}
+		im.Pix = im.Pix[:(i-first+1)*c*h*w]
 		im.Labels = append(im.Labels, uint16((7*i+3)%im.Classes))
 	}
 	return im
