@@ -51,6 +51,12 @@ func FuzzReadNPZ(f *testing.F) {
 	f.Add(data)
 	f.Add(data[:len(data)/2])
 	f.Add([]byte{})
+	for _, header := range []string{
+		"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }   \n", "{'descr': '|u1', 'fortran_order': False, 'shape': (16,), }\n",
+		"{'descr': '<f8', 'fortran_order': True, 'shape': (1, 2), }\n", "{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693953,), }\n",
+	} {
+		f.Add(npy(header, make([]byte, 16)...))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		readNPZ(data)
 		readNPY(data)
