@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"shake/internal/engine/cpu"
 	"shake/internal/engine/gpu"
 	"shake/internal/engine/ref"
+	"shake/internal/files"
 	"shake/internal/graph"
 	"shake/internal/report"
 	"shake/internal/train"
@@ -67,8 +70,15 @@ func (f *netFlags) loadGraph(name string) (*dsl.Spec, *graph.Graph, error) {
 // readConfig reads the network of a run directory.
 func (f *netFlags) readConfig(dir string) (*dsl.Spec, error) {
 	file := filepath.Join(dir, train.ConfigFile)
-	if _, err := os.Stat(file); err != nil {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit(exitUsage, fmt.Errorf("%s: no run there (no %s)", dir, train.ConfigFile))
+	}
+	if err != nil { // which is not absence
+		return nil, err
+	}
+	if err := files.Regular(file, info); err != nil {
+		return nil, err
 	}
 	spec, _, err := f.load(file)
 	return spec, err

@@ -156,7 +156,13 @@ type unwritten struct {
 	err  error
 }
 
-func (u *unwritten) Error() string { return fmt.Sprintf("writing %s: %v", u.file, u.err) }
+func (u *unwritten) Error() string {
+	var not *files.NotRegular
+	if errors.As(u.err, &not) && not.Path == u.file { // the path is already in front
+		return fmt.Sprintf("writing %s: want a regular file, have %s", u.file, not.What)
+	}
+	return fmt.Sprintf("writing %s: %v", u.file, u.err)
+}
 
 func (u *unwritten) Unwrap() error { return u.err }
 

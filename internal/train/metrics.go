@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -128,12 +129,16 @@ func readEpochs(from store, file string) ([]EpochRecord, error) {
 	var epochs []EpochRecord
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<20)
-	for s.Scan() {
+	line := 1
+	for ; s.Scan(); line++ {
 		var kind struct{ Event string }
 		var r EpochRecord
 		if json.Unmarshal(s.Bytes(), &kind) == nil && kind.Event == "epoch" && json.Unmarshal(s.Bytes(), &r) == nil {
 			epochs = append(epochs, r)
 		}
+	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		return epochs, &Corrupt{File: file, Detail: fmt.Sprintf("line %d has more than 1 MiB", line), Remedy: "resume the run, which cuts the file to what its checkpoint vouches for"}
 	}
 	return epochs, s.Err()
 }
