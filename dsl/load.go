@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,9 +99,10 @@ func (l *Loader) find(name string) (file string, ok bool) {
 	return name, isFile(name)
 }
 
+// isFile is true of a name that may not be looked at, too: reading the file will say so.
 func isFile(name string) bool {
 	info, err := os.Stat(name)
-	return err == nil && !info.IsDir()
+	return err == nil && !info.IsDir() || errors.Is(err, fs.ErrPermission)
 }
 
 func (l *Loader) builtin(name string) (file string, ok bool) {

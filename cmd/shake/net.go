@@ -49,7 +49,11 @@ func (f *netFlags) load(name string) (*dsl.Spec, *graph.Graph, error) {
 // loadRun is load for a name that may be a run directory as well: then the network is the run's
 // own.
 func (f *netFlags) loadRun(name string) (spec *dsl.Spec, dir string, err error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrPermission) { // which is not absence
+		return nil, "", exit(exitUsage, err)
+	}
+	if err == nil && info.IsDir() {
 		spec, err := f.readConfig(name)
 		return spec, name, err
 	}
@@ -74,8 +78,8 @@ func (f *netFlags) readConfig(dir string) (*dsl.Spec, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit(exitUsage, fmt.Errorf("%s: no run there (no %s)", dir, train.ConfigFile))
 	}
-	if err != nil { // which is not absence
-		return nil, err
+	if err != nil {
+		return nil, exit(exitUsage, err)
 	}
 	if err := files.Regular(file, info); err != nil {
 		return nil, err
