@@ -97,6 +97,10 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 		return d.norms[a.Kind-Norm][a.Index]
 	case Moments:
 		return d.single[Moments] + cuda.Ptr(kernels.MomentsSize*a.Index)
+	case Weights, Velocity, Gradients:
+		return d.single[a.Kind] + cuda.Ptr(4*a.Index)
+	case Storage:
+		return d.single[a.Kind] + cuda.Ptr(l.Type.Size()*a.Index)
 	case Partial, Counter, Sums:
 		return d.single[a.Kind] + cuda.Ptr(int64(a.Index)*d.bytes[a.Kind]/streams)
 	}

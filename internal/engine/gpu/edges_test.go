@@ -172,6 +172,12 @@ func TestTouches(t *testing.T) {
 				if a.Kind == Storage && l.Type == kernels.F32 {
 					a.Kind = Weights
 				}
+				if a.Kind >= Weights && a.Kind <= Storage {
+					if s, ok := o.(*SGD); ok && a.Index != s.Lo {
+						t.Errorf("op %d, %s: begins at %d", i, l.op(o), a.Index)
+					}
+					a.Index = 0
+				}
 				if !slices.Contains(fixed, a.Kind) {
 					want[a] = want[a] || writes(t, k.Kernel, k.Kernel.Args[n].Name)
 				}

@@ -1,6 +1,26 @@
 package gpu
 
-import "shake/internal/engine"
+import (
+	"testing"
+
+	"shake/internal/engine"
+)
+
+// SetBucket makes programs update so many parameters at a time, for the rest of a test. It returns
+// the number of updates in a program's step.
+func SetBucket(t *testing.T, n int) func(engine.Program) int {
+	before := fewest
+	fewest = n
+	t.Cleanup(func() { fewest = before })
+	return func(p engine.Program) (n int) {
+		for _, o := range p.(*program).list.Ops {
+			if _, ok := o.(*SGD); ok {
+				n++
+			}
+		}
+		return n
+	}
+}
 
 // Taken counts by kind the rivals of a program that are taken, and all rivals.
 func Taken(p engine.Program) (taken, all map[string]int) {

@@ -168,6 +168,24 @@ func TestMissingEdges(t *testing.T) {
 	}
 }
 
+// Parameters that are updated in parts, beside the backward pass, have the bits of those that are
+// updated at its end.
+func TestUpdatesSameBits(t *testing.T) {
+	require(t)
+	s := graphtest.Small("26", 16, 1)
+	want := program(t, gpu.Backend{Precision: "bf16"}, s)
+	updates := gpu.SetBucket(t, 500)
+	have := program(t, gpu.Backend{Precision: "bf16"}, s)
+	if one, n := updates(want), updates(have); one != 1 || n < 5 {
+		t.Fatalf("%d updates, and %d in parts", one, n)
+	}
+	train(t, have, 0.05, 0, 4)
+	train(t, want, 0.05, 0, 4)
+	if name := differs(state(t, have), state(t, want)); name != "" {
+		t.Errorf("%s differs", name)
+	}
+}
+
 // Ten steps stay as near to the CPU engine's as the storage type allows. Distances are relative to
 // the parameters, which the steps move by a per cent. The rate is low, because a net this small on
 // six images turns a rounding into a thousandfold difference within a few large steps.

@@ -17,8 +17,10 @@ type Launch struct {
 
 // Arg is the meaning of a kernel's argument.
 type Arg struct {
-	Kind  ArgKind
-	Index int // number of the buffer, norm, or stream of scratch; the value of a Number
+	Kind ArgKind
+	// number of the buffer, norm, or stream of scratch; the value of a Number; the first number of
+	// Weights to Storage
+	Index int
 }
 
 // ArgKind is a kind of array in device memory, or a number.
@@ -171,7 +173,7 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Finite:
 		return launch(kernels.FiniteSpec{}, map[string]Arg{"g": {Kind: Gradients}, "scaler": {Kind: LossScale}, "n": {Number, l.Params.Floats}})
 	case *SGD:
-		return l.sgdLaunch(c)
+		return l.sgdLaunch(o, c)
 	case *Rescale:
 		return launch(kernels.RescaleSpec{Growth: growth}, map[string]Arg{"scaler": {Kind: LossScale}})
 	}

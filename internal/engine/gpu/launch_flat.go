@@ -25,13 +25,13 @@ func (l *List) unpackLaunch() (*Launch, error) {
 		map[string]Arg{"x": {Kind: PackedGrads}, "index": {Kind: PackTo}, "y": {Kind: Gradients}, "n": {Number, l.Params.Loose}})
 }
 
-func (l *List) sgdLaunch(c engine.Config) (*Launch, error) {
-	named := map[string]Arg{"w": {Kind: Weights}, "v": {Kind: Velocity}, "g": {Kind: Gradients}, "n": {Number, l.Params.Floats}}
+func (l *List) sgdLaunch(o *SGD, c engine.Config) (*Launch, error) {
+	named := map[string]Arg{"w": {Weights, o.Lo}, "v": {Velocity, o.Lo}, "g": {Gradients, o.Lo}, "n": {Number, o.Hi - o.Lo}}
 	if l.Type == kernels.F16 {
 		named["scaler"] = Arg{Kind: LossScale}
 	}
 	if l.Type != kernels.F32 {
-		named["copy"] = Arg{Kind: Storage}
+		named["copy"] = Arg{Storage, o.Lo}
 	}
 	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
 }

@@ -146,8 +146,9 @@ type Unpack struct{}
 // Finite detects an overflow of a gradient under loss scaling.
 type Finite struct{}
 
-// SGD updates every parameter and its copy in the storage type, unless a gradient overflowed.
-type SGD struct{}
+// SGD updates parameters Lo to Hi-1 in the order of Params, and their copy in the storage type,
+// unless a gradient overflowed.
+type SGD struct{ Lo, Hi int }
 
 // Rescale adapts the loss scale.
 type Rescale struct{}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,8 +75,8 @@ func TestListGolden(t *testing.T) {
 // Every built-in network has a list. The launches of a step are counted here, so that an added one
 // shows.
 func TestLaunches(t *testing.T) {
-	want := map[string]int{"26-2x32d": 181, "26-2x64d": 181, "26-2x96d": 181, "a": 181, "b": 181, "c": 71, "preact-resnet18": 140,
-		"quick": 56, "resnext29": 212, "resnext29-16x64d": 212, "resnext29-8x64d": 212, "wrn28-10": 204}
+	want := map[string]int{"26-2x32d": 184, "26-2x64d": 191, "26-2x96d": 193, "26-2x96d-cutout": 193, "a": 184, "b": 184, "c": 73, "preact-resnet18": 146,
+		"quick": 56, "resnext29": 228, "resnext29-16x64d": 233, "resnext29-8x64d": 228, "wrn28-10": 217}
 	for _, name := range nets.Names() {
 		s, err := nets.Load(name)
 		if err != nil {
@@ -114,6 +115,23 @@ func TestArena(t *testing.T) {
 				}
 			})
 			o.uses(func(b BufID, write bool) { written[b] = written[b] || write })
+		}
+	})
+}
+
+// Every parameter is updated once.
+func TestUpdates(t *testing.T) {
+	everyList(t, func(t *testing.T, l *List) {
+		updates := make([]int, l.Params.Floats)
+		for _, o := range l.Ops {
+			if o, ok := o.(*SGD); ok {
+				for i := o.Lo; i < o.Hi; i++ {
+					updates[i]++
+				}
+			}
+		}
+		if i := slices.IndexFunc(updates, func(n int) bool { return n != 1 }); i >= 0 {
+			t.Errorf("parameter %d of %d is updated %d times", i, len(updates), updates[i])
 		}
 	})
 }

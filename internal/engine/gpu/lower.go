@@ -24,6 +24,7 @@ func lower(g *graph.Graph, t kernels.Type, n, replicas int, s *Several) (*List, 
 		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas, Several: s},
 		stored: map[engine.View]BufID{},
 		calls:  map[*graph.Conv][]Call{},
+		done:   map[*graph.Conv]bool{},
 	}
 	if err := l.convs(); err != nil {
 		return nil, err
@@ -46,13 +47,7 @@ func lower(g *graph.Graph, t kernels.Type, n, replicas int, s *Several) (*List, 
 	if l.Params.Loose > 0 {
 		l.beside(&Unpack{})
 	}
-	if t == kernels.F16 {
-		l.emit(&Finite{})
-	}
-	l.emit(&SGD{})
-	if t == kernels.F16 {
-		l.emit(&Rescale{})
-	}
+	l.sgd()
 	if s != nil {
 		l.exchange()
 	}
@@ -65,6 +60,10 @@ type lowering struct {
 	*List
 	stored map[engine.View]BufID // the buffer of each materialised view
 	calls  map[*graph.Conv][]Call
+	// convolutions whose backward pass is emitted
+	done map[*graph.Conv]bool
+	// parameters from here to Params.Convs are updated
+	updated int
 }
 
 func (l *lowering) emit(o Op) { l.on(mainStream, o) }
@@ -90,6 +89,7 @@ func (l *lowering) convs() error {
 		}
 	}
 	l.Params = newParams(l.Plan.Graph, order, l.Plan.Norms)
+	l.updated = l.Params.Convs
 	for i, op := range ops {
 		l.calls[op] = order[i]
 	}
@@ -243,6 +243,7 @@ func (l *lowering) gradient(s *engine.ConvBackStep) Part {
 }
 
 func (l *lowering) convBack(s *engine.ConvBackStep) {
+	defer l.updateSome(s.Op)
 	dy, x := l.gradient(s), l.part(s.X)
 	cs := l.calls[s.Op]
 	for _, c := range cs {

@@ -11,6 +11,9 @@ type Params struct {
 	Offset []int // by graph.ParamID
 	Floats int
 	Loose  int // leading floats that the packed filters are made of
+	// end of the filters that convolutions read in place, which follow in the order of the forward
+	// pass
+	Convs int
 
 	// Packed filters are an array of their own, with Packed numbers. From names the float of each
 	// of these numbers. To names the number that holds each of the first Loose floats; -1: zero.
@@ -54,6 +57,7 @@ func newParams(g *graph.Graph, convs [][]Call, norms []*graph.Norm) Params {
 			p.Loose = p.Floats
 		}
 	}
+	p.Convs = p.Floats
 	for _, n := range norms {
 		for _, part := range n.Parts {
 			take(part.Gamma)

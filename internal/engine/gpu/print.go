@@ -109,7 +109,7 @@ func (l *List) op(o Op) string {
 	case *Rescale:
 		return "rescale"
 	case *SGD:
-		return fmt.Sprintf("sgd\t%d parameters", l.Params.Floats)
+		return fmt.Sprintf("sgd\tw[%d:%d]", o.Lo, o.Hi)
 	}
 	return fmt.Sprintf("%T", o)
 }

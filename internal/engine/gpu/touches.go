@@ -164,9 +164,9 @@ func (l *List) touches(o Op) []touch {
 		t.add(false, Arg{Kind: Gradients}, 0, p.Floats)
 		t.array(true, LossScale)
 	case *SGD:
-		t.add(false, Arg{Kind: Gradients}, 0, p.Floats)
+		t.add(false, Arg{Kind: Gradients}, o.Lo, o.Hi)
 		for _, k := range []ArgKind{Weights, Velocity, Storage} {
-			t.add(true, Arg{Kind: k}, 0, p.Floats)
+			t.add(true, Arg{Kind: k}, o.Lo, o.Hi)
 		}
 		t.scaler()
 	case *Rescale:

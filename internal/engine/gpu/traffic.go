@@ -172,7 +172,7 @@ func (l *List) traffic(o Op) traffic {
 	case *Finite:
 		return traffic{extra: 4 * int64(p.Floats)}
 	case *SGD:
-		return traffic{extra: (20 + size) * int64(p.Floats)} // w and v there and back, g, copy
+		return traffic{extra: (20 + size) * int64(o.Hi-o.Lo)} // w and v there and back, g, copy
 	case *Rescale:
 		return traffic{}
 	case *Zero:

@@ -1,0 +1,51 @@
+package gpu
+
+import (
+	kernels "shake/csrc/cuda"
+	"shake/internal/graph"
+)
+
+// fewest is the least number of parameters that are updated beside the backward pass, in one
+// launch: a million take an H100 about 8 us. (A variable for tests on small networks.)
+var fewest = 1 << 20
+
+// updateSome notes that the backward pass of a convolution is emitted. The last filters, by their
+// order among the parameters, are updated as soon as the convolutions that they belong to are all
+// done, a bucket at a time. Under loss scaling every gradient has to be known to be finite first, and
+// with several cards it has to be added up over them.
+func (l *lowering) updateSome(op *graph.Conv) {
+	l.done[op] = true
+	if l.Type == kernels.F16 || l.Several != nil {
+		return
+	}
+	lo := l.Params.Loose
+	for c, cs := range l.calls {
+		for i := range cs {
+			if f := cs[i].Filter; !l.done[c] && !f.Packed {
+				lo = max(lo, line(f.Offset+cs[i].Size()))
+			}
+		}
+	}
+	if l.updated-lo >= fewest {
+		l.beside(&SGD{lo, l.updated})
+		l.updated = lo
+	}
+}
+
+// sgd updates all parameters that are left, the filters beside all others.
+func (l *lowering) sgd() {
+	if l.Type == kernels.F16 {
+		l.emit(&Finite{})
+		l.emit(&SGD{0, l.Params.Floats})
+		l.emit(&Rescale{})
+		return
+	}
+	if l.updated == l.Params.Convs {
+		l.emit(&SGD{0, l.Params.Floats})
+		return
+	}
+	if l.updated > 0 {
+		l.beside(&SGD{0, l.updated})
+	}
+	l.emit(&SGD{l.Params.Convs, l.Params.Floats})
+}
