@@ -131,6 +131,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 			return err
 		}
 	}
+	o.Background = o.Backend.Name() == "gpu"
 	sets, err := loadData(o.Spec, f.data)
 	if err != nil {
 		return err

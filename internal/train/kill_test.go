@@ -54,6 +54,7 @@ func victim(dir string) int {
 	_, err := os.Stat(filepath.Join(dir, ConfigFile))
 	o.Resume = err == nil
 	o.Observer = &crier{}
+	o.Background = os.Getpid()%2 == 0
 	if _, err := Run(context.Background(), o); err != nil {
 		fmt.Println("error", err)
 		return 1

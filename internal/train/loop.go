@@ -10,8 +10,8 @@ import (
 	"shake/internal/engine"
 )
 
-// loop trains from the counters' place to the end of the run. On every return a checkpoint exists
-// that is no older than the last one due.
+// loop trains from the counters' place to the end of the run. On every return a checkpoint exists,
+// or is under way, that is no older than the last one due.
 func (r *run) loop(ctx context.Context) error {
 	// A run that stopped within an epoch still has to evaluate it.
 	for r.k.Epochs < r.spec.Train.Epochs && (r.k.Step < r.steps || r.k.Epoch.Images > 0) {
@@ -74,6 +74,9 @@ func (r *run) train(ctx context.Context) error {
 			if err := r.save(r.mark()); err != nil {
 				return err
 			}
+		}
+		if err := r.written(false); err != nil {
+			return err
 		}
 		r.training = training + r.now().Sub(from)
 		if err := r.progress(false); err != nil {
@@ -167,6 +170,9 @@ func (r *run) sound(m engine.Metrics) error {
 	if bad < 0 {
 		return nil
 	}
+	if err := r.written(true); err != nil {
+		return err
+	}
 	r.unwatch()
 	d := Divergence{Epoch: int(bad)/r.perEpoch + 1, Iteration: int(bad)%r.perEpoch + 1, Step: int(bad) + 1}
 	if err := r.write(divergedLine{"diverged", d}, d.Step, nil); err != nil {
@@ -176,7 +182,7 @@ func (r *run) sound(m engine.Metrics) error {
 		return err
 	}
 	r.rec.Status, r.rec.Diverged = DivergedRun, &d
-	if err := r.record(); err != nil {
+	if err := r.record(r.k); err != nil {
 		return err
 	}
 	r.plot(true)

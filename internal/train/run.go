@@ -39,6 +39,10 @@ type Options struct {
 	// Paused is the time that the process has been stopped so far; speeds exclude it. nil: never.
 	Paused func() time.Duration
 
+	// Background writes checkpoints while the training goes on: a card does not wait for a disk. The
+	// snapshot takes the memory of another state.
+	Background bool
+
 	disk  *files.Disk // nil: the system's; its notices become the run's
 	plain bool        // no curves: tests make hundreds of runs
 }
@@ -86,11 +90,12 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	defer logFile.Close()
 
-	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: d.store, dir: d.path(StateDir)}, began: time.Now(), plotted: time.Now()}
+	beside := &files.Disk{Inject: disk.Inject, Changed: disk.Changed}
+	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: store{beside}, dir: d.path(StateDir)}, began: time.Now(), plotted: time.Now()}
 	defer r.close()
-	disk.Notice = r.obs.Notice
+	disk.Notice, beside.Notice = r.notice, r.notice
 	for _, text := range early {
-		r.obs.Notice(text)
+		r.notice(text)
 	}
 	var done bool
 	if o.Resume {
@@ -101,7 +106,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	var div *Diverged
 	if err == nil && !done {
 		abandon(ctx, r.prog)
-		if err = r.loop(ctx); err == nil {
+		if err = r.settle(r.loop(ctx)); err == nil {
 			err = r.finish()
 		}
 	}
@@ -120,14 +125,15 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 
 // run is a run in progress.
 type run struct {
-	o     Options
-	spec  *dsl.Spec
-	obs   Observer
-	meter Meter // nil unless it watches
-	dir   *rundir
-	ck    checkpoints
-	rec   *Record
-	prog  engine.Program
+	o      Options
+	spec   *dsl.Spec
+	obs    Observer
+	meter  Meter // nil unless it watches
+	dir    *rundir
+	ck     checkpoints
+	saving chan saved // the checkpoint under way; nil: none
+	rec    *Record
+	prog   engine.Program
 
 	k       counters
 	epochs  []EpochRecord // every epoch line of metrics.jsonl
@@ -138,6 +144,7 @@ type run struct {
 	steps    int    // all steps of the run
 	stepwise bool   // the loop adds metrics, not the device
 	warning  string // of the network on such batches; "": none
+	noticed  []string
 
 	began     time.Time     // of this process
 	before    float64       // seconds of the processes before
@@ -161,6 +168,15 @@ func (r *run) close() {
 		if j != nil {
 			j.Close()
 		}
+	}
+}
+
+// notice reports a limit of the file system, once: the disks of the run and of its checkpoints may
+// both find it.
+func (r *run) notice(text string) {
+	if !slices.Contains(r.noticed, text) {
+		r.noticed = append(r.noticed, text)
+		r.obs.Notice(text)
 	}
 }
 
@@ -279,7 +295,10 @@ func (r *run) begin() error {
 		return err
 	}
 	r.start(false)
-	return r.save(r.mark())
+	if err := r.save(r.mark()); err != nil {
+		return err
+	}
+	return r.written(true)
 }
 
 // openJournals opens metrics.jsonl and the event file at the lengths in the counters.

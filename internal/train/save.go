@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,10 +24,14 @@ type mark struct {
 
 func (r *run) mark() mark { return mark{r.metrics.size, r.events.size, r.metrics.digest()} }
 
-// save writes a checkpoint at the counters' place; the journals belong to it up to m. First come
-// the files that the checkpoint refers to, then the checkpoint, then the record. So a kill in
-// between leaves a run that resumes from the checkpoint before.
+// save takes a checkpoint at the counters' place; the journals belong to it up to m. It is written
+// from a snapshot: with Options.Background while the training goes on, until written takes it over.
+// First come the files that the checkpoint refers to, then the checkpoint, then the record. So a
+// kill in between leaves a run that resumes from the checkpoint before.
 func (r *run) save(m mark) error {
+	if err := r.written(true); err != nil {
+		return err
+	}
 	if err := r.dir.ours(); err != nil {
 		return err
 	}
@@ -40,30 +45,79 @@ func (r *run) save(m mark) error {
 	if err := r.events.sync(); err != nil {
 		return err
 	}
-	meta := map[string]string{"shake.name": r.spec.Name, "shake.step": strconv.Itoa(r.k.Step), "shake.epochs": strconv.Itoa(r.k.Epochs)}
-	if err := writeWeights(r.dir.store, r.dir.path(WeightsFile), state, meta); err != nil {
-		return err
-	}
 	r.k.MetricsBytes, r.k.EventsBytes, r.k.MetricsSHA256 = m.metrics, m.events, m.sum
-	path, err := r.ck.save(checkpoint{r.k, experiment{fixed(r.spec), r.rec.TrainData, r.rec.TestData}, state})
-	if err != nil {
-		return err
+	c := checkpoint{r.k, experiment{fixed(r.spec), r.rec.TrainData, r.rec.TestData}, state}
+	r.saving = make(chan saved, 1)
+	go func(out chan<- saved) { out <- r.writeFiles(c) }(r.saving)
+	return r.written(!r.o.Background)
+}
+
+// saved is what became of a checkpoint.
+type saved struct {
+	counters
+	path    string
+	notices []string
+	err     error
+}
+
+// writeFiles writes the weights and the checkpoint c. It runs beside the loop: until its end the
+// checkpoints and their disk are its own.
+func (r *run) writeFiles(c checkpoint) (s saved) {
+	s.counters = c.counters
+	r.ck.store.Notice = func(text string) { s.notices = append(s.notices, text) }
+	meta := map[string]string{"shake.name": r.spec.Name, "shake.step": strconv.Itoa(c.Step), "shake.epochs": strconv.Itoa(c.Epochs)}
+	if s.err = writeWeights(r.ck.store, r.dir.path(WeightsFile), c.state, meta); s.err == nil {
+		s.path, s.err = r.ck.save(c)
+	}
+	return s
+}
+
+// written takes over the checkpoint under way, if there is one and it is done; with wait set it
+// waits for it.
+func (r *run) written(wait bool) error {
+	if r.saving == nil {
+		return nil
+	}
+	var s saved
+	select {
+	case s = <-r.saving:
+	default:
+		if !wait {
+			return nil
+		}
+		s = <-r.saving
+	}
+	r.saving = nil
+	for _, text := range s.notices {
+		r.notice(text)
+	}
+	if s.err != nil {
+		return s.err
 	}
 	if r.rec.Status != Interrupted {
 		r.rec.Status = Running
 	}
-	if err := r.record(); err != nil {
+	if err := r.record(s.counters); err != nil {
 		return err
 	}
-	r.obs.Saved(Saved{Path: path, Epoch: r.k.Epochs, Step: r.k.Step})
+	r.obs.Saved(Saved{Path: s.path, Epoch: s.Epochs, Step: s.Step})
 	r.plot(false)
 	return nil
 }
 
-// record updates run.json.
-func (r *run) record() error {
+// settle ends the loop: it waits for the checkpoint under way. err is the loop's.
+func (r *run) settle(err error) error {
+	late := r.written(true)
+	if err == nil || late != nil && errors.Is(err, ErrInterrupted) {
+		return late
+	}
+	return err
+}
+
+// record updates run.json, for a run that has come to k.
+func (r *run) record(k counters) error {
 	r.rec.Seconds = math.Round(1e3*(r.before+r.now().Sub(r.began).Seconds())) / 1e3
-	r.rec.Steps, r.rec.Epochs = r.k.Step, r.k.Epochs
+	r.rec.Steps, r.rec.Epochs = k.Step, k.Epochs
 	if r.meter != nil {
 		r.rec.Cards = r.meter.Use()
 	}
@@ -84,7 +138,7 @@ func (r *run) finish() error {
 			r.rec.TestError = finite(last.TestError)
 		}
 	}
-	return r.record()
+	return r.record(r.k)
 }
 
 func (r *run) curveFiles() []string {
