@@ -128,7 +128,7 @@ func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *eng
 	if f.asJSON {
 		return a.printJSON(newEvalResult(f.on, ev, tally, names))
 	}
-	_, err = fmt.Fprintf(a.out, "%s error %.2f%% (%d of %d), loss %.4f\n", f.on, ev.TestError, ev.Errors, ev.Images, ev.TestLoss)
+	_, err = fmt.Fprintf(a.out, "%s error %.2f%% (%d of %d), loss %s\n", f.on, ev.TestError, ev.Errors, ev.Images, report.Loss(ev.TestLoss))
 	return err
 }
 

@@ -27,7 +27,7 @@ func liveLine(p train.Progress, width int) string {
 		{fmt.Sprintf("epoch %d/%d", p.Epoch, p.Epochs), 9},
 		{bar(done, 20), 1},
 		{what, 8},
-		{"loss " + loss(p.Loss), 4},
+		{"loss " + report.Loss(p.Loss), 4},
 		{fmt.Sprintf("error %.2f%%", p.Error), 6},
 		{fmt.Sprintf("lr %.4g", p.LR), 2},
 		{fmt.Sprintf("%.0f img/s", p.ImagesPerSec), 3},
@@ -65,29 +65,21 @@ func bar(done float64, n int) string {
 // progressLine is the line for a log file, now and then within a long epoch.
 func progressLine(p train.Progress) string {
 	s := fmt.Sprintf("epoch %d/%d  step %d/%d  loss %s  error %.2f%%  lr %.4g  %.0f img/s",
-		p.Epoch, p.Epochs, p.Step, p.StepsPerEpoch, loss(p.Loss), p.Error, p.LR, p.ImagesPerSec)
+		p.Epoch, p.Epochs, p.Step, p.StepsPerEpoch, report.Loss(p.Loss), p.Error, p.LR, p.ImagesPerSec)
 	if p.ETA > 0 {
 		s += "  ETA " + report.Duration(p.ETA.Seconds())
 	}
 	return s
 }
 
-// loss prints a loss with four decimals, and with an exponent where a run is about to diverge.
-func loss(x float64) string {
-	if x >= 1e4 {
-		return fmt.Sprintf("%.3g", x)
-	}
-	return fmt.Sprintf("%.4f", x)
-}
-
 // epochLine sums up one epoch.
 func epochLine(e train.EpochRecord, epochs int) string {
-	s := fmt.Sprintf("epoch %*d/%d  train loss %s  error %.2f%%", len(fmt.Sprint(epochs)), e.Epoch, epochs, loss(e.TrainLoss), e.TrainError)
+	s := fmt.Sprintf("epoch %*d/%d  train loss %s  error %.2f%%", len(fmt.Sprint(epochs)), e.Epoch, epochs, report.Loss(e.TrainLoss), e.TrainError)
 	if e.TestImages > 0 {
-		s += fmt.Sprintf("  test loss %s  error %.2f%%", loss(e.TestLoss), e.TestError)
+		s += fmt.Sprintf("  test loss %s  error %.2f%%", report.Loss(e.TestLoss), e.TestError)
 	}
 	if e.ValImages > 0 {
-		s += fmt.Sprintf("  validation loss %s  error %.2f%%", loss(e.ValLoss), e.ValError)
+		s += fmt.Sprintf("  validation loss %s  error %.2f%%", report.Loss(e.ValLoss), e.ValError)
 	}
 	return s + fmt.Sprintf("  lr %.4g  %s", e.LR, report.Duration(e.Took.Seconds()))
 }

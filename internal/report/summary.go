@@ -37,6 +37,14 @@ type Figure struct {
 	Error float64
 }
 
+// Loss writes a loss with four decimals, and with an exponent where a run is about to diverge.
+func Loss(x float64) string {
+	if x >= 1e4 {
+		return fmt.Sprintf("%.3g", x)
+	}
+	return fmt.Sprintf("%.4f", x)
+}
+
 // Summary writes the block: the last epoch's error, the paper's figure if there is one, and the
 // paths of the files.
 func Summary(w io.Writer, r Result, paper *Figure) error {
@@ -50,12 +58,12 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 	}
 	switch {
 	case r.TestImages > 0:
-		row("test error", "%.2f%% of %s images, last epoch (loss %.4f)", r.TestError, Count(int64(r.TestImages)), r.TestLoss)
+		row("test error", "%.2f%% of %s images, last epoch (loss %s)", r.TestError, Count(int64(r.TestImages)), Loss(r.TestLoss))
 	case r.Diverged == "":
 		row("test error", "no test set")
 	}
 	if r.ValImages > 0 {
-		row("validation", "%.2f%% of %s images, last epoch (loss %.4f)", r.ValError, Count(int64(r.ValImages)), r.ValLoss)
+		row("validation", "%.2f%% of %s images, last epoch (loss %s)", r.ValError, Count(int64(r.ValImages)), Loss(r.ValLoss))
 	}
 	if paper != nil {
 		row("paper", "%.2f%%  %s: %s", paper.Error, paper.Table, paper.Label)
