@@ -121,8 +121,8 @@ vectors: .venv build ## make the test vectors again with PyTorch, in a virtual e
 draws: ## have numpy compute the draws of docs/formats.md again; make test compares the stored ones with the engine's
 	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) tools/vectors/draws.py
 
-test-torch: .venv ## have PyTorch load the weights that shake writes
-	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train
+test-torch: .venv ## have PyTorch load the weights that shake writes, and numpy correlate the branches of a network that shake trained
+	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train ./cmd/shake
 
 # NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
 SETS ?= 13.5 13.0 12.4
