@@ -90,7 +90,7 @@ bench: needs ## benchmarks; BENCH=regexp picks some
 fuzz: needs ## every fuzz target for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$pkg || exit 1; \
 		done; done
 
 campaign: needs ## hours: 500 kills, the power cut after every call of a run, every call answered with every error, 20,000 steps, every fuzz target for 10 minutes
