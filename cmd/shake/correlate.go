@@ -44,7 +44,8 @@ compared. Layers of different shapes have no figure, nor has a branch that does 
 
 Several runs stand side by side. Those that differ in their seed alone are one experiment,
 with the mean of its runs, and an interval of 95 % for it: Student's t over the runs, of
-Fisher's z = atanh(r). The last row of an experiment is the mean over its blocks.
+Fisher's z = atanh(r). The last row of an experiment is the mean over its blocks; of two
+experiments the difference of those means is tested by Welch's t.
 
 On a card engine.precision = "auto" is fp32 here.`,
 		Example: `  shake correlate runs/small/e-e-b/seed-* runs/small/s-s-i/seed-*

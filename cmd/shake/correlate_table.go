@@ -103,6 +103,36 @@ func (g *modelGroup) over(pick func(graph.Pair) bool) figures {
 	return figuresOf(values)
 }
 
+// difference compares two experiments by the means of their outputs' correlations over all pairs.
+type difference struct {
+	Of   [2]string `json:"of"`
+	Mean *float64  `json:"mean"` // of the first, less that of the second
+	P    *float64  `json:"p"`    // Welch's t of Fisher's z; null for fewer than two runs each
+}
+
+// differenceOf is nil unless there are two experiments.
+func differenceOf(groups []modelGroup) *difference {
+	if len(groups) != 2 {
+		return nil
+	}
+	d := &difference{Of: [2]string{groups[0].title, groups[1].title}}
+	var z [2][]float64
+	var means [2]float64
+	for i := range groups {
+		f := groups[i].over(outputs)
+		if f.Mean == nil {
+			return nil
+		}
+		means[i] = *f.Mean
+		for _, r := range f.Runs {
+			z[i] = append(z[i], math.Atanh(*r)) // no run is missing where there is a mean
+		}
+	}
+	_, _, p := report.Welch(z[0], z[1])
+	d.Mean, d.P = finite(means[0]-means[1]), finite(p)
+	return d
+}
+
 // branchPair is a block with two of its branches: a row of both tables.
 type branchPair struct {
 	Block    string        `json:"block"`
@@ -150,9 +180,10 @@ func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images in
 			Mean  figures      `json:"mean"` // of the outputs, over all pairs
 		}
 		out := struct {
-			Images   int       `json:"test_images"`
-			Networks []network `json:"networks"`
-		}{Images: images}
+			Images   int         `json:"test_images"`
+			Networks []network   `json:"networks"`
+			Differ   *difference `json:"difference,omitempty"`
+		}{Images: images, Differ: differenceOf(groups)}
 		for _, g := range groups {
 			out.Networks = append(out.Networks, network{g.title, g.models, g.rows(), g.over(outputs)})
 		}
@@ -174,6 +205,13 @@ func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images in
 		for i, m := range g.models {
 			fmt.Fprintf(report.PlainWriter(a.out), "%s %d: %s%s\n", g.title, i+1, m.Name, epochsText(m))
 		}
+	}
+	if d := differenceOf(groups); d != nil && !f.layers {
+		fmt.Fprintf(report.PlainWriter(a.out), "\n%s less %s, mean over all blocks: %s", d.Of[0], d.Of[1], report.Fixed(*d.Mean, 3))
+		if d.P != nil {
+			fmt.Fprintf(a.out, ", p = %.3g by Welch's t of Fisher's z", *d.P)
+		}
+		fmt.Fprintln(a.out)
 	}
 	return nil
 }
