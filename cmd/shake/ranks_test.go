@@ -45,7 +45,7 @@ func twoRanks(t *testing.T) *ranks {
 		kernels = filepath.Join(cache, "shake", "kernels")
 	}
 	r := &ranks{t: t, dir: filepath.Join(t.TempDir(), "run"), stderr: new(bytes.Buffer)}
-	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=100000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
+	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
 	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
 	r.Stderr = r.stderr
 	out, err := r.StdoutPipe()
@@ -130,7 +130,7 @@ func (r *ranks) gone(pid int) {
 // resumes continues the run on one card.
 func (r *ranks) resumes() {
 	r.t.Helper()
-	c := exec.Command("shake", "run", "--resume", r.dir, "--device", "cpu", "-o", "train.max_steps=1", "-o", "train.epochs=100000")
+	c := exec.Command("shake", "run", "--resume", r.dir, "--device", "cpu", "-o", "train.max_steps=1", "-o", "train.epochs=50000")
 	if out, err := c.CombinedOutput(); err != nil {
 		r.t.Errorf("it does not resume: %v\n%s", err, out)
 	}
