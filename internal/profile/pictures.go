@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 	"shake/internal/report"
 )
 
-// labelled is the number of operations that a roofline names: the dearest.
+// labelled is the most operations that a roofline names: the dearest of those that lie apart.
 const labelled = 8
 
 // Roofline draws every operation that has FLOPs and bytes as a dot, in the format "svg" or "png".
@@ -28,17 +29,36 @@ func (p *Profile) Roofline(format string) ([]byte, error) {
 	if p.Roofs.Cache > 0 {
 		r.Roofs = append(r.Roofs, report.Roof{Name: "near cache", BytesPerS: p.Roofs.Cache})
 	}
-	for i, row := range rows {
+	for _, row := range rows {
 		if row.FLOPS == 0 || row.Bytes == 0 {
 			continue
 		}
-		d := report.Dot{Group: groupOf(row.Kind), FLOPs: row.FLOPs, Bytes: row.Bytes, FLOPS: row.FLOPS, Share: row.Share}
-		if i < labelled && row.At != nil {
-			d.Label = fmt.Sprint(*row.At)
+		r.Dots = append(r.Dots, report.Dot{Group: groupOf(row.Kind), FLOPs: row.FLOPs, Bytes: row.Bytes, FLOPS: row.FLOPS, Share: row.BusyPart})
+		if row.At != nil {
+			label(r.Dots, fmt.Sprint(*row.At))
 		}
-		r.Dots = append(r.Dots, d)
 	}
 	return r.Encode(format)
+}
+
+// label names the last dot, unless enough are named or one close by is.
+func label(dots []report.Dot, name string) {
+	last := &dots[len(dots)-1]
+	place := func(d report.Dot) (x, y float64) { return math.Log10(d.FLOPs / d.Bytes), math.Log10(d.FLOPS) }
+	x, y := place(*last)
+	named := 0
+	for _, d := range dots[:len(dots)-1] {
+		if d.Label == "" {
+			continue
+		}
+		named++
+		if u, v := place(d); math.Abs(u-x) < .15 && math.Abs(v-y) < .1 {
+			return
+		}
+	}
+	if named < labelled {
+		last.Label = name
+	}
 }
 
 // Timeline draws the timed step whose length is the median, in the format "svg" or "png": the
@@ -69,12 +89,11 @@ func (p *Profile) Timeline(format string) ([]byte, error) {
 	return t.Encode(format)
 }
 
-// groups are the colours of pictures, and the kinds of operations of each. Other kinds are of the
-// last.
+// groups are the colours of pictures, of which there are eight, and the kinds of operations of each.
+// Other kinds are of the last.
 var groups = []struct{ name, kinds string }{
 	{"convolutions", "conv"},
-	{"convolutions backward", "conv'"},
-	{"data gradients", "dgrad"},
+	{"convolutions backward", "conv' dgrad"},
 	{"weight gradients", "wgrad"},
 	{"norms", "norm norm' stats sums"},
 	{"head", "head headgrad tally"},

@@ -113,7 +113,7 @@ func (partTicks) Ticks(lo, hi float64) []plot.Tick {
 	}
 	var ticks []plot.Tick
 	for n := math.Ceil(lo / step); n*step <= hi; n++ {
-		ticks = append(ticks, plot.Tick{Value: n * step, Label: strconv.FormatFloat(n*step, 'g', 4, 64)})
+		ticks = append(ticks, plot.Tick{Value: n * step, Label: strconv.FormatFloat(math.Round(n*step*1e6)/1e6, 'f', -1, 64)})
 	}
 	return ticks
 }
