@@ -1,4 +1,5 @@
-# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests of the C code to make check.
+# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests
+# of the C code to make check.
 
 GO       ?= go
 NET      ?= quick
@@ -10,16 +11,19 @@ ARM64CC  ?= aarch64-linux-gnu-gcc
 DATA     ?= data/cifar-10-batches-bin
 NVIDIA   ?= build/nvidia
 
-# The commit of this folder's own repository, or nothing: none of a repository around it, and none of a checkout that belongs to somebody else, which git does not
-# open. Go's own look at the repository, which fails there and ends the build, is turned off.
+# The commit of this folder's own repository, or nothing: none of a repository around it, and none
+# of a checkout that belongs to somebody else, which git does not open. Go's own look at the
+# repository, which fails there and ends the build, is turned off.
 COMMIT := $(shell up=$$(git rev-parse --show-cdup 2>/dev/null) && [ -z "$$up" ] && git describe --always --dirty=+ --abbrev=12 2>/dev/null)
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
-# The packages whose tests run on a card. The bundle is laid out as the repository is, so that they find their files.
+# The packages whose tests run on a card. The bundle is laid out as the repository is, so that they
+# find their files.
 GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
-# Folders whose C, C++ and CUDA have the layout of .clang-format: all but the prelude of emulated kernels.
-FORMATTED = csrc/cpu csrc/cuda csrc/load csrc/nvml csrc/emu/cuda csrc/emu/cudnn csrc/emu/nvml csrc/emu/nvrtc csrc/emu/test cudnn
-# make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this machine's folders.
+# Folders whose C, C++ and CUDA have the layout of .clang-format.
+FORMATTED = csrc cudnn
+# make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this
+# machine's folders.
 TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages without C code of their own below them: the race detector sees all of what they do.
@@ -124,7 +128,8 @@ draws: ## have numpy compute the draws of docs/formats.md again; make test compa
 test-torch: .venv ## have PyTorch load the weights that shake writes, and numpy correlate the branches of a network that shake trained
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train ./cmd/shake
 
-# NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own; SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
+# NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own;
+# SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
 SETS ?= 13.5 13.0 12.4
 # The set whose plans make plans makes: that of PyTorch 2.11, which has cuDNN 9.19.
 PLANSET ?= 13.0

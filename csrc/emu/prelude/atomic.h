@@ -3,13 +3,19 @@
 #pragma once
 #include "thread.h"
 
-#define SK_ATOMIC template <class T> __attribute__((noinline, no_sanitize("thread", "alignment"))) static T
-template <class T> struct sk_same { typedef T type; };
+#define SK_ATOMIC \
+  template <class T> __attribute__((noinline, no_sanitize("thread", "alignment"))) static T
+template <class T> struct sk_same {
+  typedef T type;
+};
 #define SK_V typename sk_same<T>::type
 
-template <class T, class F> __attribute__((noinline, no_sanitize("thread", "alignment"))) static T sk_atomic(volatile T *p, F f) {
+template <class T, class F>
+__attribute__((noinline, no_sanitize("thread", "alignment"))) static T sk_atomic(volatile T *p,
+                                                                                 F f) {
   sk_touch(p, sizeof(T), SK_EMU_ATOMIC);
-  if ((unsigned long)p % sizeof(T)) sk_emu_misaligned((const void *)p, sizeof(T), "an atomic operation", 0);
+  if ((unsigned long)p % sizeof(T))
+    sk_emu_misaligned((const void *)p, sizeof(T), "an atomic operation", 0);
   T old, now;
   __atomic_load(p, &old, __ATOMIC_SEQ_CST);
   do now = f(old);

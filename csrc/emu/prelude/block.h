@@ -10,7 +10,13 @@ struct sk_emu_range {
   unsigned long lo, size, room;
 };
 
-enum { SK_EMU_RECENT, SK_EMU_STATIC = SK_EMU_RECENT + 4, SK_EMU_DYNAMIC, SK_EMU_STACK, SK_EMU_RANGES };
+enum {
+  SK_EMU_RECENT,
+  SK_EMU_STATIC = SK_EMU_RECENT + 4,
+  SK_EMU_DYNAMIC,
+  SK_EMU_STACK,
+  SK_EMU_RANGES
+};
 
 // The block that an OS thread runs, and the CUDA thread in it whose turn it is.
 struct sk_emu_block {
@@ -39,10 +45,26 @@ struct sk_emu_image {
 enum { SK_EMU_READ = 0, SK_EMU_WRITE = 1, SK_EMU_ATOMIC = 3 };
 enum { SK_EMU_SYNC, SK_EMU_COUNT, SK_EMU_AND, SK_EMU_OR };
 enum {
-  SK_EMU_WARP_SYNC, SK_EMU_SHFL, SK_EMU_SHFL_UP, SK_EMU_SHFL_DOWN, SK_EMU_SHFL_XOR, SK_EMU_BALLOT, SK_EMU_MATCH,
-  SK_EMU_RADD, SK_EMU_RMIN, SK_EMU_RMAX, SK_EMU_RMINS, SK_EMU_RMAXS, SK_EMU_RAND, SK_EMU_ROR, SK_EMU_RXOR,
+  SK_EMU_WARP_SYNC,
+  SK_EMU_SHFL,
+  SK_EMU_SHFL_UP,
+  SK_EMU_SHFL_DOWN,
+  SK_EMU_SHFL_XOR,
+  SK_EMU_BALLOT,
+  SK_EMU_MATCH,
+  SK_EMU_RADD,
+  SK_EMU_RMIN,
+  SK_EMU_RMAX,
+  SK_EMU_RMINS,
+  SK_EMU_RMAXS,
+  SK_EMU_RAND,
+  SK_EMU_ROR,
+  SK_EMU_RXOR,
   // An operation of ldmatrix is this number plus the number of matrices.
-  SK_EMU_MMA_F16, SK_EMU_MMA_BF16, SK_EMU_LDMATRIX, SK_EMU_LDMATRIX_TRANS = SK_EMU_LDMATRIX + 5,
+  SK_EMU_MMA_F16,
+  SK_EMU_MMA_BF16,
+  SK_EMU_LDMATRIX,
+  SK_EMU_LDMATRIX_TRANS = SK_EMU_LDMATRIX + 5,
 };
 
 // The driver's side. The variable on the first line is read so often that it has to be in the
@@ -52,7 +74,8 @@ extern __thread sk_emu_block *sk_emu_self __attribute__((tls_model("initial-exec
 void sk_emu_access(const void *p, unsigned long bytes, int how);
 void sk_emu_misaligned(const void *p, unsigned long alignment, const char *file, unsigned line);
 int sk_emu_barrier(int kind, int predicate, int line);
-unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width, int line);
+unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long value, int lane, int width,
+                               int line);
 unsigned sk_emu_shared(const void *p, int line);
 void sk_emu_mma(int bf16, float *sum, const unsigned *ab, int line);
 void sk_emu_ldmatrix(int matrices, int trans, unsigned *out, unsigned address, int line);

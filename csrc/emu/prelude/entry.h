@@ -4,18 +4,26 @@
 #pragma once
 #include "block.h"
 
-template <unsigned... I> struct sk_list {};
-template <unsigned N, unsigned... I> struct sk_count : sk_count<N - 1, N - 1, I...> {};
-template <unsigned... I> struct sk_count<0, I...> { typedef sk_list<I...> type; };
+template <unsigned... I> struct sk_indices {};
+template <unsigned N, unsigned... I> struct sk_count_up : sk_count_up<N - 1, N - 1, I...> {};
+template <unsigned... I> struct sk_count_up<0, I...> {
+  typedef sk_indices<I...> type;
+};
 
 template <auto F> struct sk_entry;
 template <class... A, void (*F)(A...)> struct sk_entry<F> {
   static constexpr unsigned sizes[sizeof...(A) + 1] = {sizeof(A)..., 0};
-  template <unsigned... I> __attribute__((no_sanitize("thread", "alignment"))) static void unpack(void **args, sk_list<I...>) {
+  template <unsigned... I>
+  __attribute__((no_sanitize("thread", "alignment"))) static void unpack(void **args,
+                                                                         sk_indices<I...>) {
     (void)args;
     F(*(A *)args[I]...);
   }
-  __attribute__((no_sanitize("thread", "alignment"))) static void call(void **args) { unpack(args, typename sk_count<sizeof...(A)>::type()); }
-  static constexpr sk_emu_kernel describe(const char *name, unsigned threads) { return {name, call, sizeof...(A), sizes, threads}; }
+  __attribute__((no_sanitize("thread", "alignment"))) static void call(void **args) {
+    unpack(args, typename sk_count_up<sizeof...(A)>::type());
+  }
+  static constexpr sk_emu_kernel describe(const char *name, unsigned threads) {
+    return {name, call, sizeof...(A), sizes, threads};
+  }
 };
 #define SK_ENTRY(name, threads) sk_entry<&name>::describe(#name, threads),

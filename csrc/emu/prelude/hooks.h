@@ -4,9 +4,12 @@
 #pragma once
 #include "block.h"
 
-#define SK_HOOK extern "C" __attribute__((visibility("hidden"), noinline, used, no_sanitize("thread", "alignment")))
+#define SK_HOOK \
+  extern "C"    \
+      __attribute__((visibility("hidden"), noinline, used, no_sanitize("thread", "alignment")))
 
-static inline __attribute__((always_inline, no_sanitize("thread", "alignment"))) void sk_touch(const volatile void *p, unsigned long n, int how) {
+static inline __attribute__((always_inline, no_sanitize("thread", "alignment"))) void sk_touch(
+    const volatile void *p, unsigned long n, int how) {
   sk_emu_block *b = sk_emu_self;
   const unsigned long a = (unsigned long)p;
   if (__builtin_expect(--b->fuel > 0 && n <= 16, 1)) {

@@ -5,15 +5,17 @@
 
 // These values do not change during a thread's life, hence const. The function is not instrumented,
 // so that the checks do not see the reads.
-#define SK_PLACE(name, field)                                                                 \
-  SK_HOOK __attribute__((const)) unsigned sk_##name##_x() { return sk_emu_self->field[0]; }   \
-  SK_HOOK __attribute__((const)) unsigned sk_##name##_y() { return sk_emu_self->field[1]; }   \
-  SK_HOOK __attribute__((const)) unsigned sk_##name##_z() { return sk_emu_self->field[2]; }   \
-  static __forceinline__ uint3 sk_##name() { return {sk_##name##_x(), sk_##name##_y(), sk_##name##_z()}; }
-SK_PLACE(thread_idx, tid)
-SK_PLACE(block_idx, bid)
-SK_PLACE(block_dim, bdim)
-SK_PLACE(grid_dim, gdim)
+#define SK_PLACE(name, field)                                                               \
+  SK_HOOK __attribute__((const)) unsigned sk_##name##_x() { return sk_emu_self->field[0]; } \
+  SK_HOOK __attribute__((const)) unsigned sk_##name##_y() { return sk_emu_self->field[1]; } \
+  SK_HOOK __attribute__((const)) unsigned sk_##name##_z() { return sk_emu_self->field[2]; } \
+  static __forceinline__ uint3 sk_##name() {                                                \
+    return {sk_##name##_x(), sk_##name##_y(), sk_##name##_z()};                             \
+  }
+SK_PLACE(thread_idx, tid);
+SK_PLACE(block_idx, bid);
+SK_PLACE(block_dim, bdim);
+SK_PLACE(grid_dim, gdim);
 #undef SK_PLACE
 #define threadIdx sk_thread_idx()
 #define blockIdx sk_block_idx()
@@ -55,7 +57,9 @@ template <class T> static __forceinline__ T sk_value_of(unsigned long long u) {
   __builtin_memcpy(&v, &u, sizeof v);
   return v;
 }
-template <class T> static __forceinline__ T sk_shuffle(int line, int op, unsigned mask, T v, int lane, int width = 32) {
+template <class T>
+static __forceinline__ T sk_shuffle(int line, int op, unsigned mask, T v, int lane,
+                                    int width = 32) {
   return sk_value_of<T>(sk_emu_warp(op, mask, sk_bits_of(v), lane, width, line));
 }
 #define __shfl_sync(...) sk_shuffle(__LINE__, SK_EMU_SHFL, __VA_ARGS__)
@@ -65,21 +69,29 @@ template <class T> static __forceinline__ T sk_shuffle(int line, int op, unsigne
 
 struct sk_warp_sync {
   int line;
-  __forceinline__ void operator()(unsigned mask = 0xffffffff) const { sk_emu_warp(SK_EMU_WARP_SYNC, mask, 0, 0, 32, line); }
+  __forceinline__ void operator()(unsigned mask = 0xffffffff) const {
+    sk_emu_warp(SK_EMU_WARP_SYNC, mask, 0, 0, 32, line);
+  }
 };
 #define __syncwarp(...) sk_warp_sync{__LINE__}(__VA_ARGS__)
-#define __ballot_sync(mask, p) ((unsigned)sk_emu_warp(SK_EMU_BALLOT, mask, (p) != 0, 0, 32, __LINE__))
+#define __ballot_sync(mask, p) \
+  ((unsigned)sk_emu_warp(SK_EMU_BALLOT, mask, (p) != 0, 0, 32, __LINE__))
 #define __any_sync(mask, p) (__ballot_sync(mask, p) != 0)
 #define __all_sync(mask, p) (__ballot_sync(mask, !(p)) == 0)
-#define __match_any_sync(mask, v) ((unsigned)sk_emu_warp(SK_EMU_MATCH, mask, sk_bits_of(v), 0, 32, __LINE__))
+#define __match_any_sync(mask, v) \
+  ((unsigned)sk_emu_warp(SK_EMU_MATCH, mask, sk_bits_of(v), 0, 32, __LINE__))
 // Any set of lanes with the caller in it would be right.
 #define __activemask() (1u << (sk_lane_id() & 31))
 
 static __forceinline__ unsigned sk_lane_id() {
   return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) & 31;
 }
-static __forceinline__ unsigned sk_reduce(int line, int, int op, unsigned mask, unsigned v) { return (unsigned)sk_emu_warp(op, mask, v, 0, 32, line); }
-static __forceinline__ int sk_reduce(int line, int op, int, unsigned mask, int v) { return (int)sk_emu_warp(op, mask, (unsigned)v, 0, 32, line); }
+static __forceinline__ unsigned sk_reduce(int line, int, int op, unsigned mask, unsigned v) {
+  return (unsigned)sk_emu_warp(op, mask, v, 0, 32, line);
+}
+static __forceinline__ int sk_reduce(int line, int op, int, unsigned mask, int v) {
+  return (int)sk_emu_warp(op, mask, (unsigned)v, 0, 32, line);
+}
 #define __reduce_add_sync(mask, v) sk_reduce(__LINE__, SK_EMU_RADD, SK_EMU_RADD, mask, v)
 #define __reduce_min_sync(mask, v) sk_reduce(__LINE__, SK_EMU_RMINS, SK_EMU_RMIN, mask, v)
 #define __reduce_max_sync(mask, v) sk_reduce(__LINE__, SK_EMU_RMAXS, SK_EMU_RMAX, mask, v)
