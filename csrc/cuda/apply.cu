@@ -9,16 +9,16 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
   if (c >= X::C) return;
-  sh_view<X> v;
-  v.init(x, norm, image, sh_replica(image, n), c);
-  T *out = sh_at<Y>((T *)y, image, c);
+  sk_view<X> v;
+  v.init(x, norm, image, sk_replica(image, n), c);
+  T *out = sk_at<Y>((T *)y, image, c);
   for (int p = blockIdx.y * ROWS * UNROLL + threadIdx.x / COLUMNS; p < HW;
        p += gridDim.y * ROWS * UNROLL) {
-    SH_EACH(q, u, p, HW, ROWS) v.load(u, q);
-    SH_EACH(q, u, p, HW, ROWS) {
+    SK_EACH(q, u, p, HW, ROWS) v.load(u, q);
+    SK_EACH(q, u, p, HW, ROWS) {
       float f[V];
       v.value(f, u);
-      sh_store<Y>(out, q, f);
+      sk_store<Y>(out, q, f);
     }
   }
 }

@@ -10,37 +10,37 @@
 // augment(step, table, pix, index, y, n): table float[C][256], pix u8[images][C][H][W], index
 // int[n]; y is overwritten, all of its PITCH channels. C bytes read and PITCH*sizeof(T) written a
 // pixel.
-typedef sh_type<TYPE>::store T;
+typedef sk_type<TYPE>::store T;
 
 // The square root of a small integer, rounded down.
-__device__ inline int sh_root(u32 n) {
+__device__ inline int sk_root(u32 n) {
   u32 k = 0;
   while ((k + 1) * (k + 1) <= n) k++;
   return (int)k;
 }
 
 // Holes k of an image: rows hole[4k] .. hole[4k+1]-1 of columns hole[4k+2] .. hole[4k+3]-1.
-__device__ inline void sh_holes(const sh_step *step, u32 position, int *hole) {
+__device__ inline void sk_holes(const sk_step *step, u32 position, int *hole) {
   const u64 seed = step->seed;
   if (CUTOUT > 0) {
-    const sh_words r = sh_philox(seed, step->iteration, 0, position, SH_AUGMENT | 1 << 8);
-    const int h = (int)sh_below(r.w[0], H) - CUTOUT / 2, w = (int)sh_below(r.w[1], W) - CUTOUT / 2;
+    const sk_words r = sk_philox(seed, step->iteration, 0, position, SK_AUGMENT | 1 << 8);
+    const int h = (int)sk_below(r.w[0], H) - CUTOUT / 2, w = (int)sk_below(r.w[1], W) - CUTOUT / 2;
     hole[0] = max(h, 0), hole[1] = min(h + CUTOUT, H);
     hole[2] = max(w, 0), hole[3] = min(w + CUTOUT, W);
   }
-  const sh_words r = sh_philox(seed, step->iteration, 0, position, SH_AUGMENT | 2 << 8);
+  const sk_words r = sk_philox(seed, step->iteration, 0, position, SK_AUGMENT | 2 << 8);
   if (r.w[0] >> 8 >= ERASE) return;
   const u32 least = (H * W + 49) / 50, most = 2 * H * W / 5 > least ? 2 * H * W / 5 : least;
-  const u32 area = least + sh_below(r.w[1], most - least + 1), ratio = 300 + sh_below(r.w[2], 3034);
-  const int high = min(max(sh_root(area * ratio / 1000), 1), H);
-  const int wide = min(max(sh_root(area * 1000 / ratio), 1), W);
-  const sh_words at = sh_philox(seed, step->iteration, 0, position, SH_AUGMENT | 3 << 8);
-  hole[4] = (int)sh_below(at.w[0], H - high + 1), hole[5] = hole[4] + high;
-  hole[6] = (int)sh_below(at.w[1], W - wide + 1), hole[7] = hole[6] + wide;
+  const u32 area = least + sk_below(r.w[1], most - least + 1), ratio = 300 + sk_below(r.w[2], 3034);
+  const int high = min(max(sk_root(area * ratio / 1000), 1), H);
+  const int wide = min(max(sk_root(area * 1000 / ratio), 1), W);
+  const sk_words at = sk_philox(seed, step->iteration, 0, position, SK_AUGMENT | 3 << 8);
+  hole[4] = (int)sk_below(at.w[0], H - high + 1), hole[5] = hole[4] + high;
+  hole[6] = (int)sk_below(at.w[1], W - wide + 1), hole[7] = hole[6] + wide;
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-    augment(const sh_step *step, const float *table, const unsigned char *pix, const int *index,
+    augment(const sk_step *step, const float *table, const unsigned char *pix, const int *index,
             void *y, int n) {
   const int image = blockIdx.x;
   __shared__ int draw[3];  // flip, dy, dx
@@ -49,10 +49,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     draw[0] = 0, draw[1] = draw[2] = CROP;
     for (int i = 0; i < 8; i++) hole[i] = 0;
     if (TRAIN) {
-      const sh_words r = sh_philox(step->seed, step->iteration, 0, step->base + image, SH_AUGMENT);
-      draw[0] = FLIP && sh_below(r.w[0], 2) == 1;
-      draw[1] = (int)sh_below(r.w[1], 2 * CROP + 1), draw[2] = (int)sh_below(r.w[2], 2 * CROP + 1);
-      if (HOLES) sh_holes(step, step->base + image, hole);
+      const sk_words r = sk_philox(step->seed, step->iteration, 0, step->base + image, SK_AUGMENT);
+      draw[0] = FLIP && sk_below(r.w[0], 2) == 1;
+      draw[1] = (int)sk_below(r.w[1], 2 * CROP + 1), draw[2] = (int)sk_below(r.w[2], 2 * CROP + 1);
+      if (HOLES) sk_holes(step, step->base + image, hole);
     }
   }
   __syncthreads();
@@ -73,9 +73,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         f[i] = inside && c + i < C
                    ? table[(c + i < C ? c + i : 0) * 256 + in[(c + i < C ? c + i : 0) * H * W + at]]
                    : 0;
-      sh_vector<TYPE, V> r;
-      sh_down<TYPE, V>(r, f);
-      sh_put(out + (i64)p * PITCH + c, r);
+      sk_vector<TYPE, V> r;
+      sk_down<TYPE, V>(r, f);
+      sk_put(out + (i64)p * PITCH + c, r);
     }
   }
 }

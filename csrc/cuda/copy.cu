@@ -2,12 +2,12 @@
 //
 // copy(x, y, n): n pieces. 32 bytes a piece.
 extern "C" __global__ void __launch_bounds__(256) copy(const void *x, void *y, long long n) {
-  const sh_pack<u32, 4> *in = (const sh_pack<u32, 4> *)x;
-  sh_pack<u32, 4> *out = (sh_pack<u32, 4> *)y;
+  const sk_pack<u32, 4> *in = (const sk_pack<u32, 4> *)x;
+  sk_pack<u32, 4> *out = (sk_pack<u32, 4> *)y;
   const i64 step = (i64)gridDim.x * 256;
   i64 i = (i64)blockIdx.x * 256 + threadIdx.x;
   for (; i + 3 * step < n; i += 4 * step) {
-    const sh_pack<u32, 4> a = in[i], b = in[i + step], c = in[i + 2 * step], d = in[i + 3 * step];
+    const sk_pack<u32, 4> a = in[i], b = in[i + step], c = in[i + 2 * step], d = in[i + 3 * step];
     out[i] = a, out[i + step] = b, out[i + 2 * step] = c, out[i + 3 * step] = d;
   }
   for (; i < n; i += step) out[i] = in[i];

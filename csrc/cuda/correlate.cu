@@ -8,14 +8,14 @@
 //
 // correlate(xa, norma, xb, normb, partial, counter, state, n): state double[6], initially zeros. 2
 // sizeof(T) bytes and 8 FLOPs an element.
-struct sh_moments {
+struct sk_moments {
   double count, a, b, aa, bb, ab;
 };
 
-__device__ inline sh_moments sh_join_moments(const sh_moments &x, const sh_moments &y) {
+__device__ inline sk_moments sk_join_moments(const sk_moments &x, const sk_moments &y) {
   if (y.count == 0) return x;
   if (x.count == 0) return y;
-  sh_moments r;
+  sk_moments r;
   r.count = x.count + y.count;
   const double da = y.a - x.a, db = y.b - x.b, share = y.count / r.count, w = x.count * share;
   r.a = x.a + da * share, r.b = x.b + db * share;
@@ -25,13 +25,13 @@ __device__ inline sh_moments sh_join_moments(const sh_moments &x, const sh_momen
 }
 
 // The moments of all threads, in thread 0.
-__device__ inline sh_moments sh_block_moments(sh_moments m, sh_moments *shared) {
+__device__ inline sk_moments sk_block_moments(sk_moments m, sk_moments *shared) {
   const int t = threadIdx.x;
   __syncthreads();
   shared[t] = m;
   for (int h = 128; h > 0; h /= 2) {
     __syncthreads();
-    if (t < h && t + h < THREADS) shared[t] = sh_join_moments(shared[t], shared[t + h]);
+    if (t < h && t + h < THREADS) shared[t] = sk_join_moments(shared[t], shared[t + h]);
   }
   __syncthreads();
   return shared[0];
@@ -39,23 +39,23 @@ __device__ inline sh_moments sh_block_moments(sh_moments m, sh_moments *shared) 
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     correlate(const void *xa, const float *norma, const void *xb, const float *normb,
-              sh_moments *partial, unsigned int *counter, sh_moments *state, int n) {
-  __shared__ sh_moments shared[THREADS];
+              sk_moments *partial, unsigned int *counter, sk_moments *state, int n) {
+  __shared__ sk_moments shared[THREADS];
   __shared__ bool last;
   const int column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V,
             row = threadIdx.x / COLUMNS;
-  sh_moments mine = {0, 0, 0, 0, 0, 0};
+  sk_moments mine = {0, 0, 0, 0, 0, 0};
   if (c < A::C)
     for (int image = blockIdx.x; image < n; image += gridDim.x) {
-      sh_view<A> va;
-      sh_view<B> vb;
-      va.init(xa, norma, image, sh_replica(image, n), c);
-      vb.init(xb, normb, image, sh_replica(image, n), c);
+      sk_view<A> va;
+      sk_view<B> vb;
+      va.init(xa, norma, image, sk_replica(image, n), c);
+      vb.init(xb, normb, image, sk_replica(image, n), c);
       float a0 = 0, b0 = 0, sa = 0, sb = 0, aa = 0, bb = 0, ab = 0;
       int count = 0;
       for (int p = row; p < HW; p += ROWS * UNROLL) {
-        SH_EACH(q, u, p, HW, ROWS) va.load(u, q), vb.load(u, q);
-        SH_EACH(q, u, p, HW, ROWS) {
+        SK_EACH(q, u, p, HW, ROWS) va.load(u, q), vb.load(u, q);
+        SK_EACH(q, u, p, HW, ROWS) {
           float fa[V], fb[V];
           va.value(fa, u);
           vb.value(fb, u);
@@ -71,15 +71,15 @@ extern "C" __global__ void __launch_bounds__(THREADS)
       }
       if (count == 0) continue;
       const double k = count;
-      const sh_moments m = {k,
+      const sk_moments m = {k,
                             a0 + sa / k,
                             b0 + sb / k,
                             aa - sa * (double)sa / k,
                             bb - sb * (double)sb / k,
                             ab - sa * (double)sb / k};
-      mine = sh_join_moments(mine, m);
+      mine = sk_join_moments(mine, m);
     }
-  const sh_moments sum = sh_block_moments(mine, shared);
+  const sk_moments sum = sk_block_moments(mine, shared);
   const u32 blocks = gridDim.x * gridDim.z;
   if (threadIdx.x == 0) {
     partial[blockIdx.z * gridDim.x + blockIdx.x] = sum;
@@ -89,15 +89,15 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __syncthreads();
   if (!last) return;
   __threadfence();
-  sh_moments all = {0, 0, 0, 0, 0, 0};
+  sk_moments all = {0, 0, 0, 0, 0, 0};
   for (u32 i = threadIdx.x; i < blocks; i += THREADS) {
-    const volatile sh_moments &p = partial[i];
-    const sh_moments m = {p.count, p.a, p.b, p.aa, p.bb, p.ab};
-    all = sh_join_moments(all, m);
+    const volatile sk_moments &p = partial[i];
+    const sk_moments m = {p.count, p.a, p.b, p.aa, p.bb, p.ab};
+    all = sk_join_moments(all, m);
   }
-  all = sh_block_moments(all, shared);
+  all = sk_block_moments(all, shared);
   if (threadIdx.x == 0) {
-    *state = sh_join_moments(*state, all);
+    *state = sk_join_moments(*state, all);
     *counter = 0;
   }
 }

@@ -11,13 +11,13 @@ import (
 
 // drawText stores the coefficients that the kernels draw: alpha[k][i] and beta[k][i] for branch k
 // and image i, float[BRANCHES][n] each. Each image has a thread.
-const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const sh_step *step, unsigned int block, float *alpha, float *beta, int n) {
+const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const sk_step *step, unsigned int block, float *alpha, float *beta, int n) {
   const int image = blockIdx.x * 256 + threadIdx.x;
   if (image >= n) return;
   const int replica = (int)((i64)image * REPLICAS / n);
   for (int k = 0; k < D::BRANCHES; k++) {
-    alpha[(i64)k * n + image] = sh_alpha<D>(step, block, image, replica, k);
-    beta[(i64)k * n + image] = sh_beta<D>(step, block, image, replica, k);
+    alpha[(i64)k * n + image] = sk_alpha<D>(step, block, image, replica, k);
+    beta[(i64)k * n + image] = sk_beta<D>(step, block, image, replica, k);
   }
 }
 `

@@ -6,53 +6,53 @@
 // A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM,
 // NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's coefficients, -1: none)
 // and INDEX (its place among the pointers).
-struct sh_pointers {
+struct sk_pointers {
   const void *g, *mask, *y;
   const float *norm;
   u32 block;
 };
 
 // y of a member, and the norm's effect on it.
-template <class M> struct sh_behind {
+template <class M> struct sk_behind {
   const T *y;
   float scale[V], shift[V];
   raw r[UNROLL];
 
-  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
+  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
     if constexpr (M::NORM && M::RELU) {
-      sh_norm_load<M>(scale, p[M::INDEX].norm, SH_SCALE, replica, c);
-      sh_norm_load<M>(shift, p[M::INDEX].norm, SH_SHIFT, replica, c);
+      sk_norm_load<M>(scale, p[M::INDEX].norm, SK_SCALE, replica, c);
+      sk_norm_load<M>(shift, p[M::INDEX].norm, SK_SHIFT, replica, c);
     }
   }
-  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
-    if constexpr (M::HAS_Y) y = sh_at<typename M::YS>((const T *)p[M::INDEX].y, image, c);
+  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
+    if constexpr (M::HAS_Y) y = sk_at<typename M::YS>((const T *)p[M::INDEX].y, image, c);
   }
   __device__ __forceinline__ void load(int u, int q) {
-    if constexpr (M::HAS_Y) r[u] = sh_load<typename M::YS>(y, q);
+    if constexpr (M::HAS_Y) r[u] = sk_load<typename M::YS>(y, q);
   }
   // g becomes [v(y) > 0] * g, f becomes y.
   __device__ __forceinline__ void mask(float *g, float *f, int u) const {
-    if constexpr (M::HAS_Y) sh_up<TYPE, V>(f, r[u]);
+    if constexpr (M::HAS_Y) sk_up<TYPE, V>(f, r[u]);
     if constexpr (M::RELU) {
       float v[V];
 #pragma unroll
       for (int i = 0; i < V; i++) v[i] = M::NORM ? fmaf(scale[i], f[i], shift[i]) : f[i];
-      sh_mask(g, v);
+      sk_mask(g, v);
     }
   }
 };
 
 // A whole member, given g masked by the parts that all members share.
-template <class M> struct sh_grad {
-  sh_behind<M> behind;
+template <class M> struct sk_grad {
+  sk_behind<M> behind;
   float ca[V], cb[V], cc[V];
 
-  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
+  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
     behind.init(p, replica, c);
     if constexpr (M::NORM) {
-      sh_norm_load<M>(ca, p[M::INDEX].norm, SH_CA, replica, c);
-      sh_norm_load<M>(cb, p[M::INDEX].norm, SH_CB, replica, c);
-      sh_norm_load<M>(cc, p[M::INDEX].norm, SH_CC, replica, c);
+      sk_norm_load<M>(ca, p[M::INDEX].norm, SK_CA, replica, c);
+      sk_norm_load<M>(cb, p[M::INDEX].norm, SK_CB, replica, c);
+      sk_norm_load<M>(cc, p[M::INDEX].norm, SK_CC, replica, c);
     }
   }
   __device__ __forceinline__ void value(float *out, const float *g, const float *beta,
@@ -70,50 +70,50 @@ template <class M> struct sh_grad {
 };
 
 // g and the mask that members share.
-template <class M> struct sh_source {
+template <class M> struct sk_source {
   const T *g, *m;
   raw rg[UNROLL], rm[UNROLL];
 
-  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
-    g = sh_at<typename M::G>((const T *)p[M::INDEX].g, image, c);
+  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
+    g = sk_at<typename M::G>((const T *)p[M::INDEX].g, image, c);
     mask_image(p, image, c);
   }
-  __device__ __forceinline__ void mask_image(const sh_pointers *p, int image, int c) {
-    if constexpr (M::HAS_MASK) m = sh_at<typename M::MASK>((const T *)p[M::INDEX].mask, image, c);
+  __device__ __forceinline__ void mask_image(const sk_pointers *p, int image, int c) {
+    if constexpr (M::HAS_MASK) m = sk_at<typename M::MASK>((const T *)p[M::INDEX].mask, image, c);
   }
   __device__ __forceinline__ void load(int u, int q) {
-    rg[u] = sh_load<typename M::G>(g, q);
+    rg[u] = sk_load<typename M::G>(g, q);
     mask_load(u, q);
   }
   __device__ __forceinline__ void mask_load(int u, int q) {
-    if constexpr (M::HAS_MASK) rm[u] = sh_load<typename M::MASK>(m, q);
+    if constexpr (M::HAS_MASK) rm[u] = sk_load<typename M::MASK>(m, q);
   }
   __device__ __forceinline__ void value(float *out, int u) const {
-    sh_up<TYPE, V>(out, rg[u]);
+    sk_up<TYPE, V>(out, rg[u]);
     mask(out, u);
   }
   __device__ __forceinline__ void mask(float *out, int u) const {
     if constexpr (M::HAS_MASK) {
       float f[V];
-      sh_up<TYPE, V>(f, rm[u]);
-      sh_mask(out, f);
+      sk_up<TYPE, V>(f, rm[u]);
+      sk_mask(out, f);
     }
   }
 };
 
 // A list of items, each of its own type.
-template <template <class> class E, class... M> struct sh_list {
+template <template <class> class E, class... M> struct sk_members {
   template <class F> __device__ __forceinline__ void each(F) {}
 };
 
-template <template <class> class E, class M, class... Rest> struct sh_list<E, M, Rest...> {
+template <template <class> class E, class M, class... Rest> struct sk_members<E, M, Rest...> {
   E<M> head;
-  sh_list<E, Rest...> tail;
+  sk_members<E, Rest...> tail;
   template <class F> __device__ __forceinline__ void each(F f) {
     f(head);
     tail.each(f);
   }
 };
 
-template <class M> struct sh_term;  // gradsum.cu
-template <class M> struct sh_sum;   // norm_backward.cu
+template <class M> struct sk_term;  // gradsum.cu
+template <class M> struct sk_sum;   // norm_backward.cu

@@ -12,14 +12,14 @@
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 
 // A term with its own g.
-template <class M> struct sh_term {
-  sh_source<M> source;
-  sh_grad<M> grad;
+template <class M> struct sk_term {
+  sk_source<M> source;
+  sk_grad<M> grad;
 
-  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
+  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
     grad.init(p, replica, c);
   }
-  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
+  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
     source.image(p, image, c);
     grad.behind.image(p, image, c);
   }
@@ -36,54 +36,64 @@ template <class M> struct sh_term {
   }
 };
 
+// What the entry point hands to each segment: its arguments, the pointers of terms and sums in
+// tables, the coefficients beta of its images, PER an image, and shared memory for the sums.
+struct sk_gradsum {
+  void *dst;
+  const void *dx, *x;
+  const sk_pointers *term, *sum;
+  const sk_sum_pointers *of;
+  const float *beta, *params;
+  float *grads, *partial;
+  unsigned int *counter;
+  int n;
+  double *shared;
+};
+
 // A segment S of dst: OFF, C, PITCH; its slices of dx and of x; GATE, the mask that all its sums
 // share, if they share one. The sums then have no mask of their own.
-template <class S, class Terms, class Sums> struct sh_segment;
+template <class S, class Terms, class Sums> struct sk_segment;
 
 template <class S, class... A, class... B>
-struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
-  static __device__ __forceinline__ void run(void *dst, const void *dx, const void *x,
-                                             const sh_pointers *term, const sh_pointers *sum,
-                                             const sh_sum_pointers *of, const float *beta,
-                                             const float *params, float *grads, float *partial,
-                                             unsigned int *counter, int chunk, int n,
-                                             double *shared) {
-    const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+struct sk_segment<S, sk_members<sk_term, A...>, sk_members<sk_sum, B...>> {
+  static __device__ __forceinline__ void run(const sk_gradsum &o, int chunk) {
+    const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, o.n);
     const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS;
-    sh_list<sh_term, A...> terms;
-    sh_list<sh_sum, B...> sums;
-    sh_source<typename S::GATE> gate;
+    sk_members<sk_term, A...> terms;
+    sk_members<sk_sum, B...> sums;
+    sk_source<typename S::GATE> gate;
     sums.each([&](auto &m) { m.clear(); });
     if (c < S::C && s.lo < s.hi) {
-      terms.each([&](auto &m) { m.init(term, s.replica, c); });
-      sums.each([&](auto &m) { m.init(sum, s.replica, c); });
+      terms.each([&](auto &m) { m.init(o.term, s.replica, c); });
+      sums.each([&](auto &m) { m.init(o.sum, s.replica, c); });
+      const float *beta = o.beta;
       for (int image = s.lo; image < s.hi; image++, beta += PER) {
-        T *out = sh_at<S>((T *)dst, image, c);
-        const T *in = HAS_DX ? sh_at<typename S::DX>((const T *)dx, image, c) : 0,
-                *sign = HAS_X ? sh_at<typename S::X>((const T *)x, image, c) : 0;
-        terms.each([&](auto &m) { m.image(term, image, c); });
-        sums.each([&](auto &m) { m.image(sum, image, c); });
-        gate.mask_image(sum, image, c);
+        T *out = sk_at<S>((T *)o.dst, image, c);
+        const T *in = HAS_DX ? sk_at<typename S::DX>((const T *)o.dx, image, c) : 0,
+                *sign = HAS_X ? sk_at<typename S::X>((const T *)o.x, image, c) : 0;
+        terms.each([&](auto &m) { m.image(o.term, image, c); });
+        sums.each([&](auto &m) { m.image(o.sum, image, c); });
+        gate.mask_image(o.sum, image, c);
         for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
           raw ro[UNROLL], ri[UNROLL], rx[UNROLL];
-          SH_EACH(q, u, p, s.to, ROWS) {
-            if (ACCUMULATE || !WRITE) ro[u] = sh_load<S>(out, q);
-            if (HAS_DX) ri[u] = sh_load<typename S::DX>(in, q);
-            if (HAS_X) rx[u] = sh_load<typename S::X>(sign, q);
+          SK_EACH(q, u, p, s.to, ROWS) {
+            if (ACCUMULATE || !WRITE) ro[u] = sk_load<S>(out, q);
+            if (HAS_DX) ri[u] = sk_load<typename S::DX>(in, q);
+            if (HAS_X) rx[u] = sk_load<typename S::X>(sign, q);
             terms.each([&](auto &m) { m.load(u, q); });
             sums.each([&](auto &m) { m.load(u, q); });
             gate.mask_load(u, q);
           }
-          SH_EACH(q, u, p, s.to, ROWS) {
+          SK_EACH(q, u, p, s.to, ROWS) {
             float f[V];
             raw r;
             if constexpr (WRITE) {
               if constexpr (HAS_DX) {
-                sh_up<TYPE, V>(f, ri[u]);
+                sk_up<TYPE, V>(f, ri[u]);
                 if constexpr (HAS_X) {
                   float g[V];
-                  sh_up<TYPE, V>(g, rx[u]);
-                  sh_mask(f, g);
+                  sk_up<TYPE, V>(g, rx[u]);
+                  sk_mask(f, g);
                 }
               } else {
 #pragma unroll
@@ -91,17 +101,17 @@ struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
               }
               if constexpr (ACCUMULATE) {
                 float g[V];
-                sh_up<TYPE, V>(g, ro[u]);
+                sk_up<TYPE, V>(g, ro[u]);
 #pragma unroll
                 for (int i = 0; i < V; i++) f[i] += g[i];
               }
               terms.each([&](auto &m) { m.add(f, beta, u); });
-              sh_down<TYPE, V>(r, f);
-              sh_put(out + q * S::PITCH, r);
+              sk_down<TYPE, V>(r, f);
+              sk_put(out + q * S::PITCH, r);
             } else {
               r = ro[u];
             }
-            sh_up<TYPE, V>(f, r);
+            sk_up<TYPE, V>(f, r);
             gate.mask(f, u);
             sums.each([&](auto &m) { m.add(f, beta, u); });
           }
@@ -109,8 +119,9 @@ struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
       }
     }
     if constexpr (sizeof...(B) > 0) {
-      sums.each([&](auto &m) { m.put(partial, (float *)shared, chunk, S::C); });
-      if (sh_last(counter)) (sh_finish<B, S::C>(of, params, grads, partial, chunk, n, shared), ...);
+      sums.each([&](auto &m) { m.put(o.partial, (float *)o.shared, chunk, S::C); });
+      if (sk_last(o.counter))
+        (sk_finish<B, S::C>(o.of, o.params, o.grads, o.partial, chunk, o.n, o.shared), ...);
     }
   }
 };
@@ -125,28 +136,28 @@ struct sh_segment<S, sh_list<sh_term, A...>, sh_list<sh_sum, B...>> {
 #define SUM_POINTERS(j) {0, smask##j, sy##j, snorm##j, sblock##j},
 #define SUM_NORMS(j) {gamma_at##j, beta_at##j, snorm##j},
 #define COEFFICIENT(block, coef, D, branch) \
-  if (i % PER == coef) beta[i] = sh_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
-#define RUN(first, end, S, A, B)                                                               \
-  if (chunk >= first && chunk < end)                                                           \
-    sh_segment<S, A, B>::run(dst, dx, x, term, sum, of, beta, params, grads, partial, counter, \
-                             chunk - first, n, shared);
+  if (i % PER == coef) beta[i] = sk_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
+#define RUN(first, end, S, A, B) \
+  if (chunk >= first && chunk < end) sk_segment<S, A, B>::run(operands, chunk - first);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
-    gradsum(const sh_step *step, void *dst, const void *dx, const void *x,
+    gradsum(const sk_step *step, void *dst, const void *dx, const void *x,
             EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER) const float *params, float *grads,
             float *partial, unsigned int *counter, int n) {
-  const sh_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}},
+  const sk_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}},
                     sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
-  const sh_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
+  const sk_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
   const int chunk = blockIdx.z;
   __shared__ double shared[SUMS > 0 ? SHARED : 1];
   __shared__ float beta[32 * PER];
   if (COEFS > 0) {
-    const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+    const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
     for (int i = threadIdx.x; i < (s.hi - s.lo) * PER; i += THREADS) {
       EACH_COEFFICIENT(COEFFICIENT)
     }
     __syncthreads();
   }
+  const sk_gradsum operands = {dst,    dx,    x,       term,    sum, of,    beta,
+                               params, grads, partial, counter, n,   shared};
   SEGMENTS(RUN)
 }

@@ -135,7 +135,7 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 		}
 		b.line("  };")
 		b.line("};")
-		terms, sums := []string{"sh_term"}, []string{"sh_sum"}
+		terms, sums := []string{"sk_term"}, []string{"sk_sum"}
 		for k, g := range s.Terms {
 			name := fmt.Sprintf("S%dT%d", i, k)
 			b.member(name, g.sub(cuts[i], c), k, termCoefs[k], 0, nil)
@@ -150,8 +150,8 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 		if s.Read && len(sums) == 1 {
 			continue
 		}
-		b.line("typedef sh_list<%s> TERMS%d;", strings.Join(terms, ", "), i)
-		b.line("typedef sh_list<%s> SUMS%d;", strings.Join(sums, ", "), i)
+		b.line("typedef sk_members<%s> TERMS%d;", strings.Join(terms, ", "), i)
+		b.line("typedef sk_members<%s> SUMS%d;", strings.Join(sums, ", "), i)
 		fmt.Fprintf(&line, " F(%d, %d, S%d, TERMS%d, SUMS%d)", chunks[i], chunks[i+1], i, i, i)
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())

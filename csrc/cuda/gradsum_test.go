@@ -107,7 +107,8 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 		return v, size
 	})
 	for k, g := range sums {
-		checkSums(t, fmt.Sprintf("%s: sum %d", name, k), step, n, g, before[k], parts[k], flat, grads)
+		g := sumsOf{grad: g, before: before[k], params: parts[k], flat: flat, grads: grads}
+		g.check(t, fmt.Sprintf("%s: sum %d", name, k), step, n)
 	}
 	owned := map[int]bool{}
 	for k, g := range sums {
@@ -122,21 +123,30 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 	}
 }
 
-// checkSums checks the coefficients of a norm's channels and the gradients of gamma and beta.
-func checkSums(t *testing.T, name string, step Step, n int, g grad, before norm, p normParams, flat, grads *memory) {
+// sumsOf is a gradient whose sums were taken: its norm before, the places of gamma and beta among
+// all parameters, and the gradients of these.
+type sumsOf struct {
+	grad
+	before      norm
+	params      normParams
+	flat, grads *memory
+}
+
+// check checks the coefficients of the norm's channels and the gradients of gamma and beta.
+func (g sumsOf) check(t *testing.T, name string, step Step, n int) {
 	t.Helper()
 	s, betas := g.g.shape, g.betas(step, n, g.m.replicas)
 	for c := range g.Norm.C {
 		dgamma, dbeta, size := 0.0, 0.0, 1.0
 		within := c >= g.Norm.Off && c < g.Norm.Off+g.G.C
-		gamma, _ := p.of(flat, c)
+		gamma, _ := g.params.of(g.flat, c)
 		for r := range g.m.replicas {
 			lo, hi := engine.ReplicaRange(n, g.m.replicas, r)
-			want := [3]float64{before.get(gradG, r, c), before.get(gradY, r, c), before.get(gradOne, r, c)}
+			want := [3]float64{g.before.get(gradG, r, c), g.before.get(gradY, r, c), g.before.get(gradOne, r, c)}
 			most := 1.0
 			if within && hi > lo {
 				s1, s2, count := 0.0, 0.0, float64((hi-lo)*s.H*s.W)
-				inv, m := before.get(invstd, r, c), before.get(mean, r, c)
+				inv, m := g.before.get(invstd, r, c), g.before.get(mean, r, c)
 				for i := lo; i < hi; i++ {
 					for px := range s.H * s.W {
 						f := g.prime(g.g.get(g.G, i, px, c-g.Norm.Off), betas[i], i, n, px, c-g.Norm.Off)
@@ -160,14 +170,14 @@ func checkSums(t *testing.T, name string, step Step, n int, g grad, before norm,
 		}
 		for a := range mean + gradG {
 			for r := range g.m.replicas {
-				if g.m.get(a, r, c) != before.get(a, r, c) {
+				if g.m.get(a, r, c) != g.before.get(a, r, c) {
 					t.Fatalf("%s: array %d of the norm changed", name, a)
 				}
 			}
 		}
-		at, bt := p.gamma.int(c), p.beta.int(c)
-		if within && at >= 0 && (!closeTo(grads.at(at), dgamma, size) || !closeTo(grads.at(bt), dbeta, size)) {
-			t.Fatalf("%s: channel %d: want gradients of gamma and beta %v and %v, have %v and %v", name, c, dgamma, dbeta, grads.at(at), grads.at(bt))
+		at, bt := g.params.gamma.int(c), g.params.beta.int(c)
+		if within && at >= 0 && (!closeTo(g.grads.at(at), dgamma, size) || !closeTo(g.grads.at(bt), dbeta, size)) {
+			t.Fatalf("%s: channel %d: want gradients of gamma and beta %v and %v, have %v and %v", name, c, dgamma, dbeta, g.grads.at(at), g.grads.at(bt))
 		}
 	}
 }

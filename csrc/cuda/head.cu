@@ -15,13 +15,13 @@
 // is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0. Bytes an element of x:
 // sizeof(T), twice with MASKED, and as much for dx.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    head(const sh_step *step, const sh_scaler *scaler, const void *x, const float *norm,
+    head(const sk_step *step, const sk_scaler *scaler, const void *x, const float *norm,
          const unsigned short *labels, const int *index, const float *params, float *mean,
          float *dlogits, float *loss, unsigned int *wrong, float *logits, void *dx, int n) {
   __shared__ float pooled[X::C], z[CLASSES], shared[COLUMN_FLOATS];
   __shared__ double power[CLASSES], total;
   __shared__ int nan;
-  const int image = blockIdx.x, replica = sh_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
+  const int image = blockIdx.x, replica = sk_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
 
   for (int chunk = 0; chunk < ALL; chunk++) {
     const int c = (chunk * COLUMNS + t % COLUMNS) * V;
@@ -29,11 +29,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
     for (int i = 0; i < V; i++) sum[0][i] = 0;
     if (c < X::C) {
-      sh_view<X> v;
+      sk_view<X> v;
       v.init(x, norm, image, replica, c);
       for (int p = row; p < HW; p += ROWS * UNROLL) {
-        SH_EACH(q, u, p, HW, ROWS) v.load(u, q);
-        SH_EACH(q, u, p, HW, ROWS) {
+        SK_EACH(q, u, p, HW, ROWS) v.load(u, q);
+        SK_EACH(q, u, p, HW, ROWS) {
           float f[V];
           v.value(f, u);
 #pragma unroll
@@ -42,10 +42,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
       }
     }
     __syncthreads();
-    sh_column_sum<1>(sum, shared);
+    sk_column_sum<1>(sum, shared);
     __syncthreads();
     for (int i = t; i < CHANNELS && chunk * CHANNELS + i < X::C; i += THREADS)
-      pooled[chunk * CHANNELS + i] = sh_column_total(shared, 0, i) / HW;
+      pooled[chunk * CHANNELS + i] = sk_column_total(shared, 0, i) / HW;
   }
   __syncthreads();
 
@@ -55,15 +55,15 @@ extern "C" __global__ void __launch_bounds__(THREADS)
       float dot = 0;
       for (int c = t % 32; c < X::C; c += 32)
         dot = fmaf(params[WOFF + (i64)k * X::C + c], pooled[c], dot);
-      const double sum = sh_warp_sum((double)dot);
+      const double sum = sk_warp_sum((double)dot);
       if (t % 32 == 0) z[k] = (float)(sum + params[BOFF + k]);
     }
   __syncthreads();
 
   const int label = labels[index[image]];
-  const float none = sh_bits_float(0x7fc00000);
+  const float none = sk_bits_float(0x7fc00000);
   if (t < 32) {
-    float top = sh_bits_float(0xff800000);  // -infinity
+    float top = sk_bits_float(0xff800000);  // -infinity
     int top_class = CLASSES, any_nan = 0;
     for (int k = t; k < CLASSES; k += 32) {
       if (z[k] > top || top_class == CLASSES) top = z[k], top_class = k;
@@ -83,7 +83,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
       sum += power[k];
       if (logits) logits[(i64)image * CLASSES + k] = z[k];
     }
-    sum = sh_warp_sum(sum);
+    sum = sk_warp_sum(sum);
     if (t == 0) {
       loss[image] = any_nan ? none : (float)(log(sum) - ((double)z[label] - top));
       wrong[image] = any_nan || top_class != label;
@@ -110,32 +110,32 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   for (int chunk = 0; chunk < ALL; chunk++) {
     const int c = (chunk * COLUMNS + t % COLUMNS) * V;
     if (c >= X::C) continue;
-    sh_view<BARE> v;
+    sk_view<BARE> v;
     if (MASKED) v.init(x, norm, image, replica, c);
-    T *out = sh_at<DX>((T *)dx, image, c);
+    T *out = sk_at<DX>((T *)dx, image, c);
     float d[V];
 #pragma unroll
     for (int i = 0; i < V; i++) d[i] = pooled[c + i];
     for (int p = row; p < HW; p += ROWS * UNROLL) {
       raw r[UNROLL];
-      SH_EACH(q, u, p, HW, ROWS) {
+      SK_EACH(q, u, p, HW, ROWS) {
         if (MASKED) v.load(u, q);
-        if (ACCUMULATE) r[u] = sh_load<DX>(out, q);
+        if (ACCUMULATE) r[u] = sk_load<DX>(out, q);
       }
-      SH_EACH(q, u, p, HW, ROWS) {
+      SK_EACH(q, u, p, HW, ROWS) {
         float g[V], f[V];
 #pragma unroll
         for (int i = 0; i < V; i++) g[i] = d[i];
         if (MASKED) {
           v.value(f, u);
-          sh_mask(g, f);
+          sk_mask(g, f);
         }
         if (ACCUMULATE) {
-          sh_up<TYPE, V>(f, r[u]);
+          sk_up<TYPE, V>(f, r[u]);
 #pragma unroll
           for (int i = 0; i < V; i++) g[i] += f[i];
         }
-        sh_store<DX>(out, q, g);
+        sk_store<DX>(out, q, g);
       }
     }
   }

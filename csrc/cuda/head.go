@@ -59,21 +59,21 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 
 // HeadGradSpec is the gradients of the classifier, from the results of a head with Train.
 //
-//	headgrad(mean, dlogits, grads, n)
+//	head_grad(mean, dlogits, grads, n)
 type HeadGradSpec struct {
 	C, Classes int
 	WOff, BOff int
 }
 
-// Kernel specialises headgrad.cu; its launches do not depend on n.
+// Kernel specialises head_grad.cu; its launches do not depend on n.
 func (s HeadGradSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("headgrad")
+	b := newBuilder("head_grad")
 	b.want(s.C >= 1, "C", "at least 1", s.C)
 	b.want(s.Classes >= 1 && s.Classes <= 65535, "Classes", "1 to 65535", s.Classes)
 	b.want(s.WOff >= 0 && s.BOff >= 0, "WOff, BOff", "at least 0", fmt.Sprintf("%d, %d", s.WOff, s.BOff))
 	b.ints("C", s.C, "CLASSES", s.Classes, "WOFF", s.WOff, "BOFF", s.BOff)
 	b.line("typedef long long i64;")
-	b.include("headgrad")
+	b.include("head_grad")
 	b.add("mean", "dlogits", "grads", "n:i")
 	return b.done(Kernel{threads: 256, grid: func(int) [3]uint32 { return [3]uint32{uint32(s.C/64 + 1), uint32(s.Classes), 1} }})
 }

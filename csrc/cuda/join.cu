@@ -9,7 +9,7 @@
 // are 0 for a block without skip; y is overwritten, and copy, unless it is 0, by relu(y). sizeof(T)
 // bytes an element of each operand and of y; 4 FLOPs an element and branch.
 #define PARAMETER(k) const void *x##k, const float *norm##k,
-#define READER(k) sh_view<X##k> v##k;
+#define READER(k) sk_view<X##k> v##k;
 #define INIT(k) v##k.init(x##k, norm##k, image, replica, c);
 #define LOAD(k) v##k.load(u, q);
 #define ADD(k)                                                                           \
@@ -20,21 +20,21 @@
   }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-    join(const sh_step *step, unsigned int block, const void *skip, const float *skip_norm,
+    join(const sk_step *step, unsigned int block, const void *skip, const float *skip_norm,
          EACH_BRANCH(PARAMETER) void *y, void *copy, int n) {
-  const int image = blockIdx.x, replica = sh_replica(image, n),
+  const int image = blockIdx.x, replica = sk_replica(image, n),
             column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V < Y::C ? column * V : 0;
   __shared__ float alpha[D::BRANCHES];
   for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS)
-    alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sh_alpha<D>(step, block, image, replica, k);
-  sh_view<SKIP> vs;
+    alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sk_alpha<D>(step, block, image, replica, k);
+  sk_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)
   EACH_BRANCH(INIT)
-  T *out = sh_at<Y>((T *)y, image, c), *also = HAS_COPY ? sh_at<COPY>((T *)copy, image, c) : 0;
+  T *out = sk_at<Y>((T *)y, image, c), *also = HAS_COPY ? sk_at<COPY>((T *)copy, image, c) : 0;
   const auto load = [&](int p) {
-    SH_EACH(q, u, p, HW, ROWS) {
+    SK_EACH(q, u, p, HW, ROWS) {
       if (SKIP::PRESENT) vs.load(u, q);
       EACH_BRANCH(LOAD)
     }
@@ -44,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __syncthreads();  // alpha is drawn
   if (column * V >= Y::C) return;
   for (; p < HW; load(p += gridDim.y * ROWS * UNROLL)) {
-    SH_EACH(q, u, p, HW, ROWS) {
+    SK_EACH(q, u, p, HW, ROWS) {
       float sum[V];
       if (SKIP::PRESENT)
         vs.value(sum, u);
@@ -52,11 +52,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         for (int i = 0; i < V; i++) sum[i] = 0;
       EACH_BRANCH(ADD)
       if (RELU)
-        for (int i = 0; i < V; i++) sum[i] = sh_relu(sum[i]);
-      sh_store<Y>(out, q, sum);
+        for (int i = 0; i < V; i++) sum[i] = sk_relu(sum[i]);
+      sk_store<Y>(out, q, sum);
       if (HAS_COPY) {
-        for (int i = 0; i < V; i++) sum[i] = sh_relu(sum[i]);
-        sh_store<COPY>(also, q, sum);
+        for (int i = 0; i < V; i++) sum[i] = sk_relu(sum[i]);
+        sk_store<COPY>(also, q, sum);
       }
     }
   }

@@ -26,8 +26,8 @@ func TestLossScale(t *testing.T) {
 		{[]float64{1, math.Inf(-1), 3, 4}, Scaler{4, 0.25, 0, 0}},
 		{[]float64{math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}, Scaler{4, 0.25, 1, 0}},
 	} {
-		run(t, FiniteSpec{}, len(c.g), map[string]any{"g": floats(c.g...), "scaler": s, "n": len(c.g)})
-		run(t, RescaleSpec{Growth: 2}, 1, map[string]any{"scaler": s})
+		run(t, LossScaleCheckSpec{}, len(c.g), map[string]any{"g": floats(c.g...), "scaler": s, "n": len(c.g)})
+		run(t, LossScaleUpdateSpec{Growth: 2}, 1, map[string]any{"scaler": s})
 		if have := state(); have != c.want {
 			t.Errorf("step %d: want %+v, have %+v", i, c.want, have)
 		}

@@ -98,11 +98,11 @@ var budgets = map[string]budget{
 		reason: "a sum's slot, coefficients and gradients; the norm's numbers, the step's record; a float64 reciprocal of the last block, and its turn: one fence, by NVRTC 12.4 two"},
 	"head": {stores: [2]int{80, 0}, loads: [2]int{160, 0}, local: [2]int{2, 0}, calls: [2]int{48, 0},
 		reason: "logits, means and weights are float32 of any count; exponentials and logarithms are float64; sm_80 calls routines to shuffle in a loop; NVRTC 13.5 saves a register around an exponential on sm_90"},
-	"headgrad": {stores: [2]int{2, 0}, loads: [2]int{64, 0}, reason: "float32 of any count of classes"},
-	"join":     {loads: [2]int{4, 0}, early: true, reason: "the step's record"},
-	"metrics":  {stores: [2]int{4, 0}, loads: [2]int{64, 0}, reason: "one block adds up a number an image"},
-	"normeval": {stores: [2]int{8, 0}, loads: [2]int{8, 0}, calls: [2]int{2, 0}, reason: "a thread a channel; a float64 division and root"},
-	"sgd":      {stores: [2]int{5, 0}, loads: [2]int{8, 0}, reason: "the step's record; four copies of 16 bits are 64; what is left behind the last four"},
+	"head_grad": {stores: [2]int{2, 0}, loads: [2]int{64, 0}, reason: "float32 of any count of classes"},
+	"join":      {loads: [2]int{4, 0}, early: true, reason: "the step's record"},
+	"metrics":   {stores: [2]int{4, 0}, loads: [2]int{64, 0}, reason: "one block adds up a number an image"},
+	"norm_eval": {stores: [2]int{8, 0}, loads: [2]int{8, 0}, calls: [2]int{2, 0}, reason: "a thread a channel; a float64 division and root"},
+	"sgd":       {stores: [2]int{5, 0}, loads: [2]int{8, 0}, reason: "the step's record; four copies of 16 bits are 64; what is left behind the last four"},
 	"stats": {stores: [2]int{0, 10}, loads: [2]int{0, 8}, calls: [2]int{0, 7}, fences: [2]int{0, 2},
 		reason: "a norm's slot, coefficients, running statistics and parameters; float64 divisions and roots of the last block, and its turn: one fence, by NVRTC 12.4 two"},
 }
@@ -174,9 +174,9 @@ func check(t *testing.T, name string, k *kernels.Kernel, c code) {
 }
 
 // TestRealMachineCode compares the machine code of kernels for sm_80 and sm_90 with budgets.
-// NVIDIA's own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names. The kernels
-// are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all every kernel of
-// every network in bf16 and fp16; with SHAKE_NVRTC=few for sm_90 alone.
+// NVIDIA's own compiler and nvdisasm come from the wheels in the folder that SHAKE_NVIDIA names.
+// The kernels are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all
+// every kernel of every network in bf16 and fp16; with SHAKE_NVRTC=few for sm_90 alone.
 func TestRealMachineCode(t *testing.T) {
 	root := os.Getenv("SHAKE_NVIDIA")
 	if root == "" {

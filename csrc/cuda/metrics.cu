@@ -4,13 +4,13 @@
 //   totals.bad = the first iteration whose loss was not finite
 //
 // metrics(step, loss, wrong, totals, n): loss float[n], wrong u32[n].
-struct sh_totals {
+struct sk_totals {
   double loss;
   i64 images, errors, bad;
 };
 
 extern "C" __global__ void __launch_bounds__(256)
-    metrics(const sh_step *step, const float *loss, const unsigned int *wrong, sh_totals *totals,
+    metrics(const sk_step *step, const float *loss, const unsigned int *wrong, sk_totals *totals,
             int n) {
   __shared__ double sums[256];
   __shared__ int counts[256];

@@ -5,13 +5,15 @@
 #endif
 
 // An address of shared memory in PTX's form.
-__device__ __forceinline__ u32 sh_shared(const void *p) { return (u32)__cvta_generic_to_shared(p); }
+__device__ __forceinline__ u32 sk_shared_address(const void *p) {
+  return (u32)__cvta_generic_to_shared(p);
+}
 
 // d[16][8] += a[16][16] * b[16][8]. Lane l holds, in pairs: of a, rows l/4 and l/4+8 of columns
 // 2(l%4).. and 2(l%4)+8..; of b, rows 2(l%4).. and 2(l%4)+8.. of column l/4; of d, columns 2(l%4)..
 // of rows l/4 and l/4+8.
 template <int TYPE>
-__device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+__device__ __forceinline__ void sk_mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   static_assert(TYPE == 1 || TYPE == 2, "tensor cores take 16-bit types");
 #ifdef __CUDA_ARCH__
   if constexpr (TYPE == 2)
@@ -31,7 +33,7 @@ __device__ __forceinline__ void sh_mma(float (&d)[4], const u32 (&a)[4], const u
 
 // Four or two 8x8 matrices of 16-bit elements, transposed: lane l has the address of row l%8 of
 // matrix l/8, and gets elements 2(l%4) and 2(l%4)+1 of column l/4 of each.
-__device__ __forceinline__ void sh_matrices(u32 (&r)[4], u32 address) {
+__device__ __forceinline__ void sk_matrices(u32 (&r)[4], u32 address) {
 #ifdef __CUDA_ARCH__
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -41,7 +43,7 @@ __device__ __forceinline__ void sh_matrices(u32 (&r)[4], u32 address) {
 #endif
 }
 
-__device__ __forceinline__ void sh_matrices(u32 (&r)[2], u32 address) {
+__device__ __forceinline__ void sk_matrices(u32 (&r)[2], u32 address) {
 #ifdef __CUDA_ARCH__
   asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];"
                : "=r"(r[0]), "=r"(r[1])
@@ -52,8 +54,8 @@ __device__ __forceinline__ void sh_matrices(u32 (&r)[2], u32 address) {
 }
 
 // Copies 16 bytes from global to shared memory, past the first-level cache, or writes zeros there
-// without reading. sh_arrive waits for the copies.
-__device__ __forceinline__ void sh_copy16(u32 to, const void *from, bool read) {
+// without reading. sk_arrive waits for the copies.
+__device__ __forceinline__ void sk_copy16(u32 to, const void *from, bool read) {
   const u32 bytes = read ? 16 : 0;
 #ifdef __CUDA_ARCH__
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
@@ -65,7 +67,7 @@ __device__ __forceinline__ void sh_copy16(u32 to, const void *from, bool read) {
 
 // Waits for all copies of the calling thread; copies of other threads are complete behind the next
 // barrier.
-__device__ __forceinline__ void sh_arrive() {
+__device__ __forceinline__ void sk_arrive() {
 #ifdef __CUDA_ARCH__
   asm volatile("cp.async.wait_all;" ::: "memory");
 #else

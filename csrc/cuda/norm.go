@@ -14,13 +14,13 @@ func perChannel(name string, c, replicas int) (*builder, Kernel) {
 // NormEvalSpec sets a norm's scale and shift for evaluation, for every replica, from the running
 // statistics of replica 0. Its launches do not depend on n.
 //
-//	normeval(gamma_at, beta_at, params, running, norm)
+//	norm_eval(gamma_at, beta_at, params, running, norm)
 type NormEvalSpec struct{ C, Replicas int }
 
-// Kernel specialises normeval.cu.
+// Kernel specialises norm_eval.cu.
 func (s NormEvalSpec) Kernel() (*Kernel, error) {
-	b, k := perChannel("normeval", s.C, s.Replicas)
-	b.include("norm", "normeval")
+	b, k := perChannel("norm_eval", s.C, s.Replicas)
+	b.include("norm", "norm_eval")
 	b.add("gamma_at", "beta_at", "params", "running", "norm")
 	return b.done(k)
 }
@@ -29,16 +29,16 @@ func (s NormEvalSpec) Kernel() (*Kernel, error) {
 // are those of Channels channels over maps of HW pixels; the norm's channels begin at Off. Every
 // channel of the norm must have a gamma and a beta.
 //
-//	normsums(gamma_at, beta_at, params, sums, norm, running, n)
+//	norm_sums(gamma_at, beta_at, params, sums, norm, running, n)
 type NormSumsSpec struct{ C, Off, Channels, HW, Replicas int }
 
-// Kernel specialises normsums.cu; its launches are for n images.
+// Kernel specialises norm_sums.cu; its launches are for n images.
 func (s NormSumsSpec) Kernel() (*Kernel, error) {
-	b, k := perChannel("normsums", s.C, s.Replicas)
+	b, k := perChannel("norm_sums", s.C, s.Replicas)
 	b.want(s.Off >= 0 && s.Off+s.C <= s.Channels, "Off", "channels within Channels", fmt.Sprintf("%d from %d of %d", s.C, s.Off, s.Channels))
 	b.want(s.HW >= 1, "HW", "at least 1", s.HW)
 	b.ints("OFF", s.Off, "CHANNELS", s.Channels, "HW", s.HW)
-	b.include("norm", "normsums")
+	b.include("norm", "norm_sums")
 	b.add("gamma_at", "beta_at", "params", "sums", "norm", "running", "n:i")
 	return b.done(k)
 }
@@ -46,13 +46,13 @@ func (s NormSumsSpec) Kernel() (*Kernel, error) {
 // NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every
 // channel must have a gamma and a beta. Its launches do not depend on n.
 //
-//	normaffine(gamma_at, beta_at, params, norm)
+//	norm_affine(gamma_at, beta_at, params, norm)
 type NormAffineSpec struct{ C, Replicas int }
 
-// Kernel specialises normaffine.cu.
+// Kernel specialises norm_affine.cu.
 func (s NormAffineSpec) Kernel() (*Kernel, error) {
-	b, k := perChannel("normaffine", s.C, s.Replicas)
-	b.include("norm", "normaffine")
+	b, k := perChannel("norm_affine", s.C, s.Replicas)
+	b.include("norm", "norm_affine")
 	b.add("gamma_at", "beta_at", "params", "norm")
 	return b.done(k)
 }

@@ -8,28 +8,28 @@
 //   gradient of gamma = sum of S2 over replicas, of beta = sum of S1
 //
 // A sum is 5 FLOPs an element. A thread's sums are float32; the merge of the slots is float64.
-struct sh_sum_pointers {
+struct sk_sum_pointers {
   const int *gamma_at, *beta_at;
   float *norm;
 };
 
 // S1 and S2 of a member, whose g is the value just stored.
-template <class M> struct sh_sum {
-  sh_source<M> source;
-  sh_behind<M> behind;
+template <class M> struct sk_sum {
+  sk_source<M> source;
+  sk_behind<M> behind;
   float mean[V], a[2][V];
 
-  __device__ __forceinline__ void init(const sh_pointers *p, int replica, int c) {
+  __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
 #pragma unroll
     for (int i = 0; i < V; i++) a[0][i] = a[1][i] = mean[i] = 0;
     behind.init(p, replica, c);
-    sh_norm_load<M>(mean, p[M::INDEX].norm, SH_MEAN, replica, c);
+    sk_norm_load<M>(mean, p[M::INDEX].norm, SK_MEAN, replica, c);
   }
   __device__ __forceinline__ void clear() {
 #pragma unroll
     for (int i = 0; i < V; i++) a[0][i] = a[1][i] = 0;
   }
-  __device__ __forceinline__ void image(const sh_pointers *p, int image, int c) {
+  __device__ __forceinline__ void image(const sk_pointers *p, int image, int c) {
     source.mask_image(p, image, c);
     behind.image(p, image, c);
   }
@@ -52,35 +52,35 @@ template <class M> struct sh_sum {
   }
   __device__ __forceinline__ void put(float *partial, float *shared, int chunk, int C) {
     __syncthreads();  // the member before may still read shared
-    sh_column_sum<2>(a, shared);
+    sk_column_sum<2>(a, shared);
     __syncthreads();
     const int c = chunk * CHANNELS + threadIdx.x;
     if (threadIdx.x >= CHANNELS || c >= C) return;
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + M::BASE + c;
-    slot[0] = sh_column_total(shared, 0, threadIdx.x);
-    slot[C] = sh_column_total(shared, 1, threadIdx.x);
+    slot[0] = sk_column_total(shared, 0, threadIdx.x);
+    slot[C] = sk_column_total(shared, 1, threadIdx.x);
   }
 };
 
 // Merges a member's slots, those of all replicas at once, and turns its sums into coefficients.
 template <class M, int C>
-__device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *params, float *grads,
+__device__ inline void sk_finish(const sk_sum_pointers *pointers, const float *params, float *grads,
                                  const float *partial, int chunk, int n, double *shared) {
-  const sh_sum_pointers &p = pointers[M::INDEX];
+  const sk_sum_pointers &p = pointers[M::INDEX];
   const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS,
-            c = chunk * CHANNELS + channel, slots = sh_chunks(n) * gridDim.y;
+            c = chunk * CHANNELS + channel, slots = sk_chunks(n) * gridDim.y;
   const i64 array = (i64)REPLICAS * M::NORM_C;
   const int at = c < C ? p.gamma_at[M::NORM_OFF + c] : -1,
             beta_at = at < 0 ? -1 : p.beta_at[M::NORM_OFF + c];
   const float gamma = at < 0 ? 0 : params[at];
   double dgamma = 0, dbeta = 0;  // of thread 0 .. CHANNELS-1
   for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
-    const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
+    const int r = r0 + which, images = r < REPLICAS ? sk_first(r + 1, n) - sk_first(r, n) : 0;
     const bool mine = which < AT_ONCE && c < C && images > 0;
     const i64 i = (i64)r * M::NORM_C + M::NORM_OFF + c;
-    const double invstd = mine ? p.norm[SH_INVSTD * array + i] : 0,
-                 mean = mine ? p.norm[SH_MEAN * array + i] : 0;
-    sh_sum_slots<2, 2, C>(partial + M::BASE, chunk, slots, r0, shared,
+    const double invstd = mine ? p.norm[SK_INVSTD * array + i] : 0,
+                 mean = mine ? p.norm[SK_MEAN * array + i] : 0;
+    sk_sum_slots<2, 2, C>(partial + M::BASE, chunk, slots, r0, shared,
                           [](int, int, const float (*v)[WIDE], double (*a)[WIDE]) {
 #pragma unroll
                             for (int w = 0; w < WIDE; w++) a[0][w] += v[0][w], a[1][w] += v[1][w];
@@ -88,10 +88,10 @@ __device__ inline void sh_finish(const sh_sum_pointers *pointers, const float *p
     double s1 = 0, s2 = 0;
     if (mine) {
       const double ca = gamma * invstd, share = 1 / ((double)images * HW);
-      s1 = sh_slot_sum(shared, 0), s2 = sh_slot_sum(shared, 1) * invstd;
-      p.norm[SH_CA * array + i] = (float)ca;
-      p.norm[SH_CB * array + i] = (float)(-ca * invstd * s2 * share);
-      p.norm[SH_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) * share);
+      s1 = sk_slot_sum(shared, 0), s2 = sk_slot_sum(shared, 1) * invstd;
+      p.norm[SK_CA * array + i] = (float)ca;
+      p.norm[SK_CB * array + i] = (float)(-ca * invstd * s2 * share);
+      p.norm[SK_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) * share);
     }
     if constexpr (REPLICAS > 1) {
       __syncthreads();

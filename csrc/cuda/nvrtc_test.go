@@ -68,7 +68,8 @@ func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel,
 	return all, first
 }
 
-// How much of NVIDIA's compiler a test asks: everything, or what make test-nvidia FEW=1 has time for.
+// How much of NVIDIA's compiler a test asks: everything, or as much as make test-nvidia FEW=1 has
+// time for.
 func every() bool { return os.Getenv("SHAKE_NVRTC") == "all" }
 func few() bool   { return os.Getenv("SHAKE_NVRTC") == "few" }
 
@@ -79,7 +80,7 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 	var out []*kernels.Kernel
 	for _, spec := range []kernels.Spec{
 		kernels.NormSumsSpec{C: 128, Channels: 128, HW: 64, Replicas: 2}, kernels.NormAffineSpec{C: 128, Replicas: 2}, kernels.NormBackwardReplicasSpec{C: 128, Replicas: 2},
-		kernels.FiniteSpec{}, kernels.RescaleSpec{Growth: 2000}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
+		kernels.LossScaleCheckSpec{}, kernels.LossScaleUpdateSpec{Growth: 2000}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
 		kernels.CorrelateSpec{Shape: shape, A: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}}, B: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}, ReLU: true}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 8, Forward: kernels.Shaken, Backward: kernels.Shaken, High: 1}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 2, Forward: kernels.Shaken, Backward: kernels.M4, High: 1}},

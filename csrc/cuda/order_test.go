@@ -42,7 +42,7 @@ func TestOrder(t *testing.T) {
 		{"correlate", CorrelateSpec{s, View{Slice: slice}, View{Slice: slice, ReLU: true}}, map[string]any{"xa": tensorOf(), "norma": nil, "xb": tensorOf(), "normb": nil, "state": zeros(12)}},
 		{"head", HeadSpec{Shape: s, X: View{Slice: slice}, Classes: 5, BOff: 5 * c, Train: true, DX: &slice, Mask: true}, map[string]any{"step": step, "scaler": nil, "x": tensorOf(), "norm": nil,
 			"labels": labels, "index": ints(index...), "params": flat, "mean": zeros(n * c), "dlogits": zeros(5 * n), "loss": zeros(n), "wrong": zeros(n), "logits": zeros(5 * n), "dx": tensorOf()}},
-		{"headgrad", HeadGradSpec{C: c, Classes: 5, BOff: 5 * c}, map[string]any{"mean": randoms(r, F32, n*c, 0, 1), "dlogits": randoms(r, F32, 5*n, 0, 1), "grads": zeros(params)}},
+		{"head_grad", HeadGradSpec{C: c, Classes: 5, BOff: 5 * c}, map[string]any{"mean": randoms(r, F32, n*c, 0, 1), "dlogits": randoms(r, F32, 5*n, 0, 1), "grads": zeros(params)}},
 		{"metrics", MetricsSpec{}, map[string]any{"step": step, "loss": randoms(r, F32, n, 0, 1), "wrong": ints(0, 1, 1, 0, 1), "totals": zeros(8)}},
 	} {
 		kernel, err := k.spec.Kernel()

@@ -7,7 +7,7 @@
 //
 // About 80 integer and 10 float64 operations a draw, done once a block and branch; float64 products
 // are rounded before they are added.
-__device__ __forceinline__ double sh_mul(double a, double b) {
+__device__ __forceinline__ double sk_mul(double a, double b) {
 #ifdef __CUDA_ARCH__
   return __dmul_rn(a, b);
 #else
@@ -16,7 +16,7 @@ __device__ __forceinline__ double sh_mul(double a, double b) {
 #endif
 }
 
-__device__ __forceinline__ double sh_add(double a, double b) {
+__device__ __forceinline__ double sk_add(double a, double b) {
 #ifdef __CUDA_ARCH__
   return __dadd_rn(a, b);
 #else
@@ -25,49 +25,48 @@ __device__ __forceinline__ double sh_add(double a, double b) {
 #endif
 }
 
-struct sh_words {
+struct sk_words {
   u32 w[4];
 };
 
-__device__ __forceinline__ u32 sh_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }
+__device__ __forceinline__ u32 sk_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }
 
-__device__ inline sh_words sh_philox(u64 seed, u32 c0, u32 c1, u32 c2, u32 c3) {
+__device__ inline sk_words sk_philox(u64 seed, u32 c0, u32 c1, u32 c2, u32 c3) {
   u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
 #pragma unroll
   for (int i = 0; i < 10; i++) {
-    const u32 h0 = sh_high(0xD2511F53u, c0), l0 = 0xD2511F53u * c0, h1 = sh_high(0xCD9E8D57u, c2),
+    const u32 h0 = sk_high(0xD2511F53u, c0), l0 = 0xD2511F53u * c0, h1 = sk_high(0xCD9E8D57u, c2),
               l1 = 0xCD9E8D57u * c2;
     c0 = h1 ^ c1 ^ k0, c1 = l1, c2 = h0 ^ c3 ^ k1, c3 = l0;
     k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
   }
-  const sh_words r = {{c0, c1, c2, c3}};
+  const sk_words r = {{c0, c1, c2, c3}};
   return r;
 }
 
-__device__ __forceinline__ double sh_uniform(u32 word) { return (double)(word >> 8) * 0x1p-24; }
+__device__ __forceinline__ double sk_uniform(u32 word) { return (double)(word >> 8) * 0x1p-24; }
 
-__device__ __forceinline__ u32 sh_below(u32 word, u32 n) { return sh_high(word, n); }
+__device__ __forceinline__ u32 sk_below(u32 word, u32 n) { return sk_high(word, n); }
 
-enum { SH_EVEN, SH_SHAKEN, SH_KEEP, SH_M1, SH_M2, SH_M3, SH_M4, SH_M5 };
-enum { SH_ALPHA = 4, SH_BETA = 5, SH_AUGMENT = 3 };
+enum { SK_ALPHA = 4, SK_BETA = 5, SK_AUGMENT = 3 };
 
-// A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD, BACKWARD, BATCH (level), low(),
-// high().
+// A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD and BACKWARD (SK_EVEN to SK_M5,
+// which the spec numbers), BATCH (level), low(), high().
 template <class D>
-__device__ inline double sh_fresh(u64 seed, u32 iteration, u32 block, u32 index, u32 purpose,
+__device__ inline double sk_fresh(u64 seed, u32 iteration, u32 block, u32 index, u32 purpose,
                                   int branch) {
   if constexpr (D::BRANCHES == 2) {
-    const double u = sh_uniform(sh_philox(seed, iteration, block, index, purpose).w[0]);
-    const double a = sh_add(D::low(), sh_mul(u, D::high() - D::low()));
+    const double u = sk_uniform(sk_philox(seed, iteration, block, index, purpose).w[0]);
+    const double a = sk_add(D::low(), sk_mul(u, D::high() - D::low()));
     return branch == 0 ? a : 1 - a;
   } else if constexpr (D::BRANCHES == 1) {
     return 1;
   } else {
     double cuts[D::BRANCHES - 1];
-    sh_words words;
+    sk_words words;
     for (int j = 0; j < D::BRANCHES - 1; j++) {
-      if (j % 4 == 0) words = sh_philox(seed, iteration, block, index, purpose | (u32)(j / 4) << 8);
-      const double u = sh_uniform(words.w[j % 4]);
+      if (j % 4 == 0) words = sk_philox(seed, iteration, block, index, purpose | (u32)(j / 4) << 8);
+      const double u = sk_uniform(words.w[j % 4]);
       int at = j;
       for (; at > 0 && cuts[at - 1] > u; at--) cuts[at] = cuts[at - 1];
       cuts[at] = u;
@@ -78,32 +77,32 @@ __device__ inline double sh_fresh(u64 seed, u32 iteration, u32 block, u32 index,
 }
 
 template <class D>
-__device__ inline double sh_forward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
-  if constexpr (D::FORWARD == SH_SHAKEN)
-    return sh_fresh<D>(seed, iteration, block, index, SH_ALPHA, branch);
+__device__ inline double sk_forward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
+  if constexpr (D::FORWARD == SK_SHAKEN)
+    return sk_fresh<D>(seed, iteration, block, index, SK_ALPHA, branch);
   return 1 / (double)D::BRANCHES;
 }
 
 // beta of the first of two branches from its alpha and a fresh r in [0, 1).
-template <int MODE> __device__ inline double sh_rule(double a, double r) {
+template <int MODE> __device__ inline double sk_rule(double a, double r) {
   const bool low = a < 0.5;
-  if constexpr (MODE == SH_M1) return 1 - a;
-  if constexpr (MODE == SH_M2) return low ? sh_mul(r, a) : sh_add(sh_mul(r, 1 - a), a);
-  if constexpr (MODE == SH_M3)
-    return low ? sh_add(sh_mul(r, 0.5 - a), a) : sh_add(sh_mul(r, a - 0.5), 0.5);
-  if constexpr (MODE == SH_M4)
-    return low ? sh_add(sh_mul(r, 0.5 - a), 0.5) : sh_add(sh_mul(r, 0.5 - (1 - a)), 1 - a);
-  return low ? sh_add(sh_mul(r, a), 1 - a) : sh_mul(r, 1 - a);
+  if constexpr (MODE == SK_M1) return 1 - a;
+  if constexpr (MODE == SK_M2) return low ? sk_mul(r, a) : sk_add(sk_mul(r, 1 - a), a);
+  if constexpr (MODE == SK_M3)
+    return low ? sk_add(sk_mul(r, 0.5 - a), a) : sk_add(sk_mul(r, a - 0.5), 0.5);
+  if constexpr (MODE == SK_M4)
+    return low ? sk_add(sk_mul(r, 0.5 - a), 0.5) : sk_add(sk_mul(r, 0.5 - (1 - a)), 1 - a);
+  return low ? sk_add(sk_mul(r, a), 1 - a) : sk_mul(r, 1 - a);
 }
 
 template <class D>
-__device__ inline double sh_backward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
-  if constexpr (D::BACKWARD == SH_SHAKEN)
-    return sh_fresh<D>(seed, iteration, block, index, SH_BETA, branch);
-  if constexpr (D::BACKWARD == SH_KEEP) return sh_forward<D>(seed, iteration, block, index, branch);
-  if constexpr (D::BACKWARD >= SH_M1) {
-    const double r = sh_uniform(sh_philox(seed, iteration, block, index, SH_BETA).w[0]);
-    const double b = sh_rule<D::BACKWARD>(sh_forward<D>(seed, iteration, block, index, 0), r);
+__device__ inline double sk_backward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
+  if constexpr (D::BACKWARD == SK_SHAKEN)
+    return sk_fresh<D>(seed, iteration, block, index, SK_BETA, branch);
+  if constexpr (D::BACKWARD == SK_KEEP) return sk_forward<D>(seed, iteration, block, index, branch);
+  if constexpr (D::BACKWARD >= SK_M1) {
+    const double r = sk_uniform(sk_philox(seed, iteration, block, index, SK_BETA).w[0]);
+    const double b = sk_rule<D::BACKWARD>(sk_forward<D>(seed, iteration, block, index, 0), r);
     return branch == 0 ? b : 1 - b;
   }
   return 1 / (double)D::BRANCHES;
@@ -111,13 +110,13 @@ __device__ inline double sh_backward(u64 seed, u32 iteration, u32 block, u32 ind
 
 // The coefficient of local image `image` of local replica `replica`.
 template <class D>
-__device__ inline float sh_alpha(const sh_step *s, u32 block, int image, int replica, int branch) {
-  return (float)sh_forward<D>(s->seed, s->iteration, block,
+__device__ inline float sk_alpha(const sk_step *s, u32 block, int image, int replica, int branch) {
+  return (float)sk_forward<D>(s->seed, s->iteration, block,
                               D::BATCH ? s->replica + replica : s->base + image, branch);
 }
 
 template <class D>
-__device__ inline float sh_beta(const sh_step *s, u32 block, int image, int replica, int branch) {
-  return (float)sh_backward<D>(s->seed, s->iteration, block,
+__device__ inline float sk_beta(const sk_step *s, u32 block, int image, int replica, int branch) {
+  return (float)sk_backward<D>(s->seed, s->iteration, block,
                                D::BATCH ? s->replica + replica : s->base + image, branch);
 }

@@ -8,9 +8,9 @@
 //
 // sgd(step, scaler, w, v, g, copy, n): float[n] each, copy T[n] (TYPE 0: none). Four elements a
 // thread; 20 bytes an element and sizeof(T), 7 FLOPs.
-typedef sh_type<TYPE>::store T;
+typedef sk_type<TYPE>::store T;
 
-__device__ __forceinline__ float sh_update(float &w, float &v, float g, float lr, float inverse) {
+__device__ __forceinline__ float sk_update(float &w, float &v, float g, float lr, float inverse) {
   const float d = fmaf(DECAY, w, g * inverse);
   v = fmaf(MOMENTUM, v, d);
   w = fmaf(-lr, NESTEROV ? fmaf(MOMENTUM, v, d) : v, w);
@@ -18,28 +18,28 @@ __device__ __forceinline__ float sh_update(float &w, float &v, float g, float lr
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-    sgd(const sh_step *step, const sh_scaler *scaler, float *w, float *v, const float *g,
+    sgd(const sk_step *step, const sk_scaler *scaler, float *w, float *v, const float *g,
         void *copy, long long n) {
   const float lr = step->lr, inverse = scaler ? scaler->inverse : 1;
   if (scaler && scaler->bad) return;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
-      sh_vector<0, 4> a = *(const sh_vector<0, 4> *)(w + i), b = *(const sh_vector<0, 4> *)(v + i);
-      const sh_vector<0, 4> c = *(const sh_vector<0, 4> *)(g + i);
+      sk_vector<0, 4> a = *(const sk_vector<0, 4> *)(w + i), b = *(const sk_vector<0, 4> *)(v + i);
+      const sk_vector<0, 4> c = *(const sk_vector<0, 4> *)(g + i);
 #pragma unroll
-      for (int j = 0; j < 4; j++) sh_update(a.w[j], b.w[j], c.w[j], lr, inverse);
-      sh_put(w + i, a);
-      sh_put(v + i, b);
+      for (int j = 0; j < 4; j++) sk_update(a.w[j], b.w[j], c.w[j], lr, inverse);
+      sk_put(w + i, a);
+      sk_put(v + i, b);
       if (TYPE != 0) {
-        sh_vector<TYPE, 4> r;
-        sh_down<TYPE, 4>(r, a.w);
-        sh_put((T *)copy + i, r);
+        sk_vector<TYPE, 4> r;
+        sk_down<TYPE, 4>(r, a.w);
+        sk_put((T *)copy + i, r);
       }
     } else {
 #pragma unroll 1
       for (i64 j = i; j < n; j++) {
-        sh_update(w[j], v[j], g[j], lr, inverse);
-        if (TYPE != 0) ((T *)copy)[j] = sh_type<TYPE>::down(w[j]);
+        sk_update(w[j], v[j], g[j], lr, inverse);
+        if (TYPE != 0) ((T *)copy)[j] = sk_type<TYPE>::down(w[j]);
       }
     }
   }

@@ -72,8 +72,8 @@ type Grad struct {
 	ReLU   bool
 }
 
-// Mode is the choice of a pass's coefficients, with the numbers of dsl.Mode; modeNames has the
-// kernels' names.
+// Mode is the choice of a pass's coefficients. TestModes holds the numbers to those of dsl.Mode,
+// and the kernels' text gets them from here, by the names of modeNames.
 type Mode int
 
 // The modes. Keep and M1 .. M5 are for the backward pass; M1 .. M5 need two branches.
@@ -89,7 +89,7 @@ const (
 )
 
 // modeNames are the modes' names in philox.cu.
-var modeNames = [...]string{"SH_EVEN", "SH_SHAKEN", "SH_KEEP", "SH_M1", "SH_M2", "SH_M3", "SH_M4", "SH_M5"}
+var modeNames = [...]string{"SK_EVEN", "SK_SHAKEN", "SK_KEEP", "SK_M1", "SK_M2", "SK_M3", "SK_M4", "SK_M5"}
 
 // Level is the scope of one draw, with the numbers of dsl.Level.
 type Level int
@@ -111,7 +111,7 @@ type Draw struct {
 }
 
 // Step is the record that every drawing or learning kernel reads from device memory, little-endian,
-// 40 bytes. A new record in the same place gives a replayed step other numbers.
+// 32 bytes. A new record in the same place gives a replayed step other numbers.
 type Step struct {
 	Seed      uint64
 	Iteration uint32
@@ -119,12 +119,11 @@ type Step struct {
 	Replica   uint32  // number of this device's first replica among all
 	Images    uint32  // of the global batch: divides the gradient of the loss
 	LR        float32 // of this step
-	Lo        uint32  // not read by kernels: free for the caller
-	Reserved  uint64
+	_         uint32
 }
 
 // StepSize is the size of a Step in bytes.
-const StepSize = 40
+const StepSize = 32
 
 // Scaler is the state of dynamic loss scaling in device memory, 16 bytes. The gradient of the loss
 // is multiplied by Scale, and a step whose gradients are not finite is skipped. The initial state

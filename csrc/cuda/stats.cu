@@ -13,22 +13,22 @@
 // stats(x, gamma_at_k, beta_at_k, norm_k, running_k for every norm k, params, partial, counter, n):
 // norm's mean, invstd, scale and shift are overwritten. sizeof(T) bytes and 4 FLOPs an element.
 
-struct sh_norm_pointers {
+struct sk_norm_pointers {
   const int *gamma_at, *beta_at;
   float *norm, *running;
 };
 
 // The values that the thread of a channel of a replica reads to finish it. The loads are in flight
 // while the slots are added up.
-struct sh_norm_before {
+struct sk_norm_before {
   int at;
   float gamma, zero, mean, var;  // zero is the norm's beta; running mean and variance
 };
 
 template <class S>
-__device__ __forceinline__ sh_norm_before sh_before(const sh_norm_pointers &p, const float *params,
+__device__ __forceinline__ sk_norm_before sk_before(const sk_norm_pointers &p, const float *params,
                                                     int replica, int c) {
-  sh_norm_before b = {-1, 0, 0, 0, 0};
+  sk_norm_before b = {-1, 0, 0, 0, 0};
   if (c >= S::C || replica >= REPLICAS) return b;
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
   b.at = p.gamma_at[S::NORM_OFF + c];
@@ -39,42 +39,42 @@ __device__ __forceinline__ sh_norm_before sh_before(const sh_norm_pointers &p, c
 }
 
 template <class S>
-__device__ __forceinline__ void sh_finalize(const sh_norm_pointers &p, const sh_norm_before &b,
-                                            int replica, int c, double count, double mean,
-                                            double m2) {
+__device__ __forceinline__ void sk_norm_finish(const sk_norm_pointers &p, const sk_norm_before &b,
+                                               int replica, int c, double count, double mean,
+                                               double m2) {
   const i64 i = (i64)replica * S::NORM_C + S::NORM_OFF + c, array = (i64)REPLICAS * S::NORM_C;
-  const double invstd = 1 / sqrt(m2 / count + SH_EPSILON), scale = b.gamma * invstd;
-  p.norm[SH_MEAN * array + i] = (float)mean;
-  p.norm[SH_INVSTD * array + i] = (float)invstd;
-  p.norm[SH_SCALE * array + i] = (float)scale;
-  p.norm[SH_SHIFT * array + i] = (float)(b.zero - mean * scale);
+  const double invstd = 1 / sqrt(m2 / count + SK_NORM_EPSILON), scale = b.gamma * invstd;
+  p.norm[SK_MEAN * array + i] = (float)mean;
+  p.norm[SK_INVSTD * array + i] = (float)invstd;
+  p.norm[SK_SCALE * array + i] = (float)scale;
+  p.norm[SK_SHIFT * array + i] = (float)(b.zero - mean * scale);
   if (b.at < 0) return;
-  p.running[i] = (float)(b.mean + SH_NORM_MOMENTUM * (mean - b.mean));
+  p.running[i] = (float)(b.mean + SK_NORM_MOMENTUM * (mean - b.mean));
   p.running[array + i] =
-      (float)(b.var + SH_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
+      (float)(b.var + SK_NORM_MOMENTUM * (m2 / (count > 1 ? count - 1 : 1) - b.var));
 }
 
 // Merges all replicas. BASE is the place of S's numbers in a slot.
 template <class S>
-__device__ inline void sh_merge(const sh_norm_pointers &p, const float *params,
+__device__ inline void sk_merge(const sk_norm_pointers &p, const float *params,
                                 const float *partial, int chunk, int n, double *shared) {
   __shared__ float middle[AT_ONCE * CHANNELS];
   const int channel = threadIdx.x % CHANNELS, which = threadIdx.x / CHANNELS,
-            c = chunk * CHANNELS + channel, parts = gridDim.y, slots = sh_chunks(n) * parts;
+            c = chunk * CHANNELS + channel, parts = gridDim.y, slots = sk_chunks(n) * parts;
   for (int r0 = 0; r0 < REPLICAS; r0 += AT_ONCE) {
-    const int r = r0 + which, images = r < REPLICAS ? sh_first(r + 1, n) - sh_first(r, n) : 0;
+    const int r = r0 + which, images = r < REPLICAS ? sk_first(r + 1, n) - sk_first(r, n) : 0;
     const bool mine = which < AT_ONCE && c < S::C && images > 0;
-    const sh_norm_before before = sh_before<S>(p, params, mine ? r : REPLICAS, c);
+    const sk_norm_before before = sk_before<S>(p, params, mine ? r : REPLICAS, c);
     if (mine)
       middle[threadIdx.x] =
           *(const volatile float *)(partial + (i64)r * slots * SLOT + S::BASE + c);
     __syncthreads();
     // sum P(mean - middle), sum P(mean - middle)^2, sum M2
-    sh_sum_slots<3, 3, S::C>(
+    sk_sum_slots<3, 3, S::C>(
         partial + S::BASE, chunk, slots, r0, shared,
         [&](int replica, int s, const float (*v)[WIDE], double (*a)[WIDE]) {
           const double count =
-              sh_slot_count(s, parts, sh_first(replica + 1, n) - sh_first(replica, n), n);
+              sk_slot_count(s, parts, sk_first(replica + 1, n) - sk_first(replica, n), n);
           const float *about = middle + (replica - r0) * CHANNELS + threadIdx.x % QUADS * WIDE;
 #pragma unroll
           for (int w = 0; w < WIDE; w++) {
@@ -86,33 +86,33 @@ __device__ inline void sh_merge(const sh_norm_pointers &p, const float *params,
         });
     const double count = (double)images * HW;
     if (mine) {
-      const double sum = sh_slot_sum(shared, 0), off = sum / count;
-      sh_finalize<S>(p, before, r, c, count, middle[threadIdx.x] + off,
-                     sh_slot_sum(shared, 2) + (sh_slot_sum(shared, 1) - sum * off));
+      const double sum = sk_slot_sum(shared, 0), off = sum / count;
+      sk_norm_finish<S>(p, before, r, c, count, middle[threadIdx.x] + off,
+                        sk_slot_sum(shared, 2) + (sk_slot_sum(shared, 1) - sum * off));
     }
   }
 }
 
 template <class S>
-__device__ inline void sh_stats(const void *x, const sh_norm_pointers &p, const float *params,
-                                float *partial, unsigned int *counter, int chunk, int n,
-                                double *shared) {
-  const sh_span s = sh_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
+__device__ inline void sk_channel_stats(const void *x, const sk_norm_pointers &p,
+                                        const float *params, float *partial, unsigned int *counter,
+                                        int chunk, int n, double *shared) {
+  const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
   const int c = (chunk * COLUMNS + threadIdx.x % COLUMNS) * V, row = threadIdx.x / COLUMNS,
-            count = sh_count(s);
+            count = sk_count(s);
   float about[V], a[2][V];
 #pragma unroll
   for (int i = 0; i < V; i++) a[0][i] = a[1][i] = about[i] = 0;
   if (c < S::C && count > 0) {
-    sh_up<TYPE, V>(about, sh_load<S>(sh_at<S>((const T *)x, s.lo, c), (s.from + s.to) / 2));
+    sk_up<TYPE, V>(about, sk_load<S>(sk_at<S>((const T *)x, s.lo, c), (s.from + s.to) / 2));
     for (int image = s.lo; image < s.hi; image++) {
-      const T *in = sh_at<S>((const T *)x, image, c);
+      const T *in = sk_at<S>((const T *)x, image, c);
       for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
         raw r[UNROLL];
-        SH_EACH(q, u, p, s.to, ROWS) r[u] = sh_load<S>(in, q);
-        SH_EACH(q, u, p, s.to, ROWS) {
+        SK_EACH(q, u, p, s.to, ROWS) r[u] = sk_load<S>(in, q);
+        SK_EACH(q, u, p, s.to, ROWS) {
           float f[V];
-          sh_up<TYPE, V>(f, r[u]);
+          sk_up<TYPE, V>(f, r[u]);
 #pragma unroll
           for (int i = 0; i < V; i++) {
             const float d = f[i] - about[i];
@@ -124,29 +124,29 @@ __device__ inline void sh_stats(const void *x, const sh_norm_pointers &p, const 
     }
   }
   __shared__ float middle[CHANNELS];
-  sh_column_sum<2>(a, (float *)shared);
+  sk_column_sum<2>(a, (float *)shared);
   if (row == 0)
 #pragma unroll
     for (int i = 0; i < V; i++) middle[threadIdx.x * V + i] = about[i];
   __syncthreads();
   const int channel = chunk * CHANNELS + threadIdx.x;
   if (threadIdx.x < CHANNELS && channel < S::C) {
-    const float sum = sh_column_total((float *)shared, 0, threadIdx.x),
+    const float sum = sk_column_total((float *)shared, 0, threadIdx.x),
                 mean = count > 0 ? sum / count : 0;
     float *slot = partial + ((i64)blockIdx.x * gridDim.y + blockIdx.y) * SLOT + S::BASE + channel;
     slot[0] = middle[threadIdx.x];
     slot[S::C] = mean;
-    slot[2 * S::C] = sh_relu(fmaf(-mean, sum, sh_column_total((float *)shared, 1, threadIdx.x)));
+    slot[2 * S::C] = sk_relu(fmaf(-mean, sum, sk_column_total((float *)shared, 1, threadIdx.x)));
   }
-  if (sh_last(counter)) sh_merge<S>(p, params, partial, chunk, n, shared);
+  if (sk_last(counter)) sk_merge<S>(p, params, partial, chunk, n, shared);
 }
 
 #define PARAMETER(k) \
   const int *gamma_at##k, const int *beta_at##k, float *norm##k, float *running##k,
-#define RUN(first, end, k)                                                     \
-  if (chunk >= first && chunk < end) {                                         \
-    const sh_norm_pointers p = {gamma_at##k, beta_at##k, norm##k, running##k}; \
-    sh_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared);  \
+#define RUN(first, end, k)                                                            \
+  if (chunk >= first && chunk < end) {                                                \
+    const sk_norm_pointers p = {gamma_at##k, beta_at##k, norm##k, running##k};        \
+    sk_channel_stats<S##k>(x, p, params, partial, counter, chunk - first, n, shared); \
   }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)

@@ -58,9 +58,14 @@ func (b *builder) add(names ...string) {
 	}
 }
 
-// include appends embedded texts.
+// include appends embedded texts. In front of philox stand the numbers of the modes.
 func (b *builder) include(names ...string) {
 	for _, name := range names {
+		if name == "philox" {
+			for mode, constant := range modeNames {
+				b.ints(constant, mode)
+			}
+		}
 		text, err := texts.ReadFile(name + ".cu")
 		if err != nil {
 			panic(err) // the name is a constant of this package

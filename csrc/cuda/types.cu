@@ -10,50 +10,48 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;
 
-struct sh_step {
+struct sk_step {
   u64 seed;
   u32 iteration, base, replica, images;
   float lr;
-  u32 lo;
-  u64 reserved;
 };
 
-struct sh_scaler {
+struct sk_scaler {
   float scale, inverse;
   u32 good, bad;
 };
 
-__device__ __forceinline__ int sh_min(int a, int b) { return a < b ? a : b; }
+__device__ __forceinline__ int sk_min(int a, int b) { return a < b ? a : b; }
 
-union sh_bits {
+union sk_bits {
   float f;
   u32 u;
 };
 
-__device__ __forceinline__ u32 sh_float_bits(float f) {
-  sh_bits b;
+__device__ __forceinline__ u32 sk_float_bits(float f) {
+  sk_bits b;
   b.f = f;
   return b.u;
 }
 
-__device__ __forceinline__ float sh_bits_float(u32 u) {
-  sh_bits b;
+__device__ __forceinline__ float sk_bits_float(u32 u) {
+  sk_bits b;
   b.u = u;
   return b.f;
 }
 
-__device__ __forceinline__ u32 sh_word(u32 u) { return u; }
-__device__ __forceinline__ u32 sh_word(float f) { return sh_float_bits(f); }
+__device__ __forceinline__ u32 sk_word(u32 u) { return u; }
+__device__ __forceinline__ u32 sk_word(float f) { return sk_float_bits(f); }
 
-template <int TYPE> struct sh_type;
+template <int TYPE> struct sk_type;
 
-template <> struct sh_type<0> {
+template <> struct sk_type<0> {
   typedef float store;
   static __device__ __forceinline__ float up(float x) { return x; }
   static __device__ __forceinline__ float down(float x) { return x; }
 };
 
-template <> struct sh_type<1> {
+template <> struct sk_type<1> {
   typedef u16 store;
   static __device__ __forceinline__ float up(u16 h) {
 #ifdef __CUDA_ARCH__
@@ -62,8 +60,8 @@ template <> struct sh_type<1> {
     return f;
 #else
     const u32 sign = (u32)(h & 0x8000) << 16, rest = h & 0x7fff;
-    if (rest >= 0x7c00) return sh_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-    if (rest >= 0x400) return sh_bits_float(sign | ((rest << 13) + 0x38000000));
+    if (rest >= 0x7c00) return sk_bits_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
+    if (rest >= 0x400) return sk_bits_float(sign | ((rest << 13) + 0x38000000));
     const float f = (float)rest * 0x1p-24f;  // exact
     return sign ? -f : f;
 #endif
@@ -74,11 +72,11 @@ template <> struct sh_type<1> {
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
     return h;
 #else
-    const u32 u = sh_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
+    const u32 u = sk_float_bits(x), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
     if (rest > 0x7f800000) return 0x7fff;
     if (rest >= 0x477ff000) return (u16)(sign | 0x7c00);  // 65520 and above
     if (rest < 0x38800000) {  // below 2^-14: a multiple of 2^-24, rounded by adding 0.75
-      const u32 r = sh_float_bits(sh_bits_float(rest) + 0.75f) - 0x3f400000;
+      const u32 r = sk_float_bits(sk_bits_float(rest) + 0.75f) - 0x3f400000;
       return (u16)(sign | r);
     }
     return (u16)(sign | (rest + 0xfff + (rest >> 13 & 1) - 0x38000000) >> 13);
@@ -86,16 +84,16 @@ template <> struct sh_type<1> {
   }
 };
 
-template <> struct sh_type<2> {
+template <> struct sk_type<2> {
   typedef u16 store;
-  static __device__ __forceinline__ float up(u16 h) { return sh_bits_float((u32)h << 16); }
+  static __device__ __forceinline__ float up(u16 h) { return sk_bits_float((u32)h << 16); }
   static __device__ __forceinline__ u16 down(float x) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     u16 h;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(x));
     return h;
 #else
-    const u32 u = sh_float_bits(x);
+    const u32 u = sk_float_bits(x);
     if ((u & 0x7fffffff) > 0x7f800000) return 0x7fff;
     return (u16)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 #endif
@@ -103,7 +101,7 @@ template <> struct sh_type<2> {
 };
 
 // lo and hi, rounded, side by side in one word.
-template <int TYPE> __device__ __forceinline__ u32 sh_down2(float lo, float hi) {
+template <int TYPE> __device__ __forceinline__ u32 sk_down2(float lo, float hi) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   u32 w;
   if constexpr (TYPE == 1)
@@ -112,80 +110,80 @@ template <int TYPE> __device__ __forceinline__ u32 sh_down2(float lo, float hi) 
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w) : "f"(hi), "f"(lo));
   return w;
 #else
-  return (u32)sh_type<TYPE>::down(lo) | (u32)sh_type<TYPE>::down(hi) << 16;
+  return (u32)sk_type<TYPE>::down(lo) | (u32)sk_type<TYPE>::down(hi) << 16;
 #endif
 }
 
 // V elements as one access of the memory: at most 16 bytes, at a multiple of its size. Two 16-bit
 // elements are a word.
-template <class W, int N> struct alignas(sizeof(W) * N) sh_pack {
+template <class W, int N> struct alignas(sizeof(W) * N) sk_pack {
   W w[N];
 };
 
-template <int TYPE, int V> struct sh_packed {
-  typedef sh_pack<u32, V / 2> type;
+template <int TYPE, int V> struct sk_packed {
+  typedef sk_pack<u32, V / 2> type;
 };
-template <int V> struct sh_packed<0, V> {
-  typedef sh_pack<float, V> type;
+template <int V> struct sk_packed<0, V> {
+  typedef sk_pack<float, V> type;
 };
-template <> struct sh_packed<1, 1> {
-  typedef sh_pack<u16, 1> type;
+template <> struct sk_packed<1, 1> {
+  typedef sk_pack<u16, 1> type;
 };
-template <> struct sh_packed<2, 1> {
-  typedef sh_pack<u16, 1> type;
+template <> struct sk_packed<2, 1> {
+  typedef sk_pack<u16, 1> type;
 };
-template <int TYPE, int V> using sh_vector = typename sh_packed<TYPE, V>::type;
+template <int TYPE, int V> using sk_vector = typename sk_packed<TYPE, V>::type;
 
 template <int TYPE, int V>
-__device__ __forceinline__ void sh_up(float *out, const sh_vector<TYPE, V> &in) {
+__device__ __forceinline__ void sk_up(float *out, const sk_vector<TYPE, V> &in) {
   if constexpr (TYPE == 0 || V == 1) {
 #pragma unroll
-    for (int i = 0; i < V; i++) out[i] = sh_type<TYPE>::up(in.w[i]);
+    for (int i = 0; i < V; i++) out[i] = sk_type<TYPE>::up(in.w[i]);
   } else {
 #pragma unroll
     for (int i = 0; i < V / 2; i++) {
-      out[2 * i] = sh_type<TYPE>::up((u16)in.w[i]);
-      out[2 * i + 1] = sh_type<TYPE>::up((u16)(in.w[i] >> 16));
+      out[2 * i] = sk_type<TYPE>::up((u16)in.w[i]);
+      out[2 * i + 1] = sk_type<TYPE>::up((u16)(in.w[i] >> 16));
     }
   }
 }
 
 template <int TYPE, int V>
-__device__ __forceinline__ void sh_down(sh_vector<TYPE, V> &out, const float *in) {
+__device__ __forceinline__ void sk_down(sk_vector<TYPE, V> &out, const float *in) {
   if constexpr (TYPE == 0 || V == 1) {
 #pragma unroll
-    for (int i = 0; i < V; i++) out.w[i] = sh_type<TYPE>::down(in[i]);
+    for (int i = 0; i < V; i++) out.w[i] = sk_type<TYPE>::down(in[i]);
   } else {
 #pragma unroll
-    for (int i = 0; i < V / 2; i++) out.w[i] = sh_down2<TYPE>(in[2 * i], in[2 * i + 1]);
+    for (int i = 0; i < V / 2; i++) out.w[i] = sk_down2<TYPE>(in[2 * i], in[2 * i + 1]);
   }
 }
 
 // Stores a vector as one access. Without this the compiler takes vectors of 16-bit numbers apart,
 // and a warp writes each sector many times.
-template <class W, int N> __device__ __forceinline__ void sh_put(void *p, const sh_pack<W, N> &v) {
+template <class W, int N> __device__ __forceinline__ void sk_put(void *p, const sk_pack<W, N> &v) {
 #ifdef __CUDA_ARCH__
   if constexpr (sizeof(W) == 4 && N == 4) {
     u32 b[4];
 #pragma unroll
-    for (int i = 0; i < 4; i++) b[i] = sh_word(v.w[i]);
+    for (int i = 0; i < 4; i++) b[i] = sk_word(v.w[i]);
     asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(b[0]), "r"(b[1]),
                  "r"(b[2]), "r"(b[3])
                  : "memory");
     return;
   } else if constexpr (sizeof(W) == 4 && N == 2) {
-    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(sh_word(v.w[0])),
-                 "r"(sh_word(v.w[1]))
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(sk_word(v.w[0])),
+                 "r"(sk_word(v.w[1]))
                  : "memory");
     return;
   }
 #endif
-  *(sh_pack<W, N> *)p = v;
+  *(sk_pack<W, N> *)p = v;
 }
 
 // Adds 1 to a counter and returns its earlier value. The block's earlier stores are released to the
 // card, and other blocks' released stores are acquired.
-__device__ __forceinline__ u32 sh_take_ticket(unsigned int *counter) {
+__device__ __forceinline__ u32 sk_take_ticket(unsigned int *counter) {
 #ifdef __CUDA_ARCH__
   u32 before;
   asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"

@@ -6,9 +6,9 @@
 // c and k are of one group; x is 0 outside of its map.
 //
 // wgrad(x, dy, dw, off, partial, n): dw is float32[K][R][R][C / GROUPS] from element off on. With
-// SPLITS > 1 dw is left alone; partial gets float32[splits][K][R][R][C / GROUPS], and wgradsum adds
-// these up. 2*n*P*Q*K*R*R*C/GROUPS FLOPs; each of the tiles of KT*CT channels reads its channels of
-// dy once and of x (XH*XW)/(TH*Q*STRIDE^2) times.
+// SPLITS > 1 dw is left alone; partial gets float32[splits][K][R][R][C / GROUPS], and wgrad_sum
+// adds these up. 2*n*P*Q*K*R*R*C/GROUPS FLOPs; each of the tiles of KT*CT channels reads its
+// channels of dy once and of x (XH*XW)/(TH*Q*STRIDE^2) times.
 //
 // The pixels of dy are the long axis of a matrix product: A is dy transposed, B is x. Blocks (.,
 // group, z) share the tiles of a group, and z the chunks of NI images by TH rows. A chunk's dy and
@@ -20,7 +20,7 @@
 //
 // Banks do not conflict: pixels are an odd number of 16-byte units apart. So 8 neighbours, the rows
 // of one matrix of ldmatrix, are in 8 different groups of 4 banks, wherever they begin. With STRIDE
-// 2 even and odd columns of x stand apart, so that the pixels of one tap are neighbours. sh_spread
+// 2 even and odd columns of x stand apart, so that the pixels of one tap are neighbours. sk_spread
 // does the same for writes.
 constexpr int THREADS = 32 * WM * R * WC * WK, TAPS = R * R;
 constexpr int KT = WM * MT * 16, CT = WC * CW * 8, KU = KT / 8, CU = CT / 8, KP = KU | 1,
@@ -30,40 +30,40 @@ constexpr int STEP = R == 1 ? 1 : STRIDE, XH = (TH - 1) * STEP + R, XW = (Q - 1)
 constexpr int PIXELS = NI * TH * Q, XPIXELS = NI * XH * XW, PARTS = (P + TH - 1) / TH;
 constexpr int STEPS = (PIXELS + 16 * WK - 1) / (16 * WK), CHUNK = STEPS * 16 * WK;
 constexpr int STAGE = (CHUNK * KP + XPIXELS * CP) * 16;  // bytes
-typedef sh_type<TYPE>::store T;
+typedef sk_type<TYPE>::store T;
 
 // The m-th pixel to write. 8 lanes that write 16 bytes each at a time write UNITS of them to each
 // of 8/UNITS pixels that are UNITS apart.
-template <int UNITS> __device__ __forceinline__ int sh_spread(int m) {
+template <int UNITS> __device__ __forceinline__ int sk_spread(int m) {
   if constexpr (UNITS == 2) return (m & ~7) | (m & 3) << 1 | (m >> 2 & 1);
   if constexpr (UNITS == 4) return (m & ~7) | (m & 1) << 2 | (m >> 1 & 3);
   return m;
 }
 
 // Copies the dy of a chunk: its pixels follow each other in memory, as do whole images.
-__device__ __forceinline__ void sh_copy_dy(u32 to, const T *dy, int chunk, int k0, int n) {
+__device__ __forceinline__ void sk_copy_dy(u32 to, const T *dy, int chunk, int k0, int n) {
   const int image0 = chunk / PARTS * NI, p0 = chunk % PARTS * TH, u = threadIdx.x % KU;
   const T *from = dy + (i64)image0 * (P * Q * DY::PITCH) +
                   (p0 * Q * DY::PITCH + DY::OFF + blockIdx.y * KG + k0 + u * 8);
   const int there =
-      k0 + u * 8 >= KG ? 0 : sh_min(PIXELS, PARTS == 1 ? (n - image0) * (P * Q) : (P - p0) * Q);
+      k0 + u * 8 >= KG ? 0 : sk_min(PIXELS, PARTS == 1 ? (n - image0) * (P * Q) : (P - p0) * Q);
 #pragma unroll
   for (int i = 0; i < CHUNK; i += THREADS / KU) {
-    const int m = threadIdx.x / KU + i, j = sh_spread<KU>(m);
+    const int m = threadIdx.x / KU + i, j = sk_spread<KU>(m);
     if (m >= CHUNK)
       break;  // CHUNK is a multiple of 16: all 8 pixels of a group are within, or none
-    sh_copy16(to + (j * KP + u) * 16, j < there ? from + j * DY::PITCH : dy, j < there);
+    sk_copy16(to + (j * KP + u) * 16, j < there ? from + j * DY::PITCH : dy, j < there);
   }
 }
 
 // The place in x of a pixel of the window: its distance from the window's origin, in elements; its
 // image, if a chunk has whole images, else its row, if the column exists.
-struct alignas(8) sh_window {
+struct alignas(8) sk_window {
   int at, where;
 };
 constexpr int NOWHERE = 1 << 30;
 
-__device__ __forceinline__ void sh_fill(sh_window *window) {
+__device__ __forceinline__ void sk_fill_window(sk_window *window) {
   for (int j = threadIdx.x; j < XPIXELS; j += THREADS) {
     const int image = j / (XH * XW), row = j / XW % XH * (STRIDE / STEP), column = j % XW;
     const int across = (STEP == 1       ? column
@@ -77,7 +77,7 @@ __device__ __forceinline__ void sh_fill(sh_window *window) {
   }
 }
 
-__device__ __forceinline__ void sh_copy_x(u32 to, const T *x, const sh_window *window, int chunk,
+__device__ __forceinline__ void sk_copy_x(u32 to, const T *x, const sk_window *window, int chunk,
                                           int c0, int n) {
   const int image0 = chunk / PARTS * NI, h0 = chunk % PARTS * TH * STRIDE, u = threadIdx.x % CU;
   const T *from = x + (i64)image0 * (H * W * X::PITCH) +
@@ -87,11 +87,11 @@ __device__ __forceinline__ void sh_copy_x(u32 to, const T *x, const sh_window *w
                                                                           : n - image0;
 #pragma unroll 1
   for (int i = 0; i < XPIXELS; i += THREADS / CU) {
-    const int j = sh_spread<CU>(threadIdx.x / CU + i);
+    const int j = sk_spread<CU>(threadIdx.x / CU + i);
     if (j >= XPIXELS) continue;
-    const sh_window w = window[j];
+    const sk_window w = window[j];
     const bool read = before + w.where < there;  // above the first row it is a large number
-    sh_copy16(to + (j * CP + u) * 16, read ? from + w.at : x, read);
+    sk_copy16(to + (j * CP + u) * 16, read ? from + w.at : x, read);
   }
 }
 
@@ -105,10 +105,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
   const int k0 = blockIdx.x % TILES * KT, c0 = blockIdx.x / TILES * CT;
   const int chunks = (n + NI - 1) / NI * PARTS, each = chunks / gridDim.z,
             more = chunks % gridDim.z, z = blockIdx.z;
-  const int first = z * each + sh_min(z, more), end = first + each + (z < more ? 1 : 0);
-  const u32 base = sh_shared(shared);
-  sh_window *window = (sh_window *)(shared + 2 * STAGE);
-  sh_fill(window);
+  const int first = z * each + sk_min(z, more), end = first + each + (z < more ? 1 : 0);
+  const u32 base = sk_shared_address(shared);
+  sk_window *window = (sk_window *)(shared + 2 * STAGE);
+  sk_fill_window(window);
   __syncthreads();
 
   // The offsets in a stage of this lane's rows of the matrices. Of A, matrices 1 and 3 are the next
@@ -137,39 +137,39 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 
   u32 stage = base, other = base + STAGE;
   if (first < end) {
-    sh_copy_dy(stage, (const T *)dy, first, k0, n);
-    sh_copy_x(stage + CHUNK * KP * 16, (const T *)x, window, first, c0, n);
+    sk_copy_dy(stage, (const T *)dy, first, k0, n);
+    sk_copy_x(stage + CHUNK * KP * 16, (const T *)x, window, first, c0, n);
   }
 #pragma unroll 1
   for (int chunk = first; chunk < end; chunk++) {
-    sh_arrive();
+    sk_arrive();
     __syncthreads();  // this chunk has arrived, and the other stage has been read
     if (chunk + 1 < end) {
-      sh_copy_dy(other, (const T *)dy, chunk + 1, k0, n);
-      sh_copy_x(other + CHUNK * KP * 16, (const T *)x, window, chunk + 1, c0, n);
+      sk_copy_dy(other, (const T *)dy, chunk + 1, k0, n);
+      sk_copy_x(other + CHUNK * KP * 16, (const T *)x, window, chunk + 1, c0, n);
     }
 #pragma unroll
     for (int i = 0; i < STEPS; i++) {
       u32 a[MT][4];
 #pragma unroll
-      for (int m = 0; m < MT; m++) sh_matrices(a[m], stage + at_dy + i * (16 * KP * 16) + m * 32);
+      for (int m = 0; m < MT; m++) sk_matrices(a[m], stage + at_dy + i * (16 * KP * 16) + m * 32);
 #pragma unroll
       for (int s = 0; s < R; s++) {
         const int shift = STEP == 2 ? s % 2 * EVEN + s / 2 : s;
         if constexpr (CW == 1) {
           u32 b[2];
-          sh_matrices(b, stage + at_x[i] + shift * (CP * 16));  // lanes 16.. have no row
+          sk_matrices(b, stage + at_x[i] + shift * (CP * 16));  // lanes 16.. have no row
 #pragma unroll
-          for (int m = 0; m < MT; m++) sh_mma<TYPE>(sum[m][s][0], a[m], b);
+          for (int m = 0; m < MT; m++) sk_mma<TYPE>(sum[m][s][0], a[m], b);
         } else {
 #pragma unroll
           for (int c = 0; c < CW; c += 2) {
             u32 b[4];
-            sh_matrices(b, stage + at_x[i] + shift * (CP * 16) + c * 16);
+            sk_matrices(b, stage + at_x[i] + shift * (CP * 16) + c * 16);
             const u32 left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
 #pragma unroll
             for (int m = 0; m < MT; m++)
-              sh_mma<TYPE>(sum[m][s][c], a[m], left), sh_mma<TYPE>(sum[m][s][c + 1], a[m], right);
+              sk_mma<TYPE>(sum[m][s][c], a[m], left), sk_mma<TYPE>(sum[m][s][c + 1], a[m], right);
           }
         }
       }
@@ -207,7 +207,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
           if (k >= KG || channel >= CG) continue;
           float *p = out + ((blockIdx.y * KG + k) * TAPS + tap * R + s) * CG + channel;
           if constexpr (SPLITS > 1)
-            sh_put(p, sh_pack<float, 2>{{sum[m][s][c][2 * i], sum[m][s][c][2 * i + 1]}});
+            sk_put(p, sk_pack<float, 2>{{sum[m][s][c][2 * i], sum[m][s][c][2 * i + 1]}});
           else
             p[0] = sum[m][s][c][2 * i], p[1] = sum[m][s][c][2 * i + 1];  // off may be odd
         }

@@ -207,12 +207,12 @@ func (s WGradSpec) Split(n, multiprocessors int) (int, error) {
 
 // WGradSumSpec adds up the parts that wgrad left, in a fixed order.
 //
-//	wgradsum(partial, dw, off, n)
+//	wgrad_sum(partial, dw, off, n)
 type WGradSumSpec struct{ WGradSpec }
 
-// Kernel specialises wgradsum.cu; its launches are for n images.
+// Kernel specialises wgrad_sum.cu; its launches are for n images.
 func (s WGradSumSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("wgradsum")
+	b := newBuilder("wgrad_sum")
 	t := s.tile(b)
 	b.want(s.Splits > 1, "Splits", "at least 2", s.Splits)
 	if b.err != nil {
@@ -224,7 +224,7 @@ func (s WGradSumSpec) Kernel() (*Kernel, error) {
 	}
 	b.ints("SIZE", t.size, "PARTS", t.parts, "LANES", lanes)
 	s.constants(b, t)
-	b.include("types", "wgradsum")
+	b.include("types", "wgrad_sum")
 	b.add("partial", "dw", "off:l", "n:i")
 	return b.done(Kernel{threads: 256, scratch: s.scratch(t), grid: func(int) [3]uint32 { return [3]uint32{uint32(ceil(t.size, 4*256/lanes)), 1, 1} }})
 }

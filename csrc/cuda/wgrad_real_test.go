@@ -63,9 +63,9 @@ func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Ke
 // TestRealWGrad compiles the kernels of the networks' weight gradients by NVIDIA's own compiler,
 // from the wheels in the folder that SHAKE_NVIDIA names. In bf16 it takes every network, each
 // kernel for one of sm_80, sm_89 and sm_90 in turn; in fp16 one network of each family. With
-// SHAKE_NVRTC=all it takes every network and type for all three; with SHAKE_NVRTC=few one network of
-// each family in bf16 for sm_90. No kernel may spill, or take more
-// registers than one block's threads leave. If nvdisasm is found (in the wheels' bin folder or on
+// SHAKE_NVRTC=all it takes every network and type for all three; with SHAKE_NVRTC=few one network
+// of each family in bf16 for sm_90. No kernel may spill, or take more registers than one block's
+// threads leave. If nvdisasm is found (in the wheels' bin folder or on
 // PATH), the machine code must match the text: copies of 16 bytes past the first-level cache, one
 // barrier a chunk, three products for each ldmatrix where the tile is 3x3 filters of 48 channels or
 // more, parts stored 8 bytes at a time, and no call or local memory.
@@ -180,7 +180,7 @@ func realWGrad(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool str
 	if has("LDL")+has("STL")+calls > 0 {
 		t.Errorf("%s: %d loads from and %d stores to local memory, %d calls", name, has("LDL"), has("STL"), calls)
 	}
-	if k.Entry == "wgradsum" {
+	if k.Entry == "wgrad_sum" {
 		if has(`LDG\.E\.128`) == 0 || has("LDG") != has(`LDG\.E\.128`) {
 			t.Errorf("%s: %d loads, of which %d of 16 bytes", name, has("LDG"), has(`LDG\.E\.128`))
 		}

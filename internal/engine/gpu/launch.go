@@ -171,11 +171,11 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Unpack:
 		return l.unpackLaunch()
 	case *Finite:
-		return launch(kernels.FiniteSpec{}, map[string]Arg{"g": {Kind: Gradients}, "scaler": {Kind: LossScale}, "n": {Number, l.Params.Floats}})
+		return launch(kernels.LossScaleCheckSpec{}, map[string]Arg{"g": {Kind: Gradients}, "scaler": {Kind: LossScale}, "n": {Number, l.Params.Floats}})
 	case *SGD:
 		return l.sgdLaunch(o, c)
 	case *Rescale:
-		return launch(kernels.RescaleSpec{Growth: growth}, map[string]Arg{"scaler": {Kind: LossScale}})
+		return launch(kernels.LossScaleUpdateSpec{Growth: growth}, map[string]Arg{"scaler": {Kind: LossScale}})
 	}
 	return nil, nil
 }

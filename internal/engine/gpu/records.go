@@ -20,8 +20,6 @@ func putStep(b []byte, s kernels.Step) {
 	le.PutUint32(b[16:], s.Replica)
 	le.PutUint32(b[20:], s.Images)
 	le.PutUint32(b[24:], math.Float32bits(s.LR))
-	le.PutUint32(b[28:], s.Lo)
-	le.PutUint64(b[32:], s.Reserved)
 }
 
 func scalerBytes(s kernels.Scaler) []byte {

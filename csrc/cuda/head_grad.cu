@@ -1,13 +1,13 @@
-// headgrad.cu: the gradients of the classifier.
+// head_grad.cu: the gradients of the classifier.
 //
 //   dW[k][c] = sum over images of dz[i][k]*m[i][c]    dbias[k] = sum of dz[i][k]
 //
-// headgrad(mean, dlogits, grads, n): mean float[n][C], dlogits float[n][CLASSES]; CLASSES*C floats
+// head_grad(mean, dlogits, grads, n): mean float[n][C], dlogits float[n][CLASSES]; CLASSES*C floats
 // of grads at WOFF and CLASSES at BOFF are overwritten. Block (x, k) has 64 channels of class k
 // (channel C is the bias) and 4 threads a channel. Each of the 4 takes every 4th image; their sums
 // are added in order.
 extern "C" __global__ void __launch_bounds__(256)
-    headgrad(const float *mean, const float *dlogits, float *grads, int n) {
+    head_grad(const float *mean, const float *dlogits, float *grads, int n) {
   const int c = blockIdx.x * 64 + threadIdx.x % 64, lane = threadIdx.x / 64, k = blockIdx.y;
   __shared__ float sums[256];
   float sum = 0;

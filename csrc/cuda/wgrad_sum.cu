@@ -1,15 +1,15 @@
-// wgradsum.cu: adds up the parts of a weight gradient that wgrad left.
+// wgrad_sum.cu: adds up the parts of a weight gradient that wgrad left.
 //
 //   dw[off + i] = sum over z of partial[z][i]
 //
-// wgradsum(partial, dw, off, n): of SIZE floats a part. A thread has four floats of every LANES-th
+// wgrad_sum(partial, dw, off, n): of SIZE floats a part. A thread has four floats of every LANES-th
 // part, in order; then the LANES are added in order, in shared memory. 4*(splits + 1) bytes and
 // splits FLOPs an element.
 constexpr int COLUMNS = 256 / LANES;
-typedef sh_pack<float, 4> four;
+typedef sk_pack<float, 4> four;
 
 extern "C" __global__ void __launch_bounds__(256)
-    wgradsum(const float *partial, float *dw, long long off, int n) {
+    wgrad_sum(const float *partial, float *dw, long long off, int n) {
   __shared__ four shared[256];
   const int column = threadIdx.x % COLUMNS, lane = threadIdx.x / COLUMNS,
             i = (blockIdx.x * COLUMNS + column) * 4;

@@ -1,0 +1,44 @@
+package cuda
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestStems checks that a text with an entry point has that entry's name, and that the stem in
+// front of a part (norm of norm_eval) has a file of its specs and a test. Texts without an entry
+// point are parts of others.
+func TestStems(t *testing.T) {
+	entry := regexp.MustCompile(`(?s)extern "C" __global__ void.*?(\w+)\(\w`)
+	old := regexp.MustCompile(`\b(sh|SH)_\w+`)
+	names, err := fs.Glob(texts, "*.cu")
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d texts, error %v", len(names), err)
+	}
+	for _, file := range names {
+		b, err := texts.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(file, ".cu")
+		if w := old.Find(b); w != nil {
+			t.Errorf("%s: %s: the prefix of C and CUDA is sk_", file, w)
+		}
+		m := entry.FindSubmatch(regexp.MustCompile(`__launch_bounds__\(.*?\)|//.*`).ReplaceAll(b, nil))
+		if m == nil {
+			continue
+		}
+		if string(m[1]) != name {
+			t.Errorf("%s: its entry point is %s", file, m[1])
+		}
+		stem, _, _ := strings.Cut(name, "_")
+		for _, beside := range []string{stem + ".go", stem + "_test.go"} {
+			if _, err := os.Stat(beside); err != nil {
+				t.Errorf("%s: no %s", file, beside)
+			}
+		}
+	}
+}
