@@ -105,7 +105,8 @@ func (f *fit) must(direction string) {
 
 // ConvDX says where the gradient of a convolution's input goes, channels Off .. of G:
 //
-//	G = (Accumulate ? G : 0) + (ReLU ? [x.T > 0] : 1) * dx + (Residual != nil ? Residual's gradient : 0)
+//	G = (Accumulate ? G : 0) + (ReLU ? [x.T > 0] : 1) * dx
+//	    + (Residual != nil ? Residual's gradient : 0)
 //
 // x.T is the tensor of the view that was convolved; ReLU masks by it and wants x.Norm == nil.
 // Residual may read G itself at the same place. For a view with a norm, dx is the gradient of the

@@ -30,7 +30,8 @@ func winogradSpec(r *rand.Rand) ConvSpec {
 		off += p.K * p.C / p.Groups * p.R * p.S
 		s.YC += p.K
 		if i == 0 {
-			s.YC = (s.YC + lanes - 1) / lanes * lanes // blocks of its own, so that nothing keeps it from the transforms
+			// Blocks of its own, so that nothing keeps it from the transforms.
+			s.YC = (s.YC + lanes - 1) / lanes * lanes
 			p.K = s.YC
 			p.C, p.Groups, p.XOff = s.XC, 1, 0
 			off = p.K * p.C * 9

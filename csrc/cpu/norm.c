@@ -2,14 +2,12 @@
 // few thousand numbers a training step, and the merge of partial sums is where float32 loses them.
 //
 //   train     (count, mean, M2) of images merged in order by Chan's formula; var = M2/P,
-//             scale = gamma/sqrt(var+eps), shift = beta - mean*scale
+//             scale = gamma/sqrt(var+SK_NORM_EPSILON), shift = beta - mean*scale
 //   backward  dx = gamma*invstd*(g' - S1/P - (x-mean)*invstd*S2/P) = dx_g*g' + dx_x*x + dx_1
 //
 // P is the number of values that a channel has in a replica.
 #include "norm.h"
 #include <math.h>
-
-static const double eps = 1e-5;
 
 // The first image of replica r.
 static int first_image(const sk_batch *b, int r) {
@@ -47,7 +45,7 @@ void sk_norm_train(const sk_norm *m, const sk_batch *b, const float *params, flo
       merge(partial + c0, b->count[r], width, m->positions, mean, m2);
       for (int l = 0; l < SK_LANES; l++) {
         const int c = c0 + l, i = r * width + c;
-        const double invstd = 1 / sqrt(m2[l] / total + eps);
+        const double invstd = 1 / sqrt(m2[l] / total + SK_NORM_EPSILON);
         const float gamma = param(params, m->gamma_at[c]), beta = param(params, m->beta_at[c]);
         m->mean[i] = (float)mean[l];
         m->invstd[i] = (float)invstd;
@@ -68,7 +66,8 @@ void sk_norm_eval(const sk_norm *m, const float *params, int replica) {
   for (int r = 0; r < m->replicas; r++)
     for (int c = 0; c < width; c++) {
       const int from = replica * width + c, to = r * width + c;
-      const double scale = param(params, m->gamma_at[c]) / sqrt(m->running_var[from] + eps);
+      const double scale =
+          param(params, m->gamma_at[c]) / sqrt(m->running_var[from] + SK_NORM_EPSILON);
       m->scale[to] = (float)scale;
       m->shift[to] = (float)(param(params, m->beta_at[c]) - m->running_mean[from] * scale);
     }

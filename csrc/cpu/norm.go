@@ -9,7 +9,7 @@ import (
 )
 
 // Epsilon is added to the variance before its square root.
-const Epsilon = 1e-5
+const Epsilon = C.SK_NORM_EPSILON
 
 // NormSpec says what a batch normalisation works on: C channels of HW positions an image, at most
 // MaxN images, statistics per replica.

@@ -4,6 +4,8 @@
 #define SK_NORM_H
 #include "tensor.h"
 
+#define SK_NORM_EPSILON 1e-5  // beside a variance, under the root
+
 // A norm over whole blocks of one stored tensor. Arrays are [replica][blocks*16] unless noted;
 // padding lanes hold 0.
 struct sk_norm {

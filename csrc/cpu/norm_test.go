@@ -5,6 +5,9 @@ import (
 	"testing"
 )
 
+// runningMomentum is the weight of a batch in the running statistics of these tests.
+const runningMomentum = 0.1
+
 // trained is a norm over c channels of y with random parameters, and what its statistics are by
 // definition, in float64.
 type trained struct {
@@ -55,7 +58,7 @@ func (f *fixture) train(y *Tensor) trained {
 		f.Fatal(err)
 	}
 	stats.Run(f.b)
-	k.m.FinalizeTrain(f.b, k.params, 0.1)
+	k.m.FinalizeTrain(f.b, k.params, runningMomentum)
 	return k
 }
 
@@ -93,8 +96,8 @@ func TestNormTrain(t *testing.T) {
 				f.near(float64(a.invstd[j]), k.invstd[i], 10*k.invstd[i], "invstd of channel %d", c)
 				f.near(float64(a.scale[j]), scale, 10*math.Abs(scale), "scale of channel %d", c)
 				f.near(float64(a.shift[j]), beta-k.mean[i]*scale, 1+1000*math.Abs(scale), "shift of channel %d", c)
-				f.near(float64(mean[c]), 0.1*k.mean[i], 100, "running mean of channel %d", c)
-				f.near(float64(variance[c]), 0.9+0.1*k.unbiased[i], 10, "running variance of channel %d", c)
+				f.near(float64(mean[c]), runningMomentum*k.mean[i], 100, "running mean of channel %d", c)
+				f.near(float64(variance[c]), 1-runningMomentum+runningMomentum*k.unbiased[i], 10, "running variance of channel %d", c)
 			}
 		}
 		k.m.FinalizeEval(k.params, f.replicas-1)
@@ -184,7 +187,7 @@ func TestNormPaddingLanes(t *testing.T) {
 	params, flat := []float32{1, 2, 3, 4}, []float32{9, 9, 9, 9, 9}
 	grads := flat[1:] // a lane without parameters must not write grads[-1]
 	a := m.arrays()
-	m.FinalizeTrain(b, params, 0.1)
+	m.FinalizeTrain(b, params, runningMomentum)
 	m.FinalizeBackward(b, params, grads)
 	for _, v := range [][]float32{a.scale, a.shift, a.dxG, a.dxX, a.dx1} {
 		if v[1] != 0 || v[3] != 0 {
