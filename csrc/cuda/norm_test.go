@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 func TestNormEval(t *testing.T) {
@@ -18,7 +19,7 @@ func TestNormEval(t *testing.T) {
 		for rep := range c.replicas {
 			for ch := range c.c {
 				gamma, beta := p.of(flat, ch)
-				s := gamma / math.Sqrt(run0.at(c.replicas*c.c+ch)+1e-5)
+				s := gamma / math.Sqrt(run0.at(c.replicas*c.c+ch)+graph.NormEpsilon)
 				for a := range 7 {
 					want := before.get(a, rep, ch)
 					switch a {
@@ -89,10 +90,10 @@ func TestNormSums(t *testing.T) {
 				tolerance := 0.0
 				if w.count > 0 {
 					gamma, beta := p.of(flat, ch)
-					inv := 1 / math.Sqrt(w.variance+1e-5)
+					inv := 1 / math.Sqrt(w.variance+graph.NormEpsilon)
 					arrays[mean], arrays[invstd], arrays[scale], arrays[shift] = w.mean, inv, gamma*inv, beta-w.mean*gamma*inv
-					wantMean += 0.1 * (w.mean - wantMean)
-					wantVar += 0.1 * (w.variance*w.count/max(w.count-1, 1) - wantVar)
+					wantMean += graph.NormMomentum * (w.mean - wantMean)
+					wantVar += graph.NormMomentum * (w.variance*w.count/max(w.count-1, 1) - wantVar)
 					// Rounding of the sums to float32 moves the variance by 1e-7 of the mean's
 					// square, beside 1e-5.
 					tolerance = 0.05 * w.mean * w.mean / (1 + w.variance/1e-5)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 func TestStats(t *testing.T) {
@@ -58,11 +59,11 @@ func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
 				if within {
 					m, v, count := moments(x, spec.X.sub(o.Off+c-o.Norm.Off, 1), lo, hi)
 					gamma, beta := parts[j].of(flat, c)
-					want[mean], want[invstd] = m, 1/math.Sqrt(v+1e-5)
+					want[mean], want[invstd] = m, 1/math.Sqrt(v+graph.NormEpsilon)
 					want[scale], want[shift] = gamma*want[invstd], beta-m*gamma*want[invstd]
 					if parts[j].gamma.int(c) >= 0 {
-						wantMean += 0.1 * (m - wantMean)
-						wantVar += 0.1 * (v*count/max(count-1, 1) - wantVar)
+						wantMean += graph.NormMomentum * (m - wantMean)
+						wantVar += graph.NormMomentum * (v*count/max(count-1, 1) - wantVar)
 					}
 				}
 				size := 1.0

@@ -38,7 +38,8 @@ type ParamID int
 // Param is a trained tensor with its PyTorch state-dict name, e.g.
 // "stages.0.0.branches.1.4.weight":
 //
-//	stem.I.weight                               layer I of the stem (nn.Sequential numbering, words without parameters count)
+//	stem.I.weight                               layer I of the stem, as nn.Sequential numbers it:
+//	                                            words without parameters count
 //	stages.S.B.before.I.weight|bias             layer I in front of the branches of block B of stage S
 //	stages.S.B.branches.K.I.weight|bias         layer I of its branch K
 //	stages.S.B.skip.a.weight, .b.weight         two-flow: flow A, flow B
@@ -83,7 +84,8 @@ type Op interface{ op() }
 
 // Conv is one or more convolutions that read one value with one stride and write one value:
 //
-//	y[k,p,q] = sum over parts, c, r, s of x[XOff+c, p*Stride+r-PadH, q*Stride+s-PadW] * w[k-YOff, c, r, s]
+//	y[k,p,q] = sum over parts, c, r, s of
+//	           x[XOff+c, p*Stride+r-PadH, q*Stride+s-PadW] * w[k-YOff, c, r, s]
 //
 // with zeros outside x. A primitive conv has one part. Parts write disjoint channel ranges that
 // cover Y. P and Q are explicit (Y's H and W), so a 1x1 part with PadH = PadW = 1 reads the pixel
@@ -105,11 +107,16 @@ type ConvPart struct {
 	PadH, PadW int
 }
 
+// NormEpsilon keeps a norm finite, and NormMomentum is the weight of a batch in the running
+// statistics. Both are PyTorch's.
+const NormEpsilon, NormMomentum = 1e-5, 0.1
+
 // Norm is training-mode batch normalisation, per replica, and optionally a ReLU on its output:
 //
-//	y = relu?(gamma * (x - mean) / sqrt(var + 1e-5) + beta)
+//	y = relu?(gamma * (x - mean) / sqrt(var + NormEpsilon) + beta)
 //
-// At test time mean and var are the running ones. Parts cover X's channels in order.
+// At test time mean and var are the running ones, which move by NormMomentum of the way to a
+// batch's. Parts cover X's channels in order.
 type Norm struct {
 	X     Ref
 	Y     ValueID

@@ -47,9 +47,6 @@ func (b *binder) both(train, eval func()) {
 
 func (b *binder) trainOnly(f func()) { b.program.train = append(b.program.train, call{b.at, f}) }
 
-// momentum is that of the running statistics (torch's convention: the weight of the new value).
-const momentum = 0.1
-
 func (b *binder) forward(s engine.PlanStep) {
 	switch s := s.(type) {
 	case *engine.ConvStep:
@@ -64,7 +61,7 @@ func (b *binder) forward(s engine.PlanStep) {
 		b.both(func() { train.Run(b.batch) }, func() { eval.Run(b.batch) })
 	case *engine.NormStep:
 		n := b.norms[s.Norm]
-		b.trainOnly(func() { n.FinalizeTrain(b.batch, b.w, momentum) })
+		b.trainOnly(func() { n.FinalizeTrain(b.batch, b.w, graph.NormMomentum) })
 	case *engine.ApplyStep:
 		train := try[*kernel.Apply](b)(kernel.NewApply(b.pool, b.view(s.X), b.tensors[s.Y], b.stats(s.Stats)))
 		eval := try[*kernel.Apply](b)(kernel.NewApply(b.pool, b.view(s.X), b.tensors[s.Y], nil))

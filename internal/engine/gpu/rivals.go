@@ -196,7 +196,7 @@ func (l *List) batchNorm(i int, s *Stats, a *Apply) (*rival, error) {
 	k, err := normLaunch(kernels.NormAffineSpec{C: v.C, Replicas: l.Replicas}, st.Norm, map[string]Arg{"norm": {Norm, int(st.Norm)}})
 	return &rival{kind: BatchNorm, at: i, count: 2, after: []*Launch{k}, graphs: []rivalGraph{{
 		make: func(images int) *cudnn.Graph {
-			return cudnn.BatchNormForwardGraph(l.tensor(x, images, t), l.tensor(y, images, t), cudnn.NormDesc{ReLU: v.ReLU})
+			return cudnn.BatchNormForwardGraph(l.tensor(x, images, t), l.tensor(y, images, t), normDesc(v.ReLU))
 		},
 		bound: []place{l.activation(x), scale, shift, l.coefficients(Running, st.Norm, 0), l.coefficients(Running, st.Norm, 1), l.activation(y),
 			l.coefficients(Norm, st.Norm, 0), l.coefficients(Norm, st.Norm, 1)},
@@ -226,10 +226,15 @@ func (l *List) batchNormBackward(i int, s *GradSum, a *GradConcat) (*rival, erro
 	}
 	return &rival{kind: BatchNormBackward, at: i, count: 2, after: []*Launch{k}, graphs: []rivalGraph{{
 		make: func(images int) *cudnn.Graph {
-			return cudnn.BatchNormBackwardGraph(l.tensor(x, images, t), l.tensor(dy, images, t), l.tensor(dx, images, t), cudnn.NormDesc{ReLU: g.ReLU})
+			return cudnn.BatchNormBackwardGraph(l.tensor(x, images, t), l.tensor(dy, images, t), l.tensor(dx, images, t), normDesc(g.ReLU))
 		},
 		bound: append(bound, l.activation(dx), sumsOf(0, 0, g.C), sumsOf(1, 0, g.C)),
 	}}}, err
+}
+
+// normDesc is the graph's norm to cuDNN, with or without a ReLU behind it.
+func normDesc(relu bool) cudnn.NormDesc {
+	return cudnn.NormDesc{Epsilon: graph.NormEpsilon, Momentum: graph.NormMomentum, ReLU: relu}
 }
 
 // coefficientsUsed counts the gradients through a norm.

@@ -7,10 +7,6 @@ import (
 	"shake/internal/graph"
 )
 
-// eps keeps the normalisation finite; momentum is the weight of a batch in the running statistics.
-// Both are PyTorch's.
-const eps, momentum = 1e-5, 0.1
-
 // moments are the statistics that a norm's forward pass normalised one replica with, by channel of
 // X.
 type moments struct{ mean, invstd []float64 }
@@ -24,7 +20,7 @@ func (p *Pass) replicas(f func(r, lo, hi int)) {
 	}
 }
 
-// norm computes y = gamma*(x-mean)/sqrt(var+eps) + beta, then the ReLU if the op has one. In
+// norm computes y = gamma*(x-mean)/sqrt(var+epsilon) + beta, then the ReLU if the op has one. In
 // training the moments are those of the replica's images, the variance biased; p.Stats gets it
 // unbiased (biased where a channel has one number only). In inference they are the running ones.
 func (p *Pass) norm(i int, o *graph.Norm) {
@@ -32,7 +28,7 @@ func (p *Pass) norm(i int, o *graph.Norm) {
 		for _, part := range o.Parts {
 			run := p.running[part.Name]
 			for c := range part.C {
-				p.normalize(o, part, c, 0, p.N, run.Mean[c], 1/math.Sqrt(run.Var[c]+eps))
+				p.normalize(o, part, c, 0, p.N, run.Mean[c], 1/math.Sqrt(run.Var[c]+graph.NormEpsilon))
 			}
 		}
 		return
@@ -44,7 +40,7 @@ func (p *Pass) norm(i int, o *graph.Norm) {
 			stats := Moments{Mean: make([]float64, part.C), Var: make([]float64, part.C)}
 			for c := range part.C {
 				mean, variance, count := p.channelMoments(o.X.Value, o.X.Off+part.Off+c, lo, hi)
-				m.mean[part.Off+c], m.invstd[part.Off+c] = mean, 1/math.Sqrt(variance+eps)
+				m.mean[part.Off+c], m.invstd[part.Off+c] = mean, 1/math.Sqrt(variance+graph.NormEpsilon)
 				stats.Mean[c], stats.Var[c] = mean, variance*count/math.Max(count-1, 1)
 				p.normalize(o, part, c, lo, hi, mean, m.invstd[part.Off+c])
 			}
@@ -88,7 +84,8 @@ func (p *Pass) normalize(o *graph.Norm, part graph.NormPart, c, lo, hi int, mean
 // normBackward computes, with yhat = (x-mean)*invstd, g = dy where the ReLU let through, P numbers
 // a channel and replica:
 //
-//	S1 = sum g    S2 = sum g*yhat    dx += gamma*invstd*(g - S1/P - yhat*S2/P)    dgamma += S2    dbeta += S1
+//	S1 = sum g    S2 = sum g*yhat    dgamma += S2    dbeta += S1
+//	dx += gamma*invstd*(g - S1/P - yhat*S2/P)
 func (p *Pass) normBackward(i int, o *graph.Norm) {
 	p.replicas(func(r, lo, hi int) {
 		m := p.moments[i][r]

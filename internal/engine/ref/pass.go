@@ -13,7 +13,7 @@ type Batch struct {
 	X           []float64     // N×C×H×W of the graph's input: normalised and augmented
 	Labels      []int         // N
 	Replicas    int           // BN groups; see engine.ReplicaRange
-	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the forward and of the backward pass
+	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the two passes
 	Stop        func() bool   // asked before each operation, see engine.Abandoner; nil: not
 }
 

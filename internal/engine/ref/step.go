@@ -145,8 +145,8 @@ func (p *program) track(batch []Running) {
 		for name, m := range stats {
 			run := p.running[r][name]
 			for c := range m.Mean {
-				run.Mean[c] += momentum * (m.Mean[c] - run.Mean[c])
-				run.Var[c] += momentum * (m.Var[c] - run.Var[c])
+				run.Mean[c] += graph.NormMomentum * (m.Mean[c] - run.Mean[c])
+				run.Var[c] += graph.NormMomentum * (m.Var[c] - run.Var[c])
 			}
 		}
 	}
