@@ -67,11 +67,16 @@ static inline sk_result sk_function_param(uintptr_t f, size_t index) {
 
 /* ---- launches ---- */
 
-/* A launch with its arguments: one block of C memory, since the driver reads the arguments through pointers. */
 typedef struct {
-  CUfunction f;
   unsigned int grid[3], block[3], shared;
   int cooperative;
+} sk_shape;
+
+/* A launch with its arguments: one block of C memory, since the driver reads the arguments through
+   pointers. */
+typedef struct {
+  CUfunction f;
+  sk_shape shape;
   void **params;    /* n pointers to the values */
   uint64_t *values; /* n, each in the low bytes */
 } sk_call;
@@ -89,23 +94,16 @@ static inline uintptr_t sk_call_new(uintptr_t f, size_t n) {
 static inline void sk_call_free(uintptr_t call) { free((void *)call); }
 static inline uint64_t *sk_call_values(uintptr_t call) { return ((sk_call *)call)->values; }
 
-static inline void sk_call_shape(uintptr_t call, unsigned int gx, unsigned int gy, unsigned int gz,
-                                 unsigned int bx, unsigned int by, unsigned int bz,
-                                 unsigned int shared, int cooperative) {
-  sk_call *c = (sk_call *)call;
-  c->grid[0] = gx, c->grid[1] = gy, c->grid[2] = gz;
-  c->block[0] = bx, c->block[1] = by, c->block[2] = bz;
-  c->shared = shared, c->cooperative = cooperative;
-}
+static inline void sk_call_shape(uintptr_t call, sk_shape s) { ((sk_call *)call)->shape = s; }
 
 static inline int sk_call_run(uintptr_t call, uintptr_t stream) {
   const sk_call *c = (const sk_call *)call;
-  if (c->cooperative)
-    return sk_cuda->cuLaunchCooperativeKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0],
-                                              c->block[1], c->block[2], c->shared, (CUstream)stream,
-                                              c->params);
-  return sk_cuda->cuLaunchKernel(c->f, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1],
-                                 c->block[2], c->shared, (CUstream)stream, c->params, NULL);
+  const unsigned int *grid = c->shape.grid, *block = c->shape.block, shared = c->shape.shared;
+  if (c->shape.cooperative)
+    return sk_cuda->cuLaunchCooperativeKernel(c->f, grid[0], grid[1], grid[2], block[0], block[1],
+                                              block[2], shared, (CUstream)stream, c->params);
+  return sk_cuda->cuLaunchKernel(c->f, grid[0], grid[1], grid[2], block[0], block[1], block[2],
+                                 shared, (CUstream)stream, c->params, NULL);
 }
 
 /* ---- captures and graphs ---- */

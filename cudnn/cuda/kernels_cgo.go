@@ -59,12 +59,14 @@ func cCallValues(c uintptr, n int) []uint64 {
 }
 
 func cCallShape(c uintptr, l Launch) {
-	cooperative := C.int(0)
-	if l.Cooperative {
-		cooperative = 1
+	s := C.sk_shape{shared: C.uint(l.Shared)}
+	for i := range s.grid {
+		s.grid[i], s.block[i] = C.uint(l.Grid[i]), C.uint(l.Block[i])
 	}
-	C.sk_call_shape(C.uintptr_t(c), C.uint(l.Grid[0]), C.uint(l.Grid[1]), C.uint(l.Grid[2]), C.uint(l.Block[0]), C.uint(l.Block[1]), C.uint(l.Block[2]),
-		C.uint(l.Shared), cooperative)
+	if l.Cooperative {
+		s.cooperative = 1
+	}
+	C.sk_call_shape(C.uintptr_t(c), s)
 }
 
 func cCaptureBegin(ctx, s uintptr, mode CaptureMode) Status {

@@ -72,9 +72,16 @@ std::vector<void *> unpack(const Function &f, const std::vector<unsigned char> &
 
 }  // namespace emu
 
-static CUresult launch(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
-                       unsigned by, unsigned bz, unsigned shared, CUstream stream, void **params,
-                       void **extra, bool cooperative) {
+namespace {
+
+// The shape of a launch, and its arguments in one of the driver's two forms.
+struct Shape {
+  unsigned grid[3], block[3], shared;
+  void **params, **extra;
+  bool cooperative;
+};
+
+CUresult launch(CUfunction function, CUstream stream, const Shape &shape) {
   Enter in(kCurrent);
   if (in.error) return in.error;
   auto f = get<Function>(kFunction, function);
@@ -82,30 +89,32 @@ static CUresult launch(CUfunction function, unsigned gx, unsigned gy, unsigned g
   auto s = stream_of(in, stream);
   if (!s) return in.error;
   if (f->module->context != in.context.get()) return CUDA_ERROR_INVALID_HANDLE;
-  if (extra) return params ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_SUPPORTED;
+  if (shape.extra) return shape.params ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_SUPPORTED;
   auto w = std::make_shared<Work>();
   w->type = CU_GRAPH_NODE_TYPE_KERNEL;
   w->function = f;
-  w->grid[0] = gx, w->grid[1] = gy, w->grid[2] = gz;
-  w->block[0] = bx, w->block[1] = by, w->block[2] = bz;
-  w->dynamic = shared;
-  w->cooperative = cooperative;
+  std::copy(shape.grid, shape.grid + 3, w->grid);
+  std::copy(shape.block, shape.block + 3, w->block);
+  w->dynamic = shape.shared;
+  w->cooperative = shape.cooperative;
   if (auto e = validate(*f, *w)) return e;
-  if (auto e = pack(*f, params, w->args)) return e;
+  if (auto e = pack(*f, shape.params, w->args)) return e;
   count("launch");
   return submit(in, *s, w);
 }
 
+}  // namespace
+
 SK_API CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
                                unsigned by, unsigned bz, unsigned shared, CUstream s, void **params,
                                void **extra) {
-  return launch(f, gx, gy, gz, bx, by, bz, shared, s, params, extra, false);
+  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, extra, false});
 }
 
 SK_API CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
                                           unsigned bx, unsigned by, unsigned bz, unsigned shared,
                                           CUstream s, void **params) {
-  return launch(f, gx, gy, gz, bx, by, bz, shared, s, params, nullptr, true);
+  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, nullptr, true});
 }
 
 SK_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function,

@@ -79,8 +79,8 @@ void forward(const Shape &f, const float *x, const float *w, float *y) {
       for (int64_t at = 0; at < f.p * f.q; at += f.tile()) {
         int64_t to = std::min(f.p * f.q, at + f.tile());
         gather(f, x + n * f.h * f.w * f.c + g * f.cg, at, to, col.data());
-        multiply(to - at, f.kg, f.taps, col.data(), f.taps, turned.data(), f.kg,
-                 y + (n * f.p * f.q + at) * f.k + g * f.kg, f.k);
+        multiply(to - at, f.kg, f.taps, {col.data(), f.taps}, {turned.data(), f.kg},
+                 {y + (n * f.p * f.q + at) * f.k + g * f.kg, f.k});
       }
   }
 }
@@ -94,8 +94,8 @@ void data(const Shape &f, const float *dy, const float *w, float *dx, bool rever
         int64_t at = (reversed ? tiles - 1 - i : i) * f.tile(),
                 to = std::min(pixels, at + f.tile());
         std::fill_n(col.data(), (to - at) * f.taps, 0.0f);
-        multiply(to - at, f.taps, f.kg, dy + (n * pixels + at) * f.k + g * f.kg, f.k,
-                 w + g * f.kg * f.taps, f.taps, col.data(), f.taps);
+        multiply(to - at, f.taps, f.kg, {dy + (n * pixels + at) * f.k + g * f.kg, f.k},
+                 {w + g * f.kg * f.taps, f.taps}, {col.data(), f.taps});
         float *image = dx + n * f.h * f.w * f.c + g * f.cg;
         if (!reversed) {
           scatter(f, col.data(), at, to, image);
@@ -122,7 +122,8 @@ void filter(const Shape &f, const float *x, const float *dy, float *dw, bool rev
         for (int64_t r = 0; r < rows; r++)
           for (int64_t k = 0; k < f.kg; k++)
             turned[size_t(k * rows + r)] = dy[(n * pixels + at + r) * f.k + g * f.kg + k];
-        multiply(f.kg, f.taps, rows, turned.data(), rows, col.data(), f.taps, part.data(), f.taps);
+        multiply(f.kg, f.taps, rows, {turned.data(), rows}, {col.data(), f.taps},
+                 {part.data(), f.taps});
       }
       // A nondeterministic engine adds the images up in float.
       for (size_t j = 0; j < sum.size(); j++)

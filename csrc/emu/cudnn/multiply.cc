@@ -60,8 +60,8 @@ Panel choosePanel() { return plain; }
 
 }  // namespace
 
-void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
-              int64_t ldb, float *c, int64_t ldc) {
+void multiply(int64_t m, int64_t n, int64_t k, Matrix<const float> a, Matrix<const float> b,
+              Matrix<float> c) {
   std::vector<float> packed(size_t(kDepth * kColumns)), rows(size_t(kRows * kDepth));
   float edge[kRows * kColumns];
   static const Panel panel = choosePanel();
@@ -71,25 +71,25 @@ void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, cons
       int64_t width = std::min(kColumns, n - j);
       for (int64_t q = 0; q < depth; q++)
         for (int64_t x = 0; x < kColumns; x++)
-          packed[size_t(q * kColumns + x)] = x < width ? b[(p + q) * ldb + j + x] : 0;
+          packed[size_t(q * kColumns + x)] = x < width ? b.row(p + q)[j + x] : 0;
       for (int64_t i = 0; i < m; i += kRows) {
         int64_t height = std::min(kRows, m - i);
-        const float *from = a + i * lda + p;
-        int64_t step = lda;
+        const float *from = a.row(i) + p;
+        int64_t step = a.pitch;
         if (height < kRows) {
           for (int64_t r = 0; r < kRows; r++)
             for (int64_t q = 0; q < depth; q++)
-              rows[size_t(r * kDepth + q)] = r < height ? from[r * lda + q] : 0;
+              rows[size_t(r * kDepth + q)] = r < height ? from[r * a.pitch + q] : 0;
           from = rows.data(), step = kDepth;
         }
         if (height == kRows && width == kColumns) {
-          panel(depth, from, step, packed.data(), c + i * ldc + j, ldc);
+          panel(depth, from, step, packed.data(), c.row(i) + j, c.pitch);
           continue;
         }
         std::fill(edge, edge + kRows * kColumns, 0.0f);
         panel(depth, from, step, packed.data(), edge, kColumns);
         for (int64_t r = 0; r < height; r++)
-          for (int64_t x = 0; x < width; x++) c[(i + r) * ldc + j + x] += edge[r * kColumns + x];
+          for (int64_t x = 0; x < width; x++) c.row(i + r)[j + x] += edge[r * kColumns + x];
       }
     }
   }

@@ -48,9 +48,17 @@ void runBnFinalize(const Operation &o, State &s);
 void runBnBackwardWeights(const Operation &o, State &s);
 void runPool(const Operation &o, State &s);
 
-// multiply adds the product of a (m x k, rows lda apart) and b (k x n) to c (m x n), all row-major.
-void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
-              int64_t ldb, float *c, int64_t ldc);
+// A row-major matrix whose rows are pitch numbers apart.
+template <class T> struct Matrix {
+  T *data;
+  int64_t pitch;
+
+  T *row(int64_t i) const { return data + i * pitch; }
+};
+
+// multiply adds the product of a (m x k) and b (k x n) to c (m x n).
+void multiply(int64_t m, int64_t n, int64_t k, Matrix<const float> a, Matrix<const float> b,
+              Matrix<float> c);
 
 // Run is one execution of a plan on a stream. It may be captured and replayed, so it may run often,
 // and it outlives plan and pack.
