@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestPaper holds docs/paper.md to the code: each `file:name` in it exists, and comments point to
@@ -27,8 +28,9 @@ func TestPaper(t *testing.T) {
 	}
 }
 
-// TestMap holds docs/map.md to the code, and the code to it: every place exists, no operation of the
-// graph, no CUDA kernel is missing, and both walks go from a file to the kernels of both devices.
+// TestMap holds docs/map.md to the code, and the code to it: every place exists, no operation of
+// the graph, no CUDA kernel is missing, and both walks go from a file to the kernels of both
+// devices.
 func TestMap(t *testing.T) {
 	const document = "docs/map.md"
 	if n := checkPlaces(t, document); n < 60 {
@@ -96,7 +98,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestStatus: every test that docs/status.md and docs/notes/faults.md name exists.
+// TestStatus: every test that docs/status.md and docs/notes/faults.md name exists, and rows of
+// docs/status.md can be scanned.
 func TestStatus(t *testing.T) {
 	for page, least := range map[string]int{"docs/status.md": 80, "docs/notes/faults.md": 80} {
 		t.Run(page, func(t *testing.T) { namesTests(t, page, least) })
@@ -116,6 +119,9 @@ func namesTests(t *testing.T, page string, least int) {
 	named := regexp.MustCompile("`((?:Test|Fuzz|Example|Benchmark)\\w+)(?:/(\\w+))?`")
 	n := 0
 	for i, line := range strings.Split(read(t, page), "\n") {
+		if have := utf8.RuneCountInString(line); have > 400 && page == "docs/status.md" {
+			t.Errorf("%s:%d: a line of %d characters, want 400 at most: one claim a row", page, i+1, have)
+		}
 		for _, m := range named.FindAllStringSubmatch(line, -1) {
 			n++
 			if !declared[m[1]] {
@@ -164,6 +170,13 @@ func TestBenchPage(t *testing.T) {
 		if !declared[m[1]] {
 			t.Errorf("docs/bench.md: there is no %s", m[1])
 		}
+	}
+}
+
+// TestPerformanceIsOnePage: docs/performance.md has results and limits; what was tried is a note.
+func TestPerformanceIsOnePage(t *testing.T) {
+	if n := strings.Count(read(t, "docs/performance.md"), "\n"); n > 66 {
+		t.Errorf("docs/performance.md has %d lines, want 66 at most: move what was tried to docs/notes", n)
 	}
 }
 
