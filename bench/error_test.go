@@ -11,6 +11,7 @@ import (
 	kernel "shake/csrc/cpu"
 	"shake/internal/data"
 	"shake/internal/engine/cpu"
+	"shake/internal/report"
 	"shake/internal/train"
 	"shake/nets"
 )
@@ -255,24 +256,13 @@ func TestShortTraining(t *testing.T) {
 		}
 	}
 	direct, transformed := ends["direct"], ends["auto"]
-	meanD, varD := meanVariance(direct)
-	meanT, varT := meanVariance(transformed)
+	meanD, deviationD := report.MeanDeviation(direct)
+	meanT, deviationT := report.MeanDeviation(transformed)
 	spread := slices.Max(direct) - slices.Min(direct)
-	welch := (meanT - meanD) / math.Sqrt((varD+varT)/float64(len(direct)))
+	welch, _, _ := report.Welch(transformed, direct)
 	t.Logf("mean test error of %d seeds: direct %.2f %% (standard deviation %.2f, spread %.2f), transformed %.2f %% (%.2f); t = %.2f",
-		len(direct), meanD, math.Sqrt(varD), spread, meanT, math.Sqrt(varT), welch)
+		len(direct), meanD, deviationD, spread, meanT, deviationT, welch)
 	if d := math.Abs(meanT - meanD); !(d <= spread) || !(math.Abs(welch) < 3) {
 		t.Errorf("the means differ by %.2f points, want at most %.2f, the spread of the direct runs; t = %.2f, want less than 3 either way", d, spread, welch)
 	}
-}
-
-// meanVariance are the mean of v and its unbiased variance.
-func meanVariance(v []float64) (mean, variance float64) {
-	for _, x := range v {
-		mean += x / float64(len(v))
-	}
-	for _, x := range v {
-		variance += (x - mean) * (x - mean) / float64(len(v)-1)
-	}
-	return mean, variance
 }
