@@ -9,17 +9,31 @@ package cudnn
 //
 // static inline size_t sk_version(const sk_cudnn_table *t) { return t->cudnnGetVersion(); }
 // static inline size_t sk_cudart(const sk_cudnn_table *t) { return t->cudnnGetCudartVersion(); }
-// static inline void sk_last_error(const sk_cudnn_table *t, char *s, size_t n) { s[0] = 0; t->cudnnGetLastErrorString(s, n); s[n-1] = 0; }
+// static inline void sk_last_error(const sk_cudnn_table *t, char *s, size_t n) {
+//   s[0] = 0;
+//   t->cudnnGetLastErrorString(s, n);
+//   s[n-1] = 0;
+// }
 // static inline int sk_create(sk_handle *h) { return h->lib->cudnnCreate(&h->handle); }
 // static inline int sk_destroy(sk_handle *h) { return h->lib->cudnnDestroy(h->handle); }
-// static inline int sk_stream(sk_handle *h, uintptr_t s) { return h->lib->cudnnSetStream(h->handle, (cudaStream_t)s); }
-// static inline int sk_make(const sk_cudnn_table *t, int kind, uintptr_t *d) { return t->cudnnBackendCreateDescriptor(kind, (void **)d); }
-// static inline int sk_drop(const sk_cudnn_table *t, uintptr_t d) { return t->cudnnBackendDestroyDescriptor((void *)d); }
-// static inline int sk_finalize(const sk_cudnn_table *t, uintptr_t d) { return t->cudnnBackendFinalize((void *)d); }
-// static inline int sk_set(const sk_cudnn_table *t, uintptr_t d, int name, int type, int64_t n, const void *v) {
+// static inline int sk_stream(sk_handle *h, uintptr_t s) {
+//   return h->lib->cudnnSetStream(h->handle, (cudaStream_t)s);
+// }
+// static inline int sk_make(const sk_cudnn_table *t, int kind, uintptr_t *d) {
+//   return t->cudnnBackendCreateDescriptor(kind, (void **)d);
+// }
+// static inline int sk_drop(const sk_cudnn_table *t, uintptr_t d) {
+//   return t->cudnnBackendDestroyDescriptor((void *)d);
+// }
+// static inline int sk_finalize(const sk_cudnn_table *t, uintptr_t d) {
+//   return t->cudnnBackendFinalize((void *)d);
+// }
+// static inline int sk_set(const sk_cudnn_table *t, uintptr_t d, int name, int type, int64_t n,
+//                          const void *v) {
 //   return t->cudnnBackendSetAttribute((void *)d, name, type, n, v);
 // }
-// static inline int sk_get(const sk_cudnn_table *t, uintptr_t d, int name, int type, int64_t n, int64_t *have, void *v) {
+// static inline int sk_get(const sk_cudnn_table *t, uintptr_t d, int name, int type, int64_t n,
+//                          int64_t *have, void *v) {
 //   return t->cudnnBackendGetAttribute((void *)d, name, type, n, have, v);
 // }
 import "C"

@@ -2,20 +2,29 @@ package cudnn
 
 // #include "backend.h"
 //
-// static inline int sk_tensor_new(const sk_cudnn_table *t, uintptr_t *d) { return t->cudnnCreateTensorDescriptor((cudnnTensorDescriptor_t *)d); }
-// static inline int sk_tensor_drop(const sk_cudnn_table *t, uintptr_t d) { return t->cudnnDestroyTensorDescriptor((cudnnTensorDescriptor_t)d); }
-// static inline int sk_tensor_set(const sk_cudnn_table *t, uintptr_t d, int type, int n, const int *dims, const int *strides) {
+// static inline int sk_tensor_new(const sk_cudnn_table *t, uintptr_t *d) {
+//   return t->cudnnCreateTensorDescriptor((cudnnTensorDescriptor_t *)d);
+// }
+// static inline int sk_tensor_drop(const sk_cudnn_table *t, uintptr_t d) {
+//   return t->cudnnDestroyTensorDescriptor((cudnnTensorDescriptor_t)d);
+// }
+// static inline int sk_tensor_set(const sk_cudnn_table *t, uintptr_t d, int type, int n,
+//                                 const int *dims, const int *strides) {
 //   return t->cudnnSetTensorNdDescriptor((cudnnTensorDescriptor_t)d, type, n, dims, strides);
 // }
-// static inline int sk_softmax(const sk_handle *h, int algorithm, uintptr_t d, uint64_t x, uint64_t y) {
+// static inline int sk_softmax(const sk_handle *h, int algorithm, uintptr_t d, uint64_t x,
+//                              uint64_t y) {
 //   const float one = 1, zero = 0;
 //   cudnnTensorDescriptor_t t = (cudnnTensorDescriptor_t)d;
-//   return h->lib->cudnnSoftmaxForward(h->handle, algorithm, CUDNN_SOFTMAX_MODE_CHANNEL, &one, t, (void *)x, &zero, t, (void *)y);
+//   return h->lib->cudnnSoftmaxForward(h->handle, algorithm, CUDNN_SOFTMAX_MODE_CHANNEL, &one, t,
+//                                      (void *)x, &zero, t, (void *)y);
 // }
-// static inline int sk_softmax_backward(const sk_handle *h, int algorithm, uintptr_t d, uint64_t y, uint64_t dy, uint64_t dx) {
+// static inline int sk_softmax_backward(const sk_handle *h, int algorithm, uintptr_t d, uint64_t y,
+//                                       uint64_t dy, uint64_t dx) {
 //   const float one = 1, zero = 0;
 //   cudnnTensorDescriptor_t t = (cudnnTensorDescriptor_t)d;
-//   return h->lib->cudnnSoftmaxBackward(h->handle, algorithm, CUDNN_SOFTMAX_MODE_CHANNEL, &one, t, (void *)y, t, (void *)dy, &zero, t, (void *)dx);
+//   return h->lib->cudnnSoftmaxBackward(h->handle, algorithm, CUDNN_SOFTMAX_MODE_CHANNEL, &one, t,
+//                                       (void *)y, t, (void *)dy, &zero, t, (void *)dx);
 // }
 import "C"
 

@@ -58,7 +58,7 @@ func (c *card) batchNorm(typ cudnn.DataType, n cudnn.NormDesc) {
 	})
 
 	y, saveMean, saveInv := c.put(d, zeros(d)), c.vec(make([]float64, 16)), c.vec(make([]float64, 16))
-	mask := c.put(cudnn.NHWC(1, int(d.Elements()/8), 1, 1, cudnn.I8), make([]float64, d.Elements()/8)) // bits
+	mask := c.put(cudnn.NHWC(1, int(d.Elements()/8), 1, 1, cudnn.I8), make([]float64, d.Elements()/8))
 	in, out := []*tensor{x, scale, bias, runMean, runVar}, []*tensor{y, saveMean, saveInv}
 	if n.Add {
 		in, out = append(in, z), append(out, mask)

@@ -79,8 +79,8 @@ func TestRealKnobs(t *testing.T) {
 	}
 }
 
-// TestRealKnobsCache keeps a plan of a chosen engine beside the one that the heuristics choose. Where
-// the heuristics are not asked, a second setting of the engine takes its place.
+// TestRealKnobsCache keeps a plan of a chosen engine beside the one that the heuristics choose.
+// Where the heuristics are not asked, a second setting of the engine takes its place.
 func TestRealKnobsCache(t *testing.T) {
 	h := cudnntest.Offline(t, "h100")
 	cache, err := cudnn.OpenCache(t.TempDir())

@@ -10,7 +10,7 @@ import (
 // Error is one mistake: its place, the value wanted and the value found.
 type Error struct {
 	File      string // path as given, "builtin:NAME.toml", or "-o key=value" for an override
-	Line, Col int    // from 1, Col in characters; both 0 for an override and for a file that cannot be read
+	Line, Col int    // from 1, Col in characters; both 0 for an override and an unreadable file
 	Key       string // "net.stage[2].stride"; items of lists count from 1
 	Want      string // "1 or 2"; empty if Have is the whole message (a syntax error)
 	Have      string // "3"

@@ -97,7 +97,7 @@ type Mode int
 // Image level.
 const (
 	Even   Mode = iota // 1/Branches
-	Shaken             // fresh draw; two branches: U[lo,hi) and its complement; more: uniform on the simplex
+	Shaken             // two branches: U[lo,hi) and its complement; more: uniform on the simplex
 	Keep               // backward: the forward's coefficients
 	M1
 	M2
@@ -161,7 +161,7 @@ type Data struct {
 	Count       int        // classes of "images"; 0 for the other sets
 	Mean, Std   [3]float64 // in units of a byte, 0..255
 	Flip        bool       // horizontal, p = 0.5
-	Crop        int        // zeros padded on each side (after normalising) before the random crop; 0: none
+	Crop        int        // zeros on each side (after normalising) before the random crop; 0: none
 	Cutout      int        // side of the square that is zeroed; 0: none
 	Erase       float64    // probability of random erasing
 	Augment     bool       // false switches Flip, Crop, Cutout and Erase off

@@ -113,7 +113,8 @@ func layersText(ls []Layer, inBranch bool) string {
 			pairs = append(pairs, "groups = "+sizeText(l.Groups, l.GroupsUnit))
 		}
 		switch {
-		case l.TakesStride && (i != first || !inBranch): // outside a branch it is a mistake, which a reader is to see
+		case l.TakesStride && (i != first || !inBranch):
+			// Outside a branch it is a mistake, which a reader is to see.
 			pairs = append(pairs, "stride = true")
 		case !l.TakesStride && (l.Stride != 1 || inBranch && taker < 0):
 			pairs = append(pairs, fmt.Sprintf("stride = %d", l.Stride))

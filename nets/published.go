@@ -10,7 +10,7 @@ import (
 // Row is one figure that the paper publishes.
 type Row struct {
 	Table    int     // 1, 2 or 5
-	Model    string  // "26 2x32d", "29 2x4x64d", "14 2x32d"; in Table 5 with the architecture: "A 26 2x32d"
+	Model    string  // "26 2x32d", "14 2x32d"; in Table 5 with the architecture: "A 26 2x32d"
 	Label    string  // "S-S-I", see dsl.Shake.Label
 	Error    float64 // top-1 test error of the last epoch, in per cent; 0 if Diverges
 	Runs     int     // whose mean it is

@@ -1,4 +1,5 @@
-/* The emulated driver's hooks, looked up in the library that SHAKE_LIBRARY_PATH names; see cuda/hooks.h. */
+/* The emulated driver's hooks, looked up in the library that SHAKE_LIBRARY_PATH names (see
+   cuda/hooks.h). */
 #ifndef SK_EMU_HOOKS_H
 #define SK_EMU_HOOKS_H
 

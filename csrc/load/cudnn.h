@@ -12,7 +12,8 @@
 
 /* The lists below are laid out by hand. */
 /* clang-format off */
-/* Families by thousands: 1 start and version, 2 bad parameter, 3 not supported, 4 internal, 5 execution. */
+/* Families by thousands: 1 start and version, 2 bad parameter, 3 not supported, 4 internal,
+   5 execution. */
 #define SK_CUDNN_STATUSES(C)                                                                                                         \
   C(CUDNN_STATUS_SUCCESS, 0) C(CUDNN_STATUS_NOT_INITIALIZED, 1001) C(CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH, 1002)                 \
   C(CUDNN_STATUS_SERIALIZATION_VERSION_MISMATCH, 1003) C(CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED, 1008)                               \

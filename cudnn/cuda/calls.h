@@ -178,7 +178,8 @@ static inline int sk_copy(uint64_t dst, uint64_t src, size_t n, uintptr_t stream
   return sk_cuda->cuMemcpyDtoDAsync_v2(dst, src, n, (CUstream)stream);
 }
 
-/* Memory of Go's may be neither kept by a captured copy nor used after the call, so these two refuse a capture and wait. */
+/* Memory of Go's may be neither kept by a captured copy nor used after the call, so these two
+   refuse a capture and wait. */
 static inline int sk_may_wait(CUstream stream) {
   CUstreamCaptureStatus capture = CU_STREAM_CAPTURE_STATUS_NONE;
   CUresult r = sk_cuda->cuStreamIsCapturing(stream, &capture);

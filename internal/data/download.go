@@ -44,7 +44,7 @@ func (e *StatusError) Error() string {
 // origin is the source of a partial file. It is kept beside the file.
 type origin struct {
 	URL       string `json:"url"`
-	Validator string `json:"validator"` // strong ETag, else Last-Modified, else "": see RFC 9110, 13.1.5
+	Validator string `json:"validator"` // strong ETag, else Last-Modified, else "" (RFC 9110, 13.1.5)
 }
 
 func originFile(partial string) string { return partial + ".json" }

@@ -24,7 +24,8 @@ func (e *SetError) Error() string {
 // another kind.
 type FormatError struct {
 	Set string
-	// File has a member of an archive as "cifar-10-binary.tar.gz: cifar-10-batches-bin/test_batch.bin".
+	// File has a member of an archive as
+	// "cifar-10-binary.tar.gz: cifar-10-batches-bin/test_batch.bin".
 	File   string
 	Offset int64  // of the first wrong byte in File
 	Detail string // the wanted and the present content

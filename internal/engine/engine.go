@@ -108,7 +108,7 @@ type Info struct {
 	Workers int
 	Memory  int64    // bytes the program holds, with its copy of the data set in the machine's memory if it has one
 	Free    int64    // bytes that its device had free before; 0: unknown, or the machine's own
-	Cards   []string // addresses on the PCI bus of the cards it runs on, such as "0000:18:00.0"; nil: it needs none
+	Cards   []string // its cards on the PCI bus, such as "0000:18:00.0"; nil: it needs none
 	Piece   int      // images that one Eval may take and still end well within a second; 0: a batch
 }
 

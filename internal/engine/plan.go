@@ -41,11 +41,13 @@ type Buffer struct {
 	Name    string
 	C, H, W int
 	Grad    bool
-	First   int   // step that first writes it
-	Last    int   // step that last reads it
-	Offset  int   // in floats an image: a batch of n puts it at n*Offset
-	Size    int   // floats an image, channels rounded up to Align
-	InPlace BufID // shares that buffer's memory on purpose (written where the other is read for the last time), or None
+	First   int // step that first writes it
+	Last    int // step that last reads it
+	Offset  int // in floats an image: a batch of n puts it at n*Offset
+	Size    int // floats an image, channels rounded up to Align
+	// InPlace shares its buffer's memory on purpose (it is written where the other is read for the
+	// last time), or is None.
+	InPlace BufID
 }
 
 // View is C channels of a buffer from Off on, read through a norm and a ReLU that are recomputed on
@@ -65,7 +67,8 @@ type View struct {
 
 // Grad is the gradient of C channels of a tensor y, recomputed on load from a gradient further up:
 //
-//	g' = Buf[Off..] * (Block ? beta of Block and Branch : 1) * (Mask ? [Mask > 0] : 1) * (ReLU ? [v(y) > 0] : 1)
+//	g' = Buf[Off..] * (Block ? beta of Block and Branch : 1)
+//	     * (Mask ? [Mask > 0] : 1) * (ReLU ? [v(y) > 0] : 1)
 //	dy = Norm ? gamma*invstd*(g' - S1/P - xhat*S2/P) : g'          v(y) = Norm ? scale*y + shift : y
 //
 // xhat = (y - mean)*invstd, S1 = sum g' and S2 = sum g'*xhat over the P values that a channel has

@@ -4,12 +4,14 @@ import "sort"
 
 // Merge returns g with work that several operations share done once:
 //
-//   - ReLU and Subsample operations that read the same channels become one, and a ReLU of a ReLU goes;
-//   - a 1x1 conv of a Subsample reads the original with the subsample's stride and, as padding, its shift;
+//   - ReLU and Subsample operations that read the same channels become one, and a ReLU of a ReLU
+//     goes;
+//   - a 1x1 conv of a Subsample reads the original with the subsample's stride and, as padding, its
+//     shift;
 //   - a Concat of convs becomes one Conv with a part for each;
 //   - ReLUs over adjacent channels of one value become one;
-//   - convs that read the same value, whether the same channels or adjacent ones, with one stride and one output size
-//     become one Conv whose output has their channels one after another.
+//   - convs that read the same value, whether the same channels or adjacent ones, with one stride
+//     and one output size become one Conv whose output has their channels one after another.
 //
 // The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms
 // has merged their norms, both branches' later convs. Every former value begins at a multiple of

@@ -39,8 +39,9 @@ func TestPassesGolden(t *testing.T) {
 // TestFusedBlocks holds the fused form of a block of each of the paper's networks.
 func TestFusedBlocks(t *testing.T) {
 	const (
-		two   = "conv of 2, norm+relu of 2 virtual, conv of 2, norm of 2 virtual, join"
-		flows = "conv of 4, norm+relu of 2 virtual, conv of 2, norm of 2 virtual, norm of 1 virtual, join" // the two-flow skip is two parts
+		two = "conv of 2, norm+relu of 2 virtual, conv of 2, norm of 2 virtual, join"
+		// The two-flow skip is two parts.
+		flows = "conv of 4, norm+relu of 2 virtual, conv of 2, norm of 2 virtual, norm of 1 virtual, join"
 		three = "norm+relu of 2 virtual, conv of 2, norm+relu of 2 virtual, conv of 2, norm of 2 virtual"
 	)
 	for _, c := range []struct {

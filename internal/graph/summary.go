@@ -15,7 +15,7 @@ type Summary struct {
 	Parameters         int64          `json:"parameters"`
 	ForwardMACs        int64          `json:"forward_macs"`
 	TrainFLOPsPerImage int64          `json:"train_flops_per_image"`
-	Depth              int            `json:"depth"` // convolutions on the longest path, and the linear layer
+	Depth              int            `json:"depth"` // convolutions of the longest path, and linear
 	ActivationBytes    int64          `json:"activation_bytes"`
 	Layers             []LayerSummary `json:"layers"`
 	Blocks             []BlockSummary `json:"blocks"`
@@ -25,7 +25,7 @@ type Summary struct {
 // Groups are zero where they have no meaning.
 type LayerSummary struct {
 	Name       string `json:"name"`            // prefix of its parameters, or the name of its value
-	Kind       string `json:"kind"`            // conv, norm, norm+relu, relu, subsample, concat, join, join+relu, head
+	Kind       string `json:"kind"`            // conv, norm, norm+relu, relu, subsample, concat, join
 	Block      string `json:"block,omitempty"` // "stages.1.0"; empty in stem and head
 	C          int    `json:"c"`               // output
 	H          int    `json:"h"`

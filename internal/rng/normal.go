@@ -4,7 +4,8 @@ import "math"
 
 // Normal maps two words to two independent numbers from N(0, 1) by Box and Muller:
 //
-//	x = sqrt(-2 ln u) cos(2 pi v)    y = sqrt(-2 ln u) sin(2 pi v)    u = (w0 + 1/2) / 2^32, v = w1 / 2^32
+//	x = sqrt(-2 ln u) cos(2 pi v)    y = sqrt(-2 ln u) sin(2 pi v)
+//	u = (w0 + 1/2) / 2^32            v = w1 / 2^32
 //
 // The bits are the same on every platform: package math has an assembly Log on some machines, and
 // Go may fuse x*y + z into one rounding on others, so ln, cos and sin are polynomials of this

@@ -15,7 +15,7 @@ const (
 	Init      Purpose = 1 // 0, parameter number, element/4
 	Shuffle   Purpose = 2 // epoch (from 1), 0, element/4
 	Augment   Purpose = 3 // iteration, 0, position in the global batch: words are flip, dy, dx
-	Alpha     Purpose = 4 // iteration, block, position in the global batch (level image) or replica (level batch)
+	Alpha     Purpose = 4 // iteration, block, image of the global batch or (level batch) replica
 	Beta      Purpose = 5 // the same
 	Synthetic Purpose = 6 // owned by internal/data
 )

@@ -95,7 +95,8 @@ func openTensors(r io.ReaderAt, size int64) (*tensorFile, error) {
 		return nil, fmt.Errorf("offset 0: want the eight bytes of the header's length, the file has %d bytes", size)
 	}
 	n := binary.LittleEndian.Uint64(head)
-	if kind := recognize(head); kind != "" && (len(head) == 8 || head[8] != '{') { // a length may begin with any bytes
+	// A length may begin with any bytes.
+	if kind := recognize(head); kind != "" && (len(head) == 8 || head[8] != '{') {
 		return nil, fmt.Errorf("offset 0: no safetensors file but %s", kind)
 	}
 	if n > maxHeader || int64(n) > size-8 {

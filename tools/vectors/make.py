@@ -28,7 +28,7 @@ TESTDATA = ROOT / "internal" / "engine" / "enginetest" / "testdata"
 KINDS = ("params", "momentum", "running", "logits", "loss")
 FLOAT32_MODES = [(layout, onednn) for layout in (torch.contiguous_format, torch.channels_last) for onednn in (True, False)]
 CONDITION = 5e-6  # a one-step case's gradients are no further off in PyTorch's default mode
-MARGIN = 2e-6  # no input of a ReLU in a one-step case is nearer to zero, relative to the rms of its tensor
+MARGIN = 2e-6  # no input of a ReLU in a one-step case is nearer to zero, in rms of its tensor
 
 
 def images(first, n, spec):

@@ -17,8 +17,8 @@
 //   mig=N                N MIG instances (0: MIG is off)
 //   lost=N               the card is lost after N readings of its memory
 //   delay=N              every reading of the memory takes N ms
-//   fail.FIELD=WORD      readings of FIELD fail; FIELD is one of memory utilization power limit energy
-//                        temperature clocks throttle pcie fields nvlink fan processes mig name
+//   fail.FIELD=WORD      readings of FIELD fail; FIELD is one of memory utilization power limit
+//                        energy temperature clocks throttle pcie fields nvlink fan processes mig name
 //
 // A failure is a number of nvmlReturn_t or one of no-driver, no-permission, not-supported,
 // mismatch, timeout, lost, unknown, absent. A number may be MEAN~AMPLITUDE/PERIOD and then swings

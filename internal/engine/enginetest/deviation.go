@@ -127,7 +127,8 @@ func meanOverFullBatchSize(t *testing.T, b engine.Backend) {
 	if err := p.SetState([]engine.Tensor{{Name: "head.2.weight", Shape: []int{10, 6}, F32: make([]float32, 60)}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Step(engine.Step{Index: []int32{0, 1}, LR: 0.1}); err != nil { // labels 3 and 0; the batch may hold six
+	// Labels 3 and 0; the batch may hold six.
+	if err := p.Step(engine.Step{Index: []int32{0, 1}, LR: 0.1}); err != nil {
 		t.Fatal(err)
 	}
 	_, values := state(t, p)

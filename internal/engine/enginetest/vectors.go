@@ -14,7 +14,7 @@ import (
 // more: some gradients and means are zero but for rounding. That of a loss is relative.
 type Tolerance struct {
 	Step float64 // after one step
-	Own  float64 // after several: this many times the distance of PyTorch's own float32, or luck; 0: Step
+	Own  float64 // after several, in distances of PyTorch's own float32, or luck; 0: Step
 	Why  string
 }
 

@@ -189,7 +189,8 @@ func TestTune(t *testing.T) {
 			t.Errorf("program %d: %+v, %v", i, m, err)
 		}
 		all, timed := gpu.Plans(p)
-		if err := p.Step(engine.Step{Iteration: 2, LR: 0.01, Index: []int32{0, 1, 2}}); err != nil { // a ragged batch
+		ragged := engine.Step{Iteration: 2, LR: 0.01, Index: []int32{0, 1, 2}}
+		if err := p.Step(ragged); err != nil {
 			t.Fatal(err)
 		}
 		if m, err := p.Metrics(true); err != nil || m.Images != 3 || m.BadStep != -1 {

@@ -16,11 +16,11 @@ var Families = []string{"26", "resnext", "a", "b", "c"}
 // Spec returns a network of a family (docs/paper.md, Networks) with blocks blocks in each of its
 // three stages:
 //
-//	26       26 2xWd: pre-activation, two-flow skip                       (26 2x32d: width 32, blocks 4)
-//	resnext  ResNeXt-29 2x4xWd: 4 groups, post-activation, conv skip      (2x4x64d: width 64, blocks 3)
-//	a        26 without skips                                             (width 32, blocks 4)
-//	b        a with one conv a branch                                     (width 32, blocks 8)
-//	c        a without batch normalisation                                (width 32, blocks 2)
+//	26       26 2xWd: pre-activation, two-flow skip          (26 2x32d: width 32, blocks 4)
+//	resnext  ResNeXt-29 2x4xWd: 4 groups, post-activation, conv skip (2x4x64d: width 64, blocks 3)
+//	a        26 without skips                                (width 32, blocks 4)
+//	b        a with one conv a branch                        (width 32, blocks 8)
+//	c        a without batch normalisation                   (width 32, blocks 2)
 //
 // All are S-S-I on ten classes with the paper's recipe; change fields of the result at will. An
 // unknown family panics.

@@ -30,7 +30,7 @@ func Patchwork() *graph.Graph {
 	c := p.conv("c", in, 12, 3, 2, 1) // 4x3
 	r0, r1, r2 := p.relu("r0", part(c, 0, 4)), p.relu("r1", part(c, 4, 7)), p.relu("r2", part(c, 8, 12))
 	again := p.relu("again", part(r2, 2, 4))
-	u, v := p.relu("u", part(cat0, 0, 4)), p.relu("v", part(cat1, 4, 8)) // as if adjacent, but of two values
+	u, v := p.relu("u", part(cat0, 0, 4)), p.relu("v", part(cat1, 4, 8)) // of two values
 	d0, d1 := p.conv("d0", in, 4, 1, 2, 0), p.conv("d1", in, 4, 4, 1, 0) // both 4x3, strides 2 and 1
 	e0, e1 := p.conv("e0", part(c, 0, 2), 4, 1, 1, 0), p.conv("e1", part(c, 10, 12), 4, 1, 1, 0)
 	m0, m1 := p.norm("m0", part(e0, 0, 3)), p.norm("m1", part(e1, 1, 4))

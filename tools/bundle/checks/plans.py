@@ -12,7 +12,7 @@ from . import machine, read
 from .run import Item, Wait
 
 MODES = "channels_last-bf16,compile-bf16,reduce-overhead-bf16,graph-bf16"
-OURS = "Stats|GradSum|Join|Apply|Head|GradConcat"  # tests of the kernels that a step spends its time in
+OURS = "Stats|GradSum|Join|Apply|Head|GradConcat"  # kernels that a step spends its time in
 UNTUNED = {"SHAKE_AUTOTUNE": "0"}
 SMALL = ["-o", "train.batch=4", "-o", "data.train_images=10", "-o", "data.test_images=4"]
 

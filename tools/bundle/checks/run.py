@@ -34,7 +34,8 @@ class Item:
     must: bool = False  # without it the rest is not worth its time
     cwd: typing.Optional[pathlib.Path] = None
     env: dict = dataclasses.field(default_factory=dict)
-    read: typing.Optional[typing.Callable] = None  # figures and lines for people, of what it printed: read(text) -> (figures, lines)
+    # read(text) -> (figures, lines for people), of what it printed
+    read: typing.Optional[typing.Callable] = None
     lacks: str = ""  # why it cannot run here
 
 
@@ -184,7 +185,8 @@ class Check:
         for line in lines:
             self.say("          " + line)
         if log and status != "passed":
-            for line in text.partition("SIGQUIT: quit")[0].splitlines()[-8:]:  # what Go says after it is for the log
+            # What Go says after SIGQUIT is for the log.
+            for line in text.partition("SIGQUIT: quit")[0].splitlines()[-8:]:
                 self.say("        | " + line[:200])
         if item.must and status != "passed" and not self.stopped:
             self.stopped = f"{item.name} did not pass"
