@@ -158,3 +158,8 @@ inline double worst(const Array &a, const std::vector<double> &want) {
     if (a.get(i) != a.get(i)) return HUGE_VAL;
   return difference / top;
 }
+
+inline void expectNear(const char *what, const Array &a, const std::vector<double> &want,
+                       double limit) {
+  EXPECT(worst(a, want) <= limit, "%s: off by %g", what, worst(a, want));
+}
