@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"shake/internal/golden"
 )
 
 const manual = "../docs/language.md"
@@ -34,7 +36,7 @@ func TestManualKeys(t *testing.T) {
 			t.Errorf("the manual has no table of the keys of %s", name)
 		}
 	}
-	golden(t, manual, have)
+	golden.Compare(t, manual, have)
 }
 
 // keyTable is the Markdown table of some keys.

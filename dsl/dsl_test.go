@@ -2,16 +2,15 @@ package dsl
 
 import (
 	"errors"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite schema.json, testdata/*.golden and the key tables of docs/language.md")
+	"shake/internal/golden"
+)
 
 // builtin is a loader with the networks of the project.
 var builtin = &Loader{Builtin: os.DirFS("../nets")}
@@ -282,24 +281,7 @@ func TestGoldenErrors(t *testing.T) {
 		if strings.HasSuffix(file, "ten.toml") && len(es) < 10 {
 			t.Errorf("%s: %d mistakes, want at least ten", file, len(es))
 		}
-		golden(t, strings.TrimSuffix(file, "toml")+"golden", filepath.ToSlash(err.Error())+"\n")
-	}
-}
-
-// golden compares have with the file, or writes it with -update.
-func golden(t *testing.T, file, have string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != have {
-		t.Errorf("%s (go test ./dsl -update rewrites it):\nwant\n%s\nhave\n%s", file, want, have)
+		golden.Compare(t, strings.TrimSuffix(file, "toml")+"golden", filepath.ToSlash(err.Error())+"\n")
 	}
 }
 

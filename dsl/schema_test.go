@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"shake/internal/golden"
 )
 
 func readSchema(t *testing.T) object {
@@ -20,7 +22,7 @@ func readSchema(t *testing.T) object {
 	return s
 }
 
-func TestSchemaFile(t *testing.T) { golden(t, "schema.json", string(Schema())) }
+func TestSchemaFile(t *testing.T) { golden.Compare(t, "schema.json", string(Schema())) }
 
 func TestSchemaTakesEveryNet(t *testing.T) {
 	schema := readSchema(t)

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"shake/internal/golden"
 )
 
 var sweeping = &Loader{Builtin: os.DirFS("../nets"), Sweeps: os.DirFS("../nets/paper")}
@@ -25,7 +27,7 @@ func TestSweepMistakes(t *testing.T) {
 			t.Errorf("%s: %T, %v", file, err, err)
 			continue
 		}
-		golden(t, strings.TrimSuffix(file, "toml")+"golden", filepath.ToSlash(err.Error())+"\n")
+		golden.Compare(t, strings.TrimSuffix(file, "toml")+"golden", filepath.ToSlash(err.Error())+"\n")
 	}
 }
 

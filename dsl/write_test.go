@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"shake/internal/golden"
 )
 
 // again parses what s.TOML writes, without any built-in networks, and expects an equal Spec.
@@ -36,7 +38,7 @@ func TestTOMLOfNets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/c.resolved", string(s.TOML()))
+	golden.Compare(t, "testdata/c.resolved", string(s.TOML()))
 }
 
 // TestTOMLOfRandomSpecs makes valid networks of random words.

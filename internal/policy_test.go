@@ -41,6 +41,7 @@ var rooms = []rule{
 	{"internal/engine/parallel", []string{"internal/graph", "internal/engine"}},
 	{"internal/engine/enginetest", []string{"dsl", "nets", "internal/rng", "internal/graph", "internal/engine", "internal/data", "internal/exhaustive"}},
 	{"internal/exhaustive", nil},
+	{"internal/golden", nil},
 	{"internal/engine", []string{"dsl", "internal/rng", "internal/graph"}},
 	{"internal/data", []string{"dsl", "internal/files", "internal/rng", "internal/engine"}},
 	{"internal/report", []string{"dsl", "nets"}},
@@ -77,6 +78,17 @@ func TestImports(t *testing.T) {
 			}
 			if slices.Contains(backends, imp) && !below(dir, "cmd") && !below(dir, "bench") {
 				t.Errorf("%s: only cmd and bench may name the backend %s", f.name, imp)
+			}
+		}
+	}
+}
+
+// TestGoldenIsForTests keeps the flag -update out of what is shipped.
+func TestGoldenIsForTests(t *testing.T) {
+	for _, f := range goFiles(t) {
+		for _, spec := range f.ast.Imports {
+			if strings.Trim(spec.Path.Value, `"`) == "shake/internal/golden" && !strings.HasSuffix(f.name, "_test.go") {
+				t.Errorf("%s: only tests may import golden", f.name)
 			}
 		}
 	}

@@ -1,22 +1,17 @@
 package engine_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func plan(t *testing.T, s *dsl.Spec, align int) *engine.Plan {
 	t.Helper()
@@ -185,20 +180,7 @@ func TestPlanFused(t *testing.T) {
 func TestPlanGolden(t *testing.T) {
 	for _, f := range []string{"26", "resnext", "preact"} {
 		s := graphtest.Corners()[f]
-		have := plan(t, s, 16).String()
-		file := filepath.Join("testdata", "plan-"+f+".golden")
-		if *update {
-			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(string(want), have); d != "" {
-			t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
-		}
+		golden.Compare(t, filepath.Join("testdata", "plan-"+f+".golden"), plan(t, s, 16).String())
 	}
 }
 

@@ -2,44 +2,22 @@ package graph_test
 
 import (
 	"errors"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"shake/dsl"
+	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata")
-
-// golden compares text with testdata/name.
-func golden(t *testing.T, name, have string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(have), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), have); diff != "" {
-		t.Errorf("%s (-want +have):\n%s", name, diff)
-	}
-}
-
 // TestBuildGolden holds the primitive graph of every family: words in order, names, shapes.
 func TestBuildGolden(t *testing.T) {
 	for _, family := range graphtest.Families {
-		golden(t, family+".txt", build(t, graphtest.Spec(family, 4, 1)).String())
+		golden.Compare(t, "testdata/"+family+".txt", build(t, graphtest.Spec(family, 4, 1)).String())
 	}
 }
 

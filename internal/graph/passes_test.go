@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"shake/dsl"
+	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
@@ -31,9 +32,9 @@ var passes = []struct {
 // patchwork at none.
 func TestPassesGolden(t *testing.T) {
 	for _, family := range graphtest.Families {
-		golden(t, family+".passes.txt", graph.Passes(build(t, graphtest.Spec(family, 16, 2)), 16).String())
+		golden.Compare(t, "testdata/"+family+".passes.txt", graph.Passes(build(t, graphtest.Spec(family, 16, 2)), 16).String())
 	}
-	golden(t, "patchwork.passes.txt", graph.Passes(graphtest.Patchwork(), 1).String())
+	golden.Compare(t, "testdata/patchwork.passes.txt", graph.Passes(graphtest.Patchwork(), 1).String())
 }
 
 // TestFusedBlocks holds the fused form of a block of each of the paper's networks.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"shake/dsl"
+	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
@@ -137,6 +138,6 @@ func TestDotGolden(t *testing.T) {
 	spec := graphtest.Spec("26", 16, 1)
 	spec.Net.Stages = spec.Net.Stages[1:2] // one block, with a two-flow skip
 	g := build(t, spec)
-	golden(t, "26.dot", g.Dot())
-	golden(t, "26.passes.dot", graph.Passes(g, 16).Dot())
+	golden.Compare(t, "testdata/26.dot", g.Dot())
+	golden.Compare(t, "testdata/26.passes.dot", graph.Passes(g, 16).Dot())
 }

@@ -1,23 +1,18 @@
 package gpu
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	kernels "shake/csrc/cuda"
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 	"shake/nets"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // variants are the corner cases of lowering, and nets with words in random order.
 func variants() map[string]*dsl.Spec {
@@ -55,20 +50,7 @@ func eachList(t *testing.T, f func(t *testing.T, l *List)) {
 
 func TestListGolden(t *testing.T) {
 	for _, f := range []string{"26", "26-odd", "resnext", "three", "preact"} {
-		have := list(t, variants()[f], kernels.BF16, 128, 2).String()
-		file := filepath.Join("testdata", f+".golden")
-		if *update {
-			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(string(want), have); d != "" {
-			t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
-		}
+		golden.Compare(t, filepath.Join("testdata", f+".golden"), list(t, variants()[f], kernels.BF16, 128, 2).String())
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"shake/cudnn"
 	"shake/cudnn/cudnntest"
 	"shake/internal/engine"
+	"shake/internal/golden"
 	"shake/nets"
 )
 
@@ -68,7 +69,7 @@ func TestRealConvolutions(t *testing.T) {
 					lines = append(lines, realPlans(t, h, name, p, realAll(), seen)...)
 				}
 			}
-			golden(t, goldenFile("real", card, h), lines)
+			goldenLines(t, goldenFile("real", card, h), lines)
 		})
 	}
 }
@@ -132,7 +133,7 @@ func TestRealRivals(t *testing.T) {
 					}
 				}
 			}
-			golden(t, goldenFile("real-rivals", card, h), lines)
+			goldenLines(t, goldenFile("real-rivals", card, h), lines)
 		})
 	}
 }
@@ -180,13 +181,13 @@ func realRivals(t *testing.T, h *cudnn.Handle, name string, p precision, seen ma
 	return lines
 }
 
-// golden compares lines with a file whose first line is the library's version. Every line of the
-// file must be among lines but under SHAKE_PLANS=few, and lines has no others but under
+// goldenLines compares lines with a file whose first line is the library's version. Every line of
+// the file must be among lines but under SHAKE_PLANS=few, and lines has no others but under
 // SHAKE_PLANS=all. A version without a file is not compared.
-func golden(t *testing.T, file string, lines []string) {
+func goldenLines(t *testing.T, file string, lines []string) {
 	t.Helper()
 	slices.Sort(lines[1:])
-	if *update {
+	if golden.Updating() {
 		if realAll() || realFew() {
 			t.Fatal("-update with SHAKE_PLANS would keep more or less than is compared")
 		}

@@ -2,15 +2,13 @@ package gpu
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/engine/gpu/predict"
+	"shake/internal/golden"
 	"shake/nets"
 )
 
@@ -37,20 +35,7 @@ func TestPredictGolden(t *testing.T) {
 	}
 	for _, net := range []string{"26-2x32d", "26-2x96d", "resnext29"} {
 		l, step := predicted(t, net, card)
-		have := step.Text(net, l.Batch)
-		file := filepath.Join("testdata", "predict-"+net+".golden")
-		if *update {
-			if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(string(want), have); d != "" {
-			t.Errorf("%s changed (-want +have); if meant, run with -update:\n%s", file, d)
-		}
+		golden.Compare(t, filepath.Join("testdata", "predict-"+net+".golden"), step.Text(net, l.Batch))
 	}
 }
 
