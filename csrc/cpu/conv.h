@@ -9,7 +9,8 @@
 typedef struct {
   const sk_tensor *g;
   int block0;
-  int relu, accumulate;
+  int relu;
+  int accumulate;
   const sk_grad *residual;  // NULL: none
 } sk_conv_dx;
 

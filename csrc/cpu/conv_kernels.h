@@ -8,23 +8,32 @@
 typedef struct {
   const float *x;
   float *y;
-  int64_t x_image_pitch, x_row_pitch;
-  int64_t y_image_pitch, y_block_pitch, y_row_pitch;
+  int64_t x_image_pitch;
+  int64_t x_row_pitch;
+  int64_t y_image_pitch;
+  int64_t y_block_pitch;
+  int64_t y_row_pitch;
   int y_col_pitch;
-  int images, rows, cols;
+  int images;
+  int rows;
+  int cols;
 } sk_conv_positions;
 
 // Images in scratch, staged for the weight gradient.
 typedef struct {
-  const float *x, *dy;
+  const float *x;   // [image][block][row][column phase][column][16]
+  const float *dy;  // [image][block][row][column][16]
   int images;
 } sk_conv_images;
 
 // Raw dx of `blocks` blocks of image n, on its way to its place.
 typedef struct {
   const float *raw;
-  int64_t row_pitch, block_pitch;  // floats
-  int n, block0, blocks;
+  int64_t row_pitch;    // floats from one row to the next
+  int64_t block_pitch;  // floats from one block to the next
+  int n;                // image
+  int block0;
+  int blocks;
 } sk_conv_raw;
 
 typedef struct {

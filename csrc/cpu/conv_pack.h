@@ -9,14 +9,17 @@ typedef struct {
   const sk_conv_part *part;
   int element;  // row and column of the part's kernel
   int tap;
-  int begin, end;
+  int begin;
+  int end;
 } sk_conv_area;
 
 // Goes through the areas between output block kb and input block ib. Start from {conv, kb, ib}.
 typedef struct {
   const sk_conv *conv;
-  int kb, ib;
-  int part, element;
+  int kb;
+  int ib;
+  int part;
+  int element;
 } sk_conv_areas;
 
 // The next area; 0 behind the last.
@@ -25,7 +28,9 @@ int sk_conv_next_area(sk_conv_areas *, sk_conv_area *);
 // Weights of one lane of an output block: those that meet lanes lane0 .. lane_end-1 of an input
 // block, of which there may be none.
 typedef struct {
-  int out_lane, lane0, lane_end;
+  int out_lane;
+  int lane0;
+  int lane_end;
   int64_t at;  // float of the flat parameters at which lane0's stands
   int pitch;   // floats from one lane's weight to the next
 } sk_conv_row;

@@ -7,14 +7,17 @@
 
 // y(p, q) reads x(p*stride + dr, q*stride + ds).
 typedef struct {
-  int dr, ds;
+  int dr;  // rows
+  int ds;  // columns
 } sk_conv_tap;
 
 // Images in a worker's scratch, with borders of zeros that make every tap of every position one
 // address plus a constant.
 typedef struct {
-  int top, left;        // rows and columns of zeros in front of the image
-  int rows, cols;       // with borders; of x, cols are those of each column phase
+  int top;              // rows of zeros in front of the image
+  int left;             // columns of zeros in front of a row
+  int rows;             // with borders
+  int cols;             // with borders; of x, those of each column phase
   int64_t row_pitch;    // floats from one row to the next
   int64_t block_pitch;  // floats from one block to the next
   int64_t image_pitch;  // floats from one image to the next
@@ -24,14 +27,16 @@ struct sk_conv {
   sk_pool *pool;
   sk_conv_shape shape;
   sk_conv_part *part;  // [shape.parts]
-  int x_blocks, y_blocks;
+  int x_blocks;
+  int y_blocks;
   int taps;
-  sk_conv_tap *tap;                // [taps] every distinct tap of every part
-  sk_conv_staged x;                // [block][row][column phase][column][16]
-  sk_conv_staged dy;               // [block][row][column][16]
-  sk_conv_staged dx;               // of one panel, without borders, before it is added to its place
-  int direct;                      // whether some block of x or y takes no part in the transform
-  sk_conv_plan forward, backward;  // of the direct products; weight gradients follow `forward`
+  sk_conv_tap *tap;      // [taps] every distinct tap of every part
+  sk_conv_staged x;      // [block][row][column phase][column][16]
+  sk_conv_staged dy;     // [block][row][column][16]
+  sk_conv_staged dx;     // of one panel, without borders, before it is added to its place
+  int direct;            // whether some block of x or y takes no part in the transform
+  sk_conv_plan forward;  // of the direct products; weight gradients follow it
+  sk_conv_plan backward;
   sk_conv_transform transform;
   int accumulator_images;  // images whose weight gradients share an accumulator
   int staged_images;       // images staged together

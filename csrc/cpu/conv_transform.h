@@ -14,15 +14,22 @@ enum {
 // plain convolution, a group or more of a grouped one. Winograd keeps all blocks. Strassen pairs
 // block b with block b + x_blocks (y: b + y_blocks), so those are half as many.
 typedef struct {
-  int x0, x1, y0, y1;
-  int x_blocks, y_blocks;            // transformed ones
-  sk_conv_panels forward, backward;  // their panels in the transform's plans
+  int x0;
+  int x1;
+  int y0;
+  int y1;
+  int x_blocks;             // transformed ones
+  int y_blocks;             // transformed ones
+  sk_conv_panels forward;   // their panels in the transform's plan
+  sk_conv_panels backward;  // the same
 } sk_conv_island;
 
 // Raw dx of an island's blocks in scratch.
 typedef struct {
-  int64_t row_pitch, block_pitch, image_pitch;  // floats
-  int64_t first;  // float of the first position: a border may stand in front
+  int64_t row_pitch;    // floats from one row to the next
+  int64_t block_pitch;  // floats from one block to the next
+  int64_t image_pitch;  // floats from one image to the next
+  int64_t first;        // float of the first position: a border may stand in front
   // Whether tiles add into it, so that it starts from zeros: neighbouring tiles overlap, or some
   // positions belong to no tile.
   int adds;
@@ -37,22 +44,27 @@ typedef struct {
   int first_product[SK_MOST_ELEMENTS + 1];
   int most_shared;  // most products of one element
   int islands;
-  sk_conv_island *island;    // [islands]
-  int *x_place, *y_place;    // [block] its place among its island's transformed blocks; -1: none
-  int tile_rows, tile_cols;  // tiles of an image
-  int chunk_tiles;           // most tiles transformed together
-  int task_images;           // images of a task: as many as make whole chunks
-  int64_t block_pitch;       // floats from one block of a chunk to the next
-  int64_t product_pitch;     // floats from one product of a chunk to the next
-  int64_t row_floats;        // scratch of the rows that one row of tiles reads
+  sk_conv_island *island;  // [islands]
+  int *x_place;            // [block] its place among its island's transformed blocks; -1: none
+  int *y_place;            // the same
+  int tile_rows;           // rows of tiles of an image
+  int tile_cols;           // tiles of such a row
+  int chunk_tiles;         // most tiles transformed together
+  int task_images;         // images of a task: as many as make whole chunks
+  int64_t block_pitch;     // floats from one block of a chunk to the next
+  int64_t product_pitch;   // floats from one product of a chunk to the next
+  int64_t row_floats;      // scratch of the rows that one row of tiles reads
   sk_conv_raw_dx raw_dx;
-  sk_conv_plan forward, backward;  // the panels of the direct plans; a term is an input block
+  sk_conv_plan forward;   // the panels of the direct plan; a term is an input block
+  sk_conv_plan backward;  // the same
 } sk_conv_transform;
 
 // Tiles of one island, counted image by image and row by row from image image0 of the batch on.
 typedef struct {
   const sk_conv_island *island;
-  int image0, tile0, tiles;
+  int image0;  // of the batch
+  int tile0;   // first tile, counted from image0's first
+  int tiles;
   float *rows;  // scratch of row_floats
 } sk_conv_chunk;
 
