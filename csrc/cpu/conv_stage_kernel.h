@@ -90,7 +90,7 @@ static void stage_dy(const sk_conv_pass *pass, int n, float *staged) {
     }
 }
 
-// Those of the sums that cover strip s of dx's tensor.
+// The sums that cover strip s of dx's tensor.
 static int sums_of(const sk_conv_pass *pass, sk_sums_list sums, int n, int s, strip_sums *of) {
   int count = 0;
   for (int i = 0; i < sums.count; i++) {

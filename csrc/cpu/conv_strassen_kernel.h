@@ -111,7 +111,7 @@ static void strassen_output_gradient(const sk_conv_pass *pass, const sk_conv_chu
 // The four values of m tiles side by side, by A' or B, from products to quarters. Quarter 0 starts
 // at `to`, its positions `advance` floats apart.
 typedef struct {
-  int64_t channels, rows; // floats to the quarters of the other half
+  int64_t channels, rows;  // floats to the quarters of the other half
   int advance;
 } quarters;
 

@@ -50,7 +50,7 @@ SK_INLINE void weight_position(const int blocks, const int inputs, const weight_
 SK_INLINE void weight_micro_tile(const int blocks, const int inputs, const weight_inputs in,
                                  const weight_sum *o, const int acc_pitch, const float *x,
                                  float *acc) {
-  vf a[WEIGHT_INPUTS][GEMM_BLOCKS * STRIPS]; // the accumulator
+  vf a[WEIGHT_INPUTS][GEMM_BLOCKS * STRIPS];  // the accumulator
   const float *d = o->dy;
   const int64_t block_pitch = o->dy_block_pitch;
   UNROLL for (int c = 0; c < inputs; c++)
@@ -129,7 +129,7 @@ static void weight_joined(const sk_conv_term *t, weight_sum o) {
 static void weight_terms(const sk_conv_panel *panel, const sk_conv_term *t, int terms,
                          weight_sum o) {
   if (o.x_row_pitch == o.cols * SK_LANES && o.dy_row_pitch == o.x_row_pitch)
-    o.cols *= o.rows, o.rows = 1; // no borders
+    o.cols *= o.rows, o.rows = 1;  // no borders
   const float *x = o.x, *dy = o.dy;
   float *acc = o.acc;
   o.acc_pitch = panel->blocks * SK_LANES;
@@ -157,7 +157,7 @@ static void weight_terms(const sk_conv_panel *panel, const sk_conv_term *t, int 
   }
 }
 
-enum { BAND_FLOATS = 12 * 1024 }; // of rows of x and dy that stay near the first-level cache
+enum { BAND_FLOATS = 12 * 1024 };  // of rows of x and dy that stay near the first-level cache
 
 static void weight_gradient(const sk_conv *c, const sk_conv_panel *panel,
                             const sk_conv_images *images, int first, float *acc) {
@@ -170,7 +170,7 @@ static void weight_gradient(const sk_conv *c, const sk_conv_panel *panel,
                   .cols = c->shape.q,
                   .acc = acc};
   for (int taps; t < end; t += taps) {
-    int blocks = 1; // of x
+    int blocks = 1;  // of x
     for (taps = 1; t + taps < end && t[taps].block == t->block; taps++) {}
     if (taps == 1) taps = blocks = joined(t, end - t);
     const int64_t row = blocks * o.x_row_pitch + panel->blocks * o.dy_row_pitch;

@@ -39,7 +39,8 @@ SK_INLINE void winograd_2d(const int map, const int stride, const float *from, c
   vf t[MOST_INPUTS][MOST_INPUTS];
   UNROLL for (int j = 0; j < in; j++) {
     vf d[MOST_INPUTS], r[MOST_INPUTS];
-    UNROLL for (int i = 0; i < in; i++) d[i] = vf_load(from + place(source, from_products, stride, i, j));
+    UNROLL for (int i = 0; i < in; i++)
+      d[i] = vf_load(from + place(source, from_products, stride, i, j));
     winograd_1d(map, stride, d, r);
     UNROLL for (int i = 0; i < out; i++) t[i][j] = r[i];
   }
@@ -60,8 +61,8 @@ typedef struct {
   int inputs;     // rows and columns of a tile
   int advance;    // rows and columns from one tile to the next
   int border;     // rows and columns in front of the image that the first tile reads
-  int rows, cols; // of the image
-  int64_t row_pitch; // floats
+  int rows, cols;  // of the image
+  int64_t row_pitch;  // floats
 } tile_ring;
 
 SK_INLINE tile_ring ring_of(const sk_conv *c, const int stride, const int gradient) {
@@ -90,7 +91,7 @@ SK_INLINE void winograd_block(const sk_conv_pass *pass, const sk_conv_chunk *k, 
   const places target = {.product_pitch = w->product_pitch};
   const tile_ring r = ring_of(pass->conv, stride, gradient);
   tile_reader reader = {0};
-  int image = -1, done = 0; // rows of the image that the ring has seen
+  int image = -1, done = 0;  // rows of the image that the ring has seen
   tile at = tile_at(w, k->tile0);
   for (int t = 0, m; t < k->tiles; t += m, dst += m * SK_LANES, tile_skip(w, &at, m)) {
     const int first = r.advance * at.i - r.border;
@@ -101,7 +102,8 @@ SK_INLINE void winograd_block(const sk_conv_pass *pass, const sk_conv_chunk *k, 
     ring_read(r, &reader, gradient, k->rows, done, first + r.inputs);
     done = first + r.inputs;
     int64_t row[MOST_INPUTS];
-    UNROLL for (int i = 0; i < r.inputs; i++) row[i] = (r.advance * at.i + i) % r.inputs * r.row_pitch;
+    UNROLL for (int i = 0; i < r.inputs; i++)
+      row[i] = (r.advance * at.i + i) % r.inputs * r.row_pitch;
     const places source = {.row = row, .col_pitch = SK_LANES};
     for (int s = 0; s < STRIPS; s++)
       for (int j = 0; j < m; j++) {
@@ -194,7 +196,7 @@ SK_INLINE void winograd_input_gradient(const int stride, const sk_conv *c, const
   }
 }
 
-enum { ELEMENT = SK_LANES * SK_LANES }; // floats of an element of a filter of blocks
+enum { ELEMENT = SK_LANES * SK_LANES };  // floats of an element of a filter of blocks
 
 SK_INLINE void winograd_filter(const int stride, const float *g, float *u, int64_t row_pitch,
                                int64_t element_pitch) {

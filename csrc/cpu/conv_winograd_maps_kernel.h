@@ -128,7 +128,8 @@ SK_INLINE void winograd_strided_at(const vf *m, vf *r) {
 
 // r = A d, 4 to 9
 SK_INLINE void winograd_strided_a(const vf *d, vf *r) {
-  vf ae = d[0] + SA2 * d[2], ao = SA * (d[1] + SA2 * d[3]), be = d[0] + SB2 * d[2], bo = SB * (d[1] + SB2 * d[3]);
+  vf ae = d[0] + SA2 * d[2], ao = SA * (d[1] + SA2 * d[3]);
+  vf be = d[0] + SB2 * d[2], bo = SB * (d[1] + SB2 * d[3]);
   r[0] = ae + ao;
   r[1] = ae - ao;
   r[2] = be + bo;

@@ -36,7 +36,7 @@ template <class M> struct sk_term {
   }
 };
 
-// What the entry point hands to each segment: its arguments, the pointers of terms and sums in
+// The operands of each segment: the entry point's arguments, the pointers of terms and sums in
 // tables, the coefficients beta of its images, PER an image, and shared memory for the sums.
 struct sk_gradsum {
   void *dst;

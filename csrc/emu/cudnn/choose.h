@@ -1,5 +1,5 @@
-// What the rules of choose*.cc share. Each rule gives the engines of one family of graphs, or says
-// why no engine runs the graph.
+// The parts that the rules of choose*.cc share. Each rule gives the engines of one family of
+// graphs, or says why no engine runs the graph.
 #pragma once
 #include "model.h"
 

@@ -34,7 +34,7 @@ std::set<const Operation *> before(const Graph &g, const Operation &conv) {
   return found;
 }
 
-// What stands around a convolution.
+// The operations around a convolution.
 struct Fusion {
   std::set<const Operation *> first;  // the operations that produce its inputs
   bool statistics = false, reductions = false;

@@ -8,7 +8,7 @@ using namespace abi;
 
 namespace {
 
-// What stands beside a batch norm: additions, ReLUs (or their gradients), masks, and norms that
+// The operations beside a batch norm: additions, ReLUs (or their gradients), masks, and norms that
 // compute again what a ReLU's gradient needs.
 struct Beside {
   int adds = 0, relus = 0, masks = 0, again = 0;

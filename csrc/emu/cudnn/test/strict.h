@@ -1,4 +1,4 @@
-// What the cases of strict_test.cc are made of.
+// The parts of which the cases of strict_test.cc are made.
 #pragma once
 #include "card.h"
 #include "fixture.h"
