@@ -90,12 +90,6 @@ type traffic struct {
 
 func (l *List) traffic(o Op) traffic {
 	p, size := &l.Params, int64(l.Type.Size())
-	views := func(vs ...engine.View) (ps []Part) {
-		for _, v := range vs {
-			ps = append(ps, viewPart(v))
-		}
-		return ps
-	}
 	switch o := o.(type) {
 	case *Augment:
 		b := l.Plan.Buffers[o.Y]
@@ -117,56 +111,22 @@ func (l *List) traffic(o Op) traffic {
 	case *Stats:
 		return traffic{reads: []Part{l.whole(o.X)}}
 	case *Apply:
-		return traffic{reads: views(o.X), writes: []Part{l.whole(o.Y)}}
+		return traffic{reads: viewParts(o.X), writes: []Part{l.whole(o.Y)}}
 	case *Join:
-		t := traffic{reads: views(o.Branches...), writes: []Part{l.whole(o.Y)}}
-		if o.Skip != nil {
-			t.reads = append(t.reads, viewPart(*o.Skip))
-		}
-		if o.Copy != engine.None {
-			t.writes = append(t.writes, l.whole(o.Copy))
-		}
-		return t
+		return l.joinTraffic(o)
 	case *Correlate:
 		return traffic{} // a step of training does not run it
 	case *Clear:
 		return traffic{writes: []Part{l.whole(o.Y)}}
 	case *Head:
-		t := traffic{reads: views(o.X), extra: 4 * int64(o.Op.X.C) * int64(l.Batch+l.Plan.Graph.Classes), flops: 4 * float64(l.Batch*o.Op.X.C*l.Plan.Graph.Classes)}
-		if o.DX != nil {
-			t.writes = []Part{{o.DX.Buf, o.DX.Off, o.DX.C}}
-			if o.DX.Accumulate {
-				t.reads = append(t.reads, t.writes[0])
-			}
-		}
-		return t
+		return l.headTraffic(o)
 	case *HeadGrad:
 		c, classes := int64(o.Op.X.C), int64(l.Plan.Graph.Classes)
 		return traffic{extra: 4 * (int64(l.Batch)*(c+classes) + c*classes), flops: 2 * float64(int64(l.Batch)*c*classes)}
 	case *Tally:
 		return traffic{extra: 8 * int64(l.Batch)}
 	case *GradSum:
-		t := traffic{}
-		for _, x := range []Part{o.DX, o.Mask} {
-			if x.Buf != engine.None {
-				t.reads = append(t.reads, x)
-			}
-		}
-		t.reads = append(t.reads, gradParts(o.Terms...)...)
-		for _, s := range o.Sums {
-			for _, x := range gradParts(s.Of) {
-				if x.Buf != o.Dst.Buf || !o.Write { // an op has the value that it writes
-					t.reads = append(t.reads, x)
-				}
-			}
-		}
-		if o.Write {
-			t.writes = []Part{o.Dst}
-		}
-		if o.Accumulate {
-			t.reads = append(t.reads, o.Dst)
-		}
-		return t
+		return o.traffic()
 	case *Unpack:
 		return traffic{extra: 12 * int64(p.Loose)}
 	case *Finite:
@@ -188,6 +148,60 @@ func (l *List) traffic(o Op) traffic {
 		return traffic{extra: 8 * int64(n)}
 	}
 	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic covers every op
+}
+
+func (l *List) joinTraffic(o *Join) traffic {
+	t := traffic{reads: viewParts(o.Branches...), writes: []Part{l.whole(o.Y)}}
+	if o.Skip != nil {
+		t.reads = append(t.reads, viewPart(*o.Skip))
+	}
+	if o.Copy != engine.None {
+		t.writes = append(t.writes, l.whole(o.Copy))
+	}
+	return t
+}
+
+func (l *List) headTraffic(o *Head) traffic {
+	c, classes := o.Op.X.C, l.Plan.Graph.Classes
+	t := traffic{reads: viewParts(o.X), extra: 4 * int64(c) * int64(l.Batch+classes), flops: 4 * float64(l.Batch*c*classes)}
+	if o.DX != nil {
+		t.writes = []Part{{o.DX.Buf, o.DX.Off, o.DX.C}}
+		if o.DX.Accumulate {
+			t.reads = append(t.reads, t.writes[0])
+		}
+	}
+	return t
+}
+
+func (o *GradSum) traffic() (t traffic) {
+	for _, x := range []Part{o.DX, o.Mask} {
+		if x.Buf != engine.None {
+			t.reads = append(t.reads, x)
+		}
+	}
+	t.reads = append(t.reads, gradParts(o.Terms...)...)
+	for _, s := range o.Sums {
+		for _, x := range gradParts(s.Of) {
+			if x.Buf != o.Dst.Buf || !o.Write { // an op has the value that it writes
+				t.reads = append(t.reads, x)
+			}
+		}
+	}
+	if o.Write {
+		t.writes = []Part{o.Dst}
+	}
+	if o.Accumulate {
+		t.reads = append(t.reads, o.Dst)
+	}
+	return t
+}
+
+// viewParts are the channels that views read.
+func viewParts(vs ...engine.View) (ps []Part) {
+	for _, v := range vs {
+		ps = append(ps, viewPart(v))
+	}
+	return ps
 }
 
 // flops of a call in any direction; y is the place of its output or of the output's gradient.
