@@ -13,7 +13,7 @@ const (
 	integer      kind = iota // into *int or *uint64
 	number                   // an integer or a float, into *float64
 	boolean                  // into *bool
-	word                     // one of key.words, into *string or a type whose value is the word's index
+	word                     // one of key.words, into *string or a type that is the word's index
 	text                     // into *string
 	numbers                  // a list of as many numbers as the array pointed to has items
 	anyNumbers               // a list of any number of them, into *[]float64
@@ -24,7 +24,7 @@ const (
 	stride                   // true or an integer, into the Stride and TakesStride of a *Layer
 	layers                   // a list of layers, into *[]Layer
 	wordOrLayers             // one of key.words, or a list of layers of key.items, into a *Net
-	rising                   // an integer, or a list of two of which the first is the smaller, into a *Stage
+	rising                   // an integer, or a list of two, the smaller first, into a *Stage
 	subtable                 // key.keys, into the same value as its own table
 	subtables                // a list of tables, into a slice
 )

@@ -72,7 +72,7 @@ type Layer struct {
 	Groups      int // Conv, counted in GroupsUnit; >= 1
 	GroupsUnit  Unit
 	Stride      int  // Conv; fixed stride >= 1; ignored if TakesStride
-	TakesStride bool // Conv in a branch or a skip: uses the stage's stride in the first block of a stage
+	TakesStride bool // Conv in a branch or a skip: the stage's stride in its first block
 	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2
 }
 
@@ -145,8 +145,8 @@ type Train struct {
 	EvalEvery       int // epochs between evaluations; the last epoch has one always
 }
 
-// Phase is a warm-up: the first Epochs epochs at a constant LR, or rising to it. The schedule counts
-// its epochs too.
+// Phase is a warm-up: the first Epochs epochs at a constant LR, or rising to it. The schedule
+// counts its epochs too.
 type Phase struct {
 	Epochs int
 	LR     float64

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// late is the bytes that wait for a reader of events from which on events of progress are left out.
+	// late is the bytes that wait for a reader of events from which on events of progress are left
+	// out.
 	late = 64 << 10
 	// lost is the bytes from which on all events are left out, and counted.
 	lost = 16 << 20

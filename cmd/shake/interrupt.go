@@ -83,8 +83,8 @@ func (i *interruption) hear(signals <-chan os.Signal, notice func()) {
 	}
 }
 
-// stop ends the context; called again it does nothing. It waits a moment for the notice, so that the
-// notice stands above the next output.
+// stop ends the context; called again it does nothing. It waits a moment for the notice, so that
+// the notice stands above the next output.
 func (i *interruption) stop() {
 	if i.over.Load() != 0 {
 		return

@@ -11,8 +11,7 @@ static double peak(int64_t rounds) {
   volatile float one = 0.999f;  // unknown to the compiler
   const vf m = vf_set(one), s = vf_set(1 - one);
   for (int i = 0; i < PEAK_SUMS; i++) a[i] = vf_set(i);
-  for (int64_t r = 0; r < rounds; r++)
-    UNROLL for (int i = 0; i < PEAK_SUMS; i++) a[i] = a[i] * m + s;
+  for (int64_t r = 0; r < rounds; r++) UNROLL for (int i = 0; i < PEAK_SUMS; i++) a[i] = a[i] * m + s;
   for (int i = 1; i < PEAK_SUMS; i++) a[0] += a[i];
   one = a[0][0];  // used
   return 2.0 * SK_W * PEAK_SUMS * rounds;

@@ -48,8 +48,8 @@ func Build() (folder string, err error) {
 	return build(source, cache)
 }
 
-// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nccl", "nvml"). Its folder holds no other
-// library, so that on a machine with a card the rest stays real.
+// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nccl", "nvml"). Its folder holds
+// no other library, so that on a machine with a card the rest stays real.
 func Library(room string) (folder string, err error) {
 	source, cache, err := folders()
 	if err != nil {

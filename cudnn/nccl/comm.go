@@ -120,8 +120,8 @@ func (c *Comm) Ready() (bool, error) {
 }
 
 // AsyncError returns what went wrong in the work under way since the communicator was made, or nil:
-// ErrRemote after the death of another rank. Such an error does not end the work: Abort does. It may
-// be called from any goroutine. (ncclCommGetAsyncError)
+// ErrRemote after the death of another rank. Such an error does not end the work: Abort does. It
+// may be called from any goroutine. (ncclCommGetAsyncError)
 func (c *Comm) AsyncError() error {
 	_, err := c.state("Comm.AsyncError")
 	return err

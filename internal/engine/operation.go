@@ -13,14 +13,14 @@ type Operation struct {
 	Kind  string // "conv", "conv'": as --plan prints it
 	Text  string // "%2 = relu(norm@0(%1)) * {stem.0.weight 3x3}": as --plan prints it
 	At    int    // its number in the plan; None: the plan does not have it
-	Shape string // "2x 32-32k3g1 @32s1": operations of one shape have the same work; "": the kind says all
+	Shape string // "2x 32-32k3g1 @32s1", of operations of the same work; "": the kind says all
 	Layer string // "stages.1.0", "stem", "head"; "": it belongs to none
 	Phase Phase
 
 	// FLOPs are of a full batch, a multiply-add as two: a convolution's as those of the direct one,
 	// one multiply-add a float read of what is elementwise.
 	FLOPs    float64
-	Bytes    float64 // of the tensors of a full batch that it reads and writes, each once, and of weights
+	Bytes    float64 // of a full batch's tensors and weights that it reads and writes, each once
 	Launches int     // of kernels of a card; 0 on a CPU
 }
 

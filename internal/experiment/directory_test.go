@@ -73,8 +73,8 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestPowerLoss cuts the power after any call by which a sweep makes its directory: the sweep opens it
-// again, and once it was open nothing of it is lost.
+// TestPowerLoss cuts the power after any call by which a sweep makes its directory: the sweep opens
+// it again, and once it was open nothing of it is lost.
 func TestPowerLoss(t *testing.T) {
 	s := load(t, "figure6", "train.epochs=2")
 	top := t.TempDir()

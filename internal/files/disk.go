@@ -52,8 +52,8 @@ type Disk struct {
 }
 
 // Change is a call that has changed the file system, or made a change durable. A crash of the
-// machine may undo every change that no OpSync followed: of a file's bytes by OpSync of the file, of
-// its name by OpSync of the folder.
+// machine may undo every change that no OpSync followed: of a file's bytes by OpSync of the file,
+// of its name by OpSync of the folder.
 type Change struct {
 	Op   Op
 	Path string // the file's present name; of a rename, its new one

@@ -44,7 +44,8 @@ func (c *Card) traffic(s *Sample, next *mark) []reading {
 // throttles are the words of NVML's reasons (nvmlClocksEventReasons), by bit.
 var throttles = []string{"idle", "application clocks", "power cap", "hardware slowdown", "sync boost", "heat", "heat, by hardware", "power brake", "display"}
 
-// slowing tells whether a reason is a limit that the card ran into, not a setting or a lack of work.
+// slowing tells whether a reason is a limit that the card ran into, not a setting or a lack of
+// work.
 func slowing(reason string) bool {
 	switch reason {
 	case "idle", "application clocks", "sync boost", "display":

@@ -18,8 +18,8 @@ func (b *builder) stage(s int, st dsl.Stage, n *dsl.Net, shake dsl.Shake, x Valu
 	return x
 }
 
-// block appends y = After(Skip(x) + sum of a_k * Branch_k(Before(x))). A skip that changes the shape
-// reads Before(x), the others x.
+// block appends y = After(Skip(x) + sum of a_k * Branch_k(Before(x))). A skip that changes the
+// shape reads Before(x), the others x.
 func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride int, x ValueID) ValueID {
 	join := &Join{Block: len(b.g.Blocks)}
 	b.g.Blocks = append(b.g.Blocks, Block{Name: name, Branches: n.Branches, Shake: shake})

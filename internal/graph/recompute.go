@@ -1,8 +1,8 @@
 package graph
 
 // Recompute returns g with the outputs of Norm and ReLU virtual where every reader is a Conv, Join,
-// Correlate or Head, which take relu?(norm?(x)) of a stored x and compute it on load. The input of another
-// Norm or ReLU stays stored, so the value behind a virtual one is always stored.
+// Correlate or Head, which take relu?(norm?(x)) of a stored x and compute it on load. The input of
+// another Norm or ReLU stays stored, so the value behind a virtual one is always stored.
 func Recompute(g *Graph) *Graph {
 	g = g.Clone()
 	readers := g.Readers()

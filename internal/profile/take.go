@@ -35,7 +35,8 @@ type Profile struct {
 	Counters []Counter
 }
 
-// Pair is a step in which nothing was timed, and the timed one behind it, both by the clock outside.
+// Pair is a step in which nothing was timed, and the timed one behind it, both by the clock
+// outside.
 type Pair struct {
 	Plain, Timed time.Duration
 	// Processor time of the process in both; 0: it says nothing of this device.

@@ -217,14 +217,14 @@ type CardUse struct {
 	Utilization             *float64 // per cent
 	EnergyKWh               *float64
 	MaxTemperature          *float64 // degrees Celsius
-	Slowed                  *float64 // per cent of the time in which power or heat held the clocks back
+	Slowed                  *float64 // per cent of the time with clocks held back by power or heat
 	SlowedBy                []string // by what
 	PCIe, NVLink            *float64 // bytes a second, both ways together
 	Lost                    bool
 }
 
-// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh, at most 71 C, slowed for 12% of
-// the time by power cap, PCIe 1.2 GB/s". What is zero or unknown of the last three is left out.
+// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh, at most 71 C, slowed for 12%
+// of the time by power cap, PCIe 1.2 GB/s". What is zero or unknown of the last three is left out.
 func (u CardUse) String() string {
 	s := u.Name
 	if s == "" {

@@ -68,8 +68,8 @@ func isTemp(name string) bool {
 	return false
 }
 
-// Own tells whether path is that of weights or of a checkpoint in a run directory, which only the run
-// writes.
+// Own tells whether path is that of weights or of a checkpoint in a run directory, which only the
+// run writes.
 func Own(path string) bool {
 	dir, name := filepath.Split(path)
 	dir = filepath.Clean(dir)

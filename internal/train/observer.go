@@ -68,8 +68,8 @@ type StepRecord struct {
 }
 
 // EpochRecord is the line of one epoch. Errors are in per cent. Without a test set, and in an epoch
-// that train.eval_every leaves out, TestImages and the test figures are 0; so are those of validation
-// without a split.
+// that train.eval_every leaves out, TestImages and the test figures are 0; so are those of
+// validation without a split.
 type EpochRecord struct {
 	Epoch      int // from 1
 	Step       int // completed steps

@@ -73,8 +73,8 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
-// TestStrangeCheckpoint puts what is no checkpoint under the name of the newest one: it is passed over
-// at once, and the run resumes from the one before. If there is no other, that is the error.
+// TestStrangeCheckpoint puts what is no checkpoint under the name of the newest one: it is passed
+// over at once, and the run resumes from the one before. If there is no other, that is the error.
 func TestStrangeCheckpoint(t *testing.T) {
 	whole := tempDir(t)
 	mustRun(t, options(t, whole))

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestValidation: a split is evaluated beside the test set, in metrics, events, summary and log, and
-// both figures are those of their own images.
+// TestValidation: a split is evaluated beside the test set, in metrics, events, summary and log,
+// and both figures are those of their own images.
 func TestValidation(t *testing.T) {
 	l := &listener{}
 	o := options(t, filepath.Join(tempDir(t), "run"))

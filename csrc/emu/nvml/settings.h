@@ -10,15 +10,18 @@
 //   gpu  busy            utilisation of the card and of its memory, per cent
 //   power  limit         W;  energy: J since the driver was loaded (unset: the power, integrated)
 //   temperature  sm  mem                            degrees Celsius, MHz
-//   throttle=WORD,...  idle, application, power-cap, hardware, sync, heat, hardware-heat, brake, display
-//   sent  received       bytes a second over PCIe;  link-sent  link-received: bytes so far over NVLink
+//   throttle=WORD,...  idle, application, power-cap, hardware, sync, heat, hardware-heat, brake,
+//                      display
+//   sent  received       bytes a second over PCIe
+//   link-sent  link-received   bytes so far over NVLink
 //   fan                  per cent
 //   processes=PID:BYTES,...                         PID may be self or parent
 //   mig=N                N MIG instances (0: MIG is off)
 //   lost=N               the card is lost after N readings of its memory
 //   delay=N              every reading of the memory takes N ms
 //   fail.FIELD=WORD      readings of FIELD fail; FIELD is one of memory utilization power limit
-//                        energy temperature clocks throttle pcie fields nvlink fan processes mig name
+//                        energy temperature clocks throttle pcie fields nvlink fan processes mig
+//                        name
 //
 // A failure is a number of nvmlReturn_t or one of no-driver, no-permission, not-supported,
 // mismatch, timeout, lost, unknown, absent. A number may be MEAN~AMPLITUDE/PERIOD and then swings

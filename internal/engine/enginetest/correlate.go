@@ -15,7 +15,8 @@ import (
 )
 
 // The networks of testdata/correlate were trained by shake for a few epochs. Their correlations are
-// numpy's corrcoef of the activations that PyTorch makes of the weights: tools/vectors/correlate.py.
+// numpy's corrcoef of the activations that PyTorch makes of the weights:
+// tools/vectors/correlate.py.
 //
 //go:embed testdata/correlate
 var correlateData embed.FS

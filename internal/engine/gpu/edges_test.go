@@ -84,8 +84,8 @@ func (s stripe) meets(t stripe) bool {
 	return true
 }
 
-// stripes are the bytes that an op touches: its buffers in the arena, its arrays, and the scratch of
-// its stream.
+// stripes are the bytes that an op touches: its buffers in the arena, its arrays, and the scratch
+// of its stream.
 func stripes(t *testing.T, l *List, i int) []stripe {
 	var out []stripe
 	for _, x := range l.touches(l.Ops[i]) {
@@ -130,8 +130,8 @@ func unordered(items []Item, pairs [][2]int) int {
 	return slices.IndexFunc(pairs, func(p [2]int) bool { return !path[p[1]].has(p[0]) })
 }
 
-// Any two ops of any list that touch the same bytes, one of them writing, are ordered by edges. Every
-// edge is needed: without it two such ops are not.
+// Any two ops of any list that touch the same bytes, one of them writing, are ordered by edges.
+// Every edge is needed: without it two such ops are not.
 func TestEdges(t *testing.T) {
 	edges := 0
 	everyList(t, func(t *testing.T, l *List) {
@@ -195,8 +195,8 @@ func TestTouches(t *testing.T) {
 	})
 }
 
-// sumsWrite corrects what gradsum's text says for all its forms: without Write it only reads dst, and
-// parameters and their gradients are for sums alone.
+// sumsWrite corrects what gradsum's text says for all its forms: without Write it only reads dst,
+// and parameters and their gradients are for sums alone.
 func sumsWrite(o *GradSum, want map[Arg]bool) {
 	want[buffer(o.Dst.Buf)] = o.Write
 	if len(o.Sums) == 0 {

@@ -77,7 +77,8 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 	return r, nil
 }
 
-// bindNext binds the rival taken at op i, or op i alone, and returns the number of ops that it binds.
+// bindNext binds the rival taken at op i, or op i alone, and returns the number of ops that it
+// binds.
 func (p *program) bindNext(m mode, i, n int) (w []work, count int, err error) {
 	if m == training && p.taken[i] != nil {
 		w, err = p.bindRival(p.taken[i], n)
@@ -391,8 +392,8 @@ func (p *program) run(r *runner) error {
 	return p.launch(r)
 }
 
-// launch queues r's items on their streams. What the main stream holds comes before all of them, and
-// what it gets next comes behind.
+// launch queues r's items on their streams. What the main stream holds comes before all of them,
+// and what it gets next comes behind.
 func (p *program) launch(r *runner) (err error) {
 	if err := r.begin.Record(p.dev.streams[mainStream]); err != nil {
 		return err

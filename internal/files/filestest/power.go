@@ -80,7 +80,8 @@ type node struct {
 	now     map[string]*node // with them
 }
 
-// naming is a change of a folder: the name from, if any, goes, and the name to, if any, leads to node.
+// naming is a change of a folder: the name from, if any, goes, and the name to, if any, leads to
+// node.
 type naming struct {
 	from, to string
 	node     *node

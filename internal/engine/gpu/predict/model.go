@@ -73,8 +73,8 @@ type Step struct {
 	Slow, Fast float64
 }
 
-// Predict runs the launches through the model (docs/notes/gpu-model.md has its formulas). The L2 sees
-// them in the order of the list.
+// Predict runs the launches through the model (docs/notes/gpu-model.md has its formulas). The L2
+// sees them in the order of the list.
 func Predict(card Card, ls []Launch) *Step {
 	s := &Step{Card: card}
 	l2 := newCache(card.Kept)

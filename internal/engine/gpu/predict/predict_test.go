@@ -51,8 +51,8 @@ func TestPredict(t *testing.T) {
 
 // Launches of two streams: fixed times overlap with everything, work shares the card.
 func TestOverlap(t *testing.T) {
-	conv := Launch{Op: "conv", FLOPs: 4e9}                    // 3 us fixed, 10 of work on all multiprocessors
-	moves := Launch{Op: "apply", Reads: []Span{whole(0, 10)}} // 2 us fixed, 10 of work on all of the memory
+	conv := Launch{Op: "conv", FLOPs: 4e9}                    // 3 us fixed, 10 on all processors
+	moves := Launch{Op: "apply", Reads: []Span{whole(0, 10)}} // 2 us fixed, 10 on all memory
 	tally := Launch{Op: "tally"}                              // 2 us fixed
 	on := func(l Launch, stream int, after ...int) Launch { l.Stream, l.After = stream, after; return l }
 	for _, c := range []struct {
