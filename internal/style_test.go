@@ -72,6 +72,18 @@ func cComments(text string) (out [][2]int) {
 	return out
 }
 
+// TestOnePrefix: names of C and CUDA begin with sk_.
+func TestOnePrefix(t *testing.T) {
+	other := regexp.MustCompile(`\b(sh|SH)_\w+`)
+	for _, name := range files(t) {
+		if below(name, "csrc") && slices.Contains([]string{".c", ".cc", ".cu", ".h"}, path.Ext(name)) {
+			if w := other.FindString(read(t, name)); w != "" {
+				t.Errorf("%s: %s: the prefix of C and CUDA is sk_", name, w)
+			}
+		}
+	}
+}
+
 const mostParameters = 8
 
 // TestParameters: no function takes more than eight arguments; operands that belong together are a

@@ -13,7 +13,6 @@ import (
 // point are parts of others.
 func TestStems(t *testing.T) {
 	entry := regexp.MustCompile(`(?s)extern "C" __global__ void.*?(\w+)\(\w`)
-	old := regexp.MustCompile(`\b(sh|SH)_\w+`)
 	names, err := fs.Glob(texts, "*.cu")
 	if err != nil || len(names) < 20 {
 		t.Fatalf("%d texts, error %v", len(names), err)
@@ -24,9 +23,6 @@ func TestStems(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := strings.TrimSuffix(file, ".cu")
-		if w := old.Find(b); w != nil {
-			t.Errorf("%s: %s: the prefix of C and CUDA is sk_", file, w)
-		}
 		m := entry.FindSubmatch(regexp.MustCompile(`__launch_bounds__\(.*?\)|//.*`).ReplaceAll(b, nil))
 		if m == nil {
 			continue
