@@ -36,9 +36,9 @@ func spent() time.Duration {
 }
 
 // Mutants gives read one mutant of the seeds after the other. The test fails for a mutant if read
-// panics, does not end, takes more than two seconds of the processor, or allocates in all more than four times the mutant's bytes plus allowance.
-// It also fails for an error that told rejects; told may be nil. The mutant of a failure is kept as
-// a file, and the failure names it.
+// panics, does not end, takes more than two seconds of the processor, or allocates in all more than
+// four times the mutant's bytes plus allowance. It also fails for an error that told rejects; told
+// may be nil. The mutant of a failure is kept as a file, and the failure names it.
 func Mutants(t *testing.T, seeds [][]byte, allowance int, read func(b []byte) error, told func(err error) bool) {
 	t.Helper()
 	n := Number
