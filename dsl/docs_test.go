@@ -123,7 +123,7 @@ func TestManualMistakes(t *testing.T) {
 	if have := len(shown.FindAllString(string(text), -1)); have != len(said) {
 		t.Fatalf("the manual shows %d mistakes, the parser says %d:\n%s", have, len(said), strings.Join(said, "\n"))
 	}
-	golden(t, manual, shown.ReplaceAllStringFunc(string(text), func(string) string {
+	golden.Compare(t, manual, shown.ReplaceAllStringFunc(string(text), func(string) string {
 		line := said[0]
 		said = said[1:]
 		return line

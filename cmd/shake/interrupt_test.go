@@ -115,8 +115,8 @@ func stuck() {
 	select {}
 }
 
-// TestSecondInterrupt: a second Ctrl-C ends a verb at once, with the same code; the echo of the first
-// does not.
+// TestSecondInterrupt: a second Ctrl-C ends a verb at once, with the same code; the echo of the
+// first does not.
 func TestSecondInterrupt(t *testing.T) {
 	c := exec.Command("stuck")
 	out, err := c.StdoutPipe()

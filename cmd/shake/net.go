@@ -149,8 +149,9 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: unknown; want auto, cpu, gpu, gpu:0 and so on, or ref", name))
 }
 
-// fits refuses a batch whose activations exceed, with the weights, their momentum and gradients, the
-// memory of this process: otherwise the system would end the run halfway. A total of 0 is unknown.
+// fits refuses a batch whose activations exceed, with the weights, their momentum and gradients,
+// the memory of this process: otherwise the system would end the run halfway. A total of 0 is
+// unknown.
 func fits(spec *dsl.Spec, m machine) error {
 	g, err := graph.Build(spec)
 	if err != nil {

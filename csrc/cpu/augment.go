@@ -14,8 +14,8 @@ import (
 //
 //	x[n] = holes(crop(pad(flip((pix[index] - Mean[c]) / Std[c]))))
 //
-// in float32, with Pad zeros on every side after normalising, a crop of H×W out of the padded image,
-// and zeros in its holes.
+// in float32, with Pad zeros on every side after normalising, a crop of H×W out of the padded
+// image, and zeros in its holes.
 type AugmentSpec struct {
 	Pix       []byte
 	C, H, W   int
@@ -68,8 +68,8 @@ type Draws struct {
 
 // Run writes image index[i], mirrored where Flip[i] is not 0, cropped at (DY[i], DX[i]) of the
 // padded image and zero in Holes[i], to image i of x, for each image of the batch. It returns an
-// error, and writes nothing, where an argument is too short, an index is not in the data set, a crop
-// not in the padded image, a hole not in the image, or x has not the images' shape.
+// error, and writes nothing, where an argument is too short, an index is not in the data set, a
+// crop not in the padded image, a hole not in the image, or x has not the images' shape.
 func (a *Augment) Run(b *Batch, index []int32, d Draws, x *Tensor) error {
 	n, s := b.N(), &a.spec
 	flip, dy, dx := d.Flip, d.DY, d.DX

@@ -4,8 +4,8 @@
 //   h' = h + dy - CROP, w' = w + dx - CROP, mirrored if flipped; 0 outside and for c >= C
 //
 // table[c][b] is byte b normalised, so the border is zero in normalised space. With TRAIN flip, dy
-// and dx are the draws of engine.AugmentDraw, and y is 0 in the two holes of engine.Holes: of CUTOUT
-// pixels, and with a probability of ERASE/2^24.
+// and dx are the draws of engine.AugmentDraw, and y is 0 in the two holes of engine.Holes: of
+// CUTOUT pixels, and with a probability of ERASE/2^24.
 //
 // augment(step, table, pix, index, y, n): table float[C][256], pix u8[images][C][H][W], index
 // int[n]; y is overwritten, all of its PITCH channels. C bytes read and PITCH*sizeof(T) written a

@@ -6,7 +6,8 @@ import (
 )
 
 // AugmentSpec makes a batch from the bytes of a data set: normalised and, with Train, flipped and
-// cropped by the draws of engine.AugmentDraw, with the holes of engine.Holes. Y has Pitch channels, zeros from C on.
+// cropped by the draws of engine.AugmentDraw, with the holes of engine.Holes. Y has Pitch channels,
+// zeros from C on.
 //
 //	augment(step, table, pix, index, y, n)
 type AugmentSpec struct {

@@ -2,8 +2,8 @@ package data
 
 import "shake/internal/engine"
 
-// Augmentation is the effect of a draw on one image; engine.AugmentDraw and engine.Holes make it. The
-// zero value only normalises.
+// Augmentation is the effect of a draw on one image; engine.AugmentDraw and engine.Holes make it.
+// The zero value only normalises.
 type Augmentation struct {
 	Flip   bool
 	DY, DX int // row and column of the window's corner in the padded image: 0..2*Crop

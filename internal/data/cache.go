@@ -19,8 +19,8 @@ import (
 // it.
 const cacheMagic = "shake images 1\n"
 
-// cacheFile is where the decoded images of a listing are kept: its name is the SHA-256 of every path,
-// size and time of change, and of the options. "" if there is no folder for it.
+// cacheFile is where the decoded images of a listing are kept: its name is the SHA-256 of every
+// path, size and time of change, and of the options. "" if there is no folder for it.
 func (l *listing) cacheFile(o OwnOptions) string {
 	folder, err := Folder()
 	if err != nil {

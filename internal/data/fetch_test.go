@@ -270,8 +270,8 @@ func TestFetchWholePartial(t *testing.T) {
 	wantOnly(t, dir, a, content)
 }
 
-// TestFetchAfterPowerLoss goes on with what a cut of the power leaves of a download: zeros for bytes
-// that were not durable, of any length, with and without the record of their source.
+// TestFetchAfterPowerLoss goes on with what a cut of the power leaves of a download: zeros for
+// bytes that were not durable, of any length, with and without the record of their source.
 func TestFetchAfterPowerLoss(t *testing.T) {
 	a, content := sample()
 	for _, n := range []int{0, 1, len(content) / 2, len(content) - 1, len(content), len(content) + 1} {

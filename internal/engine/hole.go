@@ -20,8 +20,8 @@ type Hole struct{ Y0, Y1, X0, X1 int }
 // The second is there with probability erase (random erasing, Zhong et al. 2017): of A pixels,
 // uniform from 2 to 40 % of the image, and r thousandths as high as wide, uniform from 300 to 3333,
 // it is floor(sqrt(A*r/1000)) high and floor(sqrt(A*1000/r)) wide, each within 1 and the image's,
-// quotients rounded down, at a uniform place. Words 0, 1, 2 of chunk 2 are whether, A and r, words 0
-// and 1 of chunk 3 are row and column.
+// quotients rounded down, at a uniform place. Words 0, 1, 2 of chunk 2 are whether, A and r, words
+// 0 and 1 of chunk 3 are row and column.
 func Holes(seed uint64, iteration uint32, position, h, w, cutout int, erase float64) [2]Hole {
 	var holes [2]Hole
 	words := func(chunk uint32) [4]uint32 {

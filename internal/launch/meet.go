@@ -38,8 +38,8 @@ func proof(secret, who string, parts ...[]byte) []byte {
 	return m.Sum(nil)
 }
 
-// ports are the ports to try: the one that was given, or some that the job's secret and host decide,
-// the same for all ranks and others for other jobs.
+// ports are the ports to try: the one that was given, or some that the job's secret and host
+// decide, the same for all ranks and others for other jobs.
 func (p *Place) ports() []int {
 	if p.Port > 0 {
 		return []int{p.Port}
@@ -47,14 +47,15 @@ func (p *Place) ports() []int {
 	h := sha256.Sum256([]byte(p.Secret + "\x00" + p.Host))
 	var out []int
 	for i := range tries {
-		out = append(out, 20000+int(binary.LittleEndian.Uint16(h[2*i:]))%12000) // below the ports that systems give away
+		// Below the ports that systems give away.
+		out = append(out, 20000+int(binary.LittleEndian.Uint16(h[2*i:]))%12000)
 	}
 	return out
 }
 
 // Meet connects the ranks. On rank 0 it returns a connection to each other rank, the place 0 being
-// nil; on another rank, the connection to rank 0 alone. It waits until ctx ends or for the deadline;
-// the error then names the ranks that never came, or rank 0's address.
+// nil; on another rank, the connection to rank 0 alone. It waits until ctx ends or for the
+// deadline; the error then names the ranks that never came, or rank 0's address.
 func (p *Place) Meet(ctx context.Context, deadline time.Duration) ([]net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()

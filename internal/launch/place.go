@@ -165,7 +165,8 @@ func (p *Place) complete(e env) error {
 		p.Secret = v
 	}
 	if p.Secret == "" && here {
-		p.Secret = fmt.Sprint("the children of process ", os.Getppid()) // other jobs of this machine have another
+		// Other jobs of this machine have another.
+		p.Secret = fmt.Sprint("the children of process ", os.Getppid())
 	}
 	if p.Secret == "" {
 		return fmt.Errorf("launch: %s names no job by which its processes know each other: set SHAKE_SECRET to the same words for all", p.Launcher)

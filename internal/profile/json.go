@@ -15,7 +15,7 @@ type Document struct {
 
 	StepUS      float64   `json:"step_us"`            // mean of the timed steps
 	StepsUS     []float64 `json:"steps_us"`           // each of them
-	PlainUS     []float64 `json:"plain_us"`           // steps in which nothing was timed, in turn with those
+	PlainUS     []float64 `json:"plain_us"`           // untimed steps, in turn with those
 	Overhead    float64   `json:"overhead"`           // of timing, as part of a step
 	GraphUS     float64   `json:"graph_us,omitempty"` // the whole step as one graph
 	SumUS       float64   `json:"sum_us"`             // of all operations

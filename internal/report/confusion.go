@@ -88,8 +88,8 @@ func (c Confusion) WritePNG(w io.Writer) error {
 	return nil
 }
 
-// cellShade is light grey for nothing, and darker green or red the larger the share. Small shares are
-// raised, so that rare mistakes show.
+// cellShade is light grey for nothing, and darker green or red the larger the share. Small shares
+// are raised, so that rare mistakes show.
 func cellShade(share float64, correct bool) color.Color {
 	if share == 0 {
 		return color.RGBA{R: 0xf4, G: 0xf4, B: 0xf4, A: 0xff}

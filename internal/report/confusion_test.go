@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestConfusion: a right answer is green, a frequent mistake redder than a rare one, nothing is grey,
-// and every size of matrix is a picture.
+// TestConfusion: a right answer is green, a frequent mistake redder than a rare one, nothing is
+// grey, and every size of matrix is a picture.
 func TestConfusion(t *testing.T) {
 	c := Confusion{Title: "net", Names: []string{"cat", "dog", "a longer name"}, Counts: [][]int{{90, 9, 1}, {0, 100, 0}, {60, 0, 40}}}
 	var b, again bytes.Buffer

@@ -26,8 +26,8 @@ type Backend struct {
 	// at once.
 	Workers int
 	// Free is the memory that a program may take, in bytes; 0: no limit. Where the buffers of the
-	// workers exceed it there are fewer workers, which compute the same bits, and Report is told. Where
-	// a program of one worker would exceed it, no more is saved than the workers beyond Workers.
+	// workers exceed it there are fewer workers, which compute the same bits, and Report is told.
+	// Where a program of one worker would exceed it, no more is saved than the workers beyond Workers.
 	Free   int64
 	Report func(line string) // nil: nobody is told
 }

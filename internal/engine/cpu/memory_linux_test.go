@@ -50,8 +50,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestWorkersFit: the free memory limits the number of workers, and that of the processors does where
-// one worker would not fit either.
+// TestWorkersFit: the free memory limits the number of workers, and that of the processors does
+// where one worker would not fit either.
 func TestWorkersFit(t *testing.T) {
 	spec := graphtest.Small("26", 16, 1)
 	needs := func(workers int) int64 {

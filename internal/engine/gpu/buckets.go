@@ -102,9 +102,9 @@ type ready struct {
 	after int
 }
 
-// buckets cuts the gradients into buckets of at least so many bytes each, but the last, in the order
-// in which the backward pass completes them: the last layers first. Every gradient of a parameter
-// is in one bucket, by itself or in the packed filters that it is unpacked from.
+// buckets cuts the gradients into buckets of at least so many bytes each, but the last, in the
+// order in which the backward pass completes them: the last layers first. Every gradient of a
+// parameter is in one bucket, by itself or in the packed filters that it is unpacked from.
 func (l *List) buckets(bytes int) []bucket {
 	var out []bucket
 	var open []ready

@@ -66,8 +66,8 @@ func (d *device) allocate(l *List) error {
 	return nil
 }
 
-// openStreams makes the streams. Where blocks of several wait for room on the card, those of the main
-// stream go first.
+// openStreams makes the streams. Where blocks of several wait for room on the card, those of the
+// main stream go first.
 func (d *device) openStreams(several bool) error {
 	least, greatest, err := d.ctx.StreamPriorities()
 	if err != nil {

@@ -35,7 +35,7 @@ const (
 	Running            // the running statistics of norm Index
 	GammaAt            // the place of its scales among the parameters, by channel
 	BetaAt             // the place of its shifts, likewise
-	Replica0           // on several cards: replica 0's running statistics of norm Index, for evaluation
+	Replica0           // on several cards: replica 0's running statistics of norm Index
 	Number             // Index itself
 	Images             // the number of images in the batch at hand
 

@@ -38,8 +38,8 @@ type List struct {
 type BufID = engine.BufID
 
 // Op is one of Augment, Pack, Conv, Stats, Apply, Join, Correlate, Clear, Head, HeadGrad, Tally,
-// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale; on several cards Zero and
-// AllReduce too.
+// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale; on several cards Zero
+// and AllReduce too.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))

@@ -117,8 +117,8 @@ func (l *List) scratch() (counters, partial int, err error) {
 	return counters, partial, nil
 }
 
-// normSizes are the bytes of a norm's coefficients, running statistics, indexes of scales and shifts,
-// and on several cards replica 0's running statistics.
+// normSizes are the bytes of a norm's coefficients, running statistics, indexes of scales and
+// shifts, and on several cards replica 0's running statistics.
 func (l *List) normSizes(id engine.NormID) [5]int64 {
 	n := 4 * int64(l.normWidth(id))
 	s := [5]int64{7 * n * int64(l.Replicas), 2 * n * int64(l.Replicas), n, n}

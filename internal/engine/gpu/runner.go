@@ -29,8 +29,8 @@ type item struct {
 	clocks [2]*cuda.Event // in front of the work and behind it; nil: nobody times it
 }
 
-// work is one launch: a call of our kernel, a cuDNN plan, what several cards do together, or a buffer
-// to clear.
+// work is one launch: a call of our kernel, a cuDNN plan, what several cards do together, or a
+// buffer to clear.
 type work struct {
 	call      *cuda.Call
 	do        func(*cuda.Stream) error // of several cards

@@ -77,8 +77,8 @@ func (p *Pass) Value(name string) []float64 {
 
 // Train runs one forward and one backward pass of the mean cross-entropy. params[id] is the
 // parameter of graph.ParamID id, dense in the order of its shape; it is only read. The graph must
-// satisfy graph.Check; sizes that do not fit it are an error. So is engine.ErrAbandoned, once b.Stop
-// says true.
+// satisfy graph.Check; sizes that do not fit it are an error. So is engine.ErrAbandoned, once
+// b.Stop says true.
 func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	p, err := newPass(g, params, b.X, b.N)
 	if err != nil {

@@ -52,8 +52,8 @@ func Draws(g *graph.Graph, seed uint64, iteration uint32, n, replicas int) (alph
 	return alpha, beta
 }
 
-// augmented is the normalised batch, flipped, padded with zeros, cropped and given its holes, in this
-// order.
+// augmented is the normalised batch, flipped, padded with zeros, cropped and given its holes, in
+// this order.
 func (p *program) augmented(s engine.Step) []float64 {
 	im := p.train
 	per := im.C * im.H * im.W
