@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +24,6 @@ type correlateFlags struct {
 
 func (a *app) correlateCmd() *cobra.Command {
 	var f correlateFlags
-	formats := append(slices.Clone(report.Formats), "json")
-	var asJSON bool
 	c := &cobra.Command{
 		Use:   "correlate RUN... | correlate NET --weights FILE",
 		Short: "Correlate the branches of trained networks: the paper's Figures 3 and 4",
@@ -55,15 +51,12 @@ On a card engine.precision = "auto" is fp32 here.`,
 			if len(args) == 0 {
 				return takes("RUN... or NET")(c, args)
 			}
-			return errors.Join(given(c, "format", "figure", "weights"), exclusive(c, "json", "format"))
+			return given(c, "format", "figure", "weights")
 		},
 		ValidArgsFunction: completeNets,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if asJSON {
-				f.format = "json"
-			}
-			if !slices.Contains(formats, f.format) {
-				return exit(exitUsage, fmt.Errorf("--format %s: want %s", f.format, strings.Join(formats, ", ")))
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkFormat(c, &f.format); err != nil {
+				return err
 			}
 			for _, file := range f.figures {
 				if e := filepath.Ext(file); e != ".svg" && e != ".png" {
@@ -81,8 +74,7 @@ On a card engine.precision = "auto" is fp32 here.`,
 	addData(c, &f.dataDir)
 	c.Flags().StringArrayVar(&f.weights, "weights", nil, "safetensors `file` with PyTorch names; may be repeated")
 	c.Flags().BoolVar(&f.layers, "layers", false, "table and figure of the layers (Figure 4) instead of the outputs (Figure 3); JSON has both")
-	c.Flags().StringVar(&f.format, "format", "text", "`form` of the table: "+strings.Join(formats, ", "))
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: --format json")
+	addFormat(c, &f.format)
 	c.Flags().StringArrayVar(&f.figures, "figure", nil, "draw coloured matrices into this `file`, .svg or .png; may be repeated")
 	return c
 }

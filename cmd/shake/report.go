@@ -25,7 +25,6 @@ type reportFlags struct {
 
 func (a *app) reportCmd() *cobra.Command {
 	var f reportFlags
-	formats := append(slices.Clone(report.Formats), "json")
 	c := &cobra.Command{
 		Use:   "report SWEEP | report RUN...",
 		Short: "Set results beside the paper's, as tables and curves",
@@ -47,9 +46,9 @@ With run directories it lists those. --figure draws training curves (dark) and t
 			}
 			return given(c, "format", "against", "figure")
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			if !slices.Contains(formats, f.format) {
-				return exit(exitUsage, fmt.Errorf("--format %s: want %s", f.format, strings.Join(formats, ", ")))
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkFormat(c, &f.format); err != nil {
+				return err
 			}
 			for _, file := range f.figures {
 				if e := filepath.Ext(file); e != ".svg" && e != ".png" {
@@ -59,7 +58,7 @@ With run directories it lists those. --figure draws training curves (dark) and t
 			return a.report(f, args)
 		},
 	}
-	c.Flags().StringVar(&f.format, "format", "text", "`form` of the table: "+strings.Join(formats, ", "))
+	addFormat(c, &f.format)
 	c.Flags().StringArrayVar(&f.figures, "figure", nil, "draw the curves into this `file`, .svg or .png; may be repeated")
 	c.Flags().BoolVar(&f.lr, "lr", false, "with --figure: a thin line of the learning rate")
 	c.Flags().StringVar(&f.against, "against", "", "compare with the rows of the same names in this sweep's `directory`, by Welch's t, instead of the paper")

@@ -39,7 +39,6 @@ type runInfo struct {
 
 func (a *app) runsCmd() *cobra.Command {
 	var by, format string
-	formats := append(slices.Clone(report.Formats), "json")
 	orders := []string{"name", "error", "date", "state"}
 	c := &cobra.Command{
 		Use:   "runs [FOLDER]",
@@ -54,12 +53,12 @@ func (a *app) runsCmd() *cobra.Command {
 			}
 			return given(c, "sort", "format")
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(orders, by) {
 				return exit(exitUsage, fmt.Errorf("--sort %s: want %s", by, strings.Join(orders, ", ")))
 			}
-			if !slices.Contains(formats, format) {
-				return exit(exitUsage, fmt.Errorf("--format %s: want %s", format, strings.Join(formats, ", ")))
+			if err := checkFormat(c, &format); err != nil {
+				return err
 			}
 			folder := "runs"
 			if len(args) > 0 {
@@ -78,7 +77,7 @@ func (a *app) runsCmd() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&by, "sort", "name", "`order`: "+strings.Join(orders, ", "))
-	c.Flags().StringVar(&format, "format", "text", "`form` of the table: "+strings.Join(formats, ", "))
+	addFormat(c, &format)
 	return c
 }
 
