@@ -49,11 +49,12 @@ func (r *recorded) lastSaved(n, began int) int {
 	return began
 }
 
-// TestPowerLoss cuts the power after a call of a run, or of its resume, with every loss that POSIX
-// permits, and goes on from what is left: no announced checkpoint is lost, nothing is said of
-// damage, and the run ends with the same bits. Every sixth cut is followed by another one, of the
-// run that goes on. make test cuts after some of the calls, make check after each once, and make
-// campaign after each with every loss, and with four at random.
+// TestPowerLoss cuts the power after a call of a run, of its resume, or of a run that writes its
+// checkpoints in the background, with every loss that POSIX permits, and goes on from what is left:
+// no announced checkpoint is lost, nothing is said of damage, and the run ends with the same bits.
+// Every sixth cut is followed by another one, of the run that goes on. make test cuts after some of
+// the calls, make check after each once, and make campaign after each with every loss, and with four
+// at random.
 func TestPowerLoss(t *testing.T) {
 	overrides := []string{"train.epochs=3", "train.log_steps=2", "train.checkpoint_steps=3"}
 	whole := tempDir(t)
@@ -69,9 +70,14 @@ func TestPowerLoss(t *testing.T) {
 	o.Resume = true
 	resumed := recordRun(t, top, o)
 
+	top = tempDir(t)
+	o = options(t, filepath.Join(top, "r"), overrides...)
+	o.Background = true
+	beside := recordRun(t, top, o)
+
 	cuts, again := 0, 0
-	for i, r := range []*recorded{begun, resumed} {
-		began := []int{-1, 5}[i]
+	for i, r := range []*recorded{begun, resumed, beside} {
+		began := []int{-1, 5, -1}[i]
 		for n := 0; n <= r.rec.Len(); n++ {
 			losses := []filestest.Loss{filestest.Loss(n % int(filestest.Losses))}
 			switch {
@@ -90,7 +96,7 @@ func TestPowerLoss(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cuts of the power, %d of them followed by another, among %d and %d changes", cuts, again, begun.rec.Len(), resumed.rec.Len())
+	t.Logf("%d cuts of the power, %d of them followed by another, among %d, %d and %d changes", cuts, again, begun.rec.Len(), resumed.rec.Len(), beside.rec.Len())
 	if cuts < 50 {
 		t.Errorf("only %d cuts", cuts)
 	}

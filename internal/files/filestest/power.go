@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"shake/internal/files"
 )
@@ -20,6 +21,7 @@ import (
 type Recording struct {
 	root    string
 	before  *node // the folder when the recording began, all of it durable
+	mu      sync.Mutex
 	changes []files.Change
 }
 
@@ -30,17 +32,23 @@ func Record(root string) (*Recording, error) {
 	return &Recording{root: root, before: before}, err
 }
 
-// Changed keeps a change below the folder.
+// Changed keeps a change below the folder; several goroutines may call it.
 func (r *Recording) Changed(c files.Change) {
 	if rel, err := filepath.Rel(r.root, c.Path); err != nil || strings.HasPrefix(rel, "..") {
 		return
 	}
 	c.Data = bytes.Clone(c.Data)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.changes = append(r.changes, c)
 }
 
 // Len is the number of changes so far.
-func (r *Recording) Len() int { return len(r.changes) }
+func (r *Recording) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.changes)
+}
 
 // Loss is what a cut of the power takes of the changes that are not durable.
 type Loss int
