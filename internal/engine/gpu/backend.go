@@ -203,21 +203,26 @@ func (p *program) fits() error {
 	if p.need+workspaceLimit <= free {
 		return nil
 	}
-	work := int64(0)
-	for _, o := range p.list.Ops {
+	var most [streams]int64 // every stream has a workspace of its own
+	for i, o := range p.list.Ops {
 		if c := p.list.convolution(o, p.cfg.Batch, p.precision); c != nil {
 			plan, err := c.plan(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, c.options(p.cfg.Deterministic)...)
 			if err != nil {
 				continue // binding reports it, or finds another way
 			}
-			work = max(work, plan.Workspace())
+			m := &most[p.list.Items[i].Stream]
+			*m = max(*m, plan.Workspace())
 			plan.Close()
 		}
 	}
-	if p.need+align(work) <= free {
+	work := int64(0)
+	for _, n := range most {
+		work += align(n)
+	}
+	if p.need+work <= free {
 		return nil
 	}
-	return p.tooLarge(p.need+align(work), 0)
+	return p.tooLarge(p.need+work, 0)
 }
 
 // tooLarge is the error of a network that needs more than the free memory. need and data are bytes;
