@@ -154,6 +154,8 @@ var trainKeys = []key{
 		doc: "Factor of the rate at every milestone of `step`."},
 	{name: "warmup", kind: subtables, keys: warmupKeys, def: "[]", field: in(func(s *Spec) *[]Phase { return &s.Train.Warmup }),
 		doc: "Phases of constant or rising learning rate at the start of training. The schedule counts their epochs too."},
+	{name: "swa", kind: number, min: 0, max: maxEpochs, below: true, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Train.SWA }),
+		doc: "Average the weights at the ends of all epochs behind this one, or, below 1, behind this fraction of the training (stochastic weight averaging); 0: no average."},
 	{name: "momentum", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.Momentum }),
 		doc: "Momentum of SGD."},
 	{name: "nesterov", kind: boolean, field: in(func(s *Spec) *bool { return &s.Train.Nesterov }),

@@ -175,6 +175,9 @@ func (c *checker) train(s *Spec) {
 		c.fail("train.momentum", "a number above 0, since nesterov = true", "0", "or write nesterov = false")
 	}
 	c.milestones(t)
+	if c.ok("train.swa", "train.epochs") && (t.SWA >= float64(t.Epochs) || t.SWA > 1 && t.SWA != math.Trunc(t.SWA)) {
+		c.fail("train.swa", fmt.Sprintf("whole epochs before the last of %d, or below 1 a fraction of the training", t.Epochs), c.nodes["train.swa"].have(), "")
+	}
 	if c.ok("train.warmup", "train.epochs") {
 		warm := 0
 		for i, p := range t.Warmup {

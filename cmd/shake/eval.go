@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ type evalFlags struct {
 	net                       netFlags
 	weights, device, data, on string
 	predictions, confusion    string
+	average                   bool
 	asJSON                    bool
 }
 
@@ -38,7 +40,9 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 		Example: `  shake eval runs/quick --json
   shake eval 26-2x32d --weights model.safetensors
   shake eval runs/quick --predictions quick.jsonl --confusion quick.png`,
-		Args:              takes("RUN or NET"),
+		Args: func(c *cobra.Command, args []string) error {
+			return cmp.Or(exclusive(c, "average", "weights"), takes("RUN or NET")(c, args))
+		},
 		ValidArgsFunction: completeNets,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.eval(f, args[0]) },
 	}
@@ -46,6 +50,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 	addDevice(c, &f.device)
 	addData(c, &f.data)
 	c.Flags().StringVar(&f.weights, "weights", "", "safetensors `file` with PyTorch names")
+	c.Flags().BoolVar(&f.average, "average", false, "take the run's averaged weights, which train.swa makes")
 	c.Flags().StringVar(&f.on, "on", "test", "`images` to measure on: test, or validation, which data.validation keeps out of training")
 	c.Flags().StringVar(&f.predictions, "predictions", "", "write a JSON line an image to this `file`: label, the five most probable classes, probability of the first, loss")
 	c.Flags().StringVar(&f.confusion, "confusion", "", "draw the confusion matrix to this PNG `file`")
@@ -63,6 +68,11 @@ func (a *app) eval(f evalFlags, name string) error {
 	case f.weights != "":
 	case dir != "":
 		f.weights = filepath.Join(dir, train.WeightsFile)
+		if f.average {
+			if f.weights, err = averaged(dir); err != nil {
+				return err
+			}
+		}
 	default:
 		return exit(exitUsage, fmt.Errorf("eval: %s is a network, not a run directory: --weights FILE says what to measure", name))
 	}
@@ -178,4 +188,13 @@ func newEvalResult(on string, ev *train.Evaluation, t *train.Tally, names []stri
 		r.Classes = append(r.Classes, c)
 	}
 	return r
+}
+
+// averaged is the file of a run's averaged weights.
+func averaged(dir string) (string, error) {
+	file := filepath.Join(dir, train.AverageFile)
+	if _, err := os.Stat(file); err != nil {
+		return "", exit(exitUsage, fmt.Errorf("%s has no averaged weights (%s): a run with train.swa makes them at its end", dir, train.AverageFile))
+	}
+	return file, nil
 }

@@ -120,6 +120,9 @@ func (e *events) End(s train.Summary) {
 			f["validation_error"], f["validation_loss"], f["validation_images"] = s.ValError, s.ValLoss, s.ValImages
 		}
 	}
+	if s.Average != nil {
+		f["average"] = s.Average
+	}
 	if s.Cards != nil {
 		f["cards"] = s.Cards
 	}

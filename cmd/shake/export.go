@@ -12,6 +12,7 @@ import (
 func (a *app) exportCmd() *cobra.Command {
 	var net netFlags
 	var seed uint64
+	var average bool
 	c := &cobra.Command{
 		Use:   "export RUN|NET FILE.safetensors",
 		Short: "Write weights for PyTorch: a run's, or an untrained network's",
@@ -39,15 +40,26 @@ is written into, any other file replaced once all of the new one is written.`,
 			if !c.Flags().Changed("init") && dir == "" {
 				seed = spec.Seed
 			}
+			if dir == "" && average {
+				return exit(exitUsage, fmt.Errorf("export: %s is a network: --average is for runs", args[0]))
+			}
+			file := train.WeightsFile
+			if average {
+				file = train.AverageFile
+				if _, err := averaged(dir); err != nil {
+					return err
+				}
+			}
 			return a.write(args[1], "weights", func(w io.Writer) error {
 				if dir != "" {
-					return train.ExportRun(spec, dir, w)
+					return train.ExportRun(spec, dir, file, w)
 				}
 				return train.Export(spec, seed, w)
 			})
 		},
 		ValidArgsFunction: completeNets,
 	}
+	c.Flags().BoolVar(&average, "average", false, "take the run's averaged weights, which train.swa makes")
 	net.add(c)
 	c.Flags().Uint64Var(&seed, "init", 1, "draw fresh weights with this `seed`")
 	return c

@@ -25,6 +25,15 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error
 		r.TrainError, r.TestError, r.TestLoss, r.TestImages = s.TrainError, s.TestError, s.TestLoss, s.TestImages
 		r.ValError, r.ValLoss, r.ValImages = s.ValError, s.ValLoss, s.ValImages
 	}
+	if a := s.Average; a != nil {
+		r.Average = "of the weights of " + report.Plural(a.Epochs, "epoch")
+		if a.TestError != nil {
+			r.Average += fmt.Sprintf(": test error %.2f%%", *a.TestError)
+		}
+		if a.ValError != nil {
+			r.Average += fmt.Sprintf(", validation %.2f%%", *a.ValError)
+		}
+	}
 	for _, u := range s.Cards {
 		r.Cards = append(r.Cards, useLine(u))
 	}

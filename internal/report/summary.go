@@ -10,14 +10,16 @@ import (
 // Result is the content of the block at the end of a run. Errors are in per cent; the caller passes
 // no NaN.
 type Result struct {
-	Name         string
-	TrainError   float64
-	TestError    float64
-	TestLoss     float64
-	TestImages   int // 0: there was no test set
-	ValError     float64
-	ValLoss      float64
-	ValImages    int // 0: none were kept out of training
+	Name       string
+	TrainError float64
+	TestError  float64
+	TestLoss   float64
+	TestImages int // 0: there was no test set
+	ValError   float64
+	ValLoss    float64
+	ValImages  int // 0: none were kept out of training
+	// Average is what is said of the averaged weights; "" without any.
+	Average      string
 	Epochs       int // whole epochs done
 	Steps        int
 	Seconds      float64
@@ -64,6 +66,9 @@ func Summary(w io.Writer, r Result, paper *Figure) error {
 	}
 	if r.ValImages > 0 {
 		row("validation", "%.2f%% of %s images, last epoch (loss %s)", r.ValError, Count(int64(r.ValImages)), Loss(r.ValLoss))
+	}
+	if r.Average != "" {
+		row("average", "%s", r.Average)
 	}
 	if paper != nil {
 		row("paper", "%.2f%%  %s: %s", paper.Error, paper.Table, paper.Label)

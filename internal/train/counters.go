@@ -17,9 +17,10 @@ type counters struct {
 	Epoch  sums `json:"epoch"` // of the current epoch
 	// Of the steps since the last line of train.log_steps
 	Window        sums   `json:"window"`
-	MetricsBytes  int64  `json:"metrics_bytes"`  // length of metrics.jsonl
-	MetricsSHA256 string `json:"metrics_sha256"` // of those bytes; "" in format 1
-	EventsBytes   int64  `json:"events_bytes"`   // length of the TensorBoard file
+	Averaged      int    `json:"averaged,omitempty"` // epochs in the average of weights
+	MetricsBytes  int64  `json:"metrics_bytes"`      // length of metrics.jsonl
+	MetricsSHA256 string `json:"metrics_sha256"`     // of those bytes; "" in format 1
+	EventsBytes   int64  `json:"events_bytes"`       // length of the TensorBoard file
 }
 
 // sums are metrics added step by step. Loss is in float64 and survives JSON exactly.
@@ -79,6 +80,8 @@ func (k counters) check(step int, l length) error {
 		return fmt.Errorf("epochs is %d of %d", k.Epochs, l.epochs)
 	case done < 0 || done > l.perEpoch || k.Epochs == l.epochs && done > 0:
 		return fmt.Errorf("step is %d after %d epochs of %d steps", k.Step, k.Epochs, l.perEpoch)
+	case k.Averaged < 0 || k.Averaged > k.Epochs:
+		return fmt.Errorf("averaged is %d after %d epochs", k.Averaged, k.Epochs)
 	case k.MetricsBytes < 0 || k.EventsBytes < 0:
 		return fmt.Errorf("metrics_bytes is %d, events_bytes %d", k.MetricsBytes, k.EventsBytes)
 	}

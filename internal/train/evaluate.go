@@ -130,14 +130,14 @@ func Export(spec *dsl.Spec, seed uint64, w io.Writer) error {
 	return encodeWeights(w, state, map[string]string{"shake.name": spec.Name, "shake.step": "0", "shake.epochs": "0"})
 }
 
-// ExportRun copies the weights of the run of spec in dir to w, after checking that they are whole.
-// The run may be in progress.
-func ExportRun(spec *dsl.Spec, dir string, w io.Writer) error {
+// ExportRun copies the weights of the run of spec in dir, WeightsFile or AverageFile, to w, after
+// checking that they are whole. The run may be in progress.
+func ExportRun(spec *dsl.Spec, dir, file string, w io.Writer) error {
 	g, err := graph.Build(spec)
 	if err != nil {
 		return err
 	}
-	from := filepath.Join(dir, WeightsFile)
+	from := filepath.Join(dir, file)
 	f, size, err := files.Open(from) // another file may replace this one during the read
 	if err != nil {
 		return fmt.Errorf("reading the run's weights: %w", err)

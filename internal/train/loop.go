@@ -196,7 +196,7 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	rec.LR = engine.LR(r.spec.Train, r.k.Step-1, r.perEpoch)
 	if rec.Epoch%max(r.spec.Train.EvalEvery, 1) == 0 || rec.Epoch == r.spec.Train.Epochs || r.k.Step >= r.steps {
 		from := r.now()
-		test, val, err := r.evaluation(ctx)
+		test, val, err := r.evaluation(ctx, func() error { return r.progress(true) })
 		if ctx.Err() != nil {
 			return rec, r.interrupt()
 		}
@@ -215,9 +215,9 @@ func (r *run) evaluate(ctx context.Context) (EpochRecord, error) {
 	return rec, nil
 }
 
-// evaluation runs the test images and those kept out of training, which stand behind them.
-func (r *run) evaluation(ctx context.Context) (test, val sums, err error) {
-	tick := func() error { return r.progress(true) }
+// evaluation runs the test images and those kept out of training, which stand behind them. It calls
+// tick before each batch.
+func (r *run) evaluation(ctx context.Context, tick func() error) (test, val sums, err error) {
 	n := 0
 	if r.o.Test != nil {
 		n = r.o.Test.N
@@ -276,6 +276,11 @@ func evaluate(ctx context.Context, p engine.Program, from, to, batch int, tick f
 func (r *run) closeEpoch(rec EpochRecord) error {
 	r.k.Epochs++
 	r.k.Epoch = sums{}
+	if averages(r.spec.Train, r.k.Epochs) {
+		if err := r.addToAverage(); err != nil {
+			return err
+		}
+	}
 	if err := r.epochLine(rec); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func Own(path string) bool {
 	dir = filepath.Clean(dir)
 	if _, step := stepOf(name); step && filepath.Base(dir) == StateDir {
 		dir = filepath.Dir(dir)
-	} else if name != WeightsFile {
+	} else if name != WeightsFile && name != AverageFile {
 		return false
 	}
 	_, err := os.Stat(filepath.Join(dir, ConfigFile))

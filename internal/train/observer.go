@@ -107,8 +107,9 @@ type Summary struct {
 	ValImages    int
 	Epochs       int // completed epochs
 	Steps        int
-	Evaluated    bool // an epoch line exists, so that the figures above have a meaning
-	Finished     bool // the recipe of the network file (or max_steps) is complete
+	Average      *AverageRecord // of the averaged weights, if this process made them
+	Evaluated    bool           // an epoch line exists, so that the figures above have a meaning
+	Finished     bool           // the recipe of the network file (or max_steps) is complete
 	Diverged     *Divergence
 	Seconds      float64 // of training and evaluation, over all resumes
 	ImagesPerSec float64 // training images, over this process; 0 if it trained none

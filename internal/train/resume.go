@@ -134,7 +134,11 @@ func (r *run) restore(p checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("reading the program's state: %w", err)
 	}
-	set, _, err := fit(r.ck.last, p.state, have, true)
+	state, err := r.takeAverage(p)
+	if err != nil {
+		return err
+	}
+	set, _, err := fit(r.ck.last, state, have, true)
 	if err != nil {
 		return err
 	}

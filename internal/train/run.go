@@ -107,6 +107,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if err == nil && !done {
 		abandon(ctx, r.prog)
 		if err = r.settle(r.loop(ctx)); err == nil {
+			err = r.finishAverage(ctx)
+		}
+		if err == nil {
 			err = r.finish()
 		}
 	}
@@ -136,7 +139,9 @@ type run struct {
 	prog   engine.Program
 
 	k       counters
-	epochs  []EpochRecord // every epoch line of metrics.jsonl
+	mean    map[string][]float64 // of the parameters that are averaged; nil before the first
+	average *AverageRecord       // of the average, once it is measured
+	epochs  []EpochRecord        // every epoch line of metrics.jsonl
 	metrics *journal
 	events  *journal
 

@@ -21,6 +21,7 @@ const (
 	RecordFile  = "run.json"
 	MetricsFile = "metrics.jsonl"
 	WeightsFile = "last.safetensors"
+	AverageFile = "average.safetensors"
 	LogFile     = "log.txt"
 	StateDir    = "state"
 	lockFile    = ".lock"

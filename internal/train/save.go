@@ -46,7 +46,7 @@ func (r *run) save(m mark) error {
 		return err
 	}
 	r.k.MetricsBytes, r.k.EventsBytes, r.k.MetricsSHA256 = m.metrics, m.events, m.sum
-	c := checkpoint{r.k, experiment{fixed(r.spec), r.rec.TrainData, r.rec.TestData}, state}
+	c := checkpoint{r.k, experiment{fixed(r.spec), r.rec.TrainData, r.rec.TestData}, r.averaged(state)}
 	r.saving = make(chan saved, 1)
 	go func(out chan<- saved) { out <- r.writeFiles(c) }(r.saving)
 	return r.written(!r.o.Background)
@@ -212,6 +212,7 @@ func (r *run) summary() *Summary {
 	if r.trained > 0 {
 		s.ImagesPerSec = float64(r.trained) / r.training.Seconds()
 	}
+	s.Average = r.average
 	s.Curves, s.Cards = r.pictures(), r.rec.Cards
 	return s
 }

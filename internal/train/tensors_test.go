@@ -228,7 +228,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("have %+v, want what the run said: %+v", e, s)
 	}
 	copied := filepath.Join(tempDir(t), "copy.safetensors")
-	if err := exported(copied, func(w io.Writer) error { return ExportRun(spec(t), dir, w) }); err != nil {
+	if err := exported(copied, func(w io.Writer) error { return ExportRun(spec(t), dir, WeightsFile, w) }); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := os.ReadFile(filepath.Join(dir, WeightsFile))
@@ -239,7 +239,7 @@ func TestEvaluate(t *testing.T) {
 	a[len(a)-1] ^= 1
 	os.WriteFile(filepath.Join(dir, WeightsFile), a, 0o666)
 	var bad *Corrupt
-	if err := exported(copied, func(w io.Writer) error { return ExportRun(spec(t), dir, w) }); !errors.As(err, &bad) {
+	if err := exported(copied, func(w io.Writer) error { return ExportRun(spec(t), dir, WeightsFile, w) }); !errors.As(err, &bad) {
 		t.Errorf("damaged weights were exported: %v", err)
 	}
 	if _, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test); !errors.As(err, &bad) {

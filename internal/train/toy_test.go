@@ -157,10 +157,12 @@ func (p *toyProgram) State() ([]engine.Tensor, error) {
 func (p *toyProgram) SetState(ts []engine.Tensor) error {
 	for _, t := range ts {
 		i := slices.IndexFunc(p.state, func(s engine.Tensor) bool { return s.Name == t.Name })
-		if i < 0 || len(t.F32) != len(p.state[i].F32) {
+		if i < 0 || len(t.F32)+len(t.F64) != len(p.state[i].F32) {
 			return fmt.Errorf("toy: %s", t.Name)
 		}
-		copy(p.state[i].F32, t.F32)
+		for j, v := range numbers(t) {
+			p.state[i].F32[j] = float32(v)
+		}
 	}
 	return nil
 }

@@ -82,9 +82,9 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		used[name] = true
 	}
 	for _, t := range have {
-		// Statistics of replicas that the state does not have are no mistake in weights to start
-		// from.
-		other := !whole && strings.HasPrefix(t.Name, "replica") || strings.HasPrefix(t.Name, engine.Own)
+		// Statistics of replicas that the state does not have, and averages, are no mistake in
+		// weights to start from.
+		other := !whole && (strings.HasPrefix(t.Name, "replica") || strings.HasPrefix(t.Name, averagePrefix)) || strings.HasPrefix(t.Name, engine.Own)
 		if !used[t.Name] && !other && !strings.HasSuffix(t.Name, ".num_batches_tracked") {
 			w.Unknown = append(w.Unknown, quoted(t.Name))
 		}
