@@ -1,5 +1,7 @@
 package cpu
 
+// #cgo noescape sk_augment_run
+// #cgo nocallback sk_augment_run
 // #include "augment.h"
 import "C"
 
