@@ -26,8 +26,8 @@ FORMATTED = csrc cudnn
 # machine's folders.
 TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
-# The packages without C code of their own below them: the race detector sees all of what they do.
-PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /engine/cpu -e /bench)
+# The packages whose Go the race detector looks at. C's own threads are for make native.
+PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /bench)
 
 .DEFAULT_GOAL := help
 .PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors draws test-torch test-nvidia test-launch compare replay emu bundle slice plans rehearse clean
@@ -64,7 +64,7 @@ check-list: ## the tests, or parts of tests, that only make check runs
 		'/func [A-Za-z]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
 	@echo "and the C tests under sanitizers: make native"
 
-race: needs ## the tests of the packages in pure Go under the race detector
+race: needs ## the tests of all packages but those of C under the race detector
 	$(GO) test -race -short -timeout 30m $(PURE)
 
 lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, and a look for undefined symbols in the binary

@@ -234,6 +234,9 @@ func processorTime(t *testing.T) time.Duration {
 
 // A step allocates nothing.
 func TestStepAllocates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under make race, whose detector allocates")
+	}
 	p := program(t, cpu.Backend{}, graphtest.Small("26", 16, 1), 3, 4, 2, 2)
 	index := []int32{0, 1, 2, 3}
 	it := uint32(0)
