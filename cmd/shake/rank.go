@@ -62,7 +62,10 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 	if err != nil {
 		return false, exit(exitUsage, err)
 	}
-	if place == nil || place.Rank == 0 || f.seeds != "" {
+	if place != nil && f.seeds != "" {
+		return false, exit(exitUsage, fmt.Errorf("--seeds: %s made %d processes, which train one run together: give each seed a command of its own", place.Launcher, place.World))
+	}
+	if place == nil || place.Rank == 0 {
 		return false, nil
 	}
 	r := rank{number: place.Rank, data: f.data}

@@ -273,6 +273,9 @@ func (a *app) slots(f sweepFlags) (func(slot int) (overrides, env []string), err
 	if f.jobs == 1 {
 		return nil, nil
 	}
+	if _, list, listed := strings.Cut(f.device, ":"); listed {
+		return nil, exit(exitUsage, fmt.Errorf("--jobs %d: the cards %s of --device train one run together: leave their numbers out, and each job takes a card", f.jobs, list))
+	}
 	if f.device == "gpu" || f.device == "auto" && gpu.Available() == nil {
 		cards, err := cudaCards()
 		if err != nil {
