@@ -19,7 +19,7 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 # The packages whose tests run on a card. The bundle is laid out as the repository is, so that they
 # find their files.
-GPU_TESTS = cudnn/cuda cudnn csrc/cuda internal/engine/gpu
+GPU_TESTS = cudnn/cuda cudnn/nccl cudnn csrc/cuda internal/engine/gpu
 # Folders whose C, C++ and CUDA have the layout of .clang-format.
 FORMATTED = csrc cudnn
 # make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this

@@ -1,5 +1,6 @@
 """What the machine offers: where pip put NVIDIA's libraries, whether there is PyTorch, and images to train on."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -32,6 +33,16 @@ def lacks_torch(python):
 
 def lacks_program(name):
     return "" if shutil.which(name) else f"{name} is not on the path"
+
+
+def lacks_cards(shake, n):
+    """Why that shake cannot train on so many cards."""
+    p = subprocess.run([shake, "devices", "--json"], capture_output=True, text=True, timeout=60)
+    try:
+        cards = json.loads(p.stdout)["cards"]
+    except (ValueError, KeyError):
+        return "shake devices does not say what cards there are"
+    return "" if len(cards) >= n else f"{len(cards)} cards of {n}"
 
 
 def environment(python):

@@ -63,6 +63,8 @@ def test_items(b, cap, background, only=""):
     items = []
     for binary in sorted(b.here.rglob("gpu.test")):
         name = str(binary.parent.relative_to(b.here)).replace("/", "-")
+        if name == "cudnn-nccl":
+            continue  # wants two cards
         small = {"cudnn-cuda": "Device|Capture", "cudnn": "GraphCheck", "csrc-cuda": "Spec", "internal-engine-gpu": "Golden|Spans"} if b.rehearse else {}
         command = [binary, "-test.v", f"-test.timeout={cap}s", f"-test.run={only or small.get(name, '')}"]
         if name == "cudnn":
@@ -174,6 +176,20 @@ def second(b):
         measure_item(b, "26-2x32d", 30),
         profiler_item(b, 45),
     ], 370
+
+
+def two(b):
+    """Two cards: NCCL, sums over cards, and a run beside one card's."""
+    synthetic = ["-o", "train.epochs=1", "-o", "train.replicas=2"] if b.rehearse else ["-o", "data.set=synthetic", "-o", "data.train_images=20000", "-o", "data.test_images=1000", "-o", "train.epochs=2"]
+    tests = {"cudnn/nccl": "", "internal/engine/gpu": "TestTwoCards|TestMoreReplicasThanCards|TestLostCard"}
+    if b.rehearse:
+        tests = {"cudnn/nccl": "TestCollectives|TestCapture"}
+    one_card = "" if b.rehearse else machine.lacks_cards(b.shake, 2)
+    items = [Item(f"two-{name.replace('/', '-')}", [b.here / name / "gpu.test", "-test.v", f"-test.run={only}"], 600, "two", cwd=b.here / name, read=read.tests, lacks=one_card,
+                  env={"SHAKE_REQUIRE_GPU": "1"}) for name, only in tests.items()]
+    command = [b.python, b.here / "checks" / "two.py", b.fresh("two"), b.shake, "0.2", *b.net("26-2x32d"), *synthetic]
+    items.append(Item("two-runs", command, 900, "two", lacks=one_card, read=lambda text: (text.strip().splitlines()[-1:], text.strip().splitlines()[-1:]), env=UNTUNED))
+    return [*about(b), *items], None
 
 
 def everything(b):
