@@ -83,6 +83,8 @@ func (p *Plan) placeOf(s PlanStep) string {
 		return norm(s.Stats[0].Norm)
 	case *JoinStep:
 		return p.Graph.Blocks[s.Block].Name
+	case *CorrelateStep:
+		return p.Buffers[s.A.Buf].Name
 	case *HeadStep:
 		return param(s.Op.W)
 	case *SumsStep:

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"shake/internal/data"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 const msec = time.Millisecond
@@ -268,5 +270,23 @@ func TestPictures(t *testing.T) {
 	}
 	if err := p.WriteTrace(&bytes.Buffer{}); err == nil {
 		t.Error("a trace without a step")
+	}
+}
+
+// The built-in images have the form of any network's input.
+func TestBuiltIn(t *testing.T) {
+	for _, in := range []graph.Value{{C: 3, H: 32, W: 32}, {C: 1, H: 28, W: 28}, {C: 3, H: 65, W: 17}, {C: 3, H: 1, W: 1}} {
+		for _, classes := range []int{2, 10, 100} {
+			g := &graph.Graph{Values: []graph.Value{in}, Classes: classes}
+			train, test := builtIn(g, 12)
+			for _, im := range []*engine.Images{train, test} {
+				if err := im.Check(in.C, in.H, in.W, classes); err != nil {
+					t.Errorf("%+v, %d classes: %v", in, classes, err)
+				}
+			}
+			if have, _ := data.Synthetic(1, 12, 12); in.H == 32 && !bytes.Equal(train.Pix, have.Pix) {
+				t.Error("images of the set's own size were changed")
+			}
+		}
 	}
 }

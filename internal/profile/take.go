@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"shake/dsl"
-	"shake/internal/data"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -167,9 +166,7 @@ func Prepare(prog engine.Program, g *graph.Graph, spec *dsl.Spec) (step func() e
 		return nil, err
 	}
 	n := spec.Train.Batch
-	train, test := data.Synthetic(1, n, n)
-	train.Classes, test.Classes = g.Classes, g.Classes
-	if err := prog.Load(train, test); err != nil {
+	if err := prog.Load(builtIn(g, n)); err != nil {
 		return nil, err
 	}
 	index := make([]int32, n)
