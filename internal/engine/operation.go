@@ -57,7 +57,7 @@ func (p *Plan) Operations(n int) []Operation {
 // LayerOf is the block, or the stem or head, of a parameter or value by its name: "stages.1.0" of
 // "stages.1.0.branches.0.1.weight".
 func LayerOf(name string) string {
-	parts := strings.Split(strings.TrimPrefix(name, "d "), ".")
+	parts := strings.Split(name[strings.LastIndexByte(name, ' ')+1:], ".") // behind "d " and the like
 	if parts[0] == "stages" && len(parts) >= 3 {
 		return strings.Join(parts[:3], ".")
 	}
