@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"shake/internal/exhaustive"
 )
 
 // TestPaper holds docs/paper.md to the code: each `file:name` in it exists, and comments point to
@@ -118,6 +121,9 @@ func namesTests(t *testing.T, page string, least int) {
 	named := regexp.MustCompile("`((?:Test|Fuzz|Example|Benchmark)\\w+)(?:/(\\w+))?`")
 	n := 0
 	for i, line := range strings.Split(read(t, page), "\n") {
+		if have := utf8.RuneCountInString(line); exhaustive.On() && have > 400 && page == "docs/status.md" {
+			t.Errorf("%s:%d: a line of %d characters, want 400 at most: one claim a row", page, i+1, have)
+		}
 		for _, m := range named.FindAllStringSubmatch(line, -1) {
 			n++
 			if !declared[m[1]] {

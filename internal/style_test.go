@@ -3,13 +3,65 @@ package internal_test
 import (
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"shake/internal/exhaustive"
 )
+
+// TestCommentWidth: no comment in Go, C, C++ or CUDA reaches beyond column 100. Code may. It runs
+// under make check, so that it stops nobody at work.
+func TestCommentWidth(t *testing.T) {
+	exhaustive.Only(t)
+	for _, name := range files(t) {
+		if strings.Contains(name, "/testdata/") {
+			continue
+		}
+		text := ""
+		var comments [][2]int
+		switch path.Ext(name) {
+		case ".go":
+			text = read(t, name)
+			comments = goComments(text)
+		case ".c", ".cc", ".cu", ".h":
+			text = read(t, name)
+			comments = cComments(text)
+		}
+		for _, c := range comments {
+			first, at := strings.LastIndexByte(text[:c[0]], '\n')+1, c[0]
+			for line := range strings.Lines(text[first:c[1]]) {
+				line = strings.TrimRight(line, "\r\n")
+				if utf8.RuneCountInString(line) > 100 && utf8.RuneCountInString(text[first:max(at, first)]) < 100 {
+					t.Errorf("%s:%d: a comment reaches to column %d, want 100 at most", name, 1+strings.Count(text[:first], "\n"), utf8.RuneCountInString(line))
+				}
+				first += len(line) + 1
+				at = first
+			}
+		}
+	}
+}
+
+// goComments returns where the comments of a Go file stand.
+func goComments(text string) (out [][2]int) {
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, []byte(text), nil, scanner.ScanComments)
+	for {
+		pos, tok, lit := s.Scan()
+		switch tok {
+		case token.EOF:
+			return out
+		case token.COMMENT:
+			out = append(out, [2]int{file.Offset(pos), file.Offset(pos) + len(lit)})
+		}
+	}
+}
 
 // cTokens are comments, and what may look like one: strings, raw strings and characters.
 var cTokens = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|R"\((?:.*?)\)"|"(?:\\.|[^"\\\n])*"|\b\d[\d']*\d\b|'(?:\\.|[^'\\\n])+'`)

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestUnseen: a run, a network and a file of weights in a folder that may not be entered are named as
-// that, and not as absent. Root may enter every folder, so that the test, as root, runs the program
-// as another user.
+// TestUnseen: a run, a network and a file of weights in a folder that may not be entered are named
+// as that, and not as absent. Root may enter every folder, so that the test, as root, runs the
+// program as another user.
 func TestUnseen(t *testing.T) {
 	dir, err := os.MkdirTemp("", "shake-unseen-")
 	if err != nil {

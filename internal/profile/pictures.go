@@ -89,8 +89,8 @@ func (p *Profile) Timeline(format string) ([]byte, error) {
 	return t.Encode(format)
 }
 
-// groups are the colours of pictures, of which there are eight, and the kinds of operations of each.
-// Other kinds are of the last.
+// groups are the colours of pictures, of which there are eight, and the kinds of operations of
+// each. Other kinds are of the last.
 var groups = []struct{ name, kinds string }{
 	{"convolutions", "conv"},
 	{"convolutions backward", "conv' dgrad"},

@@ -53,8 +53,8 @@ func (r *recorded) lastSaved(n, began int) int {
 // checkpoints in the background, with every loss that POSIX permits, and goes on from what is left:
 // no announced checkpoint is lost, nothing is said of damage, and the run ends with the same bits.
 // Every sixth cut is followed by another one, of the run that goes on. make test cuts after some of
-// the calls, make check after each once, and make campaign after each with every loss, and with four
-// at random.
+// the calls, make check after each once, and make campaign after each with every loss, and with
+// four at random.
 func TestPowerLoss(t *testing.T) {
 	overrides := []string{"train.epochs=3", "train.log_steps=2", "train.checkpoint_steps=3"}
 	whole := tempDir(t)

@@ -11,8 +11,8 @@ var fewest = 1 << 20
 
 // updateSome notes that the backward pass of a convolution is emitted. The last filters, by their
 // order among the parameters, are updated as soon as the convolutions that they belong to are all
-// done, a bucket at a time. Under loss scaling every gradient has to be known to be finite first, and
-// with several cards it has to be added up over them.
+// done, a bucket at a time. Under loss scaling every gradient has to be known to be finite first,
+// and with several cards it has to be added up over them.
 func (l *lowering) updateSome(op *graph.Conv) {
 	l.done[op] = true
 	if l.Type == kernels.F16 || l.Several != nil {
