@@ -1,6 +1,7 @@
 package parallel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,7 @@ func (e *LostError) Error() string {
 // group is the connections to all other ranks.
 type group struct {
 	b     *Backend
+	beat  time.Duration
 	peers []*Peer
 	lost  chan struct{} // closed at the first failure
 	ended chan struct{} // closed at an end in good order
@@ -55,7 +57,7 @@ type group struct {
 }
 
 func newGroup(b *Backend) *group {
-	g := &group{b: b, peers: b.Peers, lost: make(chan struct{}), ended: make(chan struct{})}
+	g := &group{b: b, beat: cmp.Or(b.beat, beat), peers: b.Peers, lost: make(chan struct{}), ended: make(chan struct{})}
 	for _, p := range g.peers {
 		p.line, p.answers = newLine(p.Conn), make(chan answer, 1)
 		go g.hear(p)
@@ -167,7 +169,7 @@ func (g *group) hear(p *Peer) {
 
 // beats sends signs of life and counts those that do not come.
 func (g *group) beats() {
-	t := time.NewTicker(beat)
+	t := time.NewTicker(g.beat)
 	defer t.Stop()
 	for {
 		select {
@@ -179,7 +181,7 @@ func (g *group) beats() {
 		}
 		for _, p := range g.peers {
 			if p.missed.Add(1) > silent {
-				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*beat))
+				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*g.beat))
 			}
 			go p.line.send(request{Op: opBeat}) // a stopped peer does not hold the others up
 		}
@@ -193,7 +195,7 @@ func (g *group) watch(p engine.Program) {
 		return
 	}
 	go func() {
-		t := time.NewTicker(beat)
+		t := time.NewTicker(g.beat)
 		defer t.Stop()
 		for {
 			select {
@@ -204,7 +206,7 @@ func (g *group) watch(p engine.Program) {
 			case <-t.C:
 			}
 			// A rank that died is known by its connection too, with more to say.
-			if err := a.AsyncError(); err != nil && !g.gone(beat) {
+			if err := a.AsyncError(); err != nil && !g.gone(g.beat) {
 				g.fail(nil, fmt.Errorf("between the cards: %w", err))
 			}
 		}

@@ -274,11 +274,8 @@ func TestLostRank(t *testing.T) {
 
 // A rank that says nothing is lost after six beats, as a stopped process is.
 func TestSilentRank(t *testing.T) {
-	before := beat
-	beat = 20 * time.Millisecond
-	defer func() { beat = before }()
 	ours, _ := pair(t)
-	g := newGroup(&Backend{Peers: []*Peer{{Rank: 3, Conn: ours}}})
+	g := newGroup(&Backend{beat: 20 * time.Millisecond, Peers: []*Peer{{Rank: 3, Conn: ours}}})
 	if !g.gone(10 * time.Second) {
 		t.Fatal("nobody missed it")
 	}

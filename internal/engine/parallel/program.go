@@ -23,6 +23,8 @@ type Backend struct {
 	// stop or to write a checkpoint. nil: nothing is done.
 	Stop func(rank int, signal string)
 	Save func()
+
+	beat time.Duration // tests shorten it; 0: beat
 }
 
 // Name returns "gpu": only cards train together.

@@ -100,6 +100,7 @@ func (l *line) send(v any) error {
 
 // Signs of life come every beat. After six beats without one, as the listener's own clock counts
 // them, a rank is lost: a process that is stopped itself loses nobody.
-const silent = 6
-
-var beat = time.Second // tests shorten it
+const (
+	beat   = time.Second
+	silent = 6
+)
