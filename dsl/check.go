@@ -260,7 +260,7 @@ func setWord(words []string, n *node, f any) (ok bool, hint string) {
 	case *SkipKind:
 		*f = SkipKind(i)
 	case *Mode:
-		*f = Mode(i)
+		*f = Mode(slices.Index(modeWords, s))
 	case *Level:
 		*f = Level(i)
 	}

@@ -20,7 +20,7 @@ func TestManualKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables := map[string][]key{
-		"the file": language, "[net]": netKeys, "[[net.stage]]": stageKeys, "a conv": convKeys,
+		"the file": language, "[net]": netKeys, "[[net.stage]]": stageKeys, "a conv": convKeys, "a pool": poolKeys("maxpool"), "a dropout": dropoutKeys,
 		"[shake]": shakeKeys, "[train]": trainKeys, "warmup": warmupKeys, "[data]": dataKeys, "[engine]": engineKeys,
 		"a sweep": sweepKeys, "[[row]]": rowKeys, "[[cited]]": citedKeys,
 	}

@@ -57,9 +57,9 @@ func in[T, F any](f func(*T) *F) func(any) any {
 // The words of SkipKind, Mode, Level and LayerKind stand at the index of their constants.
 var (
 	skipWords      = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow"}
-	modeWords      = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5"}
+	modeWords      = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5", Drop: "drop"}
 	levelWords     = []string{Image: "image", Batch: "batch"}
-	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear"}
+	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear", MaxPool: "maxpool", Widen: "widen", Dropout: "dropout"}
 	scheduleWords  = []string{"cosine", "step", "constant"}
 	setWords       = []string{"cifar10", "cifar100", "synthetic", "images"}
 	convWords      = []string{"auto", "direct"}
@@ -82,15 +82,15 @@ var language = []key{
 }
 
 var netKeys = []key{
-	{name: "stem", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
+	{name: "stem", kind: layers, words: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
 		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32, or that of `data.size` and `data.channels`."},
 	{name: "before", kind: layers, words: []string{"bn", "relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.Before }),
 		doc: "Layers that a block has once, in front of all its branches and, where it changes the shape, of its skip: `[\"bn\", \"relu\"]` in pre-activation networks."},
-	{name: "branch", kind: layers, words: []string{"conv", "bn", "relu"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
+	{name: "branch", kind: layers, words: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS", "dropout"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
 		doc: "Layers of one branch of a block. A conv's `out` is the stage's width unless it says another; the last one must end in the stage's width."},
 	{name: "branches", kind: integer, min: 1, max: 64, field: in(func(s *Spec) *int { return &s.Net.Branches }),
 		doc: "Number of branches of a block, each with weights of its own."},
-	{name: "skip", kind: wordOrLayers, words: skipWords, items: []string{"conv", "bn", "relu"}, field: in(func(s *Spec) *Net { return &s.Net }),
+	{name: "skip", kind: wordOrLayers, words: skipWords, items: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS", "widen"}, field: in(func(s *Spec) *Net { return &s.Net }),
 		doc: "Skip connection of a block that changes the shape: a list of layers, or `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (`[\"conv1x1\", \"bn\"]`), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip."},
 	{name: "after", kind: layers, words: []string{"relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.After }),
 		doc: "Layers after the sum of a block: `[]` or `[\"relu\"]`."},
@@ -116,21 +116,42 @@ var convKeys = []key{
 		doc: "Output channels: a number, or a multiple or a part of w, the stage's width, or of the layer's input."},
 	{name: "groups", kind: sized, min: 1, max: maxChannels, def: "1", field: in(func(l *Layer) *size { return &size{&l.Groups, &l.GroupsUnit} }),
 		doc: "Groups, said likewise; they divide the input and the output channels. `\"in\"`: a depthwise conv."},
-	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the branch's first conv without a number, if no conv says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
-		doc: "`true`: takes the stage's stride in the first block of a stage (one conv of a branch). A number: that stride in every block."},
+	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the first conv or pool without a number of a branch or skip, if none says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
+		doc: "`true`: takes the stage's stride in the first block of a stage (one conv or pool of a branch or skip). A number: that stride in every block."},
 	{name: "pad", kind: integer, min: 0, max: 31, absent: "(height - 1) / 2, rounded down", field: in(func(l *Layer) *int { return &l.Pad }),
 		doc: "Rows and columns of zeros on every side."},
 }
 
+// poolKeys are those of a layer of that kind.
+func poolKeys(kind string) []key {
+	return []key{
+		{name: kind, kind: kernel, field: in(func(l *Layer) *Layer { return l }),
+			doc: "Window, height by width, each from 1 to 32: `\"2x2\"`. The word `\"" + kind + "2x2\"` is short for `{ " + kind + " = \"2x2\" }`."},
+		{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's as for a conv; else the window's height", field: in(func(l *Layer) *Layer { return l }),
+			doc: "As a conv's; with `true` the layer is left out of the blocks whose stride is 1."},
+		{name: "pad", kind: integer, min: 0, max: 16, def: "0", field: in(func(l *Layer) *int { return &l.Pad }),
+			doc: "Rows and columns on every side, at most half of the window: zeros to a mean, nothing to a maximum."},
+	}
+}
+
+var dropoutKeys = []key{
+	{name: "dropout", kind: number, min: 0, max: 1, above: true, below: true, field: in(func(l *Layer) *float64 { return &l.Rate }),
+		doc: "Probability of each number of the map to become 0 in training; the others are divided by one minus it."},
+}
+
 var shakeKeys = []key{
-	{name: "forward", kind: word, words: modeWords[:2], field: in(func(s *Spec) *Mode { return &s.Shake.Forward }),
-		doc: "Coefficients of the forward pass: `even` (one over the number of branches) or `shake` (a fresh draw)."},
+	{name: "forward", kind: word, words: []string{"even", "shake", "drop"}, field: in(func(s *Spec) *Mode { return &s.Shake.Forward }),
+		doc: "Coefficients of the forward pass: `even` (one over the number of branches), `shake` (a fresh draw) or `drop` (ShakeDrop: 1 where a gate is open, else a fresh draw)."},
 	{name: "backward", kind: word, words: modeWords, field: in(func(s *Spec) *Mode { return &s.Shake.Backward }),
-		doc: "Coefficients of the backward pass: `even`, `shake`, `keep` (the forward pass's), or `m1` to `m5` (made from the forward pass's as in the paper's Table 4; two branches and level `image`)."},
+		doc: "Coefficients of the backward pass: `even`, `shake`, `keep` (the forward pass's), or `m1` to `m5` (made from the forward pass's as in the paper's Table 4; two branches and level `image`). With a forward pass of `drop`: `drop` or `keep`."},
 	{name: "level", kind: word, words: levelWords, def: `"image"`, field: in(func(s *Spec) *Level { return &s.Shake.Level }),
 		doc: "What shares a draw: one `image`, or the `batch` of a replica."},
-	{name: "range", kind: numbers, min: 0, max: 1, def: "[0.0, 1.0]", field: in(func(s *Spec) *[2]float64 { return &s.Shake.Range }),
-		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches."},
+	{name: "range", kind: numbers, min: -1, max: 1, def: "[0.0, 1.0]", field: in(func(s *Spec) *[2]float64 { return &s.Shake.Range }),
+		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches, and ends below 0 need `drop`."},
+	{name: "backward_range", kind: numbers, min: -1, max: 1, absent: "`range`", field: in(func(s *Spec) *[2]float64 { return &s.Shake.BackwardRange }),
+		doc: "Interval of the backward pass's draw with `drop`."},
+	{name: "gate", kind: number, min: 0, max: 1, def: "0.5", field: in(func(s *Spec) *float64 { return &s.Shake.Gate }),
+		doc: "With `drop`, the probability that a gate of the last block is open; it falls linearly to this from 1 in front of the first."},
 }
 
 // maxEpochs keeps the steps of a run on 50000 images below 2^32, in batches of one too: the draws
@@ -310,13 +331,30 @@ func (k key) length() int {
 func layerForms(words []string) []string {
 	var fs []string
 	for _, w := range words {
-		if w == "conv" {
-			fs = append(fs, `"convRxS"`, `{ conv = "RxS", ... }`)
+		if w == "dropout" {
+			fs = append(fs, "{ dropout = P }")
 			continue
 		}
 		fs = append(fs, `"`+w+`"`)
+		if w == "convRxS" {
+			fs = append(fs, `{ conv = "RxS", ... }`)
+		}
 	}
 	return fs
+}
+
+// layerKeys returns the keys of the table that says a layer, one of the words, with the names that
+// stand in it. A conv is meant if none is clear.
+func layerKeys(words []string, has func(name string) bool) []key {
+	for _, w := range words {
+		switch name := strings.TrimSuffix(w, "RxS"); {
+		case name == "dropout" && has(name):
+			return dropoutKeys
+		case (name == "maxpool" || name == "avgpool") && w != name && has(name):
+			return poolKeys(name)
+		}
+	}
+	return convKeys
 }
 
 func names(keys []key) []string {

@@ -13,7 +13,7 @@ const maxKernel = 32
 
 var kernelForm = regexp.MustCompile(`^([1-9][0-9]?)x([1-9][0-9]?)$`)
 
-// noPad marks a conv that does not say its padding, noStride one that does not say its stride,
+// noPad marks a layer that does not say its padding, noStride one that does not say its stride,
 // until the list is complete.
 const (
 	noPad    = -1
@@ -35,11 +35,13 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 		case string:
 			c.layerWord(k, v, item, at, &l)
 		case table:
-			if !slices.Contains(k.words, "conv") {
+			if !slices.Contains(k.words, "convRxS") || misplaced(k.words, v) {
 				c.fail(at, orList(layerForms(k.words)), item.have(), "")
 				continue
 			}
-			c.table(convKeys, item, at, &l)
+			keys := layerKeys(k.words, func(name string) bool { return v[name] != nil })
+			l.Kind = LayerKind(slices.Index(layerWords, keys[0].name))
+			c.table(keys, item, at, &l)
 		default:
 			c.fail(at, orList(layerForms(k.words)), item.have(), "")
 		}
@@ -48,53 +50,89 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 	if !c.ok(path) {
 		return
 	}
-	inBranch := k.name == "branch" || k.name == "skip"
-	if inBranch {
+	inBlock := k.name == "branch" || k.name == "skip"
+	if inBlock {
 		c.takeStride(path, *out)
 	}
 	for i := range *out {
 		l := &(*out)[i]
-		if l.Kind != Conv {
-			*l = Layer{Kind: l.Kind}
-			continue
+		at := fmt.Sprintf("%s[%d]", path, i+1)
+		l.settle()
+		if !inBlock && l.windowed() {
+			c.outside(at, *l)
 		}
+	}
+}
+
+// misplaced says whether a table is of a kind of layer that is not among the words.
+func misplaced(words []string, t table) bool {
+	for i, name := range layerWords {
+		kind := LayerKind(i)
+		if t[name] != nil && (kind == MaxPool || kind == AvgPool || kind == Dropout) && !slices.Contains(words, name) && !slices.Contains(words, name+"RxS") {
+			return true
+		}
+	}
+	return false
+}
+
+// settle gives a layer the defaults of what it does not say.
+func (l *Layer) settle() {
+	switch {
+	case l.Kind == Conv:
 		if l.Pad == noPad {
 			l.Pad = (l.R - 1) / 2
 		}
 		if l.Stride == noStride {
 			l.Stride = 1
 		}
-		at := fmt.Sprintf("%s[%d]", path, i+1)
-		if !inBranch && l.Out == 0 {
-			c.fail(at, `a conv with its output channels: { conv = "3x3", out = 16 }`, c.nodes[at].have(), "")
+	case l.windowed():
+		*l = Layer{Kind: l.Kind, R: l.R, S: l.S, Stride: l.Stride, TakesStride: l.TakesStride, Pad: max(l.Pad, 0)}
+		if l.Stride == noStride {
+			l.Stride = l.R
 		}
-		for _, u := range []struct {
-			name string
-			unit Unit
-		}{{"out", l.OutUnit}, {"groups", l.GroupsUnit}} {
-			if !inBranch && u.unit.ofWidth() {
-				c.fail(at+"."+u.name, `a number or a part of the input such as "in/2": only a block has a stage's width`, c.nodes[at+"."+u.name].have(), "")
-			}
+	default:
+		*l = Layer{Kind: l.Kind, Rate: l.Rate}
+	}
+}
+
+// outside checks a conv or pool that is in no block.
+func (c *checker) outside(at string, l Layer) {
+	if l.Kind == Conv && l.Out == 0 {
+		c.fail(at, `a conv with its output channels: { conv = "3x3", out = 16 }`, c.nodes[at].have(), "")
+	}
+	for _, u := range []struct {
+		name string
+		unit Unit
+	}{{"out", l.OutUnit}, {"groups", l.GroupsUnit}} {
+		if u.unit.ofWidth() {
+			c.fail(at+"."+u.name, `a number or a part of the input such as "in/2": only a block has a stage's width`, c.nodes[at+"."+u.name].have(), "")
 		}
-		if !inBranch && l.TakesStride {
-			c.fail(at+".stride", "an integer: only a block has a stage's stride to take", "true", "")
-		}
+	}
+	if l.TakesStride {
+		c.fail(at+".stride", "an integer: only a block has a stage's stride to take", "true", "")
 	}
 }
 
 // layerWord reads "bn", "conv3x3" and the like.
 func (c *checker) layerWord(k key, w string, n *node, at string, l *Layer) {
-	if i := slices.Index(layerWords, w); i > int(Conv) && slices.Contains(k.words, w) {
+	if i := slices.Index(layerWords, w); i > int(Conv) && w != "dropout" && slices.Contains(k.words, w) {
 		l.Kind = LayerKind(i)
 		return
 	}
-	if size, is := strings.CutPrefix(w, "conv"); is && slices.Contains(k.words, "conv") && parseKernel(size, l) {
-		return
-	}
-	near := slices.Clone(k.words)
-	if i := slices.Index(near, "conv"); i >= 0 {
-		near[i] = "conv3x3"
-		near = append(near, "conv1x1")
+	var near []string
+	for _, word := range k.words {
+		kind, windowed := strings.CutSuffix(word, "RxS")
+		if size, is := strings.CutPrefix(w, kind); windowed && is && parseKernel(size, l) {
+			l.Kind = LayerKind(slices.Index(layerWords, kind))
+			return
+		}
+		if word == "dropout" {
+			continue
+		}
+		if near = append(near, word); windowed {
+			near[len(near)-1] = kind + "3x3"
+			near = append(near, kind+"1x1", kind+"2x2")
+		}
 	}
 	c.fail(at, orList(layerForms(k.words)), n.have(), didYouMean(w, near))
 }
@@ -112,22 +150,22 @@ func (c *checker) wordOrLayers(k key, n *node, path string, to *Net) {
 	}
 }
 
-// takeStride gives the stage's stride to one conv of a branch or skip: the one that says so, else
-// the first that says no number.
+// takeStride gives the stage's stride to one conv or pool of a branch or skip: the one that says
+// so, else the first that says no number.
 func (c *checker) takeStride(path string, ls []Layer) {
 	taker := -1
 	for i, l := range ls {
-		if l.Kind != Conv || !l.TakesStride {
+		if !l.TakesStride {
 			continue
 		}
 		if taker >= 0 {
-			c.fail(fmt.Sprintf("%s[%d].stride", path, i+1), "one conv that takes the stage's stride", fmt.Sprintf("a second one, after %s[%d]", path, taker+1), "")
+			c.fail(fmt.Sprintf("%s[%d].stride", path, i+1), "one conv or pool that takes the stage's stride", fmt.Sprintf("a second one, after %s[%d]", path, taker+1), "")
 			continue
 		}
 		taker = i
 	}
 	if taker < 0 {
-		taker = slices.IndexFunc(ls, func(l Layer) bool { return l.Kind == Conv && l.Stride == noStride })
+		taker = slices.IndexFunc(ls, func(l Layer) bool { return l.windowed() && l.Stride == noStride })
 	}
 	if taker >= 0 {
 		ls[taker].TakesStride, ls[taker].Stride = true, 1

@@ -207,7 +207,7 @@ func TestOverrideErrors(t *testing.T) {
 		{"train.lr=fast", `-o train.lr=fast: train.lr: want a number above 0, at most 100, have "fast"`},
 		{"train.ler=1", `-o train.ler=1: train.ler: want one of <train>, have "ler" (did you mean "lr"?)`},
 		{"lr=1", `-o lr=1: lr: want one of name, extends, seed, net, shake, train, data, engine, have "lr" (did you mean "train.lr"?)`},
-		{"shake.backward=bakward", `-o shake.backward=bakward: shake.backward: want "even", "shake", "keep", "m1", "m2", "m3", "m4" or "m5", have "bakward"`},
+		{"shake.backward=bakward", `-o shake.backward=bakward: shake.backward: want "even", "shake", "keep", "m1", "m2", "m3", "m4", "m5" or "drop", have "bakward"`},
 		{"train.lr", `-o train.lr: want key=value, have "train.lr" (such as train.lr=0.1)`},
 		{"=1", `-o =1: want key=value, have "=1" (such as train.lr=0.1)`},
 		{"train..lr=1", `-o train..lr=1: want a key such as train.lr or net.stage[1].width, have "train..lr"`},

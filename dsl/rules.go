@@ -42,7 +42,17 @@ func (c *checker) rules(s *Spec) {
 
 func (c *checker) shake(s *Spec) {
 	sh := s.Shake
-	if c.ok("shake.range") && sh.Range[0] >= sh.Range[1] {
+	if c.nodes["shake.backward_range"] == nil && c.ok("shake.range") {
+		s.Shake.BackwardRange = sh.Range
+		sh.BackwardRange = sh.Range
+	}
+	if sh.Forward == Drop || sh.Backward == Drop {
+		c.shakeDrop(s)
+		return
+	}
+	if c.ok("shake.range") && min(sh.Range[0], sh.Range[1]) < 0 {
+		c.fail("shake.range", `numbers from 0 to 1 unless forward is "drop"`, c.nodes["shake.range"].have(), "")
+	} else if c.ok("shake.range") && sh.Range[0] >= sh.Range[1] {
 		c.fail("shake.range", "[low, high] with low below high", c.nodes["shake.range"].have(), "")
 	} else if c.ok("shake.range", "net.branches") && sh.Range != [2]float64{0, 1} && s.Net.Branches != 2 {
 		c.fail("shake.range", "[0.0, 1.0] unless there are two branches", fmt.Sprintf("%s with %s", c.nodes["shake.range"].have(), branches(s)), "")
@@ -57,6 +67,28 @@ func (c *checker) shake(s *Spec) {
 	}
 	if c.ok("shake.backward") && sh.Backward >= M1 {
 		c.betaRule(s)
+	}
+	if c.ok("shake.backward_range", "shake.range") && sh.BackwardRange != sh.Range {
+		c.fail("shake.backward_range", `the same as range unless forward is "drop"`, c.nodes["shake.backward_range"].have(), "")
+	}
+	if c.ok("shake.gate") && sh.Gate != 0.5 {
+		c.fail("shake.gate", `0.5 unless forward is "drop": nothing else has gates`, c.nodes["shake.gate"].have(), "")
+	}
+}
+
+// shakeDrop checks a regularization with gates. Ends of a range may meet: [0, 0] is stochastic
+// depth.
+func (c *checker) shakeDrop(s *Spec) {
+	sh := s.Shake
+	if c.ok("shake.forward", "shake.backward") && sh.Forward != Drop {
+		c.fail("shake.backward", `another word than "drop" unless forward is "drop" too`, `"drop"`, `write forward = "drop"`)
+	} else if c.ok("shake.forward", "shake.backward") && sh.Backward != Drop && sh.Backward != Keep {
+		c.fail("shake.backward", `"drop" or "keep" with forward = "drop"`, c.nodes["shake.backward"].have(), "")
+	}
+	for key, r := range map[string][2]float64{"shake.range": sh.Range, "shake.backward_range": sh.BackwardRange} {
+		if c.ok(key) && r[0] > r[1] {
+			c.fail(key, "[low, high] with low at most high", c.nodes[key].have(), "")
+		}
 	}
 }
 

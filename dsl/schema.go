@@ -3,6 +3,7 @@ package dsl
 import (
 	"encoding/json"
 	"math"
+	"strings"
 )
 
 // object is a JSON object; encoding/json writes its keys in order.
@@ -125,13 +126,15 @@ func layerSchema(kinds []string) object {
 	var words []string
 	var forms []any
 	for _, w := range kinds {
-		if w == "conv" {
-			forms = append(forms,
-				object{"type": "string", "pattern": kernelPattern("conv")},
-				tableSchema(convKeys, requiredNames(convKeys)))
+		name, windowed := strings.CutSuffix(w, "RxS")
+		if windowed {
+			forms = append(forms, object{"type": "string", "pattern": kernelPattern(name)})
+		} else if w != "dropout" {
+			words = append(words, w)
 			continue
 		}
-		words = append(words, w)
+		keys := layerKeys(kinds, func(n string) bool { return n == name })
+		forms = append(forms, tableSchema(keys, requiredNames(keys)))
 	}
 	return object{"anyOf": append([]any{object{"enum": words}}, forms...)}
 }

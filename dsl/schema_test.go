@@ -53,7 +53,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 			t.Errorf("%s, resolved: %s", file, e)
 		}
 	}
-	if len(files) != 13 {
+	if len(files) != 16 {
 		t.Errorf("%d files", len(files))
 	}
 }

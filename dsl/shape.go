@@ -10,6 +10,10 @@ const maxGrowth = 2
 // error and not an hour of allocation.
 const maxLayers = 1 << 18
 
+// maxDraws is the most draws of four numbers that a dropout makes for an image: a counter has 24
+// bits for them.
+const maxDraws = 1 << 24
+
 // shape is C channels of an H×W map.
 type shape struct{ c, h, w int }
 
@@ -119,7 +123,7 @@ func (c *checker) strided(path string, ls []Layer, at blockAt) bool {
 	if at.stride == 1 || takesStride(ls) {
 		return true
 	}
-	c.fail(path, fmt.Sprintf("a conv that takes the stage's stride %d%s", at.stride, at.where()), "numbers for every conv", "write stride = true in one")
+	c.fail(path, fmt.Sprintf("a conv or pool that takes the stage's stride %d%s", at.stride, at.where()), "numbers for all of them", "write stride = true in one")
 	return false
 }
 
@@ -138,40 +142,73 @@ func (c *checker) skipWord(n *Net, at blockAt, x, y shape) bool {
 
 // layerShapes follows x through a list of layers of a block; outside of blocks blk is zero.
 func (c *checker) layerShapes(path string, ls []Layer, x shape, blk blockAt) (shape, bool) {
-	ok, where := true, blk.where()
+	ok := true
 	for i, l := range ls {
-		if l.Kind != Conv {
-			continue
-		}
 		at := fmt.Sprintf("%s[%d]", path, i+1)
-		out, s := blk.width, l.Stride
-		if l.Out != 0 {
-			var fits bool
-			if out, fits = c.resolve(at+".out", l.Out, l.OutUnit, blk.width, x.c, where); !fits {
+		out, fits := x.c, true
+		switch {
+		case l.Kind == Widen && x.c > blk.width:
+			c.fail(at, fmt.Sprintf("at most %d channels, the stage's width, to widen%s", blk.width, blk.where()), fmt.Sprint(x.c), "")
+			return x, false
+		case l.Kind == Widen:
+			x.c = blk.width
+		case l.Kind == Dropout && x.h*x.w*((x.c+3)/4) > maxDraws:
+			c.fail(at, fmt.Sprintf("a map of at most %d numbers%s", 4*maxDraws, blk.where()), x.String(), "")
+			return x, false
+		case l.Kind == Conv:
+			if out, fits = c.channels(at, l, x.c, blk); out == 0 {
 				return x, false
 			}
 		}
-		if l.TakesStride {
-			s = blk.stride
-		}
-		groups, fits := c.resolve(at+".groups", l.Groups, l.GroupsUnit, blk.width, x.c, where)
-		if fits && (x.c%groups != 0 || out%groups != 0) {
-			c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", x.c, out, where), sizeText(l.Groups, l.GroupsUnit), "")
-			fits = false
+		if !l.windowed() || l.LeftOut(blk.stride) {
+			continue
 		}
 		ok = ok && fits
-		h, w := x.h+2*l.Pad-l.R, x.w+2*l.Pad-l.S
-		if h < 0 || w < 0 {
-			c.fail(at, fmt.Sprintf("a kernel that fits into a %d×%d map with pad %d%s", x.h, x.w, l.Pad, where), fmt.Sprintf("%dx%d", l.R, l.S), "")
+		if x, fits = c.windows(at, l, x, blk); !fits {
 			return x, false
 		}
-		x = shape{out, h/s + 1, w/s + 1}
-		if most := maxGrowth * c.image.h; max(x.h, x.w) > most {
-			c.fail(at, fmt.Sprintf("a map of at most %d×%d%s", most, most, where), fmt.Sprintf("%d×%d", x.h, x.w), "look at its pad")
-			return x, false
-		}
+		x.c = out
 	}
 	return x, ok
+}
+
+// channels is the number of output channels of a conv that reads in channels, 0 if it is wrong.
+func (c *checker) channels(at string, l Layer, in int, blk blockAt) (out int, ok bool) {
+	out, where := blk.width, blk.where()
+	if l.Out != 0 {
+		if out, ok = c.resolve(at+".out", l.Out, l.OutUnit, blk.width, in, where); !ok {
+			return 0, false
+		}
+	}
+	groups, ok := c.resolve(at+".groups", l.Groups, l.GroupsUnit, blk.width, in, where)
+	if ok && (in%groups != 0 || out%groups != 0) {
+		c.fail(at+".groups", fmt.Sprintf("a divisor of %d input and %d output channels%s", in, out, where), sizeText(l.Groups, l.GroupsUnit), "")
+		return out, false
+	}
+	return out, ok
+}
+
+// windows is the map that a conv or pool makes of x, with x's channels.
+func (c *checker) windows(at string, l Layer, x shape, blk blockAt) (shape, bool) {
+	s, where := l.Stride, blk.where()
+	if l.TakesStride {
+		s = blk.stride
+	}
+	if l.Kind != Conv && l.Pad > min(l.R, l.S)/2 {
+		c.fail(at+".pad", fmt.Sprintf("at most half of a %dx%d window", l.R, l.S), fmt.Sprint(l.Pad), "")
+		return x, false
+	}
+	h, w := x.h+2*l.Pad-l.R, x.w+2*l.Pad-l.S
+	if h < 0 || w < 0 {
+		c.fail(at, fmt.Sprintf("a kernel that fits into a %d×%d map with pad %d%s", x.h, x.w, l.Pad, where), fmt.Sprintf("%dx%d", l.R, l.S), "")
+		return x, false
+	}
+	x.h, x.w = h/s+1, w/s+1
+	if most := maxGrowth * c.image.h; max(x.h, x.w) > most {
+		c.fail(at, fmt.Sprintf("a map of at most %d×%d%s", most, most, where), fmt.Sprintf("%d×%d", x.h, x.w), "look at its pad")
+		return x, false
+	}
+	return x, true
 }
 
 // head checks [relu | bn]* avgpool linear.

@@ -53,28 +53,38 @@ func (s Stage) WidthOf(b int) int {
 // LayerKind is the operation of a layer.
 type LayerKind int
 
-// The kinds of layer. AvgPool is global average pooling, Linear the classifier; both only in the
-// head.
+// The kinds of layer. AvgPool in the head is the mean of the whole map, elsewhere of every window.
 const (
 	Conv LayerKind = iota
 	BN
 	ReLU
 	AvgPool
-	Linear
+	Linear  // the classifier: only in the head
+	MaxPool // the maximum of every window
+	Widen   // channels of zeros behind the input's, up to the stage's width: only in a skip
+	Dropout // zeros at random, in training: only in a branch
 )
 
 // Layer is one word of a stem, branch, after or head list.
 type Layer struct {
 	Kind        LayerKind
-	R, S        int // kernel height and width (Conv)
+	R, S        int // kernel height and width (Conv, pools)
 	Out         int // output channels (Conv), counted in OutUnit; 0 is the stage's width
 	OutUnit     Unit
 	Groups      int // Conv, counted in GroupsUnit; >= 1
 	GroupsUnit  Unit
-	Stride      int  // Conv; fixed stride >= 1; ignored if TakesStride
-	TakesStride bool // Conv in a branch or a skip: the stage's stride in its first block
-	Pad         int  // Conv; rows and columns of zeros on every side; default (R-1)/2
+	Stride      int     // Conv, pools; fixed stride >= 1; ignored if TakesStride
+	TakesStride bool    // in a branch or a skip: the stage's stride in its first block
+	Pad         int     // rows and columns on every side; default (R-1)/2, of a pool 0
+	Rate        float64 // Dropout: the probability of a zero, between 0 and 1
 }
+
+// windowed says whether the layer reads windows of pixels, and so has a kernel and a stride.
+func (l Layer) windowed() bool { return l.Kind == Conv || l.R > 0 }
+
+// LeftOut says whether the layer does nothing in a block of that stride: a pool that takes the
+// stage's stride pools only where there is one.
+func (l Layer) LeftOut(stride int) bool { return l.Kind != Conv && l.TakesStride && stride == 1 }
 
 // SkipKind is the skip connection of a block that changes the shape (channels or stride).
 // Where it does not change the skip is the identity, except for SkipNone.
@@ -104,6 +114,7 @@ const (
 	M3
 	M4
 	M5
+	Drop // ShakeDrop: 1 where a gate is open, else a fresh draw from [lo,hi); each branch has its own
 )
 
 // Level says what shares one draw.
@@ -119,8 +130,14 @@ const (
 type Shake struct {
 	Forward, Backward Mode
 	Level             Level
-	Range             [2]float64 // [lo, hi) of a, default [0, 1); another range needs two branches
+	Range             [2]float64 // [lo, hi) of a, default [0, 1)
+	BackwardRange     [2]float64 // of b with Drop; else Range
+	Gate              float64    // Drop: the probability that the last block's gates are open
 }
+
+// Open is the probability that the gates of block i of n, counted from 0, are open: it falls
+// linearly from 1 in front of the first block to Gate in the last (Yamada et al. 2018).
+func (s Shake) Open(i, n int) float64 { return 1 - float64(i+1)/float64(n)*(1-s.Gate) }
 
 // Train is the recipe.
 type Train struct {

@@ -29,7 +29,7 @@ func (s Shake) Label() string {
 
 // The paper's letters, at the index of their constants.
 var (
-	modeLetters  = []string{Even: "E", Shaken: "S", Keep: "K", M1: "M1", M2: "M2", M3: "M3", M4: "M4", M5: "M5"}
+	modeLetters  = []string{Even: "E", Shaken: "S", Keep: "K", M1: "M1", M2: "M2", M3: "M3", M4: "M4", M5: "M5", Drop: "D"}
 	levelLetters = []string{Image: "I", Batch: "B"}
 )
 
@@ -39,7 +39,7 @@ func shakeNames() []string {
 	for _, f := range modeLetters[:2] {
 		for b, backward := range modeLetters {
 			for _, level := range levelLetters {
-				if Mode(b) < M1 || f == modeLetters[Shaken] && level == levelLetters[Image] {
+				if Mode(b) < M1 || Mode(b) <= M5 && f == modeLetters[Shaken] && level == levelLetters[Image] {
 					names = append(names, f+"-"+backward+"-"+level)
 				}
 			}

@@ -94,39 +94,56 @@ func tablesText[T any](keys []key, items []T) string {
 	return b.String()
 }
 
-// layersText writes layers as words where these say it all. A conv of a branch without a stride may
-// be taken for the one that takes the stage's, so strides are left out only if that is right.
-func layersText(ls []Layer, inBranch bool) string {
-	first := slices.IndexFunc(ls, func(l Layer) bool { return l.Kind == Conv })
+// layersText writes layers as words where these say it all. A conv or pool of a block without a
+// stride may be taken for the one that takes the stage's, so strides are left out only if that is
+// right.
+func layersText(ls []Layer, inBlock bool) string {
+	first := slices.IndexFunc(ls, Layer.windowed)
 	taker := slices.IndexFunc(ls, func(l Layer) bool { return l.TakesStride })
 	ts := make([]string, len(ls))
 	for i, l := range ls {
-		if l.Kind != Conv {
-			ts[i] = strconv.Quote(l.Kind.String())
-			continue
-		}
+		word := l.Kind.String()
 		var pairs []string
-		if l.Out != 0 {
-			pairs = append(pairs, "out = "+sizeText(l.Out, l.OutUnit))
+		switch {
+		case l.Kind == Dropout:
+			ts[i] = fmt.Sprintf("{ dropout = %s }", floatText(l.Rate))
+			continue
+		case !l.windowed():
+			ts[i] = strconv.Quote(word)
+			continue
+		case l.Kind == Conv:
+			pairs = channelsText(l)
 		}
-		if l.Groups != 1 || l.GroupsUnit != Plain {
-			pairs = append(pairs, "groups = "+sizeText(l.Groups, l.GroupsUnit))
+		stride, pad := l.R, 0
+		if l.Kind == Conv {
+			stride, pad = 1, (l.R-1)/2
 		}
 		switch {
-		case l.TakesStride && (i != first || !inBranch):
-			// Outside a branch it is a mistake, which a reader is to see.
+		case l.TakesStride && (i != first || !inBlock):
+			// Outside a block it is a mistake, which a reader is to see.
 			pairs = append(pairs, "stride = true")
-		case !l.TakesStride && (l.Stride != 1 || inBranch && taker < 0):
+		case !l.TakesStride && (l.Stride != stride || inBlock && taker < 0):
 			pairs = append(pairs, fmt.Sprintf("stride = %d", l.Stride))
 		}
-		if l.Pad != (l.R-1)/2 {
+		if l.Pad != pad {
 			pairs = append(pairs, fmt.Sprintf("pad = %d", l.Pad))
 		}
 		if len(pairs) == 0 {
-			ts[i] = fmt.Sprintf(`"conv%dx%d"`, l.R, l.S)
+			ts[i] = fmt.Sprintf(`"%s%dx%d"`, word, l.R, l.S)
 			continue
 		}
-		ts[i] = fmt.Sprintf(`{ conv = "%dx%d", %s }`, l.R, l.S, strings.Join(pairs, ", "))
+		ts[i] = fmt.Sprintf(`{ %s = "%dx%d", %s }`, word, l.R, l.S, strings.Join(pairs, ", "))
 	}
 	return "[" + strings.Join(ts, ", ") + "]"
+}
+
+// channelsText writes the sizes of a conv that are not the usual ones.
+func channelsText(l Layer) (pairs []string) {
+	if l.Out != 0 {
+		pairs = append(pairs, "out = "+sizeText(l.Out, l.OutUnit))
+	}
+	if l.Groups != 1 || l.GroupsUnit != Plain {
+		pairs = append(pairs, "groups = "+sizeText(l.Groups, l.GroupsUnit))
+	}
+	return pairs
 }

@@ -96,7 +96,7 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Net.After = []Layer{{Kind: ReLU}}
 	}
 	s.Net.Head = []Layer{{Kind: BN}, {Kind: ReLU}, {Kind: AvgPool}, {Kind: Linear}}[pick(3):]
-	s.Shake = Shake{Forward: Mode(pick(2)), Backward: Mode(pick(8)), Range: [2]float64{r.Float64() / 2, 0.5 + r.Float64()/2}}
+	s.Shake = Shake{Forward: Mode(pick(2)), Backward: Mode(pick(8)), Range: [2]float64{r.Float64() / 2, 0.5 + r.Float64()/2}, Gate: 0.5}
 	if s.Shake.Backward < M1 {
 		s.Shake.Level = Level(pick(2))
 		s.Net.Branches = 1 + pick(4)
@@ -110,6 +110,7 @@ func randomSpec(r *rand.Rand) *Spec {
 	if s.Net.Branches != 2 || s.Shake.Forward != Shaken && s.Shake.Backward != Shaken {
 		s.Shake.Range = [2]float64{0, 1}
 	}
+	s.Shake.BackwardRange = s.Shake.Range
 	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(3)], Factor: r.Float64(), SWA: r.Float64(),
 		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3), EvalEvery: 1 + pick(3)}
 	if coin() {

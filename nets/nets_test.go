@@ -4,8 +4,8 @@ import "testing"
 
 func TestLoadEveryNet(t *testing.T) {
 	names := Names()
-	if len(names) != 13 {
-		t.Fatalf("want 13 networks, have %v", names)
+	if len(names) != 16 {
+		t.Fatalf("want 16 networks, have %v", names)
 	}
 	for _, name := range names {
 		s, err := Load(name)

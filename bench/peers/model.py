@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import philox
+
 NETS = pathlib.Path(__file__).resolve().parents[2] / "nets"
 
 
@@ -31,7 +33,8 @@ def load(path):
             if part in ("branch", "skip"):
                 _take_stride(net[part])
     spec.setdefault("seed", 1)
-    spec["shake"] = {"level": "image", "range": [0.0, 1.0], **spec["shake"]}
+    spec["shake"] = {"level": "image", "range": [0.0, 1.0], "gate": 0.5, **spec["shake"]}
+    spec["shake"].setdefault("backward_range", spec["shake"]["range"])
     spec["train"] = {"warmup": [], "max_steps": 0, **spec["train"]}
     spec["data"] = {"augment": True, "shuffle": True, "train_images": 0, "test_images": 0, **spec["data"]}
     spec["classes"] = spec["data"].get("classes") or (100 if spec["data"]["set"] == "cifar100" else 10)
@@ -56,17 +59,24 @@ def _merge(base, over):
 
 
 def _layer(word):
-    if isinstance(word, str) and not word.startswith("conv"):
+    kinds = ("conv", "maxpool", "avgpool")
+    if isinstance(word, str) and not (m := re.fullmatch(r"(conv|maxpool|avgpool)(\d+x\d+)", word)):
         return {"kind": word}
-    table = {"conv": word[4:]} if isinstance(word, str) else word
-    r, s = map(int, table["conv"].split("x"))
+    table = {m[1]: m[2]} if isinstance(word, str) else word
+    if "dropout" in table:
+        return {"kind": "dropout", "rate": table["dropout"]}
+    kind = next(k for k in kinds if k in table)
+    r, s = map(int, table[kind].split("x"))
+    if kind != "conv":
+        return {"kind": kind, "r": r, "s": s, "stride": table.get("stride"), "pad": table.get("pad", 0)}
     return {"kind": "conv", "r": r, "s": s, "out": table.get("out", 0), "groups": table.get("groups", 1),
             "stride": table.get("stride"), "pad": table.get("pad", (r - 1) // 2)}
 
 
 def _take_stride(layers):
-    """Gives the stage's stride to the first conv without a number, if none says that it takes it."""
-    convs = [layer for layer in layers if layer["kind"] == "conv"]
+    """Gives the stage's stride to the first conv or pool without a number, if none says that it
+    takes it."""
+    convs = [layer for layer in layers if "r" in layer]
     if not any(layer["stride"] is True for layer in convs):
         for layer in [c for c in convs if c["stride"] is None][:1]:
             layer["stride"] = True
@@ -78,6 +88,28 @@ def width_of(stage, block):
         return stage["width"]
     first, last = stage["width"]
     return first + math.floor((last - first) * block / max(1, stage["blocks"] - 1) + 0.5)
+
+
+class Widen(nn.Module):
+    """Channels of zeros behind the input's."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, x):
+        return F.pad(x, (0, 0, 0, 0, 0, self.width - x.shape[1]))
+
+
+class Dropout(nn.Module):
+    """Multiplies by a mask that the trainer sets before a pass, [N, C, H, W] of 0 and 1/(1-rate)."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate, self.draw = rate, None
+
+    def forward(self, x):
+        return x * self.draw(self.rate, x) if self.training else x
 
 
 class ShakeSum(torch.autograd.Function):
@@ -133,7 +165,7 @@ def size(said, width, cin):
 
 
 def sequence(layers, cin, width=0, stride=1):
-    """nn.Sequential of conv, bn and relu, and its number of output channels."""
+    """nn.Sequential of a list of layers, and its number of output channels."""
     out = []
     for layer in layers:
         if layer["kind"] == "conv":
@@ -141,6 +173,15 @@ def sequence(layers, cin, width=0, stride=1):
             step = stride if layer["stride"] is True else layer["stride"] or 1
             out.append(nn.Conv2d(cin, k, (layer["r"], layer["s"]), step, layer["pad"], groups=size(layer["groups"], width, cin), bias=False))
             cin = k
+        elif "r" in layer:
+            step = stride if layer["stride"] is True else layer["stride"] or layer["r"]
+            pool = nn.MaxPool2d if layer["kind"] == "maxpool" else nn.AvgPool2d
+            out.append(nn.Identity() if layer["stride"] is True and stride == 1 else pool((layer["r"], layer["s"]), step, layer["pad"]))
+        elif layer["kind"] == "widen":
+            out.append(Widen(width))
+            cin = width
+        elif layer["kind"] == "dropout":
+            out.append(Dropout(layer["rate"]))
         else:
             out.append(nn.BatchNorm2d(cin) if layer["kind"] == "bn" else nn.ReLU())
     return nn.Sequential(*out), cin
@@ -153,6 +194,7 @@ class Block(nn.Module):
     def __init__(self, net, cin, width, stride):
         super().__init__()
         self.before = sequence(net["before"], cin)[0]
+        self.expected = 1 / net["branches"]  # coefficient at test time
         self.branches = nn.ModuleList(sequence(net["branch"], cin, width, stride)[0] for _ in range(net["branches"]))
         self.skip, self.same = None, cin == width and stride == 1
         if net["skip"] == "none":
@@ -166,7 +208,7 @@ class Block(nn.Module):
     def forward(self, x, alpha, beta):
         z = self.before(x)
         branches = [branch(z) for branch in self.branches]
-        y = sum(branches) / len(branches) if alpha is None else ShakeSum.apply(alpha, beta, *branches)
+        y = sum(branches) * self.expected if alpha is None else ShakeSum.apply(alpha, beta, *branches)
         if self.same:
             y = y + x
         elif self.skip is not None:
@@ -189,6 +231,10 @@ class ShakeNet(nn.Module):
                 c = width_of(stage, i)
             stages.append(nn.ModuleList(blocks))
         self.stages = nn.ModuleList(stages)
+        if spec["shake"]["forward"] == "drop":
+            for i, block in enumerate(self.blocks()):
+                gate = philox.open_gate(spec["shake"], i, len(self.blocks()))
+                block.expected = gate + (1 - gate) * sum(spec["shake"]["range"]) / 2
         head, c = sequence(net["head"][:-2], c)
         self.head = nn.Sequential(*head, nn.Identity(), nn.Linear(c, spec["classes"]))
 

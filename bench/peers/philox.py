@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-INIT, SHUFFLE, AUGMENT, ALPHA, BETA = 1, 2, 3, 4, 5  # rng.Purpose
+INIT, SHUFFLE, AUGMENT, ALPHA, BETA, DROPOUT = 1, 2, 3, 4, 5, 16  # rng.Purpose
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -116,8 +116,14 @@ def replica_bounds(n, replicas):
     return [-(-r * n // replicas) for r in range(replicas + 1)]
 
 
-def draws(seed, iteration, block, shake, branches, n, replicas):
-    """alpha and beta of one block: float64 [branches, n]. shake is the [shake] table."""
+def open_gate(shake, block, blocks):
+    """The probability that a gate of a block, which counts from 0, is open."""
+    return 1 - (block + 1) / blocks * (1 - shake["gate"])
+
+
+def draws(seed, iteration, block, shake, branches, n, replicas, blocks=1):
+    """alpha and beta of one block: float64 [branches, n]. shake is the [shake] table; gates depend on
+    the number of blocks."""
     index = np.arange(n)
     if shake["level"] == "batch":
         index = np.repeat(np.arange(replicas), np.diff(replica_bounds(n, replicas)))
@@ -130,6 +136,14 @@ def draws(seed, iteration, block, shake, branches, n, replicas):
         chunks = [philox(seed, iteration, block, index, purpose | j << 8) for j in range((branches + 2) // 4)]
         cuts = np.sort(uniform(np.concatenate([np.empty((n, 0), np.uint64), *chunks], 1))[:, : branches - 1], 1)
         return np.diff(cuts, axis=1, prepend=0.0, append=1.0).T
+
+    if shake["forward"] == "drop":
+        word = lambda purpose, k, i: uniform(philox(seed, iteration, block, index, purpose | k << 8)[:, i])
+        closed = np.stack([word(ALPHA, k, 0) >= open_gate(shake, block, blocks) for k in range(branches)])
+        within = lambda r, u: r[0] + u * (r[1] - r[0])
+        alpha = np.where(closed, np.stack([within(shake["range"], word(ALPHA, k, 1)) for k in range(branches)]), 1.0)
+        beta = np.where(closed, np.stack([within(shake["backward_range"], word(BETA, k, 0)) for k in range(branches)]), 1.0)
+        return alpha, alpha if shake["backward"] == "keep" else beta
 
     even = np.full((branches, n), 1 / branches)
     alpha = fresh(ALPHA) if shake["forward"] == "shake" else even
@@ -146,3 +160,13 @@ def draws(seed, iteration, block, shake, branches, n, replicas):
     }[rule]
     b = np.where(a < 0.5, low, high)
     return alpha, np.stack([b, 1 - b])
+
+
+def dropout(seed, iteration, number, first, shape, rate):
+    """The factors of dropout `number` of a net, 0 or 1/(1-rate), for images first, first + 1, ... of
+    the global batch: float64 of shape [N, C, H, W]."""
+    n, c, h, w = shape
+    chunks = -(-c // 4)
+    words = philox(seed, iteration, number, first + np.arange(n)[:, None], DROPOUT | np.arange(h * w * chunks)[None] << 8)
+    kept = uniform(words.reshape(n, h, w, 4 * chunks)[..., :c]) >= rate
+    return np.ascontiguousarray(np.where(kept, 1 / (1 - rate), 0.0).transpose(0, 3, 1, 2))

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 import philox
-from model import ShakeNet
+from model import Dropout, ShakeNet
 
 
 def lr(train, step, steps_per_epoch):
@@ -85,12 +85,16 @@ class Trainer:
         x, labels = self.batch(step)
         x, labels = self.tensor(x), torch.from_numpy(labels)
         n = len(labels)
-        alpha, beta = zip(*(philox.draws(self.spec["seed"], step, i, self.spec["shake"], len(b.branches), n, self.replicas)
+        alpha, beta = zip(*(philox.draws(self.spec["seed"], step, i, self.spec["shake"], len(b.branches), n, self.replicas, len(self.net.blocks()))
                             for i, b in enumerate(self.net.blocks())))
         self.net.train()
+        dropouts = [m for m in self.net.modules() if isinstance(m, Dropout)]
         bounds = philox.replica_bounds(n, self.replicas)
         logits = []
         for r, (lo, hi) in enumerate(zip(bounds, bounds[1:])):
+            for number, m in enumerate(dropouts):
+                m.draw = lambda rate, x, number=number, lo=lo: torch.from_numpy(
+                    philox.dropout(self.spec["seed"], step, number, lo, x.shape, rate)).to(x.dtype)
             if lo < hi:
                 a, b = ([torch.from_numpy(c[:, lo:hi].copy()).to(self.dtype) for c in cs] for cs in (alpha, beta))
                 logits.append(functional_call(self.net, self.buffers[r], (x[lo:hi], a, b)))

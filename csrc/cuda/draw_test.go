@@ -45,7 +45,7 @@ func (s DrawSpec) Kernel() (*Kernel, error) {
 // TestModes checks that modes and levels have the numbers of the language, so that one converts
 // into the other.
 func TestModes(t *testing.T) {
-	for have, want := range map[Mode]dsl.Mode{Even: dsl.Even, Shaken: dsl.Shaken, Keep: dsl.Keep, M1: dsl.M1, M2: dsl.M2, M3: dsl.M3, M4: dsl.M4, M5: dsl.M5} {
+	for have, want := range map[Mode]dsl.Mode{Even: dsl.Even, Shaken: dsl.Shaken, Keep: dsl.Keep, M1: dsl.M1, M2: dsl.M2, M3: dsl.M3, M4: dsl.M4, M5: dsl.M5, Drop: dsl.Drop} {
 		if int(have) != int(want) {
 			t.Errorf("%v is %d here, %d in the language", want, have, want)
 		}
@@ -77,16 +77,22 @@ func TestDraws(t *testing.T) {
 		combination{3, dsl.Shaken, dsl.Keep, dsl.Image, 0, 1, 2},
 		combination{6, dsl.Shaken, dsl.Shaken, dsl.Batch, 0, 1, 3},
 		combination{8, dsl.Even, dsl.Shaken, dsl.Image, 0, 1, 1},
-		combination{64, dsl.Shaken, dsl.Even, dsl.Image, 0, 1, 1})
+		combination{64, dsl.Shaken, dsl.Even, dsl.Image, 0, 1, 1},
+		combination{1, dsl.Drop, dsl.Drop, dsl.Image, -1, 1, 2},
+		combination{3, dsl.Drop, dsl.Keep, dsl.Batch, 0, 0, 3},
+		combination{2, dsl.Drop, dsl.Drop, dsl.Batch, 0, 1, 2})
 	const n, base, first = 37, 1000, 5
 	for _, c := range all {
 		name := fmt.Sprintf("%d branches, %v-%v-%v, replicas %d", c.branches, c.forward, c.backward, c.level, c.replicas)
 		const seed, iteration, block = 0x123456789abcdef1, 77, 11
 		s := DrawSpec{Replicas: c.replicas, Draw: Draw{Branches: c.branches, Forward: Mode(c.forward), Backward: Mode(c.backward), Level: Level(c.level), Low: c.lo, High: c.hi}}
+		if c.forward == dsl.Drop {
+			s.Draw.Open, s.Draw.BackLow, s.Draw.BackHigh = 0.6, 0.25, 0.75
+		}
 		alpha, beta := newMemory(F32, make([]float64, c.branches*n)), newMemory(F32, make([]float64, c.branches*n))
 		args := map[string]any{"step": Step{Seed: seed, Iteration: iteration}.memory(), "block": block, "alpha": alpha, "beta": beta, "n": n}
 		run(t, s, n, args)
-		b := graph.Block{Branches: c.branches, Shake: dsl.Shake{Forward: c.forward, Backward: c.backward, Level: c.level, Range: [2]float64{c.lo, c.hi}}}
+		b := graph.Block{Branches: c.branches, Shake: dsl.Shake{Forward: c.forward, Backward: c.backward, Level: c.level, Range: [2]float64{c.lo, c.hi}, BackwardRange: [2]float64{0.25, 0.75}}, Open: 0.6}
 		want := func(n, replicas int) (a, b2 [][]float64) {
 			for range c.branches {
 				a, b2 = append(a, make([]float64, n)), append(b2, make([]float64, n))

@@ -3,7 +3,7 @@
 //   y[i] = relu?(skip[i] + sum over branches k of alpha_k[i] * branch_k[i])
 //   every operand a view: relu?(norm?(x))
 //
-// alpha_k is drawn here (philox.cu); in evaluation it is 1/branches.
+// alpha_k is drawn here (philox.cu); in evaluation it is the expected one.
 //
 // join(step, block, skip, skip_norm, x_k, norm_k for every branch k, y, copy, n): skip and its norm
 // are 0 for a block without skip; y is overwritten, and copy, unless it is 0, by relu(y). sizeof(T)
@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             c = column * V < Y::C ? column * V : 0;
   __shared__ float alpha[D::BRANCHES];
   for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS)
-    alpha[k] = EVAL ? 1 / (float)D::BRANCHES : sk_alpha<D>(step, block, image, replica, k);
+    alpha[k] = EVAL ? (float)D::expected() : sk_alpha<D>(step, block, image, replica, k);
   sk_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)

@@ -3,7 +3,8 @@ package cuda
 import "fmt"
 
 // JoinSpec is the shaken sum of a block: y = relu?(skip + sum of alpha_k * branch_k), and copy =
-// relu(y). With Eval every alpha_k is 1/branches and step is not read.
+// relu(y). With Eval every alpha_k is the expected one, 1/branches or
+// Draw.Expected, and step is not read.
 //
 //	join(step, block, skip, skip_norm, x0, norm0, x1, norm1, ..., y, copy, n)
 type JoinSpec struct {

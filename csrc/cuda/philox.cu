@@ -4,6 +4,7 @@
 //   u = (word >> 8) / 2^24
 //   two branches: alpha = (low + u*(high-low), 1 - that); more: spacings of sorted uniforms
 //   beta by the mode of the backward pass
+//   with gates: 1 where the gate's uniform is below open, else uniform in the pass's range
 //
 // About 80 integer and 10 float64 operations a draw, done once a block and branch; float64 products
 // are rounded before they are added.
@@ -48,7 +49,7 @@ __device__ __forceinline__ double sk_uniform(u32 word) { return (double)(word >>
 
 __device__ __forceinline__ u32 sk_below(u32 word, u32 n) { return sk_high(word, n); }
 
-enum { SK_ALPHA = 4, SK_BETA = 5, SK_AUGMENT = 3 };
+enum { SK_ALPHA = 4, SK_BETA = 5, SK_AUGMENT = 3, SK_DROPOUT = 16 };
 
 // A fresh draw of a purpose for one branch. D: BRANCHES, FORWARD and BACKWARD (SK_EVEN to SK_M5,
 // which the spec numbers), BATCH (level), low(), high().
@@ -76,10 +77,24 @@ __device__ inline double sk_fresh(u64 seed, u32 iteration, u32 block, u32 index,
   }
 }
 
+// ShakeDrop: whether the gate of a branch is open, and the uniform that draws a closed one's alpha.
+template <class D>
+__device__ inline bool sk_gate(u64 seed, u32 iteration, u32 block, u32 index, int branch,
+                               double *u) {
+  const sk_words w = sk_philox(seed, iteration, block, index, SK_ALPHA | (u32)branch << 8);
+  *u = sk_uniform(w.w[1]);
+  return sk_uniform(w.w[0]) < D::open();
+}
+
 template <class D>
 __device__ inline double sk_forward(u64 seed, u32 iteration, u32 block, u32 index, int branch) {
   if constexpr (D::FORWARD == SK_SHAKEN)
     return sk_fresh<D>(seed, iteration, block, index, SK_ALPHA, branch);
+  if constexpr (D::FORWARD == SK_DROP) {
+    double u;
+    if (sk_gate<D>(seed, iteration, block, index, branch, &u)) return 1;
+    return sk_add(D::low(), sk_mul(u, D::high() - D::low()));
+  }
   return 1 / (double)D::BRANCHES;
 }
 
@@ -100,7 +115,13 @@ __device__ inline double sk_backward(u64 seed, u32 iteration, u32 block, u32 ind
   if constexpr (D::BACKWARD == SK_SHAKEN)
     return sk_fresh<D>(seed, iteration, block, index, SK_BETA, branch);
   if constexpr (D::BACKWARD == SK_KEEP) return sk_forward<D>(seed, iteration, block, index, branch);
-  if constexpr (D::BACKWARD >= SK_M1) {
+  if constexpr (D::BACKWARD == SK_DROP) {
+    double u;
+    if (sk_gate<D>(seed, iteration, block, index, branch, &u)) return 1;
+    u = sk_uniform(sk_philox(seed, iteration, block, index, SK_BETA | (u32)branch << 8).w[0]);
+    return sk_add(D::back_low(), sk_mul(u, D::back_high() - D::back_low()));
+  }
+  if constexpr (D::BACKWARD >= SK_M1 && D::BACKWARD <= SK_M5) {
     const double r = sk_uniform(sk_philox(seed, iteration, block, index, SK_BETA).w[0]);
     const double b = sk_rule<D::BACKWARD>(sk_forward<D>(seed, iteration, block, index, 0), r);
     return branch == 0 ? b : 1 - b;

@@ -86,10 +86,11 @@ const (
 	M3
 	M4
 	M5
+	Drop // of both passes, or of the forward pass with Keep
 )
 
 // modeNames are the modes' names in philox.cu.
-var modeNames = [...]string{"SK_EVEN", "SK_SHAKEN", "SK_KEEP", "SK_M1", "SK_M2", "SK_M3", "SK_M4", "SK_M5"}
+var modeNames = [...]string{"SK_EVEN", "SK_SHAKEN", "SK_KEEP", "SK_M1", "SK_M2", "SK_M3", "SK_M4", "SK_M5", "SK_DROP"}
 
 // Level is the scope of one draw, with the numbers of dsl.Level.
 type Level int
@@ -107,7 +108,10 @@ type Draw struct {
 	Branches          int
 	Forward, Backward Mode
 	Level             Level
-	Low, High         float64 // range of alpha with two branches; [0, 1) by default
+	Low, High         float64 // range of alpha with two branches, or with Drop; [0, 1) by default
+	BackLow, BackHigh float64 // of beta with Drop
+	Open              float64 // Drop: the probability that a gate is open
+	Expected          float64 // Drop: the coefficient at test time
 }
 
 // Step is the record that every drawing or learning kernel reads from device memory, little-endian,

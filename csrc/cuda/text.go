@@ -119,17 +119,29 @@ func (b *builder) draw(name string, d *Draw) {
 		return
 	}
 	b.want(d.Branches >= 1 && d.Branches <= 64, "Draw.Branches", "1 to 64", d.Branches)
-	b.want(d.Forward == Even || d.Forward == Shaken, "Draw.Forward", "Even or Shaken", d.Forward)
-	b.want(d.Backward >= Even && d.Backward <= M5, "Draw.Backward", "a mode", d.Backward)
-	b.want(d.Backward < M1 || d.Branches == 2, "Draw.Branches", "2 with M1 to M5", d.Branches)
+	drop := d.Forward == Drop
+	b.want(d.Forward == Even || d.Forward == Shaken || drop, "Draw.Forward", "Even, Shaken or Drop", d.Forward)
+	b.want(d.Backward >= Even && d.Backward <= Drop, "Draw.Backward", "a mode", d.Backward)
+	b.want(drop && d.Backward == Keep || drop == (d.Backward == Drop), "Draw.Backward", "Drop or Keep with Drop, and Drop with nothing else", d.Backward)
+	b.want(d.Backward < M1 || d.Backward > M5 || d.Branches == 2, "Draw.Branches", "2 with M1 to M5", d.Branches)
 	b.want(d.Level == ImageLevel || d.Level == BatchLevel, "Draw.Level", "ImageLevel or BatchLevel", d.Level)
-	b.want(d.Low < d.High && d.Low-d.Low == 0 && d.High-d.High == 0, "Draw.Low", "a finite number below High", d.Low)
+	b.want((d.Low < d.High || drop && d.Low == d.High) && d.Low-d.Low == 0 && d.High-d.High == 0, "Draw.Low", "a finite number below High", d.Low)
 	if b.err != nil {
 		return
 	}
 	b.line("struct %s { static constexpr bool PRESENT = true, BATCH = %t; static constexpr int BRANCHES = %d, FORWARD = %s, BACKWARD = %s;", name, d.Level == BatchLevel,
 		d.Branches, modeNames[d.Forward], modeNames[d.Backward])
 	b.line("  static __device__ __forceinline__ double low() { return %s; }", double(d.Low))
+	if drop {
+		for _, f := range []struct {
+			name string
+			v    float64
+		}{{"back_low", d.BackLow}, {"back_high", d.BackHigh}, {"open", d.Open}, {"expected", d.Expected}} {
+			b.line("  static __device__ __forceinline__ double %s() { return %s; }", f.name, double(f.v))
+		}
+	} else {
+		b.line("  static __device__ __forceinline__ double expected() { return 1 / (double)%d; }", d.Branches)
+	}
 	b.line("  static __device__ __forceinline__ double high() { return %s; } };", double(d.High))
 }
 

@@ -15,6 +15,8 @@ import (
 //	Shaken  two branches: u in [lo, hi) and 1-u; more: uniform on the simplex
 //	Keep    beta = alpha
 //	M1..M5  beta from alpha and a fresh r in [0, 1), the paper's Table 4
+//	Drop    1 where the branch's gate is open, else uniform in the pass's range (ShakeDrop, Yamada et
+//	        al. 2018): b + a - ba and b + beta - b beta with the gate b, the same in both passes
 //
 // The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position
 // in the global batch at level Image, the replica's number at level Batch, where all images of the
@@ -41,8 +43,18 @@ func Draw(seed uint64, iteration uint32, block int, b graph.Block, n, replicas i
 }
 
 func drawForward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha [][]float64) {
-	if b.Shake.Forward == dsl.Shaken {
+	switch b.Shake.Forward {
+	case dsl.Shaken:
 		fresh(seed, ctr, rng.Alpha, b, i, alpha)
+		return
+	case dsl.Drop:
+		for k := range b.Branches {
+			gate, u := gated(seed, ctr, k)
+			alpha[k][i] = 1
+			if gate >= b.Open {
+				alpha[k][i] = within(b.Shake.Range, u)
+			}
+		}
 		return
 	}
 	for k := range b.Branches {
@@ -58,6 +70,15 @@ func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta 
 		for k := range b.Branches {
 			beta[k][i] = alpha[k][i]
 		}
+	case dsl.Drop:
+		for k := range b.Branches {
+			gate, _ := gated(seed, ctr, k)
+			ctr[3] = rng.Beta.Word(uint32(k))
+			beta[k][i] = 1
+			if gate >= b.Open {
+				beta[k][i] = within(b.Shake.BackwardRange, rng.Uniform(rng.Philox(seed, ctr)[0]))
+			}
+		}
 	case dsl.M1, dsl.M2, dsl.M3, dsl.M4, dsl.M5:
 		ctr[3] = uint32(rng.Beta)
 		r := rng.Uniform(rng.Philox(seed, ctr)[0])
@@ -69,6 +90,17 @@ func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta 
 		}
 	}
 }
+
+// gated returns two uniforms of branch k's forward draw: the gate is open where the first is below
+// the block's Open, and the second draws what a closed one lets through.
+func gated(seed uint64, ctr [4]uint32, k int) (gate, u float64) {
+	ctr[3] = rng.Alpha.Word(uint32(k))
+	w := rng.Philox(seed, ctr)
+	return rng.Uniform(w[0]), rng.Uniform(w[1])
+}
+
+// within maps u in [0, 1) to a range.
+func within(r [2]float64, u float64) float64 { return r[0] + float64(u*(r[1]-r[0])) }
 
 // betaRule is b of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches.
 // Products are rounded by a conversion so that no platform fuses them with the sum.
@@ -102,9 +134,7 @@ func betaRule(m dsl.Mode, a, r float64) float64 {
 func fresh(seed uint64, ctr [4]uint32, p rng.Purpose, b graph.Block, i int, coef [][]float64) {
 	if b.Branches == 2 {
 		ctr[3] = uint32(p)
-		lo, hi := b.Shake.Range[0], b.Shake.Range[1]
-		u := rng.Uniform(rng.Philox(seed, ctr)[0])
-		coef[0][i] = lo + float64(u*(hi-lo))
+		coef[0][i] = within(b.Shake.Range, rng.Uniform(rng.Philox(seed, ctr)[0]))
 		coef[1][i] = 1 - coef[0][i]
 		return
 	}

@@ -98,8 +98,8 @@ func (l *lowering) cuts() {
 		switch op := l.g.Ops[i].(type) {
 		case *graph.Conv:
 			read(op.X)
-		case *graph.Head:
-			read(op.X)
+		case *graph.Head, *graph.Pool, *graph.Dropout, *graph.Widen:
+			read(graph.Inputs(op)[0])
 		case *graph.Join:
 			for _, r := range op.Branches {
 				read(r)
@@ -136,6 +136,14 @@ func (l *lowering) backward() error {
 				g.Mask = l.buf[op.Y]
 				l.contribute(op.X, g)
 			}
+		case *graph.Pool:
+			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep {
+				return &PoolBackStep{Op: op, X: l.buf[op.X.Value], Off: op.X.Off, DY: dy, DX: dx}
+			})
+		case *graph.Dropout:
+			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep { return &DropStep{Op: op, X: dy, Y: dx, Back: true} })
+		case *graph.Widen:
+			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep { return &CopyStep{X: dy, C: op.X.C, Y: dx, Back: true} })
 		case *graph.Conv:
 			err = l.backConv(op)
 		}
@@ -255,6 +263,20 @@ func (l *lowering) backJoin(op *graph.Join) {
 	if op.Skip != nil {
 		l.contribute(*op.Skip, g)
 	}
+}
+
+// backAlone makes the gradient of what an operation reads in a buffer of its own, by the step that
+// makes returns for that buffer and the gradient of y.
+func (l *lowering) backAlone(x graph.Ref, y graph.ValueID, makes func(dx, dy BufID) PlanStep) {
+	if l.target(x).s.value == l.g.Input {
+		return
+	}
+	dy := l.stored(y)
+	v := l.g.Values[x.Value]
+	v.C = x.C
+	dx := l.newBuffer("d "+l.g.Values[y].Name+" x", v, true)
+	l.emit(makes(dx, dy.Buf))
+	l.contribute(x, storedGrad(dx, 0, x.C))
 }
 
 func (l *lowering) backNorm(op *graph.Norm) {

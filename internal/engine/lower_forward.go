@@ -100,6 +100,18 @@ func (l *lowering) forwardOp(op graph.Op) error {
 		}
 		x.ReLU = true
 		l.apply(op.Y, op, x)
+	case *graph.Pool:
+		s := &PoolStep{Op: op, X: l.buf[op.X.Value], Off: op.X.Off}
+		s.Y = l.store(op.Y, s)
+		l.define(op.Y, op, s)
+	case *graph.Dropout:
+		s := &DropStep{Op: op, X: l.buf[op.X.Value], Off: op.X.Off}
+		s.Y = l.store(op.Y, s)
+		l.define(op.Y, op, s)
+	case *graph.Widen:
+		s := &CopyStep{X: l.buf[op.X.Value], XOff: op.X.Off, C: op.X.C}
+		s.Y = l.store(op.Y, s)
+		l.define(op.Y, op, s)
 	case *graph.Join:
 		return l.forwardJoin(op)
 	case *graph.Correlate:

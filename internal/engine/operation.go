@@ -81,6 +81,14 @@ func (p *Plan) placeOf(s PlanStep) string {
 		return p.Buffers[s.Y].Name
 	case *StatsStep:
 		return norm(s.Stats[0].Norm)
+	case *PoolStep:
+		return p.Buffers[s.Y].Name
+	case *PoolBackStep:
+		return p.Buffers[s.DX].Name
+	case *DropStep:
+		return p.Buffers[s.Y].Name
+	case *CopyStep:
+		return p.Buffers[s.Y].Name
 	case *JoinStep:
 		return p.Graph.Blocks[s.Block].Name
 	case *CorrelateStep:
@@ -122,6 +130,19 @@ func (p *Plan) work(s PlanStep) work {
 	case *StatsStep:
 		read := p.size(s.X, p.Buffers[s.X].C)
 		return work{shape: p.rows(s.X), macs: read, floats: read}
+	case *PoolStep:
+		read, written := p.size(s.X, s.Op.X.C), p.size(s.Y, s.Op.X.C)
+		return work{shape: p.rows(s.Y), macs: written * float64(s.Op.R*s.Op.S), floats: read + written}
+	case *PoolBackStep:
+		read, written := p.size(s.DY, s.Op.X.C), p.size(s.DX, s.Op.X.C)
+		if s.Op.Max {
+			read += p.size(s.X, s.Op.X.C)
+		}
+		return work{shape: p.rows(s.DX), macs: p.size(s.DY, s.Op.X.C) * float64(s.Op.R*s.Op.S), floats: read + written}
+	case *DropStep:
+		return work{shape: p.rows(s.Y), macs: p.size(s.Y, s.Op.X.C), floats: 2 * p.size(s.Y, s.Op.X.C)}
+	case *CopyStep:
+		return work{shape: p.rows(s.Y), floats: p.size(s.X, s.C) + p.size(s.Y, p.Buffers[s.Y].C)}
 	case *JoinStep:
 		read := 0.0
 		for _, v := range s.Branches {

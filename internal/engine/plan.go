@@ -108,8 +108,9 @@ type StatsOf struct {
 // Of.Norm.
 type SumsOf struct{ Of Grad }
 
-// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, JoinStep, CorrelateStep, HeadStep,
-// ConvBackStep, NormBackStep, SumsStep, GradSumStep.
+// PlanStep is one of ConvStep, NormStep, ApplyStep, StatsStep, PoolStep, DropStep, CopyStep,
+// JoinStep, CorrelateStep, HeadStep, ConvBackStep, NormBackStep, SumsStep, GradSumStep,
+// PoolBackStep.
 type PlanStep interface {
 	// uses calls f for every buffer the step touches.
 	uses(f func(b BufID, write bool))
@@ -137,6 +138,43 @@ type ApplyStep struct {
 type StatsStep struct {
 	X     BufID
 	Stats []StatsOf
+}
+
+// PoolStep computes the pool of Op.X.C channels of X from Off on.
+type PoolStep struct {
+	Op  *graph.Pool
+	X   BufID
+	Off int
+	Y   BufID
+}
+
+// PoolBackStep computes DX, the gradient of a pool's input, from that of its output. X is read by a
+// maximum alone.
+type PoolBackStep struct {
+	Op     *graph.Pool
+	X      BufID
+	Off    int
+	DY, DX BufID
+}
+
+// DropStep multiplies Op.X.C channels of X from Off on by the factors of a dropout: activations, or
+// gradients if Back. In evaluation it copies.
+type DropStep struct {
+	Op   *graph.Dropout
+	X    BufID
+	Off  int
+	Y    BufID
+	Back bool
+}
+
+// CopyStep copies channels XOff .. XOff+C-1 of X to Y from channel 0 on. Further channels of Y
+// become zeros.
+type CopyStep struct {
+	X    BufID
+	XOff int
+	C    int
+	Y    BufID
+	Back bool // of gradients
 }
 
 // JoinStep computes a block's shaken sum.
@@ -262,6 +300,16 @@ func (s *ConvStep) uses(f func(BufID, bool))  { s.X.Uses(f); f(s.Y, true) }
 func (s *NormStep) uses(func(BufID, bool))    {}
 func (s *ApplyStep) uses(f func(BufID, bool)) { s.X.Uses(f); f(s.Y, true) }
 func (s *StatsStep) uses(f func(BufID, bool)) { f(s.X, false) }
+func (s *PoolStep) uses(f func(BufID, bool))  { f(s.X, false); f(s.Y, true) }
+func (s *DropStep) uses(f func(BufID, bool))  { f(s.X, false); f(s.Y, true) }
+func (s *CopyStep) uses(f func(BufID, bool))  { f(s.X, false); f(s.Y, true) }
+func (s *PoolBackStep) uses(f func(BufID, bool)) {
+	if s.Op.Max {
+		f(s.X, false)
+	}
+	f(s.DY, false)
+	f(s.DX, true)
+}
 func (s *JoinStep) uses(f func(BufID, bool)) {
 	for _, b := range s.Branches {
 		b.Uses(f)

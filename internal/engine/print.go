@@ -41,6 +41,14 @@ func (p *Plan) step(s PlanStep) string {
 		return fmt.Sprintf("apply\t%%%d = %s%s", s.Y, p.ViewText(s.X), p.StatsText(s.Stats))
 	case *StatsStep:
 		return fmt.Sprintf("stats\t%%%d%s", s.X, p.StatsText(s.Stats))
+	case *PoolStep:
+		return fmt.Sprintf("pool\t%%%d = %s", s.Y, p.PoolText(s.Op, s.X, s.Off))
+	case *PoolBackStep:
+		return fmt.Sprintf("pool'\t%%%d = %%%d of %s", s.DX, s.DY, p.PoolText(s.Op, s.X, s.Off))
+	case *DropStep:
+		return fmt.Sprintf("drop\t%%%d = %s", s.Y, p.DropText(s.Op, s.X, s.Off))
+	case *CopyStep:
+		return fmt.Sprintf("copy\t%%%d = %s", s.Y, p.Part(s.X, s.XOff, s.C))
 	case *JoinStep:
 		var terms []string
 		if s.Skip != nil {
@@ -125,6 +133,20 @@ func (p *Plan) GradText(g Grad) string {
 		s = fmt.Sprintf("norm'@%d(%s)", g.Norm, s)
 	}
 	return s
+}
+
+// PoolText writes a pool's windows and what it reads.
+func (p *Plan) PoolText(o *graph.Pool, x BufID, off int) string {
+	kind := "mean"
+	if o.Max {
+		kind = "max"
+	}
+	return fmt.Sprintf("%s %dx%d /%d pad %d (%s)", kind, o.R, o.S, o.Stride, o.Pad, p.Part(x, off, o.X.C))
+}
+
+// DropText writes what a dropout reads.
+func (p *Plan) DropText(o *graph.Dropout, x BufID, off int) string {
+	return fmt.Sprintf("drop%d %v (%s)", o.Index, o.Rate, p.Part(x, off, o.X.C))
 }
 
 // OutText writes where a gradient called what goes.

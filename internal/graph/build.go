@@ -41,12 +41,20 @@ func Build(spec *dsl.Spec) (*Graph, error) {
 	for s, st := range spec.Net.Stages {
 		x = b.stage(s, st, &spec.Net, spec.Shake, x)
 	}
+	for i := range b.g.Blocks {
+		if spec.Shake.Forward == dsl.Drop {
+			b.g.Blocks[i].Open = spec.Shake.Open(i, len(b.g.Blocks))
+		}
+	}
 	b.head(spec.Net.Head, x)
 	return b.g, nil
 }
 
 // builder appends values, parameters and operations to a graph.
-type builder struct{ g *Graph }
+type builder struct {
+	g        *Graph
+	dropouts int // so far
+}
 
 func (b *builder) value(name string, c, h, w int) ValueID {
 	b.g.Values = append(b.g.Values, Value{Name: name, C: c, H: h, W: w})
@@ -71,21 +79,40 @@ func (b *builder) layers(name string, ls []dsl.Layer, x ValueID, width, stride i
 	return x
 }
 
-// layer appends one word that is neither avgpool nor linear. width is the default of a conv's
-// output channels and stride that of a conv that takes it; both are 0 outside blocks, where a conv
-// says its own.
+// layer appends one word that is neither the head's avgpool nor linear. width is the default of a
+// conv's output channels and stride that of a layer that takes it; both are 0 outside blocks, where
+// a conv says its own.
 func (b *builder) layer(name string, l dsl.Layer, x ValueID, width, stride int) ValueID {
+	if l.LeftOut(stride) {
+		return x
+	}
+	if l.TakesStride {
+		l.Stride = stride
+	}
+	v := b.g.Values[x]
 	switch l.Kind {
 	case dsl.BN:
 		return b.norm(name, x)
 	case dsl.ReLU:
 		return b.relu(name, x)
+	case dsl.MaxPool, dsl.AvgPool:
+		y := b.value(name, v.C, windows(v.H, l.R, l.Pad, l.Stride), windows(v.W, l.S, l.Pad, l.Stride))
+		b.op(&Pool{X: b.all(x), Y: y, Max: l.Kind == dsl.MaxPool, R: l.R, S: l.S, Stride: l.Stride, Pad: l.Pad})
+		return y
+	case dsl.Dropout:
+		y := b.value(name, v.C, v.H, v.W)
+		b.op(&Dropout{X: b.all(x), Y: y, Rate: l.Rate, Index: b.dropouts})
+		b.dropouts++
+		return y
+	case dsl.Widen:
+		if v.C == width {
+			return x
+		}
+		y := b.value(name, width, v.H, v.W)
+		b.op(&Widen{X: b.all(x), Y: y})
+		return y
 	}
-	in := b.g.Values[x].C
-	l.Out, l.Groups = l.Channels(width, in), l.GroupCount(width, in)
-	if l.TakesStride {
-		l.Stride = stride
-	}
+	l.Out, l.Groups = l.Channels(width, v.C), l.GroupCount(width, v.C)
 	return b.conv(name, l, x)
 }
 

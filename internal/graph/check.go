@@ -128,6 +128,15 @@ func (c *checker) op(op Op, last bool) error {
 	case *ReLU:
 		err = c.same(o.X, o.Y)
 		c.elementwise[o.Y] = !c.g.Values[o.X.Value].Virtual
+	case *Pool:
+		err = c.pool(o)
+	case *Dropout:
+		if !(o.Rate > 0 && o.Rate < 1) || o.Index < 0 {
+			return c.errorf("want a rate between 0 and 1 and an index of 0 or more, have %v and %d", o.Rate, o.Index)
+		}
+		err = c.same(o.X, o.Y)
+	case *Widen:
+		err = c.widen(o)
 	case *Subsample:
 		err = c.subsample(o)
 	case *Concat:

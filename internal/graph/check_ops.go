@@ -66,6 +66,26 @@ func (c *checker) norm(o *Norm) error {
 	return c.same(o.X, o.Y)
 }
 
+func (c *checker) pool(o *Pool) error {
+	x, y := c.g.Values[o.X.Value], c.g.Values[o.Y]
+	if o.R < 1 || o.S < 1 || o.Stride < 1 || o.Pad < 0 || o.Pad > min(o.R, o.S)/2 || max(o.R, o.S, o.Stride) > maxKernel {
+		return c.errorf("want a window and a stride of 1 or more and a pad of at most half a window, have %dx%d, %d and %d", o.R, o.S, o.Stride, o.Pad)
+	}
+	want := Value{C: o.X.C, H: windows(x.H, o.R, o.Pad, o.Stride), W: windows(x.W, o.S, o.Pad, o.Stride)}
+	if shape(want) != shape(y) {
+		return c.errorf("want shape %s, have %s", shape(want), shape(y))
+	}
+	return nil
+}
+
+func (c *checker) widen(o *Widen) error {
+	x, y := c.g.Values[o.X.Value], c.g.Values[o.Y]
+	if x.H != y.H || x.W != y.W || o.X.C > y.C {
+		return c.errorf("cannot widen %dx%dx%d to %s", o.X.C, x.H, x.W, shape(y))
+	}
+	return nil
+}
+
 func (c *checker) subsample(o *Subsample) error {
 	x, y := c.g.Values[o.X.Value], c.g.Values[o.Y]
 	if o.Stride < 1 || o.Shift < 0 {

@@ -77,9 +77,19 @@ type Block struct {
 	Name     string // "stages.1.0"
 	Branches int
 	Shake    dsl.Shake
+	Open     float64 // dsl.Drop: the probability that a gate of the block is open
 }
 
-// Op is one of Conv, Norm, ReLU, Subsample, Concat, Join, Correlate, Head.
+// Expected is the coefficient of every branch at test time: one over their number, or with gates
+// the expectation of the forward pass's.
+func (b Block) Expected() float64 {
+	if b.Shake.Forward == dsl.Drop {
+		return b.Open + (1-b.Open)*(b.Shake.Range[0]+b.Shake.Range[1])/2
+	}
+	return 1 / float64(b.Branches)
+}
+
+// Op is one of Conv, Norm, ReLU, Pool, Dropout, Widen, Subsample, Concat, Join, Correlate, Head.
 type Op interface{ op() }
 
 // Conv is one or more convolutions that read one value with one stride and write one value:
@@ -137,6 +147,36 @@ type ReLU struct {
 	Y ValueID
 }
 
+// Pool is the maximum or the mean of windows of R×S pixels:
+//
+//	y[p,q] = max or mean over r < R, s < S of x[p*Stride+r-Pad, q*Stride+s-Pad]
+//
+// Pixels outside x are zeros to a mean and no candidates of a maximum. The gradient of a maximum
+// goes to the first of the largest, by rows.
+type Pool struct {
+	X      Ref
+	Y      ValueID
+	Max    bool
+	R, S   int
+	Stride int
+	Pad    int // at most half of R and S
+}
+
+// Dropout is y = x * m / (1-Rate) in training, m being 0 with probability Rate and else 1, drawn
+// for every number (engine.Kept); at test time y = x.
+type Dropout struct {
+	X     Ref
+	Y     ValueID
+	Rate  float64
+	Index int // of the dropouts of the graph, in the order of the forward pass: part of a draw's counter
+}
+
+// Widen is y = x with channels of zeros behind it.
+type Widen struct {
+	X Ref
+	Y ValueID
+}
+
 // Subsample takes every Stride-th row and column after shifting x right and down by Shift pixels,
 // zeros entering: y[p,q] = x[p*Stride-Shift, q*Stride-Shift], 0 outside.
 type Subsample struct {
@@ -153,7 +193,7 @@ type Concat struct {
 
 // Join is the shaken sum of a block: y = relu?(skip + sum over k of a_k * branch_k), a_k per image
 // or per batch. In the backward pass branch k's gradient is b_k * dy and skip's is dy. In eval mode
-// every a_k is 1/len(Branches).
+// every a_k is the block's Expected.
 type Join struct {
 	Block    int // index of Graph.Blocks
 	Branches []Ref
@@ -177,6 +217,9 @@ type Head struct {
 func (*Conv) op()      {}
 func (*Norm) op()      {}
 func (*ReLU) op()      {}
+func (*Pool) op()      {}
+func (*Dropout) op()   {}
+func (*Widen) op()     {}
 func (*Subsample) op() {}
 func (*Concat) op()    {}
 func (*Join) op()      {}

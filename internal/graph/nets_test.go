@@ -55,14 +55,19 @@ func TestRivals(t *testing.T) {
 		set        string
 		parameters int64
 		depth      int
+		over       []string
 	}{
-		{"resnext29-16x64d", "cifar10", 68_155_210, 29},
-		{"wrn28-10", "cifar10", 36_479_194, 26},
-		{"wrn28-10", "cifar100", 36_536_884, 26},
-		{"preact-resnet18", "cifar10", 11_172_170, 18},
-		{"resnext29-8x64d", "cifar10", 34_426_698, 29},
+		{"resnext29-16x64d", "cifar10", 68_155_210, 29, nil},
+		{"resnet20", "cifar10", 269_722, 20, nil},
+		{"resnet20", "cifar10", 853_018, 56, []string{"net.stage[1].blocks=9", "net.stage[2].blocks=9", "net.stage[3].blocks=9"}},
+		{"resnet110", "cifar10", 1_727_962, 110, nil},
+		{"pyramidnet-shakedrop", "cifar100", 28_511_307, 110, nil},
+		{"wrn28-10", "cifar10", 36_479_194, 26, nil},
+		{"wrn28-10", "cifar100", 36_536_884, 26, nil},
+		{"preact-resnet18", "cifar10", 11_172_170, 18, nil},
+		{"resnext29-8x64d", "cifar10", 34_426_698, 29, nil},
 	} {
-		spec, err := nets.Load(c.net, "data.set="+c.set)
+		spec, err := nets.Load(c.net, append(c.over, "data.set="+c.set)...)
 		if err != nil {
 			t.Fatal(err)
 		}

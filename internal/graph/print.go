@@ -54,6 +54,12 @@ func (g *Graph) printOp(b *strings.Builder, op Op) {
 		}
 	case *ReLU:
 		fmt.Fprintf(b, "%s = relu(%s)\n", left, g.ref(o.X))
+	case *Pool:
+		fmt.Fprintf(b, "%s = %s(%s) %dx%d stride %d pad %d\n", left, poolKind(o.Max), g.ref(o.X), o.R, o.S, o.Stride, o.Pad)
+	case *Dropout:
+		fmt.Fprintf(b, "%s = dropout(%s) rate %v draw %d\n", left, g.ref(o.X), o.Rate, o.Index)
+	case *Widen:
+		fmt.Fprintf(b, "%s = widen(%s)\n", left, g.ref(o.X))
 	case *Subsample:
 		fmt.Fprintf(b, "%s = subsample(%s) stride %d shift %d\n", left, g.ref(o.X), o.Stride, o.Shift)
 	case *Concat:

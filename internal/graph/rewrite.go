@@ -25,6 +25,12 @@ func outputOf(op Op) *ValueID {
 		return &o.Y
 	case *ReLU:
 		return &o.Y
+	case *Pool:
+		return &o.Y
+	case *Dropout:
+		return &o.Y
+	case *Widen:
+		return &o.Y
 	case *Subsample:
 		return &o.Y
 	case *Concat:
@@ -74,6 +80,15 @@ func cloneOp(op Op) Op {
 	case *ReLU:
 		c := *o
 		return &c
+	case *Pool:
+		c := *o
+		return &c
+	case *Dropout:
+		c := *o
+		return &c
+	case *Widen:
+		c := *o
+		return &c
 	case *Subsample:
 		c := *o
 		return &c
@@ -107,6 +122,12 @@ func eachInput(op Op, f func(*Ref)) {
 	case *Norm:
 		f(&o.X)
 	case *ReLU:
+		f(&o.X)
+	case *Pool:
+		f(&o.X)
+	case *Dropout:
+		f(&o.X)
+	case *Widen:
 		f(&o.X)
 	case *Subsample:
 		f(&o.X)

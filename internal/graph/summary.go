@@ -133,6 +133,14 @@ func layersOf(g *Graph, op Op) []LayerSummary {
 		row := layer(g, o.Y, g.Values[o.Y].C)
 		row.Kind, row.Stride = "subsample", o.Stride
 		return []LayerSummary{row}
+	case *Pool:
+		row := kind(layer(g, o.Y, g.Values[o.Y].C), poolKind(o.Max))
+		row.KernelH, row.KernelW, row.Stride = o.R, o.S, o.Stride
+		return []LayerSummary{row}
+	case *Dropout:
+		return []LayerSummary{kind(layer(g, o.Y, g.Values[o.Y].C), "dropout")}
+	case *Widen:
+		return []LayerSummary{kind(layer(g, o.Y, g.Values[o.Y].C), "widen")}
 	case *ReLU:
 		return []LayerSummary{kind(layer(g, o.Y, g.Values[o.Y].C), "relu")}
 	case *Concat:
@@ -154,6 +162,13 @@ func layer(g *Graph, y ValueID, c int) LayerSummary {
 }
 
 func kind(row LayerSummary, k string) LayerSummary { row.Kind = k; return row }
+
+func poolKind(largest bool) string {
+	if largest {
+		return "maxpool"
+	}
+	return "avgpool"
+}
 
 func withReLU(kind string, relu bool) string {
 	if relu {

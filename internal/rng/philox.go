@@ -12,12 +12,13 @@ type Purpose uint32
 
 // The purposes. docs/formats.md says what iteration, block and index mean for each.
 const (
-	Init      Purpose = 1 // 0, parameter number, element/4
-	Shuffle   Purpose = 2 // epoch (from 1), 0, element/4
-	Augment   Purpose = 3 // iteration, 0, position in the global batch: words are flip, dy, dx
-	Alpha     Purpose = 4 // iteration, block, image of the global batch or (level batch) replica
-	Beta      Purpose = 5 // the same
-	Synthetic Purpose = 6 // owned by internal/data
+	Init      Purpose = 1  // 0, parameter number, element/4
+	Shuffle   Purpose = 2  // epoch (from 1), 0, element/4
+	Augment   Purpose = 3  // iteration, 0, position in the global batch: words are flip, dy, dx
+	Alpha     Purpose = 4  // iteration, block, image of the global batch or (level batch) replica
+	Beta      Purpose = 5  // the same
+	Synthetic Purpose = 6  // owned by internal/data
+	Dropout   Purpose = 16 // iteration, dropout, image of the global batch: see engine.Kept
 )
 
 // Word is the counter word of a purpose when more than four numbers are wanted of one counter:

@@ -69,6 +69,14 @@ func (b *binder) forward(s engine.PlanStep) {
 	case *engine.StatsStep:
 		op := try[*kernel.StatsOp](b)(kernel.NewStats(b.pool, b.tensors[s.X], b.stats(s.Stats)))
 		b.trainOnly(func() { op.Run(b.batch) })
+	case *engine.PoolStep:
+		op := try[*kernel.Pooling](b)(kernel.NewPooling(b.pool, pooling(s.Op, b.tensors[s.X], s.Off, b.tensors[s.Y])))
+		b.both(func() { op.Run(b.batch) }, func() { op.Run(b.batch) })
+	case *engine.DropStep:
+		b.drop(s)
+	case *engine.CopyStep:
+		op := try[*kernel.Channels](b)(kernel.NewChannels(b.pool, kernel.ChannelsSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y]}))
+		b.both(func() { op.Run(b.batch) }, func() { op.Run(b.batch) })
 	case *engine.JoinStep:
 		b.join(s)
 	case *engine.CorrelateStep:
@@ -78,6 +86,25 @@ func (b *binder) forward(s engine.PlanStep) {
 	default:
 		b.err = fmt.Errorf("cpu: no kernel for forward step %T", s)
 	}
+}
+
+// pooling describes a pool that makes y of some channels of x.
+func pooling(o *graph.Pool, x *kernel.Tensor, off int, y *kernel.Tensor) kernel.PoolingSpec {
+	return kernel.PoolingSpec{X: x, Off: off, Y: y, Max: o.Max, R: o.R, S: o.S, Stride: o.Stride, Pad: o.Pad}
+}
+
+// drop binds a dropout of activations, which evaluation only copies, or of gradients.
+func (b *binder) drop(s *engine.DropStep) {
+	spec := kernel.DropoutSpec{X: b.tensors[s.X], Off: s.Off, Y: b.tensors[s.Y], Scale: 1, Index: s.Op.Index}
+	eval := try[*kernel.Dropout](b)(kernel.NewDropout(b.pool, spec))
+	spec.Scale, spec.Threshold = 1/(1-s.Op.Rate), engine.DropThreshold(s.Op.Rate)
+	train := try[*kernel.Dropout](b)(kernel.NewDropout(b.pool, spec))
+	run := func() { train.Run(b.batch, b.cfg.Seed, b.iteration) }
+	if s.Back {
+		b.trainOnly(run)
+		return
+	}
+	b.both(run, func() { eval.Run(b.batch, 0, 0) })
 }
 
 func (b *binder) join(s *engine.JoinStep) {
@@ -115,6 +142,16 @@ func (b *binder) backward(s engine.PlanStep) {
 	switch s := s.(type) {
 	case *engine.ConvBackStep:
 		b.convBack(s)
+	case *engine.PoolBackStep:
+		spec := pooling(s.Op, b.tensors[s.X], s.Off, b.tensors[s.DY])
+		spec.DX = b.tensors[s.DX]
+		op := try[*kernel.Pooling](b)(kernel.NewPooling(b.pool, spec))
+		b.trainOnly(func() { op.Run(b.batch) })
+	case *engine.DropStep:
+		b.drop(s)
+	case *engine.CopyStep:
+		op := try[*kernel.Channels](b)(kernel.NewChannels(b.pool, kernel.ChannelsSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y]}))
+		b.trainOnly(func() { op.Run(b.batch) })
 	case *engine.NormBackStep:
 		n := b.norms[s.Norm]
 		b.trainOnly(func() { n.FinalizeBackward(b.batch, b.w, b.g) })

@@ -46,6 +46,8 @@ type program struct {
 	holes  [][2]kernel.Hole // nil without cutout and erasing
 	draws  [2][][]float64   // alpha and beta of one block, scratch
 
+	iteration uint32 // of the step at hand, for draws of dropout
+
 	metrics engine.Metrics
 	err     error // the first failure of a kernel call
 }
@@ -274,7 +276,7 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 	for b := range p.alpha {
 		for _, alpha := range p.alpha[b] {
 			for i := range alpha {
-				alpha[i] = 1 / float32(len(p.alpha[b]))
+				alpha[i] = float32(p.plan.Graph.Blocks[b].Expected())
 			}
 		}
 	}

@@ -146,6 +146,12 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 		return l.packLaunch()
 	case *Apply:
 		return l.applyLaunch(o)
+	case *Pool:
+		return l.poolLaunch(o)
+	case *Drop:
+		return l.dropLaunch(o, m)
+	case *Copy:
+		return l.copyLaunch(o, m)
 	case *Join:
 		return l.joinLaunch(o, m)
 	case *Head:
@@ -162,6 +168,8 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	switch o := o.(type) {
 	case *Stats:
 		return l.statsLaunch(o)
+	case *PoolGrad:
+		return l.poolGradLaunch(o)
 	case *HeadGrad:
 		return l.headGradLaunch(o)
 	case *GradConcat:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	kernels "shake/csrc/cuda"
+	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -87,7 +88,11 @@ func (o operands) grad(g engine.Grad) kernels.Grad {
 // draw describes the draws of a block to the kernels.
 func draw(b graph.Block) kernels.Draw {
 	s := b.Shake
-	return kernels.Draw{Branches: b.Branches, Forward: kernels.Mode(s.Forward), Backward: kernels.Mode(s.Backward), Level: kernels.Level(s.Level), Low: s.Range[0], High: s.Range[1]}
+	d := kernels.Draw{Branches: b.Branches, Forward: kernels.Mode(s.Forward), Backward: kernels.Mode(s.Backward), Level: kernels.Level(s.Level), Low: s.Range[0], High: s.Range[1]}
+	if s.Forward == dsl.Drop {
+		d.BackLow, d.BackHigh, d.Open, d.Expected = s.BackwardRange[0], s.BackwardRange[1], b.Open, b.Expected()
+	}
+	return d
 }
 
 func buffer(b BufID) Arg {

@@ -37,9 +37,9 @@ type List struct {
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
-// Op is one of Augment, Pack, Conv, Stats, Apply, Join, Correlate, Clear, Head, HeadGrad, Tally,
-// GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD, Rescale; on several cards Zero
-// and AllReduce too.
+// Op is one of Augment, Pack, Conv, Stats, Apply, Pool, PoolGrad, Drop, Copy, Join, Correlate,
+// Clear, Head, HeadGrad, Tally, GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD,
+// Rescale; on several cards Zero and AllReduce too.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -74,6 +74,37 @@ type Stats struct {
 type Apply struct {
 	X engine.View
 	Y BufID
+}
+
+// Pool computes the maximum or the mean of windows of X.
+type Pool struct {
+	Op *graph.Pool
+	X  Part
+	Y  BufID
+}
+
+// PoolGrad computes the gradient of a pool's input.
+type PoolGrad struct {
+	Op     *graph.Pool
+	X      Part
+	DY, DX BufID
+}
+
+// Drop multiplies X by the factors of a dropout. In evaluation it copies activations; Back says
+// that X is a gradient, which only training has.
+type Drop struct {
+	Op   *graph.Dropout
+	X    Part
+	Y    BufID
+	Back bool
+}
+
+// Copy copies channels to the first of Y; the others become zeros. Back says that they are
+// gradients.
+type Copy struct {
+	X    Part
+	Y    BufID
+	Back bool
 }
 
 // Join computes a block's shaken sum y. It also stores relu(y) into Copy if a convolution reads
@@ -153,12 +184,22 @@ type SGD struct{ Lo, Hi int }
 // Rescale adapts the loss scale.
 type Rescale struct{}
 
-func (o *Augment) uses(f func(BufID, bool))    { f(o.Y, true) }
-func (*Pack) uses(func(BufID, bool))           {}
-func (o *Conv) uses(f func(BufID, bool))       { f(o.X.Buf, false); f(o.Y.Buf, true) }
-func (o *Stats) uses(f func(BufID, bool))      { f(o.X, false) }
-func (o *Apply) uses(f func(BufID, bool))      { o.X.Uses(f); f(o.Y, true) }
-func (o *Correlate) uses(f func(BufID, bool))  { o.A.Uses(f); o.B.Uses(f) }
+func (o *Augment) uses(f func(BufID, bool))   { f(o.Y, true) }
+func (*Pack) uses(func(BufID, bool))          {}
+func (o *Conv) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y.Buf, true) }
+func (o *Stats) uses(f func(BufID, bool))     { f(o.X, false) }
+func (o *Apply) uses(f func(BufID, bool))     { o.X.Uses(f); f(o.Y, true) }
+func (o *Correlate) uses(f func(BufID, bool)) { o.A.Uses(f); o.B.Uses(f) }
+func (o *Pool) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
+func (o *Drop) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
+func (o *Copy) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
+func (o *PoolGrad) uses(f func(BufID, bool)) {
+	if o.Op.Max {
+		f(o.X.Buf, false)
+	}
+	f(o.DY, false)
+	f(o.DX, true)
+}
 func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf, true) }
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}

@@ -149,6 +149,12 @@ func (l *lowering) forward(s engine.PlanStep) error {
 		l.stats(s.Y, s.Stats)
 	case *engine.StatsStep:
 		l.stats(s.X, s.Stats)
+	case *engine.PoolStep:
+		l.emit(&Pool{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, Y: s.Y})
+	case *engine.DropStep:
+		l.emit(&Drop{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, Y: s.Y})
+	case *engine.CopyStep:
+		l.emit(&Copy{X: Part{s.X, s.XOff, s.C}, Y: s.Y})
 	case *engine.JoinStep:
 		j := &Join{JoinStep: s, Copy: engine.None}
 		if v := (engine.View{Buf: s.Y, C: l.Plan.Buffers[s.Y].C, Norm: engine.None, ReLU: true}); l.convolved(v) {
@@ -217,6 +223,12 @@ func (l *lowering) backward(s engine.PlanStep) error {
 		l.emit(&GradSum{Dst: Part{s.Buf, s.Off, s.C}, Write: true, Accumulate: s.Accumulate, DX: none, Mask: none, Terms: s.Terms, Sums: s.Sums})
 	case *engine.ConvBackStep:
 		l.convBack(s)
+	case *engine.PoolBackStep:
+		l.emit(&PoolGrad{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, DY: s.DY, DX: s.DX})
+	case *engine.DropStep:
+		l.emit(&Drop{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, Y: s.Y, Back: true})
+	case *engine.CopyStep:
+		l.emit(&Copy{X: Part{s.X, s.XOff, s.C}, Y: s.Y, Back: true})
 	default:
 		return fmt.Errorf("gpu: no launch for backward step %T", s)
 	}

@@ -60,6 +60,14 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("stats\t%%%d%s", o.X, p.StatsText(o.Stats))
 	case *Apply:
 		return fmt.Sprintf("apply\t%%%d = %s", o.Y, p.ViewText(o.X))
+	case *Pool:
+		return fmt.Sprintf("pool\t%%%d = %s", o.Y, p.PoolText(o.Op, o.X.Buf, o.X.Off))
+	case *PoolGrad:
+		return fmt.Sprintf("poolgrad\t%%%d = %%%d of %s", o.DX, o.DY, p.PoolText(o.Op, o.X.Buf, o.X.Off))
+	case *Drop:
+		return fmt.Sprintf("drop\t%%%d = %s", o.Y, p.DropText(o.Op, o.X.Buf, o.X.Off))
+	case *Copy:
+		return fmt.Sprintf("widen\t%%%d = %s", o.Y, l.part(o.X))
 	case *Join:
 		return "join\t" + l.join(o)
 	case *Correlate:

@@ -196,9 +196,13 @@ func (p *program) bind(m mode, i, n int) ([]work, error) {
 
 // trains says whether o is an op of training alone.
 func trains(o Op) bool {
-	switch o.(type) {
-	case *Augment, *Pack, *Conv, *Apply, *Join, *Correlate, *Head, *Tally:
+	switch o := o.(type) {
+	case *Augment, *Pack, *Conv, *Apply, *Pool, *Join, *Correlate, *Head, *Tally:
 		return false
+	case *Drop:
+		return o.Back
+	case *Copy:
+		return o.Back
 	}
 	return true
 }

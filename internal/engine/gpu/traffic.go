@@ -112,6 +112,18 @@ func (l *List) traffic(o Op) traffic {
 		return traffic{reads: []Part{l.whole(o.X)}}
 	case *Apply:
 		return traffic{reads: viewParts(o.X), writes: []Part{l.whole(o.Y)}}
+	case *Pool:
+		return traffic{reads: []Part{o.X}, writes: []Part{l.whole(o.Y)}}
+	case *PoolGrad:
+		t := traffic{reads: []Part{l.whole(o.DY)}, writes: []Part{l.whole(o.DX)}}
+		if o.Op.Max {
+			t.reads = append(t.reads, o.X)
+		}
+		return t
+	case *Drop:
+		return traffic{reads: []Part{o.X}, writes: []Part{l.whole(o.Y)}}
+	case *Copy:
+		return traffic{reads: []Part{o.X}, writes: []Part{l.whole(o.Y)}}
 	case *Join:
 		return l.joinTraffic(o)
 	case *Correlate:

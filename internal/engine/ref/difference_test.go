@@ -43,11 +43,43 @@ func everyOp() *graph.Graph {
 	return g
 }
 
+// windows is a small graph with the operations of windows, of dropout and of widening, of parts of
+// their inputs: overlapping maxima and means that reach outside.
+func windows() *graph.Graph {
+	value := func(name string, c, h, w int) graph.Value { return graph.Value{Name: name, C: c, H: h, W: w} }
+	g := &graph.Graph{Name: "windows", Classes: 3, Values: []graph.Value{value("in", 4, 7, 6), value("max", 3, 4, 4),
+		value("mean", 2, 4, 3), value("dropped", 2, 4, 3), value("wide", 5, 4, 3), value("out", 5, 4, 3), value("conv", 5, 4, 3)}}
+	param := func(name string, shape ...int) graph.ParamID {
+		g.Params = append(g.Params, graph.Param{Name: name, Shape: shape})
+		return graph.ParamID(len(g.Params) - 1)
+	}
+	g.Blocks = []graph.Block{{Name: "b", Branches: 1, Shake: dsl.Shake{Range: [2]float64{0, 1}}}}
+	g.Ops = []graph.Op{
+		&graph.Pool{X: graph.Ref{Value: 0, Off: 1, C: 3}, Y: 1, Max: true, R: 3, S: 2, Stride: 2, Pad: 1},
+		&graph.Pool{X: graph.Ref{Value: 1, C: 2}, Y: 2, R: 3, S: 4, Stride: 1, Pad: 1},
+		&graph.Dropout{X: graph.Ref{Value: 2, C: 2}, Y: 3, Rate: 0.4, Index: 2},
+		&graph.Widen{X: graph.Ref{Value: 3, C: 2}, Y: 4},
+		&graph.Conv{X: graph.Ref{Value: 2, C: 2}, Y: 6, Stride: 1, Parts: []graph.ConvPart{{W: param("w", 5, 2, 1, 1), C: 2, K: 5, Groups: 1, R: 1, S: 1}}},
+		&graph.Join{Branches: []graph.Ref{{Value: 6, C: 5}}, Skip: &graph.Ref{Value: 4, C: 5}, Y: 5},
+		&graph.Head{X: graph.Ref{Value: 5, C: 5}, W: param("fc", 3, 5), Bias: param("fc.bias", 3)},
+	}
+	return g
+}
+
+// TestWindowDifferences is TestFiniteDifferences for windows.
+func TestWindowDifferences(t *testing.T) {
+	draws := [][][]float64{{{.1, .9, .4, .5, 0}}}
+	differences(t, windows(), draws)
+}
+
 // TestFiniteDifferences holds every gradient of everyOp, of every parameter and input number,
 // against central differences of the loss. The draws are kept, since only then is the backward pass
 // the derivative of the forward pass.
 func TestFiniteDifferences(t *testing.T) {
-	g := everyOp()
+	differences(t, everyOp(), [][][]float64{{{.1, .9, .4, .5, 0}, {.9, .1, .6, .5, 1}}})
+}
+
+func differences(t *testing.T, g *graph.Graph, draws [][][]float64) {
 	src := rand.New(rand.NewPCG(1, 2))
 	normal := func(n int) []float64 {
 		x := make([]float64, n)
@@ -62,7 +94,6 @@ func TestFiniteDifferences(t *testing.T) {
 		for _, p := range g.Params {
 			params = append(params, normal(int(p.Elements())))
 		}
-		draws := [][][]float64{{{.1, .9, .4, .5, 0}, {.9, .1, .6, .5, 1}}}
 		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Replicas: replicas, Alpha: draws, Beta: draws}
 		pass, err := Train(g, params, b)
 		if err != nil {

@@ -77,7 +77,7 @@ func (p *Pass) eachStacked(o *graph.Concat, f func(x graph.Ref, n, c, yc int)) {
 }
 
 // join computes y = skip + sum over k of alpha[k] * branch_k, then the ReLU if the op has one. In
-// inference alpha is 1/branches.
+// inference alpha is the block's expected one.
 func (p *Pass) join(o *graph.Join) {
 	p.eachPlane(graph.Ref{C: p.Graph.Values[o.Y].C}, func(n, c int) {
 		y := p.plane(p.Values, o.Y, n, c)
@@ -85,7 +85,7 @@ func (p *Pass) join(o *graph.Join) {
 			copy(y, p.plane(p.Values, o.Skip.Value, n, o.Skip.Off+c))
 		}
 		for k, branch := range o.Branches {
-			a := 1 / float64(len(o.Branches))
+			a := p.Graph.Blocks[o.Block].Expected()
 			if p.training() {
 				a = p.batch.Alpha[o.Block][k][n]
 			}

@@ -14,7 +14,9 @@ type Batch struct {
 	Labels      []int         // N
 	Replicas    int           // BN groups; see engine.ReplicaRange
 	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the two passes
-	Stop        func() bool   // asked before each operation, see engine.Abandoner; nil: not
+	Seed        uint64        // of the draws of dropout, which are engine.Kept's
+	Iteration   uint32
+	Stop        func() bool // asked before each operation, see engine.Abandoner; nil: not
 }
 
 // Pass is everything that one pass computed. Values and gradients are indexed by graph.ValueID and
@@ -217,6 +219,12 @@ func (p *Pass) forward() error {
 			p.norm(i, o)
 		case *graph.ReLU:
 			p.relu(o)
+		case *graph.Pool:
+			p.pool(o)
+		case *graph.Dropout:
+			p.dropout(o)
+		case *graph.Widen:
+			p.widen(o)
 		case *graph.Subsample:
 			p.subsample(o)
 		case *graph.Concat:
@@ -238,6 +246,12 @@ func (p *Pass) backwardOp(i int) {
 		p.normBackward(i, o)
 	case *graph.ReLU:
 		p.reluBackward(o)
+	case *graph.Pool:
+		p.poolBackward(o)
+	case *graph.Dropout:
+		p.dropoutBackward(o)
+	case *graph.Widen:
+		p.widenBackward(o)
 	case *graph.Subsample:
 		p.subsampleBackward(o)
 	case *graph.Concat:

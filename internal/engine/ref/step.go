@@ -20,7 +20,7 @@ func (p *program) Step(s engine.Step) error {
 	if err := p.c.CheckBatch("ref", s.Index, p.train.N); err != nil {
 		return err
 	}
-	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas, Stop: p.stop}
+	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas, Seed: p.c.Seed, Iteration: s.Iteration, Stop: p.stop}
 	for i, j := range s.Index {
 		b.Labels[i] = int(p.train.Labels[j])
 	}

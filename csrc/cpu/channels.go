@@ -1,0 +1,49 @@
+package cpu
+
+// #include "channels.h"
+import "C"
+
+import "fmt"
+
+// ChannelsSpec copies channels XOff .. XOff+C-1 of X to channels 0 .. C-1 of Y. Further channels of
+// Y become zeros. No offset need be a multiple of 16.
+type ChannelsSpec struct {
+	X       *Tensor
+	XOff, C int
+	Y       *Tensor
+}
+
+// Channels is a copy of channels bound to its tensors.
+type Channels struct {
+	fit
+	p *Pool
+	c *C.sk_channels
+}
+
+// NewChannels lays the operation out in memory of the pool. The error says what does not fit.
+func NewChannels(p *Pool, s ChannelsSpec) (*Channels, error) {
+	f := fitOf(s.Y)
+	switch {
+	case f.err != nil:
+	case s.X == nil:
+		f.fail("no tensor to read")
+	case s.XOff < 0 || s.C < 1 || s.XOff+s.C > s.X.C || s.C > s.Y.C:
+		f.fail("channels %d to %d of %d into %d", s.XOff, s.XOff+s.C, s.X.C, s.Y.C)
+	case s.X.H != s.Y.H || s.X.W != s.Y.W:
+		f.fail("maps of %d×%d into %d×%d", s.X.H, s.X.W, s.Y.H, s.Y.W)
+	default:
+		f.n = min(f.n, s.X.N)
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("cpu: channels: %w", f.err)
+	}
+	op := &Channels{fit: f, p: p, c: &calloc[C.sk_channels](p, 1)[0]}
+	*op.c = C.sk_channels{x: s.X.c, y: s.Y.c, x_channel0: C.int(s.XOff), c: C.int(s.C)}
+	return op, nil
+}
+
+// Run computes the batch.
+func (o *Channels) Run(b *Batch) {
+	o.run(b)
+	C.sk_channels_run(o.p.c, o.c, b.c)
+}
