@@ -65,8 +65,8 @@ func numbers(t engine.Tensor) []float64 {
 	return vs
 }
 
-// averaged returns the state of a checkpoint with a copy of the average, if there is one: the file is
-// written while training goes on.
+// averaged returns the state of a checkpoint with a copy of the average, if there is one: the file
+// is written while training goes on.
 func (r *run) averaged(state []engine.Tensor) []engine.Tensor {
 	for _, t := range state {
 		if mean := r.mean[t.Name]; mean != nil {

@@ -50,9 +50,9 @@ func tensorsOf(t *testing.T, file string) map[string][]float64 {
 	return m
 }
 
-// TestAverage trains a real network in float64: the averaged file has the means of the parameters at
-// the ends of the last two epochs, and the running statistics of the whole training set, which is
-// one batch, under these. Its figures are those of the file.
+// TestAverage trains a real network in float64: the averaged file has the means of the parameters
+// at the ends of the last two epochs, and the running statistics of the whole training set, which
+// is one batch, under these. Its figures are those of the file.
 func TestAverage(t *testing.T) {
 	o := options(t, filepath.Join(tempDir(t), "run"), "train.swa=2", "train.batch=8", "train.replicas=1", "data.augment=false", "shake=E-E-B")
 	o.Backend, o.Train, o.Test, o.Validation = ref.Backend{}, images(8, 1), images(3, 2), images(2, 4)
