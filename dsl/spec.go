@@ -150,7 +150,7 @@ type Train struct {
 	Milestones  []float64
 	Factor      float64 // of the rate at every milestone of "step"
 	Warmup      []Phase
-	SWA         float64 // epochs, or below 1 the fraction of the training, before averaging
+	SWA         float64 // epochs, or below 1 the fraction of the training, before averaging; 0: none
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64

@@ -168,7 +168,7 @@ type Dropout struct {
 	X     Ref
 	Y     ValueID
 	Rate  float64
-	Index int // of the dropouts of the graph, in the order of the forward pass: part of a draw's counter
+	Index int // of the graph's dropouts, in the order of the forward pass: part of a draw's counter
 }
 
 // Widen is y = x with channels of zeros behind it.
