@@ -8,6 +8,13 @@ import (
 	"testing"
 )
 
+// others are texts whose specs or tests stand with those of a neighbour.
+var others = map[string][]string{
+	"drop":     {"drop.go", "pool_test.go"},
+	"poolgrad": {"pool.go", "pool_test.go"},
+	"widen":    {"drop.go", "pool_test.go"},
+}
+
 // TestStems checks that a text with an entry point has that entry's name, and that the stem in
 // front of a part (norm of norm_eval) has a file of its specs and a test. Texts without an entry
 // point are parts of others.
@@ -31,7 +38,11 @@ func TestStems(t *testing.T) {
 			t.Errorf("%s: its entry point is %s", file, m[1])
 		}
 		stem, _, _ := strings.Cut(name, "_")
-		for _, beside := range []string{stem + ".go", stem + "_test.go"} {
+		beside := []string{stem + ".go", stem + "_test.go"}
+		if of, ok := others[name]; ok {
+			beside = of
+		}
+		for _, beside := range beside {
 			if _, err := os.Stat(beside); err != nil {
 				t.Errorf("%s: no %s", file, beside)
 			}
