@@ -44,7 +44,8 @@ type key struct {
 	absent   string   // the meaning of a missing key, if no value has that meaning
 	doc      string
 	keys     []key
-	field    func(any) any // pointer to the field, from a pointer to the struct
+	field    func(any) any    // pointer to the field, from a pointer to the struct
+	follows  func(*Spec) bool // of a key that follows another where it is absent: whether it does
 }
 
 func (k key) required() bool { return k.def == "" && k.absent == "" && k.kind != subtable }
@@ -149,7 +150,8 @@ var shakeKeys = []key{
 	{name: "range", kind: numbers, min: -1, max: 1, def: "[0.0, 1.0]", field: in(func(s *Spec) *[2]float64 { return &s.Shake.Range }),
 		doc: "Interval of a draw, low end included; another than `[0.0, 1.0]` needs two branches, and ends below 0 need `drop`."},
 	{name: "backward_range", kind: numbers, min: -1, max: 1, absent: "`range`", field: in(func(s *Spec) *[2]float64 { return &s.Shake.BackwardRange }),
-		doc: "Interval of the backward pass's draw with `drop`."},
+		follows: func(s *Spec) bool { return s.Shake.BackwardRange == s.Shake.Range },
+		doc:     "Interval of the backward pass's draw with `drop`."},
 	{name: "gate", kind: number, min: 0, max: 1, def: "0.5", field: in(func(s *Spec) *float64 { return &s.Shake.Gate }),
 		doc: "With `drop`, the probability that a gate of the last block is open; it falls linearly to this from 1 in front of the first."},
 }

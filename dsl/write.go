@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// TOML writes the network as one file that extends nothing and leaves no value to a default.
+// TOML writes the network as one file that extends nothing and leaves no value to a default, but for
+// one that follows another key's.
 // Parsing it gives an equal Spec. (Seeds above 2^63-1, which no file can say, do not come back.)
 func (s *Spec) TOML() []byte {
 	var b strings.Builder
@@ -16,6 +17,9 @@ func (s *Spec) TOML() []byte {
 		case k.kind == subtable:
 			fmt.Fprintf(&b, "\n[%s]\n", k.name)
 			for _, sub := range k.keys {
+				if sub.follows != nil && sub.follows(s) {
+					continue
+				}
 				fmt.Fprintf(&b, "%s = %s\n", sub.name, sub.text(s))
 			}
 		case k.field != nil:
