@@ -255,8 +255,9 @@ func (l *lowering) gradient(s *engine.ConvBackStep) Part {
 }
 
 func (l *lowering) convBack(s *engine.ConvBackStep) {
-	defer l.updateSome(s.Op)
 	dy, x := l.gradient(s), l.part(s.X)
+	l.updateSome()
+	l.done[s.Op] = true
 	cs := l.calls[s.Op]
 	for _, c := range cs {
 		l.beside(&ConvFilter{Call: c, X: slice(x, c.XOff, c.C), DY: slice(dy, c.YOff, c.K)})

@@ -1,20 +1,18 @@
 package gpu
 
-import (
-	kernels "shake/csrc/cuda"
-	"shake/internal/graph"
-)
+import kernels "shake/csrc/cuda"
 
 // fewest is the least number of parameters that are updated beside the backward pass, in one
 // launch: a million take an H100 about 8 us. (A variable for tests on small networks.)
 var fewest = 1 << 20
 
-// updateSome notes that the backward pass of a convolution is emitted. The last filters, by their
-// order among the parameters, are updated as soon as the convolutions that they belong to are all
-// done, a bucket at a time. Under loss scaling every gradient has to be known to be finite first,
-// and with several cards it has to be added up over them.
-func (l *lowering) updateSome(op *graph.Conv) {
-	l.done[op] = true
+// updateSome stands between the gradient of a convolution's output and its backward pass. The last
+// filters, by their order among the parameters, are updated as soon as the convolutions that they
+// belong to are all done, a bucket at a time; not at once, because a norm's sums and the gradient
+// in front of it, which a rival replaces together, come right behind a convolution. Under loss
+// scaling every gradient has to be known to be finite first, and with several cards it has to be
+// added up over them.
+func (l *lowering) updateSome() {
 	if l.Type == kernels.F16 || l.Several != nil {
 		return
 	}
