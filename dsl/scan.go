@@ -50,8 +50,8 @@ type scanner struct {
 }
 
 // scan returns the marks of a TOML text, and the offset at which it nests too deeply (-1: nowhere),
-// behind which nothing is marked. What follows the first fault of a text that is not valid gets
-// marks of no meaning, but the scan ends.
+// behind which nothing is marked. Behind the first fault of a text that is not valid the
+// marks have no meaning, but the scan ends.
 func scan(src string) (root *mark, deep int) {
 	s := &scanner{src: src, deep: -1}
 	root = newTable(0, 0)

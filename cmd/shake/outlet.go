@@ -7,8 +7,8 @@ import (
 )
 
 // outlet writes on a goroutine of its own, so that a reader that stands still (a terminal after
-// Ctrl-S, a stopped program behind a pipe) holds nothing up. What waits for the reader is bounded
-// by those who put it.
+// Ctrl-S, a stopped program behind a pipe) holds nothing up. The callers bound the text that
+// waits for the reader.
 type outlet struct {
 	w      io.Writer
 	mu     sync.Mutex

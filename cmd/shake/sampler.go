@@ -35,7 +35,8 @@ func newSampler(addresses []string) (*sampler, error) {
 	return s, nil
 }
 
-// sample reads every card at a time of the profile's clock. What a card does not tell has no point.
+// sample reads every card at a time of the profile's clock. A figure that a card does not tell has
+// no point.
 func (s *sampler) sample(now time.Duration) {
 	for _, c := range s.cards {
 		r, err := c.Read(time.Now())

@@ -175,7 +175,7 @@ func (c *Comm) shut(op string) error {
 }
 
 // Abort ends all work of the communicator on this rank, also work that waits for a rank that will
-// never come, and frees it. What that work would have written has no meaning. It may be called from
+// never come, and frees it. The results of that work have no meaning. It may be called from
 // any goroutine and more than once. (ncclCommAbort)
 func (c *Comm) Abort() error {
 	if c == nil {

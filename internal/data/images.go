@@ -41,8 +41,8 @@ type OwnOptions struct{ Size, Channels int }
 // itself, and then there are no test images. Classes are numbered in the order of their names.
 // Images are in the order of the SHA-256 of their paths, so that the first ones are of all classes.
 // A file is cut to the square in its middle, scaled to o.Size, and made grey for one channel; what
-// is transparent is black. What was decoded is kept in a cache file, in the folder that Fetch
-// writes to.
+// is transparent is black. The decoded pixels are kept in a cache file, in the folder that
+// Fetch writes to.
 //
 // A file that ends in .npz is NumPy's archive of train_images, train_labels and, if there are test
 // images, test_images and test_labels: images of N×H×W or N×H×W×C bytes, H = W, labels of N

@@ -195,7 +195,8 @@ func (e *edit) mergeAdjacent(input func(Op) (Ref, bool), combine func(x Ref, y V
 }
 
 // adjacent finds runs of two or more references to consecutive channels of one value; a run lists
-// indexes of xs in channel order. What begins at aligned channels of that value does so in its run.
+// indexes of xs in channel order. A reference to aligned channels of the value is aligned in its
+// run.
 func adjacent(xs []Ref) [][]int {
 	order := make([]int, len(xs))
 	for i := range order {

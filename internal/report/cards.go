@@ -224,7 +224,8 @@ type CardUse struct {
 }
 
 // String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh, at most 71 C, slowed for 12%
-// of the time by power cap, PCIe 1.2 GB/s". What is zero or unknown of the last three is left out.
+// of the time by power cap, PCIe 1.2 GB/s". The last three are left out where they are zero or
+// unknown.
 func (u CardUse) String() string {
 	s := u.Name
 	if s == "" {

@@ -17,8 +17,8 @@ const (
 	firstOfPlan
 )
 
-// profile times the steps of a program. What an operation took its caller is read on the caller's
-// clock, what workers did for it on theirs.
+// profile times the steps of a program. The caller's time of an operation is read on the
+// caller's clock, the workers' on theirs.
 type profile struct {
 	watch  *kernel.Watch
 	spans  []kernel.Span // scratch

@@ -396,8 +396,8 @@ func (p *program) run(r *runner) error {
 	return p.launch(r)
 }
 
-// launch queues r's items on their streams. What the main stream holds comes before all of them,
-// and what it gets next comes behind.
+// launch queues r's items on their streams. Work that the main stream holds comes before all of
+// them, and work that it gets next comes behind.
 func (p *program) launch(r *runner) (err error) {
 	if err := r.begin.Record(p.dev.streams[mainStream]); err != nil {
 		return err
