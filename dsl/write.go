@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// TOML writes the network as one file that extends nothing and leaves no value to a default, but for
-// one that follows another key's.
-// Parsing it gives an equal Spec. (Seeds above 2^63-1, which no file can say, do not come back.)
+// TOML writes the network as one file that extends nothing and leaves no value to a default, but
+// for one that follows another key's. Parsing it gives an equal Spec. (Seeds above 2^63-1, which no
+// file can say, do not come back.)
 func (s *Spec) TOML() []byte {
 	var b strings.Builder
 	for _, k := range language {
