@@ -3,13 +3,8 @@ package cpu
 import "fmt"
 
 // ConvSpec is one or more convolutions that read one tensor view with one stride and write one
-// tensor, as graph.Conv:
-//
-//	y[n, YOff+k, p, q] = sum over c, r, s of
-//	                     x[n, XOff+c, p*Stride+r-PadH, q*Stride+s-PadW] * w[k, c, r, s]
-//
-// with zeros outside x, for at most N images; x has XC channels of H×W, y has YC of P×Q. Parts
-// write disjoint channel ranges that cover y.
+// tensor, by the formula of graph.Conv for each of at most N images; x has XC channels of H×W, y
+// has YC of P×Q.
 type ConvSpec struct {
 	N, XC, H, W int
 	YC, P, Q    int
