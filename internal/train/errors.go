@@ -178,12 +178,20 @@ func writing(file string, err error) error {
 	return &unwritten{file, err}
 }
 
-// stopped adds the checkpoint to an error of writing, if there is one to resume from.
-func stopped(err error, checkpoint string) error {
+// stopped says more of an error of writing: that the directory has gone from its place, or the
+// checkpoint to resume from, if there is one.
+func (r *run) stopped(err error) error {
 	var full *DiskFull
 	var other *unwritten
-	if checkpoint == "" || !errors.As(err, &full) && !errors.As(err, &other) {
+	if !errors.As(err, &full) && !errors.As(err, &other) {
 		return err
 	}
-	return &Stopped{checkpoint, err}
+	var gone *Replaced
+	if errors.As(r.dir.ours(), &gone) {
+		return gone
+	}
+	if r.ck.last == "" {
+		return err
+	}
+	return &Stopped{r.ck.last, err}
 }

@@ -87,6 +87,25 @@ func TestReplacedDirectory(t *testing.T) {
 		})
 	}
 
+	t.Run("moved in mid-save", func(t *testing.T) {
+		dir := filepath.Join(tempDir(t), "run")
+		o := options(t, dir)
+		saves := 0
+		o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+			if op == files.OpRename && strings.Contains(path, StateDir) {
+				if saves++; saves == 2 {
+					return os.Rename(dir, dir+".old")
+				}
+			}
+			return nil
+		}}
+		_, err := Run(context.Background(), o)
+		var replaced *Replaced
+		if !errors.As(err, &replaced) || saves < 2 {
+			t.Errorf("%d saves: %v", saves, err)
+		}
+	})
+
 	t.Run("begun anew", func(t *testing.T) {
 		dir := filepath.Join(tempDir(t), "run")
 		whole := tempDir(t)

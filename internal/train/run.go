@@ -114,7 +114,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		}
 	}
 	if err != nil && !errors.As(err, &div) {
-		err = stopped(err, r.ck.last)
+		err = r.stopped(err)
 		r.obs.(*logger).printf("stopped: %v", err)
 		return nil, err
 	}
