@@ -58,10 +58,10 @@ On a card engine.precision = "auto" is fp32 here.`,
 			if err := checkFormat(c, &f.format); err != nil {
 				return err
 			}
+			if err := checkFigures(f.figures); err != nil {
+				return err
+			}
 			for _, file := range f.figures {
-				if e := filepath.Ext(file); e != ".svg" && e != ".png" {
-					return exit(exitUsage, fmt.Errorf("--figure %s: want a name that ends in .svg or .png", file))
-				}
 				if err := writable(file); err != nil {
 					return err
 				}

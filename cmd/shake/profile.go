@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -126,14 +125,6 @@ func (f *profileFlags) check(c *cobra.Command) error {
 
 // mostSteps is a bound on the memory of traces.
 const mostSteps = 10_000
-
-// pictureFormat is the format of a picture by its file's name; "" if it is none.
-func pictureFormat(file string) string {
-	if ext := filepath.Ext(file); ext == ".svg" || ext == ".png" {
-		return ext[1:]
-	}
-	return ""
-}
 
 func (a *app) profile(f profileFlags, spec *dsl.Spec, g *graph.Graph) error {
 	p, err := a.takeProfile(f, spec, g)

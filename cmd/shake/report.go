@@ -50,10 +50,8 @@ With run directories it lists those. --figure draws training curves (dark) and t
 			if err := checkFormat(c, &f.format); err != nil {
 				return err
 			}
-			for _, file := range f.figures {
-				if e := filepath.Ext(file); e != ".svg" && e != ".png" {
-					return exit(exitUsage, fmt.Errorf("--figure %s: want a name that ends in .svg or .png", file))
-				}
+			if err := checkFigures(f.figures); err != nil {
+				return err
 			}
 			return a.report(f, args)
 		},

@@ -171,6 +171,24 @@ func ends(file, ending string) error {
 	return exit(exitUsage, fmt.Errorf("%s: want a name that ends in %s", file, ending))
 }
 
+// pictureFormat is the format of a picture by its file's name; "" if it is none.
+func pictureFormat(file string) string {
+	if ext := filepath.Ext(file); ext == ".svg" || ext == ".png" {
+		return ext[1:]
+	}
+	return ""
+}
+
+// checkFigures refuses files of --figure whose names say no format of pictures.
+func checkFigures(figures []string) error {
+	for _, file := range figures {
+		if pictureFormat(file) == "" {
+			return exit(exitUsage, fmt.Errorf("--figure %s: want a name that ends in .svg or .png", file))
+		}
+	}
+	return nil
+}
+
 // printJSON writes v, indented, as the command's data.
 func (a *app) printJSON(v any) error {
 	e := json.NewEncoder(a.out)
