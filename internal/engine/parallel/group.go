@@ -169,6 +169,18 @@ func (g *group) hear(p *Peer) {
 
 // beats sends signs of life and counts those that do not come.
 func (g *group) beats() {
+	g.eachBeat(func() {
+		for _, p := range g.peers {
+			if p.missed.Add(1) > silent {
+				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*g.beat))
+			}
+			go p.line.send(request{Op: opBeat}) // a stopped peer does not hold the others up
+		}
+	})
+}
+
+// eachBeat calls f once a beat until the group is lost or has ended.
+func (g *group) eachBeat(f func()) {
 	t := time.NewTicker(g.beat)
 	defer t.Stop()
 	for {
@@ -179,12 +191,7 @@ func (g *group) beats() {
 			return
 		case <-t.C:
 		}
-		for _, p := range g.peers {
-			if p.missed.Add(1) > silent {
-				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*g.beat))
-			}
-			go p.line.send(request{Op: opBeat}) // a stopped peer does not hold the others up
-		}
+		f()
 	}
 }
 
@@ -194,21 +201,10 @@ func (g *group) watch(p engine.Program) {
 	if !ok {
 		return
 	}
-	go func() {
-		t := time.NewTicker(g.beat)
-		defer t.Stop()
-		for {
-			select {
-			case <-g.lost:
-				return
-			case <-g.ended:
-				return
-			case <-t.C:
-			}
-			// A rank that died is known by its connection too, with more to say.
-			if err := a.AsyncError(); err != nil && !g.gone(g.beat) {
-				g.fail(nil, fmt.Errorf("between the cards: %w", err))
-			}
+	go g.eachBeat(func() {
+		// A rank that died is known by its connection too, with more to say.
+		if err := a.AsyncError(); err != nil && !g.gone(g.beat) {
+			g.fail(nil, fmt.Errorf("between the cards: %w", err))
 		}
-	}()
+	})
 }
