@@ -11,8 +11,8 @@ import (
 	"unsafe"
 )
 
-// AugmentSpec is a data set: images of C planes of H×W bytes, which NewAugment copies, and what is
-// done to them:
+// AugmentSpec is a data set: images of C planes of H×W bytes, which NewAugment copies. A batch of
+// them is
 //
 //	x[n] = holes(crop(pad(flip((pix[index] - Mean[c]) / Std[c]))))
 //
@@ -60,7 +60,7 @@ func NewAugment(p *Pool, s AugmentSpec) (*Augment, error) {
 // Hole is rows Y0 .. Y1-1 of columns X0 .. X1-1 of an image, in the layout of sk_hole.
 type Hole struct{ Y0, Y1, X0, X1 int16 }
 
-// Draws are what is done to the images of a batch. A nil Flip mirrors none; a nil DY or DX is Pad
+// Draws are the changes to the images of a batch. A nil Flip mirrors none; a nil DY or DX is Pad
 // throughout, the image where it was; nil Holes are none.
 type Draws struct {
 	Flip   []uint8

@@ -16,7 +16,7 @@ typedef struct {
   int16_t y0, y1, x0, x1;
 } sk_hole;
 
-// What is done to the images of a batch. A NULL flip mirrors none; a NULL dy or dx is pad; NULL
+// The changes to the images of a batch. A NULL flip mirrors none; a NULL dy or dx is pad; NULL
 // holes are none.
 typedef struct {
   const uint8_t *flip;

@@ -13,12 +13,6 @@
 static int mod(int a, int b) { return ((a % b) + b) % b; }
 static int floor_div(int a, int b) { return (a - mod(a, b)) / b; }
 
-int sk_conv_plan_tap(const sk_conv *c, int dr, int ds) {
-  for (int t = 0; t < c->taps; t++)
-    if (c->tap[t].dr == dr && c->tap[t].ds == ds) return t;
-  return -1;
-}
-
 static void collect_taps(sk_conv *c) {
   int n = 0;
   for (int i = 0; i < c->shape.parts; i++) n += c->part[i].r * c->part[i].s;

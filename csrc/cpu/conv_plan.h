@@ -1,5 +1,5 @@
 // conv_plan.h: the lists that say which blocks of a convolution are multiplied, and the layout of
-// what they are multiplied from. Made once, by conv_plan.c.
+// their operands. Made once, by conv_plan.c.
 #ifndef SK_CONV_PLAN_H
 #define SK_CONV_PLAN_H
 #include "conv.h"
@@ -56,8 +56,13 @@ static inline sk_conv_connection *sk_conv_connections(const sk_conv *c, sk_conv_
   return all + ((int64_t)kb * c->x_blocks + ib) * (c->taps + 1);
 }
 
+// The number of a tap; -1: no part has it.
+static inline int sk_conv_plan_tap(const sk_conv *c, int dr, int ds) {
+  for (int t = 0; t < c->taps; t++)
+    if (c->tap[t].dr == dr && c->tap[t].ds == ds) return t;
+  return -1;
+}
+
 void sk_conv_plan_make(sk_conv *);
 void sk_conv_plan_free(sk_conv_plan *);
-// The number of a tap; -1: no part has it.
-int sk_conv_plan_tap(const sk_conv *, int dr, int ds);
 #endif

@@ -24,7 +24,7 @@ type convCase struct {
 	before []float32 // the arena as the run finds it
 }
 
-// newConvCase dresses a spec with what seed says, the same for any number of workers.
+// newConvCase gives a spec the operands that follow from seed, the same for any number of workers.
 func newConvCase(t *testing.T, spec ConvSpec, n, workers int, seed uint64) *convCase {
 	f := newFixture(t, seed, workers)
 	f.a.Close()
@@ -127,7 +127,7 @@ func (c *convCase) checkAgainstReference(dw []float32) {
 		if c.dx != nil {
 			haveDX = values(s.XC, inHW, func(ch, p int) float64 { return c.dx.G.at(n, c.dx.Off+ch, p) })
 		}
-		copy(arena, c.before) // gradients may read what the run overwrites
+		copy(arena, c.before) // gradients may read floats that the run overwrites
 		x := values(s.XC, inHW, func(ch, p int) float64 { return c.x.at(c.b, n, ch, p) })
 		var dy []float64
 		for _, g := range c.dy {
@@ -323,7 +323,7 @@ func TestConv(t *testing.T) {
 		for name, spec := range namedSpecs {
 			t.Run(name, func(t *testing.T) {
 				for seed := range uint64(3) {
-					spec.transform = seed > 0 // and what is chosen
+					spec.transform = seed > 0 // and the program's own choice
 					testConv(t, spec, spec.N-int(seed)%spec.N, seed)
 				}
 			})
@@ -345,7 +345,7 @@ func TestConvRandomGeometry(t *testing.T) {
 	})
 }
 
-// Mistakes in what a convolution is bound to are found before a kernel indexes by them.
+// Mistakes in a convolution's operands are found before a kernel indexes by them.
 func TestConvMistakes(t *testing.T) {
 	f := newFixture(t, 1, 1)
 	defer f.p.Close()

@@ -1,7 +1,7 @@
 // conv_transform_pack.c: the weights of transformed blocks. Blocks that the algorithm takes
 // together make one filter of blocks, [element][16][16]: Winograd's [3][3] taps of one pair of
 // blocks, Strassen's [half of y][half of x] of four.
-#include "conv_pack.h"
+#include "conv_area.h"
 #include "dispatch.h"
 #include <string.h>
 

@@ -30,7 +30,8 @@ SK_INLINE int64_t place(const places p, const int products, const int stride, co
   return (p.row ? p.row[i] : i * p.row_pitch) + j * p.col_pitch;
 }
 
-// Transforms one strip of a tile in both directions, columns first. add: to what is there.
+// Transforms one strip of a tile in both directions, columns first. add: the result is added to the
+// target.
 SK_INLINE void winograd_2d(const int map, const int stride, const float *from, const places source,
                            float *to, const places target, const int add) {
   const int in = winograd_inputs(map, stride), out = winograd_outputs(map, stride);

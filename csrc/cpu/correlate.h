@@ -4,7 +4,7 @@
 #include "norm.h"
 #include "threads.h"
 
-// Of n pairs: means, and sums of products of what is left without them.
+// Of n pairs: means, and sums of products of the differences from them.
 typedef struct {
   double n, a, b, aa, bb, ab;
 } sk_moments;

@@ -10,6 +10,6 @@
 // A Norm is never an operation of its own. The operation that writes the tensor in front of it
 // takes its partial sums (Stats), FinalizeTrain turns them into a scale and a shift, and the
 // operation that reads the tensor applies those (View). Backward likewise: Sums, FinalizeBackward,
-// Grad. Conv, Join, Apply, GradSum and Head read views and gradients and take the sums of what they
-// wrote; StatsOp and SumsOp do the same on their own.
+// Grad. Conv, Join, Apply, GradSum and Head read views and gradients and take the sums of their
+// results; StatsOp and SumsOp do the same on their own.
 package cpu

@@ -2,8 +2,8 @@ package cpu
 
 import "fmt"
 
-// fit checks that what an operation is given fits together, keeping the first mistake, and how
-// large a batch it may run: kernels index by these numbers without looking.
+// fit checks that the operands of an operation fit together, and keeps the first mistake and the
+// largest batch that they hold. Kernels index by these numbers without looking.
 type fit struct {
 	n        int // images that every tensor holds
 	replicas int // replicas that every norm has; 0: no norm

@@ -2,7 +2,7 @@ package cpu
 
 import "testing"
 
-// Kernels index by what New was told, so whatever does not fit has to be an error there.
+// Kernels index by the numbers that New was given, so operands that do not fit are an error there.
 func TestSpecsThatDoNotFit(t *testing.T) {
 	f := newFixture(t, 2, 1)
 	defer f.p.Close()

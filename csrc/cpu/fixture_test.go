@@ -10,7 +10,7 @@ import (
 )
 
 // fixture is a pool, a batch and random tensors between guard words, all made from one seed. Its
-// naive readers say in float64 what a View and a Grad mean.
+// naive readers compute Views and Grads in float64.
 type fixture struct {
 	*testing.T
 	*rand.Rand

@@ -16,7 +16,7 @@ type HeadSpec struct {
 	WOff, BOff int
 	MaxN       int
 	DX         *HeadDX // nil: no gradient of X
-	Sums       []Sums  // taken per image of what DX wrote
+	Sums       []Sums  // taken per image of DX
 }
 
 // HeadDX says where the gradient of x goes, channels Off .. of G:

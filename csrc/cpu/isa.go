@@ -14,8 +14,8 @@ import (
 )
 
 // ISA returns the instruction set that the kernels run on: "avx512", "avx2" or "portable", the best
-// that the machine has or what SHAKE_CPU names. The error says that SHAKE_CPU names an unknown set,
-// or one that this machine lacks.
+// that the machine has or the one that SHAKE_CPU names. The error says that SHAKE_CPU names an
+// unknown set, or one that this machine lacks.
 func ISA() (string, error) {
 	err := chooseISA()
 	return C.GoString(C.sk_isa.name), err

@@ -8,7 +8,7 @@ import (
 func TestISA(t *testing.T) {
 	was, err := ISA()
 	if err != nil {
-		t.Skip(err) // SHAKE_CPU names what this machine lacks
+		t.Skip(err) // SHAKE_CPU names a set that this machine lacks
 	}
 	defer forceISA(was)
 	if err := forceISA("avx1024"); err == nil || !strings.Contains(err.Error(), "want avx512, avx2 or portable") {

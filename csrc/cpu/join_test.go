@@ -45,7 +45,7 @@ func TestJoin(t *testing.T) {
 }
 
 // The shape that every pre-activation block has: two normalised branches and a skip without ReLU;
-// and what differs from it by one ReLU.
+// and joins that differ from it by one ReLU.
 func TestJoinOfTwo(t *testing.T) {
 	everyGeometry(t, 16, func(f *fixture) {
 		c, with := f.someC(), f.IntN(4)

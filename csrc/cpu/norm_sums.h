@@ -1,4 +1,4 @@
-// norm_sums.h: what a norm needs of each image: statistics of a tensor, sums of a gradient.
+// norm_sums.h: a norm's terms of each image: statistics of a tensor, sums of a gradient.
 #ifndef SK_NORM_SUMS_H
 #define SK_NORM_SUMS_H
 #include "norm.h"

@@ -8,8 +8,8 @@ import (
 // runningMomentum is the weight of a batch in the running statistics of these tests.
 const runningMomentum = 0.1
 
-// trained is a norm over c channels of y with random parameters, and what its statistics are by
-// definition, in float64.
+// trained is a norm over c channels of y with random parameters, and its statistics by definition,
+// in float64.
 type trained struct {
 	m             *Norm
 	params, grads []float32

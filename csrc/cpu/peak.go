@@ -18,7 +18,7 @@ func MeasurePeak(p *Pool) float64 {
 	return best
 }
 
-// Roofs are what one worker reaches while all others do the same, in a second of processor time.
+// Roofs are the rates of one worker while all others do the same, in a second of processor time.
 type Roofs struct {
 	FLOPS  float64 // multiply-adds on registers, each as two
 	Memory float64 // bytes of arrays that exceed near caches

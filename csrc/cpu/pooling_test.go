@@ -71,7 +71,7 @@ func TestPooling(t *testing.T) {
 	})
 }
 
-// TestPoolingRefuses: what does not fit is an error.
+// TestPoolingRefuses: operands that do not fit are an error.
 func TestPoolingRefuses(t *testing.T) {
 	f := newFixture(t, 1, 1)
 	defer f.p.Close()

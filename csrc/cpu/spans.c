@@ -1,4 +1,4 @@
-// spans.c: the clocks of workers, and what was done between two readings of them.
+// spans.c: the clocks of workers, and the work between two readings of them.
 #include "spans.h"
 #include <time.h>
 

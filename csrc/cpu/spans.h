@@ -1,4 +1,4 @@
-// spans.h: what each worker of a pool did when, kept while a pool is watched.
+// spans.h: the work of each worker of a pool and its time, kept while a pool is watched.
 #ifndef SK_SPANS_H
 #define SK_SPANS_H
 #include <stdint.h>

@@ -6,7 +6,7 @@
 typedef struct sk_pool sk_pool;
 
 // A pool of `workers` workers, the caller counted. Where the system refuses a thread the pool has
-// fewer: those that started before, and the caller at least.
+// fewer: the threads started before it, and the caller at least.
 sk_pool *sk_pool_new(int workers);
 void sk_pool_free(sk_pool *);
 int sk_pool_workers(const sk_pool *);
@@ -24,7 +24,7 @@ void sk_pool_watch(sk_pool *, sk_spans *s);
 void sk_scratch_reserve(sk_pool *, int64_t bytes);
 float *sk_scratch(sk_pool *, int worker);
 
-// One piece of scratch for all workers: holds what one dispatch leaves to the next.
+// One piece of scratch for all workers: holds the results that one dispatch leaves to the next.
 void sk_shared_reserve(sk_pool *, int64_t bytes);
 float *sk_shared(sk_pool *);
 

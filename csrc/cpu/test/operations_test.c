@@ -1,6 +1,6 @@
 // operations_test.c: every operation but convolutions on odd shapes, in memory cut to size, for the
-// sanitizers to watch. Any number of workers must give the same bits, every instruction set what
-// the portable one gives. (That those are the right numbers is tested in Go, against float64.)
+// sanitizers to watch. Any number of workers must give the same bits, and every instruction set
+// those of the portable one. (A test in Go compares the numbers with float64.)
 #include "augment.h"
 #include "dispatch.h"
 #include <math.h>
@@ -10,7 +10,7 @@
 
 enum { MAXALLOCS = 256, CLASSES = 5 };
 
-// All memory of a case, in order of allocation: what is compared.
+// All memory of a case, in order of allocation. Cases are compared by it.
 static struct {
   int n;
   void *p[MAXALLOCS];

@@ -1,6 +1,6 @@
-// threads_test.c: every task of every dispatch runs once, workers see what the caller wrote,
-// scratch is kept, denormals are flushed, a watched pool has its spans, and a pool lives with the
-// threads that it gets.
+// threads_test.c: every task of every dispatch runs once, workers see the caller's writes, scratch
+// is kept, denormals are flushed, a watched pool has its spans, and a pool lives with the threads
+// that it gets.
 #include "threads.h"
 #include <errno.h>
 #include <pthread.h>
