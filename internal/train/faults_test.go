@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -23,10 +24,17 @@ var faults = []error{
 // campaign tells whether the long forms of tests run: make campaign.
 func campaign() bool { return os.Getenv("SHAKE_CAMPAIGN") == "1" }
 
-// call is a call of a run: its operation and the kind of its file.
+// call is a kind of call of a run: its operation and the kind of its file.
 type call struct {
 	op   files.Op
 	file string
+}
+
+// place is a call of a run: the nth, from 0, of its kind. One goroutine makes all calls of a kind,
+// so that a place is the same call in every run, with checkpoints in the background too.
+type place struct {
+	call
+	n int
 }
 
 // kind names the file of a path in dir.
@@ -47,24 +55,41 @@ func kind(dir, path string) string {
 	return name
 }
 
-// faulty is a disk that fails call number at with err, once, and lists the calls. With at -1 no
-// call fails.
-func faulty(dir string, at int, err error) (d *files.Disk, calls *[]call, answered *bool) {
-	calls, answered = new([]call), new(bool)
+// calls lists the calls of a run, from all its goroutines.
+type calls struct {
+	sync.Mutex
+	places []place
+	count  map[call]int
+}
+
+// add appends a call and returns its place.
+func (c *calls) add(k call) place {
+	c.Lock()
+	defer c.Unlock()
+	p := place{k, c.count[k]}
+	c.count[k]++
+	c.places = append(c.places, p)
+	return p
+}
+
+// faulty is a disk whose call at one place fails with err, and that lists the calls. Without an
+// error no call fails. A short write is no fault of another call than a write.
+func faulty(dir string, at place, err error) (d *files.Disk, made *calls, answered *bool) {
+	made, answered = &calls{count: map[call]int{}}, new(bool)
 	return &files.Disk{Inject: func(op files.Op, path string) error {
-		*calls = append(*calls, call{op, kind(dir, path)})
-		if len(*calls)-1 != at || errors.Is(err, files.ErrShort) && op != files.OpWrite {
+		if made.add(call{op, kind(dir, path)}) != at || err == nil || errors.Is(err, files.ErrShort) && op != files.OpWrite {
 			return nil
 		}
 		*answered = true
 		return err
-	}}, calls, answered
+	}}, made, answered
 }
 
-// TestFaults fails calls that reach the run's files. The run goes on, or ends with an error that
-// names the file and the reason; existing checkpoints stay whole, and the run resumes to the same
-// bits. make test tries each kind of call on each kind of file with some errors, make check with
-// all, make campaign every single call.
+// TestFaults fails calls that reach the run's files: of a new run and of a resumed one, each with
+// checkpoints that it waits for and with checkpoints in the background. The run goes on, or ends
+// with an error that names the file and the reason; existing checkpoints stay whole, and the run
+// resumes to the same bits. make test tries each kind of call on each kind of file with some
+// errors, make check with all, make campaign every single call.
 func TestFaults(t *testing.T) {
 	whole := tempDir(t)
 	overrides := []string{"train.epochs=3", "train.log_steps=2", "train.checkpoint_steps=3"}
@@ -76,9 +101,10 @@ func TestFaults(t *testing.T) {
 
 	// prepare makes a directory for a new run, or one of a run to resume.
 	count := 0
-	prepare := func(resume bool) Options {
+	prepare := func(resume, background bool) Options {
 		count++
 		o := options(t, filepath.Join(root, fmt.Sprint(count), "run"), overrides...)
+		o.Background = background
 		if resume {
 			if err := os.CopyFS(o.Dir, os.DirFS(began)); err != nil {
 				t.Fatal(err)
@@ -88,28 +114,27 @@ func TestFaults(t *testing.T) {
 		return o
 	}
 	table := map[string]map[string]int{}
-	for _, resume := range []bool{false, true} {
-		o := prepare(resume)
-		disk, calls, _ := faulty(o.Dir, -1, nil)
+	for mode := range 4 {
+		resume, background := mode&1 != 0, mode&2 != 0
+		o := prepare(resume, background)
+		disk, made, _ := faulty(o.Dir, place{}, nil)
 		o.disk = disk
 		mustRun(t, o)
-		seen := map[call]int{}
-		for at, c := range *calls {
-			seen[c]++
+		for at, p := range made.places {
 			for i, fault := range faults {
 				switch {
 				case campaign():
 				// The second call of a kind, or the only one
-				case seen[c] != 2 && !(seen[c] == 1 && !slices.Contains((*calls)[at+1:], c)):
+				case p.n != min(1, made.count[p.call]-1):
 					continue
-				case !exhaustive.On() && (at+i)%3 != 0:
+				case !exhaustive.On() && (at+i+mode)%6 != 0:
 					continue
 				}
-				outcome := try(t, prepare(resume), at, fault, want)
+				outcome := try(t, prepare(resume, background), p, fault, want)
 				if outcome == "" { // a short write on a call that is not a write
 					continue
 				}
-				row := fmt.Sprintf("%-9s %v", c.op, fault)
+				row := fmt.Sprintf("%-9s %v", p.op, fault)
 				if table[row] == nil {
 					table[row] = map[string]int{}
 				}
@@ -132,17 +157,17 @@ func TestFaults(t *testing.T) {
 }
 
 // try runs o with one fault, resumes it without, and returns the outcome of the first run.
-func try(t *testing.T, o Options, at int, fault error, want map[string][]byte) (outcome string) {
+func try(t *testing.T, o Options, at place, fault error, want map[string][]byte) (outcome string) {
 	t.Helper()
 	defer os.RemoveAll(filepath.Dir(o.Dir))
-	disk, calls, answered := faulty(o.Dir, at, fault)
+	disk, made, answered := faulty(o.Dir, at, fault)
 	var l listener
 	o.disk, o.Observer = disk, &l
 	_, err := Run(context.Background(), o)
-	if at >= len(*calls) {
-		t.Fatalf("the run makes %d calls and not %d", len(*calls), at)
+	if made.count[at.call] <= at.n {
+		t.Fatalf("the run makes %d calls %s %s and not %d", made.count[at.call], at.op, at.file, at.n+1)
 	}
-	what := fmt.Sprintf("call %d, %s %s, answered %v (resume %v)", at, (*calls)[at].op, (*calls)[at].file, fault, o.Resume)
+	what := fmt.Sprintf("call %d of %s %s, answered %v (resume %v, background %v)", at.n, at.op, at.file, fault, o.Resume, o.Background)
 	switch {
 	case !*answered:
 		return ""
