@@ -2,21 +2,13 @@ package data
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"shake/internal/files"
 )
 
 const (
@@ -30,49 +22,6 @@ const (
 
 // errStalled ends a connection that has been silent for too long.
 var errStalled = errors.New("the server went silent")
-
-// StatusError is an answer that another attempt would not change.
-type StatusError struct {
-	URL    string
-	Status string
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("data: %s: the server says %s; `--from` takes a mirror's URL or a local file", e.URL, e.Status)
-}
-
-// origin is the source of a partial file. It is kept beside the file.
-type origin struct {
-	URL       string `json:"url"`
-	Validator string `json:"validator"` // strong ETag, else Last-Modified, else "" (RFC 9110, 13.1.5)
-}
-
-func originFile(partial string) string { return partial + ".json" }
-
-// readOrigin returns the zero origin if the file's origin is not known.
-func readOrigin(partial string) (o origin) {
-	b, err := files.Read(originFile(partial), 1<<16)
-	if err != nil || json.Unmarshal(b, &o) != nil {
-		return origin{}
-	}
-	return o
-}
-
-func writeOrigin(partial string, o origin) error {
-	b, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	return files.ReplaceBytes(originFile(partial), b)
-}
-
-// validator returns the value for If-Range after a response.
-func validator(h http.Header) string {
-	if tag := h.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
-		return tag
-	}
-	return h.Get("Last-Modified")
-}
 
 // download fills the partial file with the file at url and connects again as long as the file
 // grows. With ranges, a connection goes on from the bytes that are there. Without, every connection
@@ -232,37 +181,6 @@ type slowError struct{ err error }
 
 func (e *slowError) Error() string { return e.err.Error() }
 
-// complete is accept's total when no byte is left to read.
-const complete = -2
-
-// accept judges an answer to a request from byte have on. It returns the size of the whole file, -1
-// if unknown.
-func accept(resp *http.Response, partial string, have int64) (total int64, err error) {
-	url := resp.Request.URL.Redacted()
-	switch code := resp.StatusCode; {
-	case code == http.StatusOK:
-		return resp.ContentLength, nil
-	case code == http.StatusPartialContent && have > 0:
-		var first, last int64
-		n, _ := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &total)
-		if n < 2 || first != have {
-			if err := discard(partial); err != nil {
-				return 0, err
-			}
-			return 0, &retryError{fmt.Errorf("%s: asked for bytes from %d, got Content-Range %q", url, have, short(resp.Header.Get("Content-Range")))}
-		}
-		if n < 3 {
-			total = -1
-		}
-		return total, nil
-	case code == http.StatusRequestedRangeNotSatisfiable && have > 0:
-		return complete, nil // whole or wrong: the checksum tells
-	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
-		return 0, &retryError{fmt.Errorf("%s: the server says %s", url, says(resp))}
-	}
-	return 0, &StatusError{URL: url, Status: says(resp)}
-}
-
 // pump copies from the network to the disk. Errors of the network are *retryError, errors of the
 // disk are not. It stops soon after limit bytes: a longer file is wrong, and its checksum will say
 // so.
@@ -285,82 +203,4 @@ func pump(w *sink, limit int64, read func(p []byte) (int, error)) error {
 			return &retryError{rerr}
 		}
 	}
-}
-
-// unframed reports that only the end of the connection marks the end of the body, so that a cut
-// looks like an end.
-func unframed(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
-}
-
-// passing wraps failures of the network that may pass as *retryError. Final failures stay as they
-// are: the caller's own cancellation, a certificate that is not trusted, redirects in a circle.
-func passing(outer, inner context.Context, url string, err error) error {
-	if outer.Err() != nil {
-		return fmt.Errorf("data: stopped (what has come so far is kept and resumed): %w", context.Cause(outer))
-	}
-	if cause := context.Cause(inner); cause != nil {
-		return &retryError{cause}
-	}
-	var cert *tls.CertificateVerificationError
-	var header tls.RecordHeaderError
-	var op *net.OpError
-	switch {
-	case errors.Is(err, errRedirect):
-		return fmt.Errorf("data: %w; `--from` takes a mirror's URL or a local file", err)
-	case errors.As(err, &cert):
-		return fmt.Errorf("data: %w; if a proxy opens the connection, SSL_CERT_FILE can name its certificate; `--from` takes a mirror's URL or a local file", err)
-	case errors.As(err, &header), errors.Is(err, http.ErrSchemeMismatch):
-		return fmt.Errorf("data: %s: no TLS there: is it http://, or a proxy's port?", url)
-	case errors.As(err, &op) && op.Op == "proxyconnect":
-		err = fmt.Errorf("%w (HTTPS_PROXY and HTTP_PROXY name the proxy, NO_PROXY what goes past it)", err)
-	}
-	return &retryError{err}
-}
-
-// errRedirect ends a chain of redirects that leads nowhere.
-var errRedirect = errors.New("the server's redirects lead nowhere")
-
-// redirect follows up to ten redirects, to http and https only.
-func redirect(next *http.Request, via []*http.Request) error {
-	if len(via) >= 10 {
-		return fmt.Errorf("%w: more than 10, the last to %q", errRedirect, short(next.URL.Redacted()))
-	}
-	if s := next.URL.Scheme; s != "http" && s != "https" {
-		return fmt.Errorf("%w: to %q", errRedirect, short(next.URL.Redacted()))
-	}
-	return nil
-}
-
-// says returns the status of an answer in the server's words, quoted if they are not plain text.
-func says(resp *http.Response) string {
-	s := short(resp.Status)
-	if q := strconv.Quote(s); q != `"`+s+`"` {
-		return q
-	}
-	return s
-}
-
-// short cuts a server's text to the length that fits a message.
-func short(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
-}
-
-// partialSize is the size of the partial file, 0 if there is none. A partial file is always
-// regular: anything else under its name, such as a link, is an error.
-func partialSize(file string) (int64, error) {
-	info, err := os.Lstat(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
-	case err != nil:
-		return 0, fmt.Errorf("data: %w", err)
-	case !info.Mode().IsRegular():
-		return 0, fmt.Errorf("data: %s is not a regular file: remove it, or choose another folder with --dir", file)
-	}
-	return info.Size(), nil
 }

@@ -87,7 +87,7 @@ func TestFetchNeverForEver(t *testing.T) {
 			m := newMirror(t, content, test.script)
 			dir := t.TempDir()
 			o := patient(dir, m.URL+"/x.tar.gz")
-			o.grace, o.least = 50*time.Millisecond, 100<<20
+			o.grace, o.least = 300*time.Millisecond, 100<<20
 			if test.text != "too slow" {
 				o.grace = time.Hour
 			}
