@@ -19,7 +19,7 @@ var stems = []string{
 }
 
 // support are the stems that no reader looks for: checks of operands, and the tests' own.
-var support = []string{"doc", "fit", "fixture", "shapes", "names"}
+var support = []string{"doc", "fit", "fixture", "reader", "conv_case", "shapes", "names"}
 
 // parts are the endings that may follow a stem in a file's name.
 var parts = regexp.MustCompile(`^(_(avx512|avx2|portable|choose|pack|tile|maps))?(_kernel|_test)?$`)
