@@ -29,6 +29,7 @@ var rooms = []rule{
 	{"csrc", nil},
 	{"cudnn/cuda", []string{"csrc/load", "internal/files"}},
 	{"cudnn/nccl", []string{"csrc/load", "cudnn/cuda"}},
+	{"cudnn/nvtx", nil},
 	{"cudnn/cudnntest", []string{"cudnn"}},
 	{"cudnn", []string{"csrc/load", "cudnn/cuda", "internal/files"}},
 	{"internal/files/filestest", []string{"internal/exhaustive", "internal/files"}},

@@ -29,6 +29,7 @@ var libraries = []library{
 	{room: "cudnn", file: "libcudnn.so.9"},
 	{room: "nccl", file: "libnccl.so.2"},
 	{room: "nvml", file: "libnvidia-ml.so.1"},
+	{room: "nvtx", file: "libnvtx-record.so"},
 }
 
 // ErrNoCompiler is the error of Build on a machine without a C++ compiler.
@@ -48,8 +49,8 @@ func Build() (folder string, err error) {
 	return build(source, cache)
 }
 
-// Library compiles one stand-in alone ("cuda", "nvrtc", "cudnn", "nccl", "nvml"). Its folder holds
-// no other library, so that on a machine with a card the rest stays real.
+// Library compiles one stand-in alone, by the name of its room: "cuda", "nvml" and so on. Its
+// folder holds no other library, so that on a machine with a card the rest stays real.
 func Library(room string) (folder string, err error) {
 	source, cache, err := folders()
 	if err != nil {

@@ -168,6 +168,7 @@ func (p *program) build() error {
 			return err
 		}
 	}
+	p.attach()
 	for _, w := range []ArgKind{TrainTotals, EvalTotals} {
 		if err := p.resetTotals(w); err != nil {
 			return err

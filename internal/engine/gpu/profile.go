@@ -125,9 +125,8 @@ func (p *program) Tracks() []string {
 	return out
 }
 
-// Operations implements engine.Profiler: the ops of the list, by number. An op that an item of
-// several covers has no launches of its own.
-func (p *program) Operations() []engine.Operation {
+// operations are the ops of the list, by number, without their launches.
+func (p *program) operations() []engine.Operation {
 	var out []engine.Operation
 	launches, err := p.list.Launches(p.cfg, nil)
 	head := len(p.list.Ops)
@@ -153,6 +152,13 @@ func (p *program) Operations() []engine.Operation {
 		}
 		out = append(out, x)
 	}
+	return out
+}
+
+// Operations implements engine.Profiler: the ops of the list, by number. An op that an item of
+// several covers has no launches of its own.
+func (p *program) Operations() []engine.Operation {
+	out := p.operations()
 	_ = p.do(func() error {
 		r, err := p.runner(training, p.cfg.Batch)
 		if err != nil {

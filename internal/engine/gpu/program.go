@@ -43,6 +43,7 @@ type program struct {
 	next     engine.Step  // the argument of stepNext
 	step     func() error // stepNext
 	profile  *profile     // nil: steps are not timed
+	ranges   *ranges      // nil: no profiler is attached
 	closed   bool
 	tuned    bool  // the report about timing of engines has been made
 	need     int64 // bytes of the list

@@ -10,6 +10,7 @@ import (
 // runner is a list bound for one purpose and one number of images: the launches with all their
 // arguments and, from the second run on, one graph of them.
 type runner struct {
+	mode  mode
 	items []item
 	begin *cuda.Event // behind what the main stream held before
 	graph *cuda.GraphExec
@@ -53,7 +54,7 @@ func (w *work) run(s *cuda.Stream) error {
 
 // newRunner binds the program's list for a batch of n.
 func (p *program) newRunner(m mode, n int) (*runner, error) {
-	r := &runner{}
+	r := &runner{mode: m}
 	var groups [][2]int
 	for i := 0; i < len(p.list.Ops); {
 		w, count, err := p.bindShare(m, i, n)
@@ -177,6 +178,8 @@ func (p *program) run(r *runner) error {
 		}
 	}
 	if r.graph != nil {
+		p.ranges.begin(r.mode)
+		defer p.ranges.end(r.mode)
 		return r.graph.Launch(s)
 	}
 	return p.launch(r)
@@ -194,9 +197,13 @@ func (p *program) launch(r *runner) (err error) {
 			err = errors.Join(err, p.dnn.SetStream(p.dev.streams[mainStream]))
 		}
 	}()
+	p.ranges.begin(r.mode)
+	defer p.ranges.end(r.mode)
+	var before *item
 	for i := range r.items {
 		x := &r.items[i]
 		s := p.dev.streams[x.stream]
+		p.ranges.enter(before, x)
 		for _, e := range x.after {
 			if err := s.Wait(e); err != nil {
 				return err
@@ -224,6 +231,9 @@ func (p *program) launch(r *runner) (err error) {
 				return err
 			}
 		}
+		// The item behind the last op has no work.
+		p.ranges.leave(x, i == len(r.items)-2)
+		before = x
 	}
 	return nil
 }
