@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -120,7 +121,8 @@ func (s *source) read(e env) (p *Place, what string, err error) {
 	if name, v := e.first(s.secret); name != "" {
 		p.Secret = name + "=" + v
 	}
-	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && n != "" && n != "1" {
+	// auto and gpu, the Training Operator's own default, are as many as a pod has cards.
+	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && !slices.Contains([]string{"", "1", "auto", "gpu"}, n) {
 		return nil, "", fmt.Errorf("launch: PET_NPROC_PER_NODE=%s: start shake by torchrun, which makes %s processes of each", n, n)
 	}
 	what = s.launcher + " says " + strings.Join(list, " ")

@@ -25,6 +25,8 @@ func TestFind(t *testing.T) {
 		{"torchrun in a task of srun", "SLURM_STEP_ID=0 SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 TORCHELASTIC_RUN_ID=77 RANK=3 WORLD_SIZE=4 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=node1",
 			Place{"torchrun", 3, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=77", 0}},
 		{"PyTorchJob", "RANK=1 WORLD_SIZE=2 MASTER_ADDR=job-master-0 MASTER_PORT=23456 SHAKE_SECRET=abc", Place{"PyTorchJob", 1, 2, -1, 0, "job-master-0", "abc", 0}},
+		{"PyTorchJob of an operator that tells torchrun too", "RANK=1 WORLD_SIZE=2 PET_NNODES=2 PET_NODE_RANK=1 PET_NPROC_PER_NODE=auto MASTER_ADDR=job-master-0 PET_MASTER_ADDR=job-master-0 SHAKE_SECRET=abc",
+			Place{"PyTorchJob", 1, 2, -1, 0, "job-master-0", "abc", 0}},
 		{"TrainJob", "PET_NNODES=2 PET_NODE_RANK=1 PET_NPROC_PER_NODE=1 PET_MASTER_ADDR=job-node-0-0.job SHAKE_SECRET=abc", Place{"TrainJob", 1, 2, -1, 0, "job-node-0-0.job", "abc", 0}},
 		{"Open MPI", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_LOCAL_RANK=1 OMPI_COMM_WORLD_LOCAL_SIZE=2 PMIX_NAMESPACE=prte@1 PMIX_RANK=1",
 			Place{"mpirun of Open MPI", 1, 2, 1, 2, "127.0.0.1", "PMIX_NAMESPACE=prte@1", 0}},
