@@ -30,6 +30,11 @@ func (c *checker) fail(path, want, have, hint string) {
 
 func (c *checker) failAt(p place, path, want, have, hint string) {
 	c.errs = append(c.errs, Error{File: p.file, Line: p.line, Col: p.col, Key: path, Want: want, Have: have, Hint: hint})
+	c.spoil(path)
+}
+
+// spoil marks a value, and all that hold it, as wrong: no later check looks at them.
+func (c *checker) spoil(path string) {
 	for ; path != ""; path = parentKey(path) {
 		c.bad[path] = true
 	}
@@ -85,10 +90,10 @@ func (c *checker) table(keys []key, n *node, path string, p any) {
 			c.value(k, child, at, p)
 		case k.kind == subtable:
 			c.table(k.keys, &node{value: table{}, at: n.at, keyAt: n.keyAt}, at, p)
+		case k.required() && (meant[k.name] || c.misplaced[at]):
+			c.spoil(at) // reported where the misspelt or misplaced one stands
 		case k.required():
-			if !meant[k.name] && !c.misplaced[at] {
-				c.failAt(n.at, at, k.want(), "nothing", "")
-			}
+			c.failAt(n.at, at, k.want(), "nothing", "")
 		case k.def != "":
 			def := mustDecode(k.def)
 			def.at, def.keyAt = n.at, n.keyAt
