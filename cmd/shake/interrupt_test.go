@@ -22,25 +22,38 @@ func endless(dir string) []string {
 	return []string{"run", "testdata/tiny.toml", "--out", dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_every=50000"}
 }
 
+// start starts a command that ends with the test at the latest.
+func start(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() })
+}
+
+// pipe is a command's StdoutPipe or StderrPipe.
+func pipe(t *testing.T, of func() (io.ReadCloser, error)) io.ReadCloser {
+	t.Helper()
+	r, err := of()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // running starts a command and waits for the first step of its run. The returned reader gives its
 // further standard output.
 func running(t *testing.T, c *exec.Cmd) *bufio.Reader {
 	t.Helper()
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := pipe(t, c.StdoutPipe)
 	var errs strings.Builder
 	c.Stderr = &errs
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		c.Process.Kill()
 		if c.Wait(); t.Failed() {
 			t.Log(errs.String())
 		}
 	})
+	start(t, c)
 	r := bufio.NewReader(out)
 	until(t, r, `"event":"step"`)
 	return r
@@ -119,16 +132,9 @@ func stuck() {
 // first does not.
 func TestSecondInterrupt(t *testing.T) {
 	c := exec.Command("stuck")
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill() })
+	r := bufio.NewReader(pipe(t, c.StdoutPipe))
+	start(t, c)
 	ended := make(chan int, 1)
-	r := bufio.NewReader(out)
 	until(t, r, "ready")
 	c.Process.Signal(os.Interrupt)
 	until(t, r, "stopping")
@@ -188,6 +194,28 @@ func TestExportKilled(t *testing.T) {
 	}
 }
 
+// trainsOn waits until the run in dir has made so many more steps.
+func trainsOn(t *testing.T, dir string, steps int, ended <-chan int) {
+	t.Helper()
+	step := func() int {
+		rec, err := train.ReadRecord(dir)
+		if err != nil {
+			return 0
+		}
+		return rec.Steps
+	}
+	patience := time.After(2 * time.Minute)
+	for from := step(); step() < from+steps; {
+		select {
+		case have := <-ended:
+			t.Fatalf("the run ended with %d", have)
+		case <-patience:
+			t.Fatalf("the run stands still at step %d", step())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // TestSaveSignals asks a run for checkpoints, as a scheduler's warning does; the run goes on.
 func TestSaveSignals(t *testing.T) {
 	dir := t.TempDir() + "/r"
@@ -213,38 +241,14 @@ func TestBrokenOutput(t *testing.T) {
 			dir := t.TempDir() + "/r"
 			all := endless(dir)
 			c := exec.Command("shake", append(append(all[:4:4], all[5:]...), append(args, "-o", "train.checkpoint_steps=1")...)...)
-			errs, err := c.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := c.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { c.Process.Kill() })
+			errs, out := pipe(t, c.StderrPipe), pipe(t, c.StdoutPipe)
+			start(t, c)
 			until(t, bufio.NewReader(errs), "directory")
 			out.Close()
 			errs.Close()
 			ended := make(chan int, 1)
 			go func() { ended <- code(c) }()
-			step := func() int {
-				rec, err := train.ReadRecord(dir)
-				if err != nil {
-					return 0
-				}
-				return rec.Steps
-			}
-			// That is more than one line of progress and one of an epoch.
-			for from := step(); step() < from+20; {
-				select {
-				case have := <-ended:
-					t.Fatalf("the run ended with %d (%v)", have, c.ProcessState)
-				case <-time.After(10 * time.Millisecond):
-				}
-			}
+			trainsOn(t, dir, 20, ended) // more than one line of progress and one of an epoch
 			c.Process.Signal(os.Interrupt)
 			if have := <-ended; have != exitInterrupted {
 				t.Errorf("exit code %d, want %d", have, exitInterrupted)
@@ -286,15 +290,8 @@ func TestEvalInterrupted(t *testing.T) {
 		t.Fatalf("%s", out)
 	}
 	c := exec.Command("shake", "eval", "testdata/tiny.toml", "--weights", weights, "--device", "ref", "-o", "data.test_images=10000", "-o", "data.train_images=16")
-	errs, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill() })
-	r := bufio.NewReader(errs)
+	r := bufio.NewReader(pipe(t, c.StderrPipe))
+	start(t, c)
 	until(t, r, "test images")
 	time.Sleep(bounce) // the evaluation begins after that line
 	c.Process.Signal(os.Interrupt)

@@ -48,15 +48,8 @@ func twoRanks(t *testing.T) *ranks {
 	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
 	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
 	r.Stderr = r.stderr
-	out, err := r.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Process.Kill() })
-	r.lines = bufio.NewScanner(out)
+	r.lines = bufio.NewScanner(pipe(t, r.StdoutPipe))
+	start(t, r.Cmd)
 	for steps := 0; steps < 4; {
 		if !r.lines.Scan() {
 			r.Wait()

@@ -8,34 +8,9 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
-
-	"shake/internal/train"
 )
-
-// trainsOn waits until the run in dir has made so many more steps.
-func trainsOn(t *testing.T, dir string, steps int, ended <-chan int) {
-	t.Helper()
-	step := func() int {
-		rec, err := train.ReadRecord(dir)
-		if err != nil {
-			return 0
-		}
-		return rec.Steps
-	}
-	patience := time.After(2 * time.Minute)
-	for from := step(); step() < from+steps; {
-		select {
-		case have := <-ended:
-			t.Fatalf("the run ended with %d", have)
-		case <-patience:
-			t.Fatalf("the run stands still at step %d", step())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
 
 // TestStoppedReader stops the reader of a run's events. The run trains on; the reader that goes on
 // gets every step; one that never does not hold up the end that a signal asks for.
@@ -49,11 +24,8 @@ func TestStoppedReader(t *testing.T) {
 	unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096)
 	c := exec.Command("shake", append(endless(dir), "-o", "train.checkpoint_steps=10")...)
 	c.Stdout, c.Stderr = w, w
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	start(t, c)
 	w.Close()
-	t.Cleanup(func() { c.Process.Kill() })
 	ended := make(chan int, 1)
 	go func() { ended <- code(c) }()
 	out := bufio.NewReader(r)
@@ -92,10 +64,7 @@ func TestStoppedTerminal(t *testing.T) {
 	c := exec.Command("shake", append(endless(dir), "-o", "train.checkpoint_steps=10")...)
 	c.Stdin, c.Stderr = slave, slave
 	c.Stdout = nil
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill() })
+	start(t, c)
 	seen := make([]byte, 4096)
 	for total := 0; total < 1000; {
 		n, err := master.Read(seen)

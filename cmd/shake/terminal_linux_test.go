@@ -47,16 +47,10 @@ func TestLostTerminal(t *testing.T) {
 	dir := t.TempDir() + "/r"
 	master, slave := terminal(t)
 	c := exec.Command("shake", endless(dir)...)
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := pipe(t, c.StdoutPipe)
 	c.Stdin, c.Stderr = slave, slave
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill() })
+	start(t, c)
 	slave.Close()
 	drained := make(chan bool)
 	go func() { io.Copy(io.Discard, out); close(drained) }()
