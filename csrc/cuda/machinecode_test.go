@@ -178,16 +178,8 @@ func check(t *testing.T, name string, k *kernels.Kernel, c code) {
 // The kernels are the first and the last of each name in 26 2x32d in bf16; with SHAKE_NVRTC=all
 // every kernel of every network in bf16 and fp16; with SHAKE_NVRTC=few for sm_90 alone.
 func TestRealMachineCode(t *testing.T) {
-	root := os.Getenv("SHAKE_NVIDIA")
+	root := wheels(t)
 	if root == "" {
-		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so no machine code was read")
-	}
-	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // libraries are opened once a process
-		c := exec.Command(os.Args[0], "-test.run=^TestRealMachineCode$", "-test.v", "-test.timeout=3h")
-		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
 		return
 	}
 	tool := disassembler(t, root)

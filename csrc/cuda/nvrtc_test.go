@@ -3,11 +3,8 @@ package cuda_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -101,16 +98,7 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 // family in bf16 for sm_90. No kernel may spill beyond its budget or take more registers than leave
 // room for 512 threads. The compiler may warn only of parts that a specialisation leaves unused.
 func TestRealNVRTC(t *testing.T) {
-	root := os.Getenv("SHAKE_NVIDIA")
-	if root == "" {
-		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real NVRTC was not tried")
-	}
-	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // a process opens libraries once
-		c := exec.Command(os.Args[0], "-test.run=^TestRealNVRTC$", "-test.v", "-test.timeout=3h")
-		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if wheels(t) == "" {
 		return
 	}
 	all, err := cuda.NVRTCArchs()
@@ -134,7 +122,8 @@ func TestRealNVRTC(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			for j := range jobs {
-				r := compile(t, j.k, j.arch, j.typ)
+				name := fmt.Sprintf("%s.cu for sm_%d in %v", j.k.Entry, j.arch, j.typ)
+				_, r := compile(t, name, j.k, fmt.Sprintf("sm_%d", j.arch), limits{maxRegisters, maxSpill[j.k.Entry]})
 				mu.Lock()
 				most[j.k.Entry] = max(most[j.k.Entry], r)
 				mu.Unlock()
@@ -164,35 +153,4 @@ func TestRealNVRTC(t *testing.T) {
 		t.Error("nothing was compiled")
 	}
 	t.Logf("%d compilations for %v; most registers: %v", count, archs, most)
-}
-
-// compile returns the registers of a kernel.
-func compile(t *testing.T, k *kernels.Kernel, arch int, typ kernels.Type) int {
-	text, options, entry := k.Source()
-	name := fmt.Sprintf("%s.cu for sm_%d in %v", entry, arch, typ)
-	b, err := cuda.Compile(text, entry+".cu", append(options, fmt.Sprintf("--gpu-architecture=sm_%d", arch), "--ptxas-options=-v"))
-	if err != nil {
-		t.Errorf("%s: %v", name, err)
-		return 0
-	}
-	m := registers.FindStringSubmatch(b.Log)
-	if m == nil {
-		t.Errorf("%s: no count of registers in %q", name, b.Log)
-		return 0
-	}
-	n, _ := strconv.Atoi(m[1])
-	if n > maxRegisters {
-		t.Errorf("%s: %d registers, want at most %d", name, n, maxRegisters)
-	}
-	for _, s := range spills.FindAllStringSubmatch(b.Log, -1) {
-		if bytes, _ := strconv.Atoi(s[1]); bytes > maxSpill[entry] {
-			t.Errorf("%s: %s", name, s[0])
-		}
-	}
-	for _, w := range wasteful.FindAllString(b.Log, -1) {
-		if !strings.Contains(w, "never referenced") && !strings.Contains(w, "not reachable") && !strings.Contains(w, "pointless comparison") {
-			t.Errorf("%s: %s", name, w)
-		}
-	}
-	return n
 }

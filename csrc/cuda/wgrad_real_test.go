@@ -7,12 +7,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
 	kernels "shake/csrc/cuda"
-	"shake/cudnn/cuda"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
 	"shake/nets"
@@ -70,18 +68,8 @@ func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Ke
 // barrier a chunk, three products for each ldmatrix where the tile is 3x3 filters of 48 channels or
 // more, parts stored 8 bytes at a time, and no call or local memory.
 func TestRealWGrad(t *testing.T) {
-	root := os.Getenv("SHAKE_NVIDIA")
+	root := wheels(t)
 	if root == "" {
-		t.Skip("SHAKE_NVIDIA names no folder of NVIDIA's wheels, so the real NVRTC was not tried")
-	}
-	if os.Getenv("SHAKE_LIBRARY_PATH") != root { // a process opens libraries once
-		c := exec.Command(os.Args[0], "-test.run=^TestRealWGrad$", "-test.v", "-test.timeout=1h")
-		c.Env = append(os.Environ(), "SHAKE_LIBRARY_PATH="+root)
-		out, err := c.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		t.Logf("%s", out)
 		return
 	}
 	tool := filepath.Join(root, "nvidia", "cu13", "bin", "nvdisasm")
@@ -138,35 +126,12 @@ func realWGrad(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool str
 	if k.Entry == "wgrad" {
 		name += fmt.Sprintf(", %dx%d of %d groups of %d to %d, %dx%d /%d", c["R"], c["R"], c["GROUPS"], c["CG"], c["KG"], c["H"], c["W"], c["STRIDE"])
 	}
-	b, err := cuda.Compile(k.Text, k.Entry+".cu", append(k.Options, "--gpu-architecture="+arch, "--ptxas-options=-v"))
-	if err != nil {
-		t.Errorf("%s: %v", name, err)
-		return 0
-	}
-	m := registers.FindStringSubmatch(b.Log)
-	if m == nil {
-		t.Errorf("%s: no count of registers in %q", name, b.Log)
-		return 0
-	}
-	n, _ := strconv.Atoi(m[1])
-	if most := 65536 / int(k.Launch(1).Block[0]); n > most {
-		t.Errorf("%s: %d registers, want at most %d", name, n, most)
-	}
-	for _, s := range spills.FindAllStringSubmatch(b.Log, -1) {
-		if s[1] != "0" {
-			t.Errorf("%s: %s", name, s[0])
-		}
-	}
-	for _, w := range wasteful.FindAllString(b.Log, -1) {
-		if !strings.Contains(w, "never referenced") && !strings.Contains(w, "not reachable") && !strings.Contains(w, "pointless comparison") {
-			t.Errorf("%s: %s", name, w)
-		}
-	}
-	if tool == "" {
+	image, n := compile(t, name, k, arch, limits{registers: 65536 / int(k.Launch(1).Block[0])})
+	if tool == "" || image == nil {
 		return n
 	}
 	file := filepath.Join(t.TempDir(), "k.cubin")
-	if err := os.WriteFile(file, b.Image, 0o644); err != nil {
+	if err := os.WriteFile(file, image, 0o644); err != nil {
 		t.Error(err)
 		return n
 	}
