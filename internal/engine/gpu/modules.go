@@ -3,6 +3,7 @@ package gpu
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	kernels "shake/csrc/cuda"
@@ -75,14 +76,26 @@ func (p *program) loadKernels() error {
 	return nil
 }
 
-// compile turns every different text into code, several at a time.
+// compile turns every different text into code.
 func (p *program) compile(all []*bound) (map[string][]byte, error) {
 	texts := map[string]*kernels.Kernel{}
 	for _, b := range all {
 		texts[b.Kernel.Text] = b.Kernel
 	}
-	cache := cuda.DefaultKernelCache()
 	images := map[string][]byte{}
+	err := compileTexts(texts, func(text string, b *cuda.Binary) {
+		images[text] = b.Image
+		if b.Note != "" {
+			p.say(b.Note)
+		}
+	}, "--gpu-architecture="+p.card.Arch())
+	return images, err
+}
+
+// compileTexts compiles kernels, by their text, several at a time. It calls done with the result of
+// each, never twice at once, and returns the first error.
+func compileTexts(texts map[string]*kernels.Kernel, done func(text string, b *cuda.Binary), options ...string) error {
+	cache := cuda.DefaultKernelCache()
 	var first error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -91,24 +104,19 @@ func (p *program) compile(all []*bound) (map[string][]byte, error) {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			_, options, entry := k.Source()
-			b, err := cache.Compile(text, entry+".cu", append([]string{"--gpu-architecture=" + p.card.Arch()}, options...))
+			_, own, entry := k.Source()
+			b, err := cache.Compile(text, entry+".cu", slices.Concat(options, own))
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				if first == nil {
-					first = fmt.Errorf("gpu: kernel %s: %w", entry, err)
-				}
-				return
-			}
-			images[text] = b.Image
-			if b.Note != "" {
-				p.say(b.Note)
+			if err == nil {
+				done(text, b)
+			} else if first == nil {
+				first = fmt.Errorf("gpu: kernel %s: %w", entry, err)
 			}
 		})
 	}
 	wg.Wait()
-	return images, first
+	return first
 }
 
 func (p *program) load(all []*bound, images map[string][]byte) error {

@@ -2,9 +2,7 @@ package gpu
 
 import (
 	"regexp"
-	"runtime"
 	"strconv"
-	"sync"
 
 	kernels "shake/csrc/cuda"
 	"shake/cudnn/cuda"
@@ -32,31 +30,9 @@ func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *
 			texts[k.Kernel.Text] = k.Kernel
 		}
 	}
-	cache := cuda.DefaultKernelCache()
 	used := map[string]*Used{}
-	var first error
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	room := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for text, k := range texts {
-		wg.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			_, options, entry := k.Source()
-			b, err := cache.Compile(text, entry+".cu", append([]string{"--gpu-architecture=" + arch, "--ptxas-options=-v"}, options...))
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				if first == nil {
-					first = err
-				}
-				return
-			}
-			used[text] = usedBy(b.Log)
-		})
-	}
-	wg.Wait()
-	return func(k *kernels.Kernel) *Used { return used[k.Text] }, first
+	err := compileTexts(texts, func(text string, b *cuda.Binary) { used[text] = usedBy(b.Log) }, "--gpu-architecture="+arch, "--ptxas-options=-v")
+	return func(k *kernels.Kernel) *Used { return used[k.Text] }, err
 }
 
 // usedBy reads the report of ptxas under -v; nil if the log has none.
