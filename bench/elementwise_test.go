@@ -133,8 +133,8 @@ func BenchmarkApply(b *testing.B) {
 	})
 }
 
-// A norm's gradient, ReLU behind it, added to what is there: two tensors read, one read and
-// written.
+// A norm's gradient, ReLU behind it, added to the gradient that is there: two tensors read, one
+// read and written.
 func BenchmarkGradSum(b *testing.B) {
 	everyStage(b, func(b *testing.B, x *stage) {
 		g := kernel.Grad{G: x.tensor(), C: x.c, Norm: x.norm(), Y: x.tensor(), ReLU: true}

@@ -16,7 +16,7 @@ type attr struct {
 // ref names a descriptor by its place in the list.
 type ref int
 
-// lowering is a graph as a list of descriptors, each after those that it refers to.
+// lowering is a graph as a list of descriptors, each after the ones that it refers to.
 type lowering struct {
 	g       *Graph
 	opt     lowerOptions

@@ -37,7 +37,7 @@ func TestMutants(t *testing.T) {
 }
 
 // FuzzPlanCache: any content of an entry gives an entry, or a report that names the file. With seal
-// set the content is given the right checksum, so that what is behind it is reached.
+// set the content is given the right checksum, so that the checks behind it are reached.
 func FuzzPlanCache(f *testing.F) {
 	c, err := OpenCache(filepath.Join(f.TempDir(), "plans"))
 	if err != nil {

@@ -20,7 +20,7 @@ type Plan struct {
 	workspace int64
 	config    EngineConfig
 	key       string // in the cache
-	base      string // in the cache, for the graph whatever the engine: the key of the fastest plan
+	base      string // in the cache, for the graph with any engine: the key of the fastest plan
 	took      time.Duration
 	closed    bool
 	pair      *pair // instead of r and d

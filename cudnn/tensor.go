@@ -52,8 +52,8 @@ func (t DataType) String() string {
 }
 
 // TensorDesc describes the position of a tensor's elements in memory. Dims are N C H W (K C/groups
-// R S for a filter) whatever the layout; the element (n, c, h, w) is Σ index*stride elements from
-// the tensor's first. A slice of channels has the strides of the larger tensor.
+// R S for a filter) in every layout; the element (n, c, h, w) is Σ index*stride elements from the
+// tensor's first. A slice of channels has the strides of the larger tensor.
 type TensorDesc struct {
 	Dims    []int64
 	Strides []int64

@@ -14,7 +14,7 @@ type checker struct {
 	errs  Errors
 	nodes map[string]*node // by full key: where later checks report
 	bad   map[string]bool  // full keys of the values that are wrong, and of all that hold them
-	image shape            // what the network reads
+	image shape            // of the network's input
 	// Full keys that were found in another table
 	misplaced map[string]bool
 }
@@ -51,8 +51,8 @@ func (c *checker) ok(paths ...string) bool {
 	return true
 }
 
-// parentKey returns what holds path: "net.stage[2].width" -> "net.stage[2]" -> "net.stage" -> "net"
-// -> "".
+// parentKey returns the key of the table or list that holds path: "net.stage[2].width" ->
+// "net.stage[2]" -> "net.stage" -> "net" -> "".
 func parentKey(path string) string {
 	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }

@@ -36,7 +36,7 @@ type key struct {
 	min, max float64  // bounds of integer, number, numbers, sized and stride
 	above    bool     // min itself is too small
 	below    bool     // max itself is too large
-	words    []string // of a word, the kinds of layer in layers, and what may stand for a subtable
+	words    []string // of a word, the kinds of layer in layers, and the names of subtables
 	items    []string // the kinds of layer in wordOrLayers
 	least    int      // items that layers and subtables need
 	def      string   // default as TOML; required if this and absent are empty

@@ -75,7 +75,7 @@ func misplaced(words []string, t table) bool {
 	return false
 }
 
-// settle gives a layer the defaults of what it does not say.
+// settle gives a layer the defaults of its missing keys.
 func (l *Layer) settle() {
 	switch {
 	case l.Kind == Conv:

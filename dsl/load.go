@@ -42,8 +42,8 @@ func (l *Loader) Load(nameOrPath string, overrides ...string) (*Spec, error) {
 	return l.Parse(file, text, overrides...)
 }
 
-// Parse is Load for a text in memory. file is what errors and the network's name say; what the text
-// extends is looked for beside it.
+// Parse is Load for a text in memory. Errors and the network's name say file; the file that the
+// text extends is looked for beside it.
 func (l *Loader) Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 	r := reading{Loader: l}
 	root, errs := r.resolve(file, string(text), nil)

@@ -163,10 +163,10 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 	}
 }
 
-// TestGoldenErrors holds the report of files with many mistakes. They are made for: ten.toml, what
-// a person sees who makes ten; types.toml, a wrong type for every kind of value; missing.toml, a
-// file with nothing in it; derived.toml, mistakes in a base and in what extends it; shapes.toml,
-// what only shows once all else is right.
+// TestGoldenErrors holds the report of files with many mistakes. They are made for: ten.toml, the
+// report of ten mistakes at once; types.toml, a wrong type for every kind of value; missing.toml, a
+// file with nothing in it; derived.toml, mistakes in a base and in its extension; shapes.toml,
+// mistakes that show once all else is right.
 func TestGoldenErrors(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.toml")
 	if len(files) == 0 {

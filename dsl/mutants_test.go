@@ -7,7 +7,7 @@ import (
 )
 
 // TestMutants: a spoilt network is refused with places, in bounded memory. The checks of a network
-// keep trees of what they read, so the allowance is large.
+// keep trees of their input, so the allowance is large.
 func TestMutants(t *testing.T) {
 	var texts [][]byte
 	for _, s := range seeds() {

@@ -25,7 +25,7 @@ var (
 	bareWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 )
 
-// overrideSource is what errors say instead of a file.
+// overrideSource stands in errors instead of a file.
 func overrideSource(s string) string { return overridePrefix + short(oneLine(s), 60) }
 
 // overridePrefix marks an override in errors, where a file would stand.

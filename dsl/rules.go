@@ -26,7 +26,7 @@ func nameOf(file string) string {
 	return name
 }
 
-// rules checks what concerns more than one key.
+// rules checks the conditions of more than one key.
 func (c *checker) rules(s *Spec) {
 	if c.ok("name") && !nameForm.MatchString(s.Name) {
 		c.fail("name", "letters, digits, '.', '_' and '-'", c.nodes["name"].have(), "")
@@ -92,7 +92,7 @@ func (c *checker) shakeDrop(s *Spec) {
 	}
 }
 
-// betaRule checks what m1 to m5 need.
+// betaRule checks the conditions of m1 to m5.
 func (c *checker) betaRule(s *Spec) {
 	m := quoteShort(modeWords[s.Shake.Backward])
 	if c.ok("net.branches") && s.Net.Branches != 2 {
@@ -144,7 +144,7 @@ func (c *checker) milestones(t Train) {
 	}
 }
 
-// ownImages checks what only images of one's own may choose.
+// ownImages checks the keys that only images of one's own may have.
 func (c *checker) ownImages(d Data) {
 	if !c.ok("data.set") {
 		return

@@ -10,8 +10,8 @@ import (
 type object = map[string]any
 
 // Schema returns the JSON Schema (draft 7) of the language, for editors: taplo finds it by the line
-// "#:schema PATH" at the top of a file. It says what each key may be on its own; what concerns
-// several keys, such as shapes that fit, only the parser knows.
+// "#:schema PATH" at the top of a file. It says what each key may be on its own. Conditions of
+// several keys, such as shapes that fit, are the parser's alone.
 func Schema() []byte {
 	s := tableSchema(language, nil)
 	s["$schema"] = "http://json-schema.org/draft-07/schema#"
@@ -121,7 +121,7 @@ func (k key) boundsSchema(kind string) object {
 	return s
 }
 
-// layerSchema is what one layer of a list of these kinds may be.
+// layerSchema is the schema of one layer of a list of these kinds.
 func layerSchema(kinds []string) object {
 	var words []string
 	var forms []any

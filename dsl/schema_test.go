@@ -124,8 +124,8 @@ func asJSON(t *testing.T, n *node) any {
 	return v
 }
 
-// jsonSafe replaces what JSON has no word for, infinite numbers and such, by null, and marks floats
-// that are whole, since a TOML float is no integer.
+// jsonSafe replaces values that JSON has no word for, infinite numbers and such, by null, and marks
+// floats that are whole, since a TOML float is no integer.
 func jsonSafe(v any) any {
 	switch v := v.(type) {
 	case object:

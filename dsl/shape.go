@@ -19,7 +19,7 @@ type shape struct{ c, h, w int }
 
 func (s shape) String() string { return fmt.Sprintf("%d×%d×%d", s.c, s.h, s.w) }
 
-// layerLists checks what each list of layers must hold.
+// layerLists checks that each list has the layers that it must have.
 func (c *checker) layerLists(n *Net) {
 	needConv := func(path string, ls []Layer) {
 		if c.ok(path) && countKind(ls, Conv) == 0 {

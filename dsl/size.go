@@ -110,8 +110,8 @@ func sizeText(n int, u Unit) string {
 	return strconv.Itoa(n)
 }
 
-// resolve returns what a size of the layer at path comes to, and reports a part that leaves a
-// remainder or more channels than there may be.
+// resolve returns the number that a size of the layer at path comes to, and reports a part that
+// leaves a remainder or more channels than there may be.
 func (c *checker) resolve(path string, n int, u Unit, width, in int, where string) (int, bool) {
 	v, exact := u.times(n, width, in)
 	whole := fmt.Sprintf("%d input channels", in)

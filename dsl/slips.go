@@ -41,8 +41,8 @@ var slips = []slip{
 	{"top-level item to end", regexp.MustCompile(`\x00[,;]`), "every key has a line of its own, without , or ; at its end"},
 }
 
-// remedy returns what helps against a common slip at an offset of a text that is no TOML; "" for
-// any other fault.
+// remedy returns the remedy of a common slip at an offset of a text that is no TOML; "" for any
+// other fault.
 func (d *document) remedy(message string, at int) string {
 	if key, ok := strings.CutSuffix(message, "' has already been defined."); ok {
 		return d.earlier(strings.TrimPrefix(key, "Key '"), at)

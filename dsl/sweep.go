@@ -20,7 +20,7 @@ type Sweep struct {
 	Cited []Cited
 }
 
-// Row is one experiment of a sweep, and what the paper publishes of it.
+// Row is one experiment of a sweep, and the paper's figures of it.
 type Row struct {
 	Name     string // of its folder: letters, digits, '.', '_' and '-'
 	Model    string // as the paper calls the network: "26 2x32d"
@@ -110,8 +110,8 @@ func (l *Loader) LoadSweep(nameOrPath string, extra ...string) (*Sweep, error) {
 	return l.ParseSweep(file, text, extra...)
 }
 
-// ParseSweep is LoadSweep for a text in memory. file is what errors and the sweep's name say;
-// networks in files are looked for beside it.
+// ParseSweep is LoadSweep for a text in memory. Errors and the sweep's name say file; networks in
+// files are looked for beside it.
 func (l *Loader) ParseSweep(file string, text []byte, extra ...string) (*Sweep, error) {
 	root, errs := decode(file, string(text))
 	if errs != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// want says in words what k may be.
+// want says in words which values k may have.
 func (k key) want() string {
 	switch k.kind {
 	case integer:

@@ -33,7 +33,7 @@ var (
 	levelLetters = []string{Image: "I", Batch: "B"}
 )
 
-// shakeNames are the paper's names of what [shake] may say.
+// shakeNames are the paper's names of the tables that [shake] may be.
 func shakeNames() []string {
 	var names []string
 	for _, f := range modeLetters[:2] {

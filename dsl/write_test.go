@@ -13,7 +13,7 @@ import (
 	"shake/internal/golden"
 )
 
-// again parses what s.TOML writes, without any built-in networks, and expects an equal Spec.
+// again parses the text of s.TOML, without any built-in networks, and expects an equal Spec.
 func again(t *testing.T, s *Spec) {
 	t.Helper()
 	text := s.TOML()

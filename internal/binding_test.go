@@ -10,8 +10,8 @@ import (
 )
 
 // TestBindingIsShown: every exported function and method of package cudnn is named in the body of
-// an example or a test of its own, not only in what tests share. So a search for the name finds how
-// it is used.
+// an example or a test of its own, not only in code that tests share. So a search for the name
+// finds how it is used.
 func TestBindingIsShown(t *testing.T) {
 	exported, shown := map[string]string{}, map[string]bool{}
 	for _, name := range files(t) {

@@ -76,7 +76,7 @@ func TestMap(t *testing.T) {
 	}
 }
 
-// TestPlaces holds what other documents say is where.
+// TestPlaces checks the places that other documents name.
 func TestPlaces(t *testing.T) {
 	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/rationale.md", "docs/performance.md"} {
 		checkPlaces(t, document)
@@ -175,7 +175,7 @@ func TestBenchPage(t *testing.T) {
 	}
 }
 
-// TestPerformanceIsOnePage: docs/performance.md has results and limits; what was tried is a note.
+// TestPerformanceIsOnePage: docs/performance.md has results and limits; experiments are notes.
 func TestPerformanceIsOnePage(t *testing.T) {
 	if n := strings.Count(read(t, "docs/performance.md"), "\n"); n > 66 {
 		t.Errorf("docs/performance.md has %d lines, want 66 at most: move what was tried to docs/notes", n)

@@ -34,7 +34,7 @@ func makefile(t *testing.T) (dir string, run func(args ...string) (string, error
 	}
 }
 
-// TestMakeNeeds: what building needs and is not there is said in one line.
+// TestMakeNeeds: a missing tool of the build is said in one line.
 func TestMakeNeeds(t *testing.T) {
 	dir, run := makefile(t)
 	script := func(name, text string) string {

@@ -1,5 +1,5 @@
 // Package internal_test holds the rules of the house that no compiler checks: which room may import
-// which, where C may stand, and what no file may say.
+// which, where C may stand, and which words no file may have.
 package internal_test
 
 import (
@@ -84,7 +84,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestGoldenIsForTests keeps the flag -update out of what is shipped.
+// TestGoldenIsForTests keeps the flag -update out of the program.
 func TestGoldenIsForTests(t *testing.T) {
 	for _, f := range goFiles(t) {
 		for _, spec := range f.ast.Imports {
@@ -95,7 +95,7 @@ func TestGoldenIsForTests(t *testing.T) {
 	}
 }
 
-// TestEmulatorIsForTests keeps the emulated card out of what is shipped.
+// TestEmulatorIsForTests keeps the emulated card out of the program.
 func TestEmulatorIsForTests(t *testing.T) {
 	for _, f := range goFiles(t) {
 		for _, spec := range f.ast.Imports {
@@ -136,7 +136,7 @@ func TestCgoOnlyWhereTheCIs(t *testing.T) {
 }
 
 // TestNVMLInOnePlace keeps go-nvml in its leaf: it turns off the linker's check for undefined names
-// in whatever it is part of, and csrc/nvml, which defines those that it leaves undefined, must be
+// in its whole program, and csrc/nvml, which defines the names that it leaves undefined, must be
 // beside it.
 func TestNVMLInOnePlace(t *testing.T) {
 	imports := map[string]bool{}
@@ -180,7 +180,7 @@ func TestRoomsHaveASubject(t *testing.T) {
 }
 
 // TestPathsAreNoPatterns keeps filepath.Glob out: a folder of the user's may have brackets and
-// stars in its name. fs.Glob over os.DirFS matches only what stands below a folder.
+// stars in its name. fs.Glob over os.DirFS matches only names below a folder.
 func TestPathsAreNoPatterns(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if strings.HasSuffix(f.name, "_test.go") {
@@ -224,8 +224,8 @@ func TestNoPlaceOfOneMachine(t *testing.T) {
 	}
 }
 
-// TestCheckIsWhole: what make test leaves out runs in make check, for every package, and .ci/run
-// runs that.
+// TestCheckIsWhole: tests that make test leaves out run in make check, for every package, and
+// .ci/run runs that.
 func TestCheckIsWhole(t *testing.T) {
 	for name, want := range map[string]string{
 		"Makefile": `(?m)^check:.*\n(\t.*\n)*\tSHAKE_CHECK=1 \$\(GO\) test -timeout \d+m \./\.\.\.$`,
@@ -243,7 +243,7 @@ func below(name, dir string) bool { return name == dir || strings.HasPrefix(name
 // tree is the repository.
 func tree() fs.FS { return os.DirFS("..") }
 
-// files lists the repository's files, but for what git ignores.
+// files lists the repository's files, but for the ones that git ignores.
 func files(t *testing.T) []string {
 	t.Helper()
 	var names []string

@@ -16,23 +16,10 @@ import (
 )
 
 // TestCommentWidth: no comment in Go, C, C++ or CUDA reaches beyond column 100. Code may. It runs
-// under make check, so that it stops nobody at work.
+// under make check, so that it does not hold up work in progress.
 func TestCommentWidth(t *testing.T) {
 	exhaustive.Only(t)
-	for _, name := range files(t) {
-		if strings.Contains(name, "/testdata/") {
-			continue
-		}
-		text := ""
-		var comments [][2]int
-		switch path.Ext(name) {
-		case ".go":
-			text = read(t, name)
-			comments = goComments(text)
-		case ".c", ".cc", ".cu", ".h":
-			text = read(t, name)
-			comments = cComments(text)
-		}
+	eachCommented(t, func(name, text string, comments [][2]int) {
 		for _, c := range comments {
 			first, at := strings.LastIndexByte(text[:c[0]], '\n')+1, c[0]
 			for line := range strings.Lines(text[first:c[1]]) {
@@ -43,6 +30,26 @@ func TestCommentWidth(t *testing.T) {
 				first += len(line) + 1
 				at = first
 			}
+		}
+	})
+}
+
+// eachCommented calls f with the text of every file of Go, C, C++ and CUDA, and where its comments
+// stand.
+func eachCommented(t *testing.T, f func(name, text string, comments [][2]int)) {
+	t.Helper()
+	for _, name := range files(t) {
+		of := cComments
+		switch path.Ext(name) {
+		case ".go":
+			of = goComments
+		case ".c", ".cc", ".cu", ".h":
+		default:
+			continue
+		}
+		if !strings.Contains(name, "/testdata/") {
+			text := read(t, name)
+			f(name, text, of(text))
 		}
 	}
 }
@@ -63,7 +70,7 @@ func goComments(text string) (out [][2]int) {
 	}
 }
 
-// cTokens are comments, and what may look like one: strings, raw strings and characters.
+// cTokens are comments, and texts that may look like one: strings, raw strings and characters.
 var cTokens = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|R"\((?:.*?)\)"|"(?:\\.|[^"\\\n])*"|\b\d[\d']*\d\b|'(?:\\.|[^'\\\n])+'`)
 
 // cComments returns where the comments of a file of C, C++ or CUDA stand.

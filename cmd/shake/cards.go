@@ -32,8 +32,8 @@ func openCards() (*gpustat.Driver, []*gpustat.Card, error) {
 	return d, cards, nil
 }
 
-// cardInfo is a card in "shake devices": NVML's information, and the card's number among those that
-// CUDA may use.
+// cardInfo is a card in "shake devices": NVML's information, and the card's number among the ones
+// that CUDA may use.
 type cardInfo struct {
 	*gpustat.Card
 	CUDA   *int `json:"cuda_device"` // nil: CUDA does not see it, or cannot be asked

@@ -15,7 +15,7 @@ import (
 )
 
 // sameNumbers is the program "same A B" of the scripts: two texts that differ in numbers alone, and
-// in none by more than 1e-6, which is what float32 keeps of a correlation.
+// in none by more than 1e-6, the precision of a correlation in float32.
 func sameNumbers() {
 	var fields [2][]string
 	for i := range fields {

@@ -27,7 +27,7 @@ type crew struct {
 	data    string // where started ranks find the images
 }
 
-// mission is what rank 0 tells the others to train: parallel.Backend.Hello.
+// mission is the training that rank 0 asks of the others: parallel.Backend.Hello.
 type mission struct {
 	Version     string
 	Name        string
@@ -142,7 +142,7 @@ func (c *crew) backend() engine.Backend {
 	return &c.Backend
 }
 
-// brief fills in what the other ranks have to train.
+// brief fills in the mission of the other ranks.
 func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 	if c == nil {
 		return

@@ -107,7 +107,8 @@ func (a *app) eval(f evalFlags, name string) error {
 	})
 }
 
-// measure evaluates, and writes what was asked for: a line a prediction, the picture, the result.
+// measure evaluates, and writes the results that were asked for: a line a prediction, the picture,
+// the figures.
 func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, names []string, lines *json.Encoder) error {
 	tally := train.NewTally(images.Classes)
 	var each func(train.Prediction) error
@@ -155,7 +156,7 @@ func evalImages(s *data.Sets, on string) (*engine.Images, error) {
 	return nil, exit(exitUsage, fmt.Errorf("eval: --on: want test or validation, have %q", on))
 }
 
-// evalResult is what eval --json prints. Errors in per cent end with Error, counts with Errors.
+// evalResult is the output of eval --json. Errors in per cent end with Error, counts with Errors.
 type evalResult struct {
 	On        string      `json:"on"`
 	TestError *float64    `json:"test_error"`

@@ -95,7 +95,7 @@ func classify(err error) int {
 	case is(data.ErrFormat), as[*data.NotFoundError](err), as[*data.ImagesError](err), as[*data.CountError](err), as[*data.ChecksumError](err), as[*data.StatusError](err):
 		return exitData
 	}
-	// The remaining missing files are those that the user named.
+	// The user named the missing files that remain.
 	if is(fs.ErrNotExist) {
 		return exitUsage
 	}

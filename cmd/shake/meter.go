@@ -178,7 +178,7 @@ func useLine(u train.CardUse) report.CardUse {
 	}
 }
 
-// together is the sum of what goes both ways; nil if that is not known.
+// together is the sum of both directions; nil if it is not known.
 func together(sent, received *float64) *float64 {
 	if sent == nil || received == nil {
 		return nil

@@ -35,7 +35,7 @@ func TestLateReader(t *testing.T) {
 	for i := range 7 {
 		e.Step(train.StepRecord{Step: i})
 	}
-	e.Progress(somewhere) // a progress that nobody sees is not missed
+	e.Progress(somewhere) // a progress without a reader is not missed
 	close(s.wake)
 	if err := e.flush(nil); err != nil {
 		t.Fatal(err)

@@ -12,12 +12,12 @@ import (
 )
 
 // write gives a file of the user the content that f writes. A regular file is written whole or not
-// at all. A device or a pipe receives the content directly, and "-" is standard output. what
-// describes the content in an error.
-func (a *app) write(name, what string, f func(io.Writer) error) error {
+// at all. A device or a pipe receives the content directly, and "-" is standard output. content is
+// its name in an error.
+func (a *app) write(name, content string, f func(io.Writer) error) error {
 	if name == "-" {
 		if out, ok := a.out.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
-			return exit(exitUsage, fmt.Errorf("writing %s: standard output is a terminal: name a file, or send it through a pipe", what))
+			return exit(exitUsage, fmt.Errorf("writing %s: standard output is a terminal: name a file, or send it through a pipe", content))
 		}
 		return f(a.out)
 	}
@@ -27,7 +27,7 @@ func (a *app) write(name, what string, f func(io.Writer) error) error {
 		return inner
 	})
 	if err != nil && err != inner {
-		return fmt.Errorf("writing %s: %w", what, err)
+		return fmt.Errorf("writing %s: %w", content, err)
 	}
 	if err == nil {
 		fmt.Fprintf(a.err, "wrote %s\n", name)

@@ -161,7 +161,7 @@ func (a *app) profile(f profileFlags, spec *dsl.Spec, g *graph.Graph) error {
 	return nil
 }
 
-// picture writes what draw draws in the format of a file's name.
+// picture writes a drawing in the format of a file's name.
 func picture(file string, draw func(format string) ([]byte, error)) func(io.Writer) error {
 	return func(w io.Writer) error {
 		b, err := draw(pictureFormat(file))
@@ -222,7 +222,7 @@ func cardRoofs(p *profile.Profile, prog engine.Program) error {
 	return nil
 }
 
-// processorRoofs measures what one of so many workers reaches.
+// processorRoofs measures the rates of one of so many workers.
 func processorRoofs(workers int) (profile.Roofs, error) {
 	pool := kernel.NewPool(workers)
 	defer pool.Close()

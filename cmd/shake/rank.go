@@ -28,7 +28,7 @@ import (
 type rank struct {
 	number, card int
 	data         string    // where its images are; "": where rank 0's are
-	own          *dsl.Spec // what its own command line names, for a comparison; nil: nothing
+	own          *dsl.Spec // the network of its own command line, for a comparison; nil: none
 }
 
 // rankCmd is the verb of the processes that "shake run --device gpu:0,1" starts.
@@ -115,7 +115,8 @@ func name(s os.Signal) string {
 	return s.String()
 }
 
-// open makes this rank's program by rank 0's orders, after a look at what has to be the same here.
+// open makes this rank's program by rank 0's orders, after a look at the data and the network,
+// which have to be the same here.
 func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, error) {
 	var o mission
 	if err := json.Unmarshal(hello, &o); err != nil {

@@ -200,8 +200,8 @@ func TestRanksStop(t *testing.T) {
 	}
 }
 
-// Real launchers start runs of two and of four processes, which end with the same bits whoever
-// started them.
+// Real launchers start runs of two and of four processes, which end with the same bits under every
+// launcher.
 func TestLaunchers(t *testing.T) {
 	exhaustive.Only(t)
 	folder, err := emu.Build()

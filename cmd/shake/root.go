@@ -45,8 +45,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return f.code
 }
 
-// prefix is what stands in front of an error: nothing before the mistakes of a network, so that
-// each of their lines begins with its place, as an editor reads it.
+// prefix is the text in front of an error: nothing before the mistakes of a network, so that each
+// of their lines begins with its place, as an editor reads it.
 func prefix(err error) string {
 	var mistakes dsl.Errors
 	if errors.As(err, &mistakes) && err.Error() == mistakes.Error() {

@@ -12,8 +12,8 @@ import (
 )
 
 // TestFewThreads trains with 64 workers where a user may have 40 threads: fewer are used, and Go's
-// runtime gets those that it needs. The limit does not hold for root, so that the test, as root,
-// runs the program as another user.
+// runtime gets the threads that it needs. The limit does not hold for root, so that the test, as
+// root, runs the program as another user.
 func TestFewThreads(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("a limit on this user's threads would count those of all of its processes: only root can run a process as a user that has none")

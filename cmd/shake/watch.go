@@ -146,7 +146,7 @@ func (w *watcher) Notice(text string) { w.line(text) }
 
 func (w *watcher) End(train.Summary) { w.close() }
 
-// imageCounts says how many images a run has for what.
+// imageCounts says how many images a run has for training, validation and test.
 func imageCounts(d train.Decisions) string {
 	s := fmt.Sprintf("%s training and %s test images", report.Count(int64(d.TrainImages)), report.Count(int64(d.TestImages)))
 	if d.ValImages > 0 {

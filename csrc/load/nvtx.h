@@ -1,5 +1,5 @@
-/* The used part of NVTX 3, by which a program tells a profiler such as Nsight what it is doing,
-   declared by hand. NVTX has no library of its own: a tool names one in NVTX_INJECTION64_PATH, and
+/* The used part of NVTX 3, by which a program names its work to a profiler such as Nsight, declared
+   by hand. NVTX has no library of its own: a tool names one in NVTX_INJECTION64_PATH, and
    that fills in the functions below (cudnn/nvtx). */
 #ifndef SK_LOAD_NVTX_H
 #define SK_LOAD_NVTX_H

@@ -3,10 +3,10 @@
    A header of a library (cuda.h, nvrtc.h, ...) declares by hand the types and constants that are
    used, and one list
        #define SK_NAME_FUNCTIONS(F, O)  F(return type, exported symbol, (parameters)) ... O(...)
-   F for functions without which the library is of no use, O for those that an older one may lack.
+   F for functions that the library must have, O for functions that an older one may lack.
    From the list come the table that callers call through,
        typedef struct { SK_NAME_FUNCTIONS(SK_POINTER, SK_POINTER) } sk_name_table;
-   and, in one .c file of this folder, what sk_fill fills:
+   and, in one .c file of this folder, the table that sk_fill fills:
        SK_LIBRARY(sk_name, SK_NAME_FUNCTIONS)
    A table is nothing but function pointers in the order of the list. Headers may be included from
    any folder, and from C++. */

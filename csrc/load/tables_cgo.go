@@ -30,7 +30,7 @@ func tableOf(name string) (table, bool) {
 
 func (t table) address() unsafe.Pointer { return unsafe.Pointer(t.c.table) }
 
-// fill looks all functions up and returns the names of those that are missing.
+// fill looks all functions up and returns the names of the missing ones.
 func (t table) fill(handle uintptr) (missing []string) {
 	var buf [4096]C.char
 	if C.sk_fill(C.uintptr_t(handle), t.c, &buf[0], C.size_t(len(buf))) == 0 {

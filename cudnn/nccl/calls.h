@@ -44,7 +44,7 @@ static inline int sk_nccl_unique_id(char *out) {
 }
 
 /* 0 for min and max leaves them to the library. The version is that of the members declared here:
-   a later library gives those that it has beyond them their defaults. */
+   a later library gives its own further fields their defaults. */
 static inline sk_nccl_result sk_nccl_init(const char *from, int rank, int world, int blocking,
                                           int min, int max) {
   ncclUniqueId id;

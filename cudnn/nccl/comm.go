@@ -33,7 +33,7 @@ type Comm struct {
 
 	groups sync.Mutex // held while a group is open
 
-	mu      sync.Mutex // held for calls of the library and for what follows
+	mu      sync.Mutex // held for calls of the library and for the fields below
 	handle  uintptr    // 0 when closed or aborted
 	aborted bool
 	group   bool // a group is open
@@ -119,9 +119,9 @@ func (c *Comm) Ready() (bool, error) {
 	return err == nil && s == 0, err
 }
 
-// AsyncError returns what went wrong in the work under way since the communicator was made, or nil:
-// ErrRemote after the death of another rank. Such an error does not end the work: Abort does. It
-// may be called from any goroutine. (ncclCommGetAsyncError)
+// AsyncError returns the first failure of the work under way since the communicator was made, or
+// nil: ErrRemote after the death of another rank. Such an error does not end the work: Abort does.
+// It may be called from any goroutine. (ncclCommGetAsyncError)
 func (c *Comm) AsyncError() error {
 	_, err := c.state("Comm.AsyncError")
 	return err
@@ -147,8 +147,7 @@ func (c *Comm) state(op string) (Status, error) {
 	return found, nil
 }
 
-// settle waits until the library has accepted what it was given, but not longer than end, if that
-// is not zero.
+// settle waits until the library has accepted a call, but not longer than end, if that is not zero.
 func (c *Comm) settle(op string, end time.Time) error {
 	for i := 0; ; i++ {
 		s, err := c.state(op)

@@ -24,7 +24,7 @@ func Example() {
 	// Output: [11 22 33] [11 22 33]
 }
 
-// sum is one rank: it sends 1 2 3 or 10 20 30, and returns what comes back.
+// sum is one rank: it sends 1 2 3 or 10 20 30, and returns the sums.
 func sum(id nccl.ID, rank int, device cuda.Device) []float32 {
 	runtime.LockOSThread() // a context is current on one thread
 	defer runtime.UnlockOSThread()

@@ -192,7 +192,7 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// Close ends what hangs although nothing failed: rank 1 is there, and does not call.
+// Close ends a call that hangs although nothing failed: rank 1 is there, and does not call.
 func TestCloseEndsAHang(t *testing.T) {
 	before := closeWait
 	closeWait = 300 * time.Millisecond

@@ -1,4 +1,4 @@
-// Package nvtx tells a profiler such as Nsight Systems what a program is doing, by ranges with
+// Package nvtx names the work of a program to a profiler such as Nsight Systems, as ranges with
 // names (NVTX 3).
 //
 // NVTX has no library of its own. A profiler that starts a program names its library in

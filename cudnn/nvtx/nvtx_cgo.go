@@ -59,7 +59,7 @@ func Register(name string) Range {
 	return Range{C.sk_nvtx_register(s)}
 }
 
-// Push begins the range on this thread, within those that are open. (nvtxDomainRangePushEx)
+// Push begins the range on this thread, within the open ones. (nvtxDomainRangePushEx)
 func (r Range) Push() {
 	if r.handle != 0 {
 		C.sk_nvtx_push(r.handle)

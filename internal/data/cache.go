@@ -14,9 +14,8 @@ import (
 	"shake/internal/files"
 )
 
-// A cache file is what was decoded of a folder of images: this line, the pixels and the labels (16
-// bits, little endian) of the training images, those of the test images, and the SHA-256 of all of
-// it.
+// A cache file is a decoded folder of images: this line, the pixels and the labels (16 bits, little
+// endian) of the training images, those of the test images, and the SHA-256 of all of it.
 const cacheMagic = "shake images 1\n"
 
 // cacheFile is where the decoded images of a listing are kept: its name is the SHA-256 of every

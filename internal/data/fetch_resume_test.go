@@ -89,7 +89,7 @@ func TestFetchWholePartial(t *testing.T) {
 	wantOnly(t, dir, a, content)
 }
 
-// TestFetchAfterPowerLoss goes on with what a cut of the power leaves of a download: zeros for
+// TestFetchAfterPowerLoss goes on with the rest of a download after a cut of the power: zeros for
 // bytes that were not durable, of any length, with and without the record of their source.
 func TestFetchAfterPowerLoss(t *testing.T) {
 	a, content := sample()

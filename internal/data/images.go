@@ -31,8 +31,8 @@ func (e *ImagesError) Unwrap() error { return e.Err }
 // maxClasses is the most classes of a set: a label is 16 bits.
 const maxClasses = 1 << 16
 
-// OwnOptions are the form of one's own images. 0 takes what an array file has; for a folder it is
-// 32 pixels and 3 channels.
+// OwnOptions are the form of one's own images. 0 takes an array file's own; for a folder it is 32
+// pixels and 3 channels.
 type OwnOptions struct{ Size, Channels int }
 
 // Own reads one's own images.
@@ -40,8 +40,8 @@ type OwnOptions struct{ Size, Channels int }
 // A folder has a folder for each class with PNG and JPEG files, in its folders train and test, or
 // itself, and then there are no test images. Classes are numbered in the order of their names.
 // Images are in the order of the SHA-256 of their paths, so that the first ones are of all classes.
-// A file is cut to the square in its middle, scaled to o.Size, and made grey for one channel; what
-// is transparent is black. The decoded pixels are kept in a cache file, in the folder that
+// A file is cut to the square in its middle, scaled to o.Size, and made grey for one channel;
+// transparent pixels are black. The decoded pixels are kept in a cache file, in the folder that
 // Fetch writes to.
 //
 // A file that ends in .npz is NumPy's archive of train_images, train_labels and, if there are test
@@ -91,8 +91,8 @@ func loadOwn(d dsl.Data, path string) (*Sets, error) {
 	return &Sets{Train: tr, Test: te, Names: names, Provenance: Provenance{Set: d.Set, Source: path, Note: note}}, nil
 }
 
-// Stats returns the mean and the standard deviation of every channel of im, in units of a byte:
-// what data.mean and data.std are to be.
+// Stats returns the mean and the standard deviation of every channel of im, in units of a byte: the
+// values for data.mean and data.std.
 func Stats(im *engine.Images) (mean, std []float64) {
 	plane := im.H * im.W
 	for c := range im.C {

@@ -106,7 +106,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// TestSquared: the square in the middle is taken, scaled, and what is transparent is black.
+// TestSquared: the square in the middle is taken and scaled, and transparent pixels are black.
 func TestSquared(t *testing.T) {
 	wide := image.NewNRGBA(image.Rect(0, 0, 24, 8))
 	for y := range 8 {
@@ -153,7 +153,7 @@ func TestDamagedCache(t *testing.T) {
 	}
 }
 
-// TestFolderMistakes: what is wrong is said with its path.
+// TestFolderMistakes: a mistake is said with its path.
 func TestFolderMistakes(t *testing.T) {
 	remove := func(paths ...string) func(root string) {
 		return func(root string) {

@@ -7,7 +7,7 @@ import (
 )
 
 // asNobody runs f; if the test runs as root, on a thread with the file system rights of the user
-// nobody.
+// "nobody".
 func asNobody(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -158,7 +158,7 @@ func TestDeviation_NoSkipInStage1(t *testing.T) {
 	}
 }
 
-// TestDeviation_ReLUAfterStem: the raw output of the stem's BN is what the first block reads.
+// TestDeviation_ReLUAfterStem: the first block reads the raw output of the stem's BN.
 func TestDeviation_ReLUAfterStem(t *testing.T) {
 	for _, net := range append([]string{"a", "b"}, shakeNets...) {
 		g := build(t, net)

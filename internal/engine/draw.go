@@ -92,7 +92,7 @@ func drawBackward(seed uint64, ctr [4]uint32, b graph.Block, i int, alpha, beta 
 }
 
 // gated returns two uniforms of branch k's forward draw: the gate is open where the first is below
-// the block's Open, and the second draws what a closed one lets through.
+// the block's Open, and the second draws the coefficient of a closed one.
 func gated(seed uint64, ctr [4]uint32, k int) (gate, u float64) {
 	ctr[3] = rng.Alpha.Word(uint32(k))
 	w := rng.Philox(seed, ctr)

@@ -19,7 +19,7 @@ import (
 	"shake/internal/graph"
 )
 
-// drawsFile is what tools/vectors/draws.py computes from docs/formats.md.
+// drawsFile is the result of tools/vectors/draws.py, which computes from docs/formats.md.
 type drawsFile struct {
 	Params []struct {
 		Name  string

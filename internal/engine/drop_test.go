@@ -11,7 +11,7 @@ import (
 
 // TestDrawDrop: ShakeDrop's coefficients are 1 where the gate is open, as often as its block says,
 // else within the range of the pass. Both passes have one gate, branches have gates of their own,
-// and the mean is what evaluation takes.
+// and evaluation takes the mean.
 func TestDrawDrop(t *testing.T) {
 	const n = 40000
 	b := graph.Block{Branches: 2, Open: 0.7, Shake: dsl.Shake{Forward: dsl.Drop, Backward: dsl.Drop,

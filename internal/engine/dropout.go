@@ -30,7 +30,7 @@ func Kept(seed uint64, iteration uint32, position int, o *graph.Dropout) Dropper
 // uniform is at least rate.
 func DropThreshold(rate float64) uint32 { return uint32(math.Ceil(rate * (1 << 24))) }
 
-// Factor is by what the number of that pixel and channel is multiplied: 0 or Scale.
+// Factor is the factor of the number at that pixel and channel: 0 or Scale.
 func (d *Dropper) Factor(pixel, c int) float64 {
 	if chunk := pixel*d.chunks + c/4; chunk != d.chunk {
 		d.chunk = chunk

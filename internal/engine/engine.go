@@ -26,7 +26,7 @@ type Images struct {
 	Mean, Std  []float64
 }
 
-// Bytes is what pixels and labels take; nil are none.
+// Bytes is the memory of pixels and labels; nil has none.
 func (im *Images) Bytes() int64 {
 	if im == nil {
 		return 0
@@ -65,10 +65,9 @@ type Program interface {
 	Eval(lo, hi int) (Metrics, error)
 	// Logits runs the same images and returns N×Classes logits.
 	Logits(lo, hi int) ([]float32, error)
-	// State returns a copy of everything that training changes, in a fixed order: parameters by
-	// their names, then "momentum/"+name, then running statistics
-	// "replicaR/"+NAME.running_mean|running_var for every replica R, then what only such a program
-	// has, Own+name.
+	// State returns a copy of everything that training changes, in a fixed order: parameters by their
+	// names, then "momentum/"+name, then running statistics "replicaR/"+NAME.running_mean|running_var
+	// for every replica R, then the backend's own state, Own+name.
 	State() ([]Tensor, error)
 	// SetState replaces the named tensors; others keep their values. An unknown name or a wrong
 	// shape is an error and changes nothing.
@@ -81,7 +80,7 @@ type Program interface {
 // Abandoner is a Program that can leave a step off before its end.
 type Abandoner interface {
 	// Abandon has Step, Eval and Logits ask stop between operations; nil ends that. Once stop says
-	// true they return ErrAbandoned, and state and metrics are what they were before the call.
+	// true they return ErrAbandoned, and leave state and metrics as they were before the call.
 	Abandon(stop func() bool)
 }
 

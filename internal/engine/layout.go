@@ -47,8 +47,8 @@ func (p *Plan) inPlace() {
 	}
 }
 
-// layout gives every buffer an offset so that buffers alive at the same step do not overlap; what
-// was put over another shares its place.
+// layout gives every buffer an offset so that buffers alive at the same step do not overlap; a
+// buffer that was put over another shares its place.
 func (p *Plan) layout() {
 	root := func(b BufID) BufID {
 		for p.Buffers[b].InPlace != None {

@@ -8,8 +8,8 @@ import (
 )
 
 // slot collects the gradient of one value. It is kept for stored values and for virtual outputs of
-// norms; what reaches a virtual ReLU goes, masked, to the slot of its input. A slot is cut into
-// spans at every channel where some reader starts or ends.
+// norms; a gradient that reaches a virtual ReLU goes, masked, to the slot of its input. A slot is
+// cut into spans at every channel where some reader starts or ends.
 //
 // Contributions that are a Grad of some other buffer stay pending, so that the step that needs the
 // sum can read them in place. If that is impossible they are stored into the slot's own buffer.
@@ -205,7 +205,7 @@ func (l *lowering) sources(v graph.ValueID, compose bool) []Grad {
 	return out
 }
 
-// contribute adds g, the gradient of what was read through r, to r's slot, lazily.
+// contribute adds g, the gradient of the value read through r, to r's slot, lazily.
 func (l *lowering) contribute(r graph.Ref, g Grad) {
 	t := l.target(r)
 	if t.s.value == l.g.Input {
@@ -265,7 +265,7 @@ func (l *lowering) backJoin(op *graph.Join) {
 	}
 }
 
-// backAlone makes the gradient of what an operation reads in a buffer of its own, by the step that
+// backAlone makes the gradient of an operation's input in a buffer of its own, by the step that
 // makes returns for that buffer and the gradient of y.
 func (l *lowering) backAlone(x graph.Ref, y graph.ValueID, makes func(dx, dy BufID) PlanStep) {
 	if l.target(x).s.value == l.g.Input {

@@ -7,8 +7,8 @@ import (
 	"shake/internal/graph"
 )
 
-// Operation is what a device does at one time of a training step, and what it costs by the books:
-// what a profile says of it beside its time.
+// Operation is the work of a device at one time of a training step, and its cost by the books. A
+// profile gives it beside its time.
 type Operation struct {
 	Kind  string // "conv", "conv'": as --plan prints it
 	Text  string // "%2 = relu(norm@0(%1)) * {stem.0.weight 3x3}": as --plan prints it
@@ -17,8 +17,8 @@ type Operation struct {
 	Layer string // "stages.1.0", "stem", "head"; "": it belongs to none
 	Phase Phase
 
-	// FLOPs are of a full batch, a multiply-add as two: a convolution's as those of the direct one,
-	// one multiply-add a float read of what is elementwise.
+	// FLOPs are of a full batch, a multiply-add as two: a convolution's as those of the direct one, an
+	// elementwise operation's as one multiply-add for each float that it reads.
 	FLOPs    float64
 	Bytes    float64 // of a full batch's tensors and weights that it reads and writes, each once
 	Launches int     // of kernels of a card; 0 on a CPU
@@ -103,7 +103,7 @@ func (p *Plan) placeOf(s PlanStep) string {
 	return ""
 }
 
-// work is what a step costs.
+// work is the cost of a step.
 type work struct {
 	shape        string
 	macs, floats float64 // an image: multiply-adds, floats of tensors

@@ -135,7 +135,7 @@ func (p *Plan) GradText(g Grad) string {
 	return s
 }
 
-// PoolText writes a pool's windows and what it reads.
+// PoolText writes a pool's windows and its input.
 func (p *Plan) PoolText(o *graph.Pool, x BufID, off int) string {
 	kind := "mean"
 	if o.Max {
@@ -144,14 +144,14 @@ func (p *Plan) PoolText(o *graph.Pool, x BufID, off int) string {
 	return fmt.Sprintf("%s %dx%d /%d pad %d (%s)", kind, o.R, o.S, o.Stride, o.Pad, p.Part(x, off, o.X.C))
 }
 
-// DropText writes what a dropout reads.
+// DropText writes a dropout's input.
 func (p *Plan) DropText(o *graph.Dropout, x BufID, off int) string {
 	return fmt.Sprintf("drop%d %v (%s)", o.Index, o.Rate, p.Part(x, off, o.X.C))
 }
 
-// OutText writes where a gradient called what goes.
-func (p *Plan) OutText(o *GradOut, what string) string {
-	s := what
+// OutText writes where the gradient called name goes.
+func (p *Plan) OutText(o *GradOut, name string) string {
+	s := name
 	if o.ReLU {
 		s += " [x>0]"
 	}

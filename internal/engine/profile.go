@@ -7,14 +7,14 @@ type Profiler interface {
 	// Profile has every Step from the next one on be timed, operation by operation, or ends that.
 	// Traces that were not taken are forgotten.
 	Profile(on bool) error
-	// Traces waits for the device and takes what was timed since the last call.
+	// Traces waits for the device and takes the times since the last call.
 	Traces() ([]Trace, error)
 	// Now is the time by the clock of the traces.
 	Now() time.Duration
 	// Operations are those of a step on a full batch, by number. The ones of the plan stand in its
 	// order.
 	Operations() []Operation
-	// Tracks are the names of what runs operations: "worker 0", "stream 0".
+	// Tracks are the names of the workers or streams that run operations: "worker 0", "stream 0".
 	Tracks() []string
 	// Held is the program's memory by class.
 	Held() Held
@@ -24,7 +24,7 @@ type Profiler interface {
 type Trace struct {
 	Start, End time.Duration
 	Ops        []Timed // every operation, as its caller waited for it, in order
-	Work       []Timed // what the tracks did for them
+	Work       []Timed // of the tracks, for these operations
 }
 
 // Timed is an operation, or a part of one, from Start to End. Busy is the time of its tracks in

@@ -74,7 +74,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 	only(t, "far", "file", "new")
 }
 
-// TestWriteIntoDevices: a path that is not a regular file stays what it is.
+// TestWriteIntoDevices: a path that is not a regular file keeps its kind.
 func TestWriteIntoDevices(t *testing.T) {
 	before, err := os.Stat("/dev/null")
 	if err != nil {

@@ -73,8 +73,8 @@ func TestPowerLoss(t *testing.T) {
 	t.Logf("%d cuts", cuts)
 }
 
-// TestPowerLossIsSeen: the recording sees the loss of what lacks an fsync. Each line leaves one
-// out.
+// TestPowerLossIsSeen: the recording sees the loss of changes without an fsync. Each line leaves
+// one out.
 func TestPowerLossIsSeen(t *testing.T) {
 	for _, forgotten := range []string{"nothing", "the file", "the folder"} {
 		dir := t.TempDir()

@@ -1,4 +1,4 @@
-// Package golden compares what a test makes with a file that is on record. Only tests import it.
+// Package golden compares the output of a test with a file that is on record. Only tests import it.
 package golden
 
 import (

@@ -90,7 +90,7 @@ func TestUnknownFiguresInAJournal(t *testing.T) {
 			t.Errorf("have %+v", s)
 		}
 	})
-	// A line of an earlier version: what it lacks is unknown, not zero.
+	// A line of an earlier version: its missing figures are unknown, not zero.
 	if err := os.WriteFile(file, []byte(`{"event":"sample","time":"2026-01-02T03:04:05Z","card":0,"power":300}`+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}

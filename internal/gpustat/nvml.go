@@ -204,7 +204,7 @@ type reading struct {
 	read  func() nvml.Return
 }
 
-// fieldsOf returns what the card says of the fields with these numbers, over all links.
+// fieldsOf returns the card's values of the fields with these numbers, over all links.
 func (c *Card) fieldsOf(ids ...uint32) ([]Figure, nvml.Return) {
 	values := make([]nvml.FieldValue, len(ids))
 	for i, id := range ids {

@@ -122,7 +122,7 @@ func TestFieldsThatAreNotTold(t *testing.T) {
 	}
 }
 
-// What goes over NVLink is the difference of two counts; a count that fell says nothing.
+// The traffic over NVLink is the difference of two counts; a count that fell says nothing.
 func TestNVLink(t *testing.T) {
 	d, set := open(t, standIn, "link-sent=10G; link-received=1G")
 	c := cards(t, d, 2)[0]
@@ -145,7 +145,8 @@ func TestNVLink(t *testing.T) {
 	}
 }
 
-// What a card does not have is unknown, not zero, is said once, and is nothing to tell a user of.
+// A sensor that a card does not have reads unknown, not zero, is said once, and is nothing to tell
+// a user of.
 func TestCardWithoutLinks(t *testing.T) {
 	d, _ := open(t, standIn, "0.fail.nvlink=2; 0.fail.fan=not-supported; 0.fail.pcie=absent; 0.fail.throttle=no-permission")
 	c := cards(t, d, 2)[0]

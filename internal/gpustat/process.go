@@ -32,7 +32,7 @@ const forgotten = 64
 // Naming starts with no names.
 func (d *Driver) Naming() *Naming { return &Naming{driver: d, known: map[int]*named{}} }
 
-// Name fills in the names of the processes of one card, and marks those that run this program.
+// Name fills in the names of the processes of one card, and marks the ones that run this program.
 func (n *Naming) Name(ps []Process) {
 	n.turn++
 	for i := range ps {

@@ -61,7 +61,7 @@ func stamp(t time.Time) time.Time { return t.UTC().Round(time.Millisecond) }
 // Event is a Sample, a Gap, a Lost or an Introduction.
 type Event any
 
-// mark is the part of a reading from which the next one computes what happened between them.
+// mark is the part of a reading from which the next one computes the differences.
 type mark struct {
 	at       time.Time
 	millijou uint64

@@ -31,7 +31,7 @@ type Totals struct {
 	Energy      Figure // J, of the whole card while it was watched
 	Temperature Figure // the highest, degrees Celsius
 	// Slowed is the part of the samples in which power or heat held the clocks back, in per cent, and
-	// SlowedBy by what.
+	// SlowedBy the reasons.
 	Slowed   Figure
 	SlowedBy []string
 	// Means of the samples, bytes a second.

@@ -2,7 +2,7 @@ package gpustat
 
 import "github.com/NVIDIA/go-nvml/pkg/nvml"
 
-// traffic are the readings of what the card is held back by and of what goes over its links.
+// traffic are the readings of the card's links and of the reasons that hold it back.
 func (c *Card) traffic(s *Sample, next *mark) []reading {
 	return []reading{
 		{"throttle", func() nvml.Return {

@@ -48,7 +48,7 @@ func branchName(block string, branch int) string {
 	return fmt.Sprintf("%s.branches.%d", block, branch)
 }
 
-// skip appends what the skip does where the block changes channels or stride.
+// skip appends the skip's operations where the block changes channels or stride.
 func (b *builder) skip(name string, n *dsl.Net, width, stride int, x ValueID) ValueID {
 	switch n.Skip {
 	case dsl.SkipList:

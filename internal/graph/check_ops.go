@@ -1,6 +1,6 @@
 package graph
 
-// maxKernel bounds what Check accepts of strides, pads and kernels, so that its own arithmetic
+// maxKernel bounds the strides, pads and kernels that Check accepts, so that its own arithmetic
 // cannot overflow.
 const maxKernel = 1 << 20
 

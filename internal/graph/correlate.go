@@ -6,8 +6,8 @@ import "strings"
 // paper's Figure 4.
 const layersCompared = 3
 
-// Pair is what one Correlate compares: two branches of a block, at their outputs, or at one layer
-// of each.
+// Pair is the two sides of one Correlate: two branches of a block, at their outputs, or at one
+// layer of each.
 type Pair struct {
 	Block                 int // index of Graph.Blocks
 	Left, Right           int // branches, Left < Right
@@ -15,15 +15,15 @@ type Pair struct {
 }
 
 // Correlations returns a copy of a primitive graph that compares the branches of every block
-// (section 3 of the paper), and what each of its Correlate operations compares, in their order: for
+// (section 3 of the paper), and the pair of each of its Correlate operations, in their order: for
 // every two branches of a block their outputs, which the join multiplies (Figure 3), and each of
 // the first three layers of the one with each of the other's (Figure 4).
 //
 // The layers of a branch count from its first convolution on: the output of a convolution is one,
-// and so is what the words between it and the next convolution, or the end of the branch, make of
-// it. In relu, conv, bn, relu, conv, bn layer 1 is the first convolution, layer 2 the ReLU of its
-// BN, layer 3 the second convolution. A branch may have fewer than three. Layers of different
-// shapes, as around a stride, have no correlation: there is no operation for them.
+// and so is the output of the words between it and the next convolution, or the end of the branch.
+// In relu, conv, bn, relu, conv, bn layer 1 is the first convolution, layer 2 the ReLU of its BN,
+// layer 3 the second convolution. A branch may have fewer than three. Layers of different shapes,
+// as around a stride, have no correlation: there is no operation for them.
 func Correlations(g *Graph) (*Graph, []Pair) {
 	c := g.Clone()
 	c.Ops = nil

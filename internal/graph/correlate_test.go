@@ -13,8 +13,8 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-// comparisons lists what is compared in a block: branches, layers, and the words whose outputs they
-// are, counted within their branches.
+// comparisons lists the pairs that are compared in a block: branches, layers, and the words whose
+// outputs they are, counted within their branches.
 func comparisons(t *testing.T, s *dsl.Spec, block string) (out []string) {
 	t.Helper()
 	g, err := graph.Build(s)
@@ -98,8 +98,8 @@ func TestCorrelationsOneBranch(t *testing.T) {
 	}
 }
 
-// TestCorrelatePrints: the operation prints after the passes, on what they left, and in Graphviz's
-// language.
+// TestCorrelatePrints: the operation prints after the passes, on the values that are left, and in
+// Graphviz's language.
 func TestCorrelatePrints(t *testing.T) {
 	g, err := graph.Build(graphtest.Spec("26", 8, 1))
 	if err != nil {

@@ -10,7 +10,7 @@
 //   - branch: one summand of a block that is scaled; skip: the summand that is not;
 //   - stage: consecutive blocks of one width;
 //   - draw: the scaling coefficients of one block, one image (or batch), one pass;
-//   - level: what shares a draw (image or batch);
+//   - level: the images that share a draw (image or batch);
 //   - replica: a contiguous part of the global batch with its own BN statistics and draws.
 //
 // Build makes a graph of primitive operations from a dsl.Spec, one operation a word. The passes

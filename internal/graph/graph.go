@@ -72,7 +72,7 @@ type Init struct {
 	Scale float64
 }
 
-// Block is what the draws of one shaken sum need to know.
+// Block is the parameters of the draws of one shaken sum.
 type Block struct {
 	Name     string // "stages.1.0"
 	Branches int

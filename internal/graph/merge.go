@@ -15,7 +15,7 @@ import "sort"
 //
 // The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms
 // has merged their norms, both branches' later convs. Every former value begins at a multiple of
-// align channels in the merged one, except those that only a Concat brought together; convs that
+// align channels in the merged one, except convs that only a Concat brought together; convs that
 // would break this stay apart. An align below 1 counts as 1.
 func Merge(g *Graph, align int) *Graph {
 	e := newEdit(g)
@@ -164,8 +164,8 @@ func (e *edit) mergeReLUs() {
 }
 
 // mergeAdjacent makes one operation of each run over adjacent channels of one value. input returns
-// what an operation reads, and whether it is one of those to be merged; combine makes the operation
-// that reads x and writes y of a run in channel order, and says what y's name is made of.
+// the operand of an operation, and whether the operation is to be merged; combine makes the
+// operation that reads x and writes y of a run in channel order, and says what y's name is made of.
 func (e *edit) mergeAdjacent(input func(Op) (Ref, bool), combine func(x Ref, y ValueID, run []Op) (Op, []string)) {
 	var xs []Ref
 	var at []int

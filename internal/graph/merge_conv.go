@@ -12,7 +12,7 @@ type convMerge struct {
 	parts  []ConvPart
 }
 
-// fits says whether c can join what was taken before.
+// fits says whether c can join the convs taken before.
 func (m *convMerge) fits(g *Graph, c *Conv) bool {
 	y := g.Values[c.Y]
 	return len(m.parts) == 0 || c.X.Value == m.x.Value && c.Stride == m.stride && y.H == m.h && y.W == m.w &&

@@ -2,7 +2,7 @@ package graph
 
 // Norms returns g with batch normalisations fused: a Norm whose output only ReLUs read applies the
 // ReLU itself, and Norms over adjacent channels of one value become one with a part for each BN,
-// where they agree on the ReLU. Statistics are per channel, so parts stay what they were.
+// where they agree on the ReLU. Statistics are per channel, so parts stay as they were.
 func Norms(g *Graph) *Graph {
 	e := newEdit(g)
 	e.fuseReLUs(func(op Op) (*bool, ValueID) {

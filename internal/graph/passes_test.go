@@ -200,7 +200,7 @@ func variety() []*dsl.Spec {
 	return specs
 }
 
-// essence is what no pass may change.
+// essence is the facts that no pass may change.
 func essence(g *graph.Graph) map[string]string {
 	s := graph.Summarize(g)
 	m := map[string]string{

@@ -17,7 +17,7 @@ func Recompute(g *Graph) *Graph {
 	return g
 }
 
-// onLoad says whether all of these ops can recompute what they read.
+// onLoad says whether all of these ops can recompute their inputs.
 func (g *Graph) onLoad(ops []int) bool {
 	for _, i := range ops {
 		switch g.Ops[i].(type) {

@@ -1,6 +1,6 @@
 package graph
 
-// Inputs returns what op reads, in order: Join's branches before its skip.
+// Inputs returns the values that op reads, in order: Join's branches before its skip.
 func Inputs(op Op) []Ref {
 	var refs []Ref
 	eachInput(op, func(r *Ref) { refs = append(refs, *r) })

@@ -17,7 +17,7 @@ func place(rank, world int) *Place {
 	return &Place{Launcher: "a test", Rank: rank, World: world, Host: "127.0.0.1", Secret: fmt.Sprint("test ", os.Getpid())}
 }
 
-// Four ranks meet: rank 0 has a connection to each, and each is whom it says.
+// Four ranks meet: rank 0 has a connection to each, and each peer has the rank that it claims.
 func TestMeet(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
 		if host == "::1" {
@@ -54,7 +54,7 @@ func TestMeet(t *testing.T) {
 	}
 }
 
-// Those who never come are named; strangers are refused, and said.
+// Ranks that never come are named; strangers are refused, and said.
 func TestMeetWithoutSome(t *testing.T) {
 	zero := place(0, 4)
 	var all sync.WaitGroup

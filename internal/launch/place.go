@@ -82,7 +82,7 @@ func find(e env) (*Place, error) {
 		}
 	}
 	p := found[0]
-	for _, q := range found[1:] { // what the first does not tell
+	for _, q := range found[1:] { // facts that the first does not tell
 		if p.Host == "" {
 			p.Host = q.Host
 		}
@@ -96,8 +96,8 @@ func find(e env) (*Place, error) {
 	return p, p.complete(e)
 }
 
-// read reads the variables of one launcher. what lists them, for errors.
-func (s *source) read(e env) (p *Place, what string, err error) {
+// read reads the variables of one launcher. variables lists them, for errors.
+func (s *source) read(e env) (p *Place, variables string, err error) {
 	var list []string
 	number := func(names []string, otherwise int) int {
 		name, v := e.first(names)
@@ -125,15 +125,15 @@ func (s *source) read(e env) (p *Place, what string, err error) {
 	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && !slices.Contains([]string{"", "1", "auto", "gpu"}, n) {
 		return nil, "", fmt.Errorf("launch: PET_NPROC_PER_NODE=%s: start shake by torchrun, which makes %s processes of each", n, n)
 	}
-	what = s.launcher + " says " + strings.Join(list, " ")
+	variables = s.launcher + " says " + strings.Join(list, " ")
 	switch {
 	case err != nil:
 	case p.World < 1 || p.Rank < 0 || p.Rank >= p.World:
-		err = fmt.Errorf("launch: %s: want a rank from %s that is less than %s", what, strings.Join(s.rank, " or "), s.world[0])
+		err = fmt.Errorf("launch: %s: want a rank from %s that is less than %s", variables, strings.Join(s.rank, " or "), s.world[0])
 	case p.LocalWorld > p.World || p.LocalWorld > 0 && p.Local >= p.LocalWorld:
-		err = fmt.Errorf("launch: %s: the ranks of one machine do not fit", what)
+		err = fmt.Errorf("launch: %s: the ranks of one machine do not fit", variables)
 	}
-	return p, what, err
+	return p, variables, err
 }
 
 // complete adds the address, the port and the secret.

@@ -74,7 +74,7 @@ func (p *Process) ID() int { return p.cmd.Process.Pid }
 const endWait = 2 * time.Second
 
 // Ended waits for the end of the process, a few seconds at most, after which it is killed. It
-// returns how it ended, and what it said last; "" after an end in good order.
+// returns how it ended, and its last words; "" after an end in good order.
 func (p *Process) Ended() string {
 	select {
 	case <-p.done:
@@ -92,7 +92,7 @@ func (p *Process) Ended() string {
 	return words
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the last bytes written to it.
 type tail struct {
 	mu sync.Mutex
 	b  []byte

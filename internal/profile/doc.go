@@ -1,6 +1,6 @@
 // Package profile says where the time of a training step goes. It runs steps of a program that can
-// be timed (engine.Profiler), and makes a table, pictures and a trace of what was seen, the same
-// for every device.
+// be timed (engine.Profiler), and makes a table, pictures and a trace of them, the same for every
+// device.
 //
 //	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: 2, Steps: 5})
 //	rows, err := p.Rows(profile.ByShape)

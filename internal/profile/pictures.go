@@ -10,7 +10,7 @@ import (
 	"shake/internal/report"
 )
 
-// labelled is the most operations that a roofline names: the dearest of those that lie apart.
+// labelled is the most operations that a roofline names: the dearest ones that lie apart.
 const labelled = 8
 
 // Roofline draws every operation that has FLOPs and bytes as a dot, in the format "svg" or "png".
@@ -62,7 +62,7 @@ func label(dots []report.Dot, name string) {
 }
 
 // Timeline draws the timed step whose length is the median, in the format "svg" or "png": the
-// operations as their caller waited for them, and what every track did.
+// operations as their caller waited for them, and the work of every track.
 func (p *Profile) Timeline(format string) ([]byte, error) {
 	if len(p.Traces) == 0 {
 		return nil, fmt.Errorf("profile: no step was timed")

@@ -86,7 +86,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// Whatever is grouped, nothing is lost, and phases stay apart.
+// No grouping loses an operation, and phases stay apart.
 func TestGroupings(t *testing.T) {
 	p := example()
 	for by, want := range map[By]int{ByOperation: 3, ByShape: 3, ByLayer: 3, ByKind: 3} {
@@ -144,8 +144,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// A trace is what Perfetto reads of Chrome's Trace Event Format: only known keys, every thread
-// named, slices of a thread nested or apart, counters of numbers.
+// A trace is in the part of Chrome's Trace Event Format that Perfetto reads: only known keys, every
+// thread named, slices of a thread nested or apart, counters of numbers.
 func TestTrace(t *testing.T) {
 	p := example()
 	p.Counters = []Counter{{Name: "power, W", Points: []Point{{5 * time.Second, 300}}}}

@@ -23,7 +23,7 @@ const (
 // Groupings are all of them.
 var Groupings = []By{ByOperation, ByShape, ByLayer, ByKind}
 
-// Row is what some operations of one phase cost, as means of the timed steps.
+// Row is the cost of some operations of one phase, as means of the timed steps.
 type Row struct {
 	Name     string       `json:"name"` // of ByOperation: the text that --plan prints
 	Kind     string       `json:"kind,omitempty"`
@@ -139,7 +139,7 @@ func (p *Profile) busy() (sum time.Duration) {
 	return sum
 }
 
-// rates fills in what follows from a row's sums.
+// rates fills in the figures that follow from a row's sums.
 func (p *Profile) rates(r *Row) {
 	if whole := p.Step(); whole > 0 {
 		r.Share = 100 * r.US / micros(whole)

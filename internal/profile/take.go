@@ -13,7 +13,7 @@ import (
 	"shake/internal/graph"
 )
 
-// Profile is what was seen of some training steps on built-in images.
+// Profile is the record of some training steps on built-in images.
 type Profile struct {
 	Network    string
 	Device     string // "cpu"
@@ -127,7 +127,7 @@ func (p *Profile) pair(pr engine.Profiler, step func() error) error {
 	return pr.Profile(false)
 }
 
-// spent is what a step takes, by the clock and of processor time.
+// spent is the time of a step, by the clock and of processors.
 func spent(step func() error) (took, busy time.Duration, err error) {
 	from, used := time.Now(), processorTime()
 	err = step()
@@ -148,7 +148,7 @@ func (p *Profile) Plain() time.Duration {
 	return time.Duration(median(p.Pairs, func(q Pair) float64 { return float64(q.Plain) }))
 }
 
-// Overhead is what timing costs a step, as a part of it: the median of the pairs' ratios, of
+// Overhead is the cost of timing, as a part of a step: the median of the pairs' ratios, of
 // processor time where that is known.
 func (p *Profile) Overhead() float64 {
 	return median(p.Pairs, func(q Pair) float64 {
@@ -231,7 +231,7 @@ func (p *Profile) Had() float64 {
 	return min(had.Seconds()/wall.Seconds(), 1)
 }
 
-// noun is what a track is: "worker", "stream".
+// noun is the kind of a track: "worker", "stream".
 func (p *Profile) noun() string {
 	if len(p.Tracks) == 0 {
 		return "track"

@@ -225,7 +225,7 @@ func cover(ops []engine.Timed) (sum time.Duration) {
 	return sum
 }
 
-// memory says what the program holds, and what of it is alive at the worst time.
+// memory says what the program holds, and which part of it is alive at the worst time.
 func (p *Profile) memory() []string {
 	t := report.Table{Columns: []report.Column{{Title: "memory"}, {Title: "MiB", Verb: "%.1f", Right: true}}}
 	for _, c := range p.Held.Classes {

@@ -68,7 +68,7 @@ func (p *Profile) WriteTrace(w io.Writer) error {
 	})
 }
 
-// args are what a slice says of its operation.
+// args are a slice's facts of its operation.
 func args(o engine.Operation) map[string]any {
 	a := map[string]any{"operation": o.Text, "flops": o.FLOPs, "bytes": o.Bytes}
 	if o.Shape != "" {

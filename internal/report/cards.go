@@ -25,7 +25,7 @@ type CardCourse struct {
 }
 
 // CardCurves is the picture of the cards of a run: memory on the left, utilisation in the middle,
-// and beside both what the lines are.
+// and a legend beside both.
 type CardCurves struct {
 	Title string
 	Cards []CardCourse
@@ -99,7 +99,7 @@ func cardLine(i int) draw.LineStyle {
 	return s
 }
 
-// legend says of each card what its line is, its peak and its mean.
+// legend gives each card's line, its peak and its mean.
 func (c CardCurves) legend() plot.Legend {
 	p := plot.New()
 	dress(p)
@@ -218,7 +218,7 @@ type CardUse struct {
 	EnergyKWh               *float64
 	MaxTemperature          *float64 // degrees Celsius
 	Slowed                  *float64 // per cent of the time with clocks held back by power or heat
-	SlowedBy                []string // by what
+	SlowedBy                []string // the reasons
 	PCIe, NVLink            *float64 // bytes a second, both ways together
 	Lost                    bool
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// Confusion is the picture of what a network takes the images of each class for: a row a label, a
+// Confusion is the picture of a network's guesses for the images of each class: a row a label, a
 // column a class that it says, darker the larger the share of the row.
 type Confusion struct {
 	Title  string

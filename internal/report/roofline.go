@@ -18,7 +18,7 @@ type Roofline struct {
 	Title  string
 	Peak   float64 // FLOP/s
 	Roofs  []Roof
-	Groups []string // what colours stand for; those without a dot are left out
+	Groups []string // the meanings of colours; those without a dot are left out
 	Dots   []Dot
 }
 

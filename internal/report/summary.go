@@ -18,7 +18,7 @@ type Result struct {
 	ValError   float64
 	ValLoss    float64
 	ValImages  int // 0: none were kept out of training
-	// Average is what is said of the averaged weights; "" without any.
+	// Average is the line on the averaged weights; "" without any.
 	Average      string
 	Epochs       int // whole epochs done
 	Steps        int

@@ -11,10 +11,10 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Timeline is a picture of what some tracks did at which time.
+// Timeline is a picture of the work of some tracks over time.
 type Timeline struct {
 	Title  string
-	Groups []string // what colours stand for; those without a bar are left out
+	Groups []string // the meanings of colours; those without a bar are left out
 	Lanes  []Lane   // from top to bottom
 }
 

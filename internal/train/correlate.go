@@ -10,7 +10,8 @@ import (
 	"shake/internal/graph"
 )
 
-// Correlation is what the test images say of two branches of a block: section 3 of the paper.
+// Correlation is the correlation of two branches of a block over the test images: section 3 of the
+// paper.
 type Correlation struct {
 	graph.Pair
 	Name    string // of the block: "stages.1.0"

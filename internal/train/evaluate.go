@@ -39,7 +39,7 @@ func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights str
 	return Predict(ctx, spec, b, weights, test, nil)
 }
 
-// Predict is Evaluate, and calls each, unless it is nil, with what the network says of every image,
+// Predict is Evaluate, and calls each, unless it is nil, with the network's answer to every image,
 // in order. An error of each ends it.
 func Predict(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images, each func(Prediction) error) (*Evaluation, error) {
 	g, err := graph.Build(spec)

@@ -50,11 +50,11 @@ func (r *recorded) lastSaved(n, began int) int {
 }
 
 // TestPowerLoss cuts the power after a call of a run, of its resume, or of a run that writes its
-// checkpoints in the background, with every loss that POSIX permits, and goes on from what is left:
-// no announced checkpoint is lost, nothing is said of damage, and the run ends with the same bits.
-// Every sixth cut is followed by another one, of the run that goes on. make test cuts after some of
-// the calls, make check after each once, and make campaign after each with every loss, and with
-// four at random.
+// checkpoints in the background, with every loss that POSIX permits, and goes on from the files
+// that are left: no announced checkpoint is lost, nothing is said of damage, and the run ends with
+// the same bits. Every sixth cut is followed by another one, of the run that goes on. make test
+// cuts after some of the calls, make check after each once, and make campaign after each with every
+// loss, and with four at random.
 func TestPowerLoss(t *testing.T) {
 	overrides := []string{"train.epochs=3", "train.log_steps=2", "train.checkpoint_steps=3"}
 	whole := tempDir(t)
@@ -112,8 +112,8 @@ type cut struct {
 	want      map[string][]byte
 }
 
-// try makes what is left, goes on from it, and with again set cuts the power there once more. began
-// is the checkpoint that was there before the recording, -1 for none.
+// try makes the files that are left, goes on from them, and with again set cuts the power there
+// once more. began is the checkpoint that was there before the recording, -1 for none.
 func (c cut) try(t *testing.T, began int, again bool) {
 	t.Helper()
 	top := tempDir(t)

@@ -15,7 +15,7 @@ import (
 // topClasses is the number of classes that a prediction names: those of the top-5 error.
 const topClasses = 5
 
-// Prediction is what a network says of one image.
+// Prediction is a network's answer to one image.
 type Prediction struct {
 	Image int
 	Label int

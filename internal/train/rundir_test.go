@@ -73,7 +73,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
-// TestStrangeCheckpoint puts what is no checkpoint under the name of the newest one: it is passed
+// TestStrangeCheckpoint puts another file under the name of the newest checkpoint: it is passed
 // over at once, and the run resumes from the one before. If there is no other, that is the error.
 func TestStrangeCheckpoint(t *testing.T) {
 	whole := tempDir(t)

@@ -52,7 +52,7 @@ func (r *run) save(m mark) error {
 	return r.written(!r.o.Background)
 }
 
-// saved is what became of a checkpoint.
+// saved is the fate of a checkpoint.
 type saved struct {
 	counters
 	path    string

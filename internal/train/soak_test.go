@@ -59,7 +59,7 @@ func TestSoak(t *testing.T) {
 				if late.threads > early.threads+4 {
 					t.Errorf("%d threads, early on %d", late.threads, early.threads)
 				}
-				// Whatever an earlier test left running may have ended in between.
+				// Goroutines of an earlier test may have ended in between.
 				if late.descriptors > early.descriptors || late.goroutines > early.goroutines || late.files > early.files {
 					t.Errorf("after %d epochs %+v, early on %+v", s.Step, late, early)
 				}

@@ -182,7 +182,7 @@ func TestRunFromWeights(t *testing.T) {
 	if err := exported(file, func(w io.Writer) error { return Export(spec(t), 7, w) }); err != nil {
 		t.Fatal(err)
 	}
-	// Weights drawn with the run's own seed are those that the run would draw itself.
+	// Weights drawn with the run's own seed are the weights that the run would draw itself.
 	fresh, given := tempDir(t), tempDir(t)
 	mustRun(t, options(t, fresh))
 	o := options(t, given)

@@ -44,7 +44,8 @@ struct Fusion {
   bool prologue() const { return !first.empty(); }
 };
 
-// look fills f with what the graph has around the convolution, or says what no engine takes.
+// look fills f with the graph's operations around the convolution, or names one that no engine
+// takes.
 std::optional<Choice> look(const Graph &g, const Operation &conv, Fusion &f) {
   const Tensor &in = *conv.t(conv.reads[0]);
   for (auto &o : g.ops) {

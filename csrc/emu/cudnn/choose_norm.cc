@@ -9,7 +9,7 @@ using namespace abi;
 namespace {
 
 // The operations beside a batch norm: additions, ReLUs (or their gradients), masks, and norms that
-// compute again what a ReLU's gradient needs.
+// compute a ReLU's input again for its gradient.
 struct Beside {
   int adds = 0, relus = 0, masks = 0, again = 0;
 };

@@ -189,7 +189,7 @@ SK_API ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *error) 
   return ncclSuccess;
 }
 
-// Streams are lazy, so threads of their own run what is queued.
+// Streams are lazy, so threads of their own run the queued calls.
 SK_API ncclResult_t ncclCommFinalize(ncclComm_t comm) {
   auto c = find(comm);
   if (!c) return ncclInvalidArgument;

@@ -106,7 +106,7 @@ bool complete(Comm &c) {
   look_for_the_dead(c);
   for (int r = 0; r < c.world; r++)
     if (!c.shared->seats[r].present) return false;
-  shm_unlink(c.name.c_str());  // nobody else may come; the first call of all ranks counts
+  shm_unlink(c.name.c_str());  // no other rank may come; the first call of all ranks counts
   return true;
 }
 

@@ -17,7 +17,7 @@ namespace ncl {
 constexpr int kMostRanks = 64;
 constexpr size_t kChunk = 256 << 10;  // bytes that a rank shows to the others at a time
 
-// What a collective call is; all ranks have to make the same one.
+// A collective call; all ranks have to make the same one.
 struct Call {
   enum Kind : int { kAllReduce, kBroadcast, kAllGather } kind;
   int type, op, root;
@@ -59,7 +59,7 @@ struct Comm {
   std::mutex running;
   std::atomic<int> aborted{0}, error{0}, finalizing{0};
   std::atomic<long> pending{0};  // calls queued, not captured, and not done
-  std::mutex mutex;              // of what follows
+  std::mutex mutex;              // of the fields below
   std::string message;           // of error
   std::set<void *> streams;      // with calls that were not captured
   ~Comm();

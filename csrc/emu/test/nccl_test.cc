@@ -138,7 +138,7 @@ static void captured(Rank &k) {
   k.done();
 }
 
-// Destroying waits for what is queued, which no call has waited for.
+// Destroying waits for queued work that no call has waited for.
 static void flushed(Rank &k) {
   Array<float> x(1);
   x.put({float(k.rank)});

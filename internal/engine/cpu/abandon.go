@@ -19,7 +19,7 @@ func (p *program) statistics(to []float32) []float32 {
 	return to
 }
 
-// restoreStatistics undoes what the step at hand did to the running statistics.
+// restoreStatistics undoes the changes of the step at hand to the running statistics.
 func (p *program) restoreStatistics() {
 	from := p.before
 	for _, n := range p.norms {

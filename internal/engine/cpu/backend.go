@@ -29,7 +29,7 @@ type Backend struct {
 	// workers exceed it there are fewer workers, which compute the same bits, and Report is told.
 	// Where a program of one worker would exceed it, no more is saved than the workers beyond Workers.
 	Free   int64
-	Report func(line string) // nil: nobody is told
+	Report func(line string) // nil: no report
 }
 
 // Name returns "cpu".

@@ -158,7 +158,7 @@ func compare(t *testing.T, s *dsl.Spec, seed uint64) error {
 	return nil
 }
 
-// The bits must not depend on the number of workers, nor on what ran before.
+// The bits must not depend on the number of workers, nor on earlier runs.
 func TestSameBits(t *testing.T) {
 	for _, f := range []string{"26", "resnext", "c"} {
 		t.Run(f, func(t *testing.T) {

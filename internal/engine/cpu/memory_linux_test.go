@@ -26,7 +26,7 @@ func resident(t *testing.T) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// TestMemory holds what a program says of its memory against what the process takes for its first
+// TestMemory compares the memory that a program announces with the process's own for its first
 // step, with few workers and with many.
 func TestMemory(t *testing.T) {
 	spec, err := nets.Load("26-2x32d")

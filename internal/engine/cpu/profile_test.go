@@ -12,7 +12,7 @@ import (
 )
 
 // Every operation of a step is timed once, in order and without overlap, by clocks that lie within
-// the step's; what workers did lies within the operation that they did it for.
+// the step's; a worker's span lies within the operation that it belongs to.
 func TestProfile(t *testing.T) {
 	for _, f := range graphtest.Families {
 		for _, workers := range []int{1, 3} {
@@ -76,7 +76,7 @@ func checkTrace(t *testing.T, tr engine.Trace, ops, tracks int) {
 	}
 }
 
-// A profile changes no bit of what is trained.
+// A profile changes no bit of the trained state.
 func TestProfileSameBits(t *testing.T) {
 	var want map[string]engine.Tensor
 	for _, on := range []bool{false, true} {

@@ -199,7 +199,7 @@ func evalInParts(t *testing.T, b engine.Backend) {
 }
 
 // abandon: a step or an evaluation left off after any of its operations leaves state and metrics as
-// they were, and what follows has the bits of a program that was never asked. It holds for programs
+// they were, and later calls have the bits of a program that was never asked. It holds for programs
 // that are engine.Abandoner.
 func abandon(t *testing.T, b engine.Backend) {
 	e := load(t, "shake-s-s")

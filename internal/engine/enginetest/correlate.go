@@ -21,7 +21,7 @@ import (
 //go:embed testdata/correlate
 var correlateData embed.FS
 
-// correlated is NAME.json: what corrcoef says of the test images, pair by pair.
+// correlated is NAME.json: numpy's corrcoef over the test images, pair by pair.
 type correlated struct {
 	Weights []struct {
 		Name   string

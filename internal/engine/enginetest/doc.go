@@ -3,6 +3,6 @@
 // the contract of engine.Program. Only tests import it.
 //
 // A case is testdata/NAME.toml, a network and a recipe in shake's own language, and
-// testdata/NAME.npz, what PyTorch in float64 made of it. tools/vectors/make.py writes the second
+// testdata/NAME.npz, the results of PyTorch in float64. tools/vectors/make.py writes the second
 // from the first; nothing here needs Python.
 package enginetest

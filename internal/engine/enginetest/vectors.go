@@ -35,8 +35,8 @@ var Float64 = Tolerances{
 }
 
 // Float32 is for backends that store and compute in float32. One step is bound absolutely; several
-// by what PyTorch's float32 does on the same case, since a ReLU input that rounds to the other side
-// of zero changes all that follows.
+// by the error of PyTorch's float32 on the same case, since a ReLU input that rounds to the other
+// side of zero changes all that follows.
 var Float32 = Tolerances{
 	Momentum: Tolerance{1e-5, 3, "sums of 1e3 products rounded to 6e-8, cancelled by up to 1e2 in batch norm; PyTorch itself reaches 8e-6"},
 	Params:   Tolerance{1e-6, 3, "the gradients, times lr; the smallest tensors decide"},

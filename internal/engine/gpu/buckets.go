@@ -9,7 +9,7 @@ import (
 	"shake/internal/graph"
 )
 
-// Several is what a list of one card of several knows of the others.
+// Several is the knowledge that one card's list has of the other cards.
 type Several struct {
 	All    int // images of the batch of all cards
 	First  int // number of the card's first replica among all
@@ -61,7 +61,7 @@ func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, s Several) (*Li
 }
 
 // exchange adds the sums over cards to a list. They are on a stream of their own, beside the
-// backward pass, each as soon as what it adds up is complete.
+// backward pass, each as soon as its summands are complete.
 func (l *List) exchange() {
 	buckets := l.buckets(cmp.Or(l.Several.Bucket, bucketBytes))
 	ops, items := l.Ops, l.Items

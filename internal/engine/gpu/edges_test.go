@@ -157,8 +157,8 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-// The places that an op touches are those that its kernel takes as arguments, and what the kernel's
-// text may write is written.
+// An op touches the places that its kernel takes as arguments, and writes the places that the
+// kernel's text may write.
 func TestTouches(t *testing.T) {
 	fixed := []ArgKind{Null, Number, Images, StepRecord, Index, GammaAt, BetaAt, Partial, Counter, PackFrom, PackTo, TrainPixels, TrainTable, TrainLabels}
 	everyList(t, func(t *testing.T, l *List) {
@@ -195,8 +195,8 @@ func TestTouches(t *testing.T) {
 	})
 }
 
-// sumsWrite corrects what gradsum's text says for all its forms: without Write it only reads dst,
-// and parameters and their gradients are for sums alone.
+// sumsWrite corrects the writes in gradsum's text, which has all its forms: without Write it only
+// reads dst, and parameters and their gradients are for sums alone.
 func sumsWrite(o *GradSum, want map[Arg]bool) {
 	want[buffer(o.Dst.Buf)] = o.Write
 	if len(o.Sums) == 0 {

@@ -47,7 +47,7 @@ func LastAt(p engine.Program, kind string) int {
 	return at
 }
 
-// Plans lists the engines of a program's plans, and counts those that were timed.
+// Plans lists the engines of a program's plans, and counts the timed ones.
 func Plans(p engine.Program) (engines []string, timed int) {
 	for _, plan := range p.(*program).plans {
 		engines = append(engines, plan.Engine())

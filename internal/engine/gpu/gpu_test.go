@@ -168,8 +168,8 @@ func TestMissingEdges(t *testing.T) {
 	}
 }
 
-// Parameters that are updated in parts, beside the backward pass, have the bits of those that are
-// updated at its end.
+// Parameters that are updated in parts, beside the backward pass, have the bits of parameters that
+// are updated at its end.
 func TestUpdatesSameBits(t *testing.T) {
 	require(t)
 	s := graphtest.Small("26", 16, 1)

@@ -70,7 +70,7 @@ func (p *program) joinGroup(g Group) error {
 	return nil
 }
 
-// watch aborts what waits for other ranks once one is lost.
+// watch aborts the calls that wait for other ranks once one is lost.
 func (c *cards) watch() {
 	select {
 	case <-c.Lost:
@@ -100,7 +100,7 @@ func (c *cards) because(err error) error {
 	return err
 }
 
-// AsyncError is what went wrong between the cards since the start. It may be called from any
+// AsyncError is the first failure between the cards since the start. It may be called from any
 // goroutine. (nccl.Comm.AsyncError)
 func (p *program) AsyncError() error {
 	if p.group == nil || p.group.comm == nil {

@@ -7,8 +7,8 @@ import (
 	"shake/cudnn/nccl"
 )
 
-// bindShare binds op i for this card's share of a batch of n, and what the cards exchange. One card
-// has all of the batch. A card without images takes part with gradients of zero.
+// bindShare binds op i for this card's share of a batch of n, and the exchange between cards. One
+// card has all of the batch. A card without images takes part with gradients of zero.
 func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 	lo, hi := p.share.Images(n)
 	own := hi - lo
@@ -23,7 +23,7 @@ func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 		if own > 0 {
 			return p.bindCall(m, i, own, lo)
 		}
-	case *Unpack, *Finite, *SGD, *Rescale: // what needs no images
+	case *Unpack, *Finite, *SGD, *Rescale: // ops that need no images
 		return p.bindNext(m, i, max(own, 1))
 	}
 	if own == 0 {
@@ -41,7 +41,7 @@ func (p *program) bindCall(m mode, i, n, lo int) ([]work, int, error) {
 	return []work{{call: call}}, 1, nil
 }
 
-// clearShare zeroes what is added up over the cards and not written by this one.
+// clearShare zeroes the sums over the cards that this one does not write.
 func (p *program) clearShare(m mode, empty bool) []work {
 	kinds := []ArgKind{Loss, Wrong}
 	if m == evaluation {

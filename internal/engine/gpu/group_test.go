@@ -154,7 +154,7 @@ func TestLostCard(t *testing.T) {
 }
 
 // Every gradient is added up over the cards once, in buckets as large as they should be, and the
-// edges order that behind what computes it and before the update.
+// edges order that behind the gradient's ops and before the update.
 func TestBuckets(t *testing.T) {
 	for _, f := range []string{"26", "a", "b", "c", "resnext"} {
 		net, err := graph.Build(graphtest.Small(f, 16, 1))

@@ -70,7 +70,7 @@ func TestLaunches(t *testing.T) {
 	}
 }
 
-// Every buffer lies within the arena, and is written before it is read. (TestEdges looks at those
+// Every buffer lies within the arena, and is written before it is read. (TestEdges looks at buffers
 // that share memory.)
 func TestArena(t *testing.T) {
 	eachList(t, func(t *testing.T, l *List) {

@@ -35,7 +35,7 @@ func (l *List) String() string {
 	return sb.String()
 }
 
-// String writes what is not the usual: a stream beside the main one, and edges.
+// String writes the unusual: a stream beside the main one, and edges.
 func (it Item) String() string {
 	var s string
 	if it.Stream != mainStream {

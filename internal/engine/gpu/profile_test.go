@@ -96,7 +96,7 @@ func TestProfileBooks(t *testing.T) {
 	if a := h.Peak(); a.Activations+a.Gradients <= 0 || a.Activations+a.Gradients > bytes["activations and their gradients"] {
 		t.Errorf("%+v alive in an arena of %d", a, bytes["activations and their gradients"])
 	}
-	// Info has what is there when it is asked; the data set is not among it.
+	// Info has the memory of the moment, without the data set.
 	if have, want := h.Total()-bytes["data set"], p.Info().Memory; have > want || have < want/2 {
 		t.Errorf("classes of %d bytes, the program says %d", have, want)
 	}

@@ -147,8 +147,8 @@ func (p *program) check(d *dataSet, what string, index []int32) error {
 	return p.all.CheckBatch("gpu", index, d.n)
 }
 
-// queue puts one pass over this card's share of a batch on the stream. It fills in what s says of
-// the batch.
+// queue puts one pass over this card's share of a batch on the stream. It fills in the batch's
+// fields of s.
 func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	r, err := p.runner(m, len(index))
 	if err != nil {

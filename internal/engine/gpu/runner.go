@@ -12,7 +12,7 @@ import (
 type runner struct {
 	mode  mode
 	items []item
-	begin *cuda.Event // behind what the main stream held before
+	begin *cuda.Event // behind the earlier work of the main stream
 	graph *cuda.GraphExec
 	runs  int
 }
@@ -23,12 +23,12 @@ type item struct {
 	work   []work
 	stream int
 	after  []*cuda.Event  // of items on other streams
-	mark   *cuda.Event    // behind the work; nil: nobody waits for it
-	clocks [2]*cuda.Event // in front of the work and behind it; nil: nobody times it
+	mark   *cuda.Event    // behind the work; nil: no wait
+	clocks [2]*cuda.Event // in front of the work and behind it; nil: it is not timed
 }
 
-// work is one launch: a call of our kernel, a cuDNN plan, what several cards do together, or a
-// buffer to clear.
+// work is one launch: a call of our kernel, a cuDNN plan, an exchange of several cards, or a buffer
+// to clear.
 type work struct {
 	call      *cuda.Call
 	do        func(*cuda.Stream) error // of several cards

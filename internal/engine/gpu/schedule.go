@@ -10,7 +10,7 @@ import (
 // ordered so.
 const (
 	mainStream = iota // from the images to the loss, and from there to the first gradient
-	sideStream        // what that way does not wait for: gradients of weights, totals
+	sideStream        // work that that way does not wait for: gradients of weights, totals
 	streams           // the number of streams with launches
 
 	cardsStream = streams // sums over several cards
@@ -77,7 +77,7 @@ func connect(n int, stream func(i int) int, follows func(i, earlier int) bool) (
 	return items, before
 }
 
-// schedule fills the edges of all ops and lays out the arena: first edges for what ops compute and
+// schedule fills the edges of all ops and lays out the arena: first edges for the values of ops and
 // for the lead, then memory by their order, then the edges that computing and memory need.
 func (l *List) schedule() {
 	n := len(l.Ops)

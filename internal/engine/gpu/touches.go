@@ -88,8 +88,8 @@ func (t *touches) scaler() {
 	}
 }
 
-// touches are all places that an op touches, but for what never changes within a step
-// (the record, images, indexes) and the scratch of its stream.
+// touches are all places that an op touches, but for the ones that never change within a step (the
+// record, images, indexes) and the scratch of its stream.
 func (l *List) touches(o Op) []touch {
 	t := &touches{l: l}
 	moved := l.traffic(o)

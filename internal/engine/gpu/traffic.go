@@ -149,7 +149,7 @@ func (l *List) traffic(o Op) traffic {
 		return traffic{}
 	case *Zero:
 		return traffic{extra: 8 * int64(l.all())}
-	case *AllReduce: // there and back, but for what the other cards send
+	case *AllReduce: // there and back, but for the sends of the other cards
 		n := 0
 		for _, s := range o.Spans {
 			n += s.N

@@ -7,8 +7,8 @@
 // are seen at the next reading of the metrics.
 //
 // A rank that ends, fails, or says nothing for six seconds stops the others: Lost is closed, which
-// ends what waits for it, and the call under way returns a *LostError that names the rank and its
-// last words. Ranks other than 0 end when their connection does.
+// ends the calls that wait for it, and the call under way returns a *LostError that names the rank
+// and its last words. Ranks other than 0 end when their connection does.
 //
 // The connections are given: pipes to processes of one machine or sockets to others (package
 // launch).

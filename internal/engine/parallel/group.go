@@ -19,7 +19,7 @@ type Peer struct {
 	Name string // where it is, for errors: "card 1" or "host node7"; may be empty
 	Conn net.Conn
 	// Ended waits a moment for the end of the rank's process and returns its last words, such as
-	// "signal: killed". nil: nobody here knows.
+	// "signal: killed". nil: not known here.
 	Ended func() string
 
 	line    *line
@@ -37,7 +37,7 @@ func (p *Peer) String() string {
 // LostError says that a rank cannot go on, so that no rank can.
 type LostError struct {
 	Peer  string // "rank 1 (card 1)"
-	Words string // its last ones, or what was seen of it
+	Words string // its last ones, or a word for its end
 }
 
 func (e *LostError) Error() string {
@@ -136,7 +136,7 @@ func (g *group) end() {
 	}
 }
 
-// hear takes in what a peer says.
+// hear takes in a peer's messages.
 func (g *group) hear(p *Peer) {
 	for {
 		var a answer
@@ -167,7 +167,7 @@ func (g *group) hear(p *Peer) {
 	}
 }
 
-// beats sends signs of life and counts those that do not come.
+// beats sends signs of life and counts the ones that do not come.
 func (g *group) beats() {
 	g.eachBeat(func() {
 		for _, p := range g.peers {

@@ -17,7 +17,7 @@ type Backend struct {
 	// Local makes rank 0's backend, and the token by which the devices of the other ranks meet its.
 	// lost is closed when a rank is gone.
 	Local func(lost <-chan struct{}) (b engine.Backend, token []byte, err error)
-	Hello []byte // what the other ranks train, in a form that Worker.Open understands
+	Hello []byte // the training of the other ranks, in a form that Worker.Open understands
 	Peers []*Peer
 	// Stop and Save are called, from another goroutine, when another rank was asked by a signal to
 	// stop or to write a checkpoint. nil: nothing is done.

@@ -39,7 +39,7 @@ func (w *Worker) AskStop(signal string) { w.line.send(answer{Stop: signal}) }
 // AskSave tells rank 0 that a signal asks for a checkpoint.
 func (w *Worker) AskSave() { w.line.send(answer{Save: true}) }
 
-// Serve does what rank 0 asks for until it closes. Errors are told to rank 0 and returned; ErrLeft
+// Serve answers rank 0's requests until it closes. Errors are told to rank 0 and returned; ErrLeft
 // if rank 0 is gone.
 func (w *Worker) Serve() error {
 	requests := make(chan request, 64)

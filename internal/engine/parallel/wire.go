@@ -11,10 +11,10 @@ import (
 	"shake/internal/engine"
 )
 
-// What rank 0 asks for.
+// request is one call of rank 0.
 type request struct {
 	Op      op
-	Hello   []byte // opCompile: what the rank has to train, see Worker
+	Hello   []byte // opCompile: the rank's training, see Worker
 	Token   []byte // opCompile: how the ranks' devices meet
 	Step    engine.Step
 	Reset   bool
@@ -36,7 +36,7 @@ const (
 	opClose
 )
 
-// answer is what another rank says. Without Op it comes unasked.
+// answer is another rank's message. Without Op it comes unasked.
 type answer struct {
 	Op      op
 	Failed  string // why the rank cannot go on
@@ -99,7 +99,7 @@ func (l *line) send(v any) error {
 }
 
 // Signs of life come every beat. After six beats without one, as the listener's own clock counts
-// them, a rank is lost: a process that is stopped itself loses nobody.
+// them, a rank is lost: a process that is stopped itself loses no other.
 const (
 	beat   = time.Second
 	silent = 6

@@ -70,7 +70,7 @@ type program struct {
 	stop        func() bool // asked between operations; nil: not
 }
 
-// Abandon implements engine.Abandoner: what lasts is changed behind the last operation of a step.
+// Abandon implements engine.Abandoner: the state is changed behind the last operation of a step.
 func (p *program) Abandon(stop func() bool) { p.stop = stop }
 
 // Load keeps its own copy of the pixels.

@@ -7,6 +7,6 @@
 // engine.Backend over them, with the data set, augmentation, draws, SGD and state of a run.
 //
 // All tensors are dense float64 slices, N×C×H×W, the last index fastest. One operation is one
-// forward and one backward function; a backward function adds to the gradients of what the
-// operation read. A virtual value is computed like any other.
+// forward and one backward function; a backward function adds to the gradients of the operation's
+// inputs. A virtual value is computed like any other.
 package ref

@@ -7,7 +7,7 @@ import (
 	"shake/internal/graph"
 )
 
-// Batch is what one training pass reads.
+// Batch is the input of one training pass.
 type Batch struct {
 	N           int
 	X           []float64     // N×C×H×W of the graph's input: normalised and augmented

@@ -15,9 +15,9 @@ import (
 	"shake/internal/files"
 )
 
-// Recording is the changes that a files.Disk made below a folder, from which Cut makes what a cut
-// of the power leaves of them. A change counts as durable from the fsync on that POSIX asks for: of
-// the file for its bytes, of the folder for its names.
+// Recording is the changes that a files.Disk made below a folder, from which Cut makes the files
+// that a cut of the power leaves. A change counts as durable from the fsync on that POSIX asks for:
+// of the file for its bytes, of the folder for its names.
 type Recording struct {
 	root    string
 	before  *node // the folder when the recording began, all of it durable
@@ -50,13 +50,13 @@ func (r *Recording) Len() int {
 	return len(r.changes)
 }
 
-// Loss is what a cut of the power takes of the changes that are not durable.
+// Loss is the part of the changes that a cut of the power takes, if they are not durable.
 type Loss int
 
 // The losses. Each is possible under POSIX; file systems differ in which of them happen.
 const (
 	All    Loss = iota // every change
-	Bytes              // the bytes: a file is as long as it was, with zeros for what was written
+	Bytes              // the bytes: a file is as long as it was, with zeros for the bytes written
 	Tails              // the bytes and the lengths: a file ends where its durable bytes do
 	Names              // the names: the files are whole, but were never made, renamed or deleted
 	Random             // some names and some bytes, out of order; a write may be torn
@@ -67,7 +67,7 @@ func (l Loss) String() string {
 	return []string{"all is lost", "bytes are zeros", "tails are lost", "names are lost", "lost at random"}[l]
 }
 
-// Cut makes in the empty folder to what a cut of the power after n changes leaves.
+// Cut makes, in the empty folder to, the files that a cut of the power after n changes leaves.
 func (r *Recording) Cut(to string, n int, loss Loss, random *rand.Rand) error {
 	root := r.before.clone()
 	for i, c := range r.changes[:n] {
@@ -78,7 +78,7 @@ func (r *Recording) Cut(to string, n int, loss Loss, random *rand.Rand) error {
 	return root.write(to, loss, random)
 }
 
-// node is a file or a folder: its durable state, and what was done to it since, in order.
+// node is a file or a folder: its durable state, and the changes since, in order.
 type node struct {
 	folder  bool
 	content []byte           // durable, of a file

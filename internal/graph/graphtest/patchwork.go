@@ -8,7 +8,7 @@ import (
 // Patchwork is a valid graph that no Spec makes: references to parts of values everywhere,
 // adjacent, overlapping and with gaps; convs of one value that differ in stride but not in output
 // size; concats of parts of convs and of convs that others read; a ReLU of part of a ReLU. A pass
-// that forgets an offset or a condition changes what it computes.
+// that forgets an offset or a condition changes its results.
 func Patchwork() *graph.Graph {
 	p := patch{&graph.Graph{Name: "patchwork", Classes: 3}}
 	p.g.Input = p.value("input", 6, 7, 6)
@@ -49,7 +49,7 @@ func Patchwork() *graph.Graph {
 // patch appends operations to a graph and returns references to all they write.
 type patch struct{ g *graph.Graph }
 
-// part is channels lo to hi of what r refers to.
+// part is channels lo to hi of the channels of r.
 func part(r graph.Ref, lo, hi int) graph.Ref {
 	return graph.Ref{Value: r.Value, Off: r.Off + lo, C: hi - lo}
 }

@@ -1,7 +1,7 @@
 // Refusals and their statuses. Every case is a mistake. The status is the real library's (9.28),
 // unless the library accepts the mistake, crashes, or gives another status; the case then notes
-// that, and what 9.19 and 9.10 answer otherwise. "strict_test LIBRARY real" compares the notes with
-// the real library, with a stub driver loaded before it.
+// that, and other answers of 9.19 and 9.10. "strict_test LIBRARY real" compares the notes with the
+// real library, with a stub driver loaded before it.
 #include <sys/wait.h>
 #include <unistd.h>
 
