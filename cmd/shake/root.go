@@ -179,11 +179,15 @@ func pictureFormat(file string) string {
 	return ""
 }
 
-// checkFigures refuses files of --figure whose names say no format of pictures.
+// checkFigures refuses files of --figure whose names say no format of pictures, and ones that could
+// not be written.
 func checkFigures(figures []string) error {
 	for _, file := range figures {
 		if pictureFormat(file) == "" {
 			return exit(exitUsage, fmt.Errorf("--figure %s: want a name that ends in .svg or .png", file))
+		}
+		if err := writable(file); err != nil {
+			return err
 		}
 	}
 	return nil
