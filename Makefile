@@ -1,5 +1,5 @@
-# What a person types. Building and testing need Go and a C compiler; cmake adds the sanitized tests
-# of the C code to make check.
+# The commands of a person at work. Building and testing need Go and a C compiler; cmake adds the
+# sanitized tests of the C code to make check.
 
 GO       ?= go
 NET      ?= quick
@@ -22,8 +22,8 @@ SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 GPU_TESTS = cudnn/cuda cudnn/nccl cudnn csrc/cuda internal/engine/gpu
 # Folders whose C, C++ and CUDA have the layout of .clang-format.
 FORMATTED = csrc cudnn
-# make bundle TRIM= takes what make test has compiled, and is quicker; the bundle then names this
-# machine's folders.
+# make bundle TRIM= takes the packages that make test has compiled, and is quicker; the bundle then
+# names this machine's folders.
 TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
 # The packages whose Go the race detector looks at. C's own threads are for make native.
@@ -129,7 +129,7 @@ test-torch: .venv ## have PyTorch load the weights that shake writes, and numpy 
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train ./cmd/shake
 
 # NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own;
-# SETS=13.0 takes one. FEW=1 asks each for what a pull request has time for.
+# SETS=13.0 takes one. FEW=1 asks each the questions that a pull request has time for.
 SETS ?= 13.5 13.0 12.4
 # The set whose plans make plans makes: that of PyTorch 2.11, which has cuDNN 9.19.
 PLANSET ?= 13.0
@@ -191,5 +191,5 @@ rehearse: ## both calls of gpu-check --lease on the emulated card, after make bu
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet torch numpy safetensors
 
-clean: ## remove what was built (runs/ and data/ stay)
+clean: ## remove built files (runs/ and data/ stay)
 	rm -rf bin build

@@ -1,4 +1,4 @@
-"""What the machine offers: where pip put NVIDIA's libraries, whether there is PyTorch, and images to train on."""
+"""The machine's offers: where pip put NVIDIA's libraries, whether there is PyTorch, and images to train on."""
 
 import json
 import os
@@ -12,7 +12,7 @@ PER_FILE = 10000
 
 
 def ask(python, code):
-    """What a line of Python prints; "" if it fails."""
+    """The output of a line of Python; "" if it fails."""
     try:
         p = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What is run: one call of a lent card (1: what is broken, where does the time go; 2: how fast, is it right), or everything, for the owner of a card.
+"""The plans: one call of a lent card (1: what is broken, where does the time go; 2: how fast, is it right), or everything, for the owner of a card.
 
 A plan is items and waits in order, the most valuable first. Of a lent card's minutes none is for what another machine can do: no float32, no max-autotune, no
 benchmark of a shape that no network has.
@@ -110,7 +110,7 @@ def peers_item(b, net, cap, rounds, batch=128, modes=MODES, steps=200, env=None,
 
 
 def sanitizer_items(b, cap, checks=("memcheck", "racecheck")):
-    """Our kernels alone: cuDNN's are closed, and what a sanitizer says of them fails a run for nothing."""
+    """Our kernels alone: cuDNN's are closed, and a sanitizer's words on them fail a run for nothing."""
     binary = b.here / "csrc" / "cuda" / "gpu.test"
     lacks = "" if b.rehearse else machine.lacks_program(b.sanitizer)
     items = []

@@ -1,4 +1,4 @@
-"""What items print, as figures and as a few lines for people. Each reader takes the text and returns (figures, lines), or raises ValueError."""
+"""The output of items, as figures and as a few lines for people. Each reader takes the text and returns (figures, lines), or raises ValueError."""
 
 import array
 import json

@@ -34,7 +34,7 @@ class Item:
     must: bool = False  # without it the rest is not worth its time
     cwd: typing.Optional[pathlib.Path] = None
     env: dict = dataclasses.field(default_factory=dict)
-    # read(text) -> (figures, lines for people), of what it printed
+    # read(text) -> (figures, lines for people), of its output
     read: typing.Optional[typing.Callable] = None
     lacks: str = ""  # why it cannot run here
 
@@ -174,7 +174,7 @@ class Check:
         lines = []
         if log:
             entry["log"] = f"logs/{log.name}"
-        if item.read and log:  # of one that was cut off too: what it had said by then counts
+        if item.read and log:  # of one that was cut off too: its output so far counts
             try:
                 entry["figures"], lines = item.read(text)
             except Exception as e:  # a reader's mistake must not end the plan
@@ -185,7 +185,7 @@ class Check:
         for line in lines:
             self.say("          " + line)
         if log and status != "passed":
-            # What Go says after SIGQUIT is for the log.
+            # Go's stacks after SIGQUIT are for the log.
             for line in text.partition("SIGQUIT: quit")[0].splitlines()[-8:]:
                 self.say("        | " + line[:200])
         if item.must and status != "passed" and not self.stopped:
@@ -193,7 +193,7 @@ class Check:
         self.report()
 
     def report(self):
-        """Written anew after every item, whole or not at all, so that what is cut off leaves what it had."""
+        """Written anew after every item, whole or not at all, so that a call that is cut off leaves its finished items."""
         passed = bool(self.entries) and all(e["status"] == "passed" for e in self.entries)
         r = {"title": self.title, "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "rehearsal": self.rehearsal,
              "passed": passed, "seconds": round(time.monotonic() - self.began, 1), "items": self.entries}
