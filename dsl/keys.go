@@ -56,7 +56,7 @@ func in[T, F any](f func(*T) *F) func(any) any {
 
 // The words of SkipKind, Mode, Level and LayerKind stand at the index of their constants.
 var (
-	skipWords      = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow"}
+	skipWords      = []string{SkipNone: "none", SkipIdentity: "identity", SkipConv: "conv", SkipTwoFlow: "two-flow", SkipConcat: "concat"}
 	modeWords      = []string{Even: "even", Shaken: "shake", Keep: "keep", M1: "m1", M2: "m2", M3: "m3", M4: "m4", M5: "m5", Drop: "drop"}
 	levelWords     = []string{Image: "image", Batch: "batch"}
 	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear", MaxPool: "maxpool", Widen: "widen", Dropout: "dropout"}
@@ -84,6 +84,8 @@ var language = []key{
 var netKeys = []key{
 	{name: "stem", kind: layers, words: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Stem }),
 		doc: "Layers before the first stage; every conv says its `out`. The input is 3×32×32, or that of `data.size` and `data.channels`."},
+	{name: "transition", kind: layers, words: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.Transition }),
+		doc: "Layers in front of every stage but the first. They take the stage's stride, and all of its blocks have stride 1."},
 	{name: "before", kind: layers, words: []string{"bn", "relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.Before }),
 		doc: "Layers that a block has once, in front of all its branches and, where it changes the shape, of its skip: `[\"bn\", \"relu\"]` in pre-activation networks."},
 	{name: "branch", kind: layers, words: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS", "dropout"}, least: 1, field: in(func(s *Spec) *[]Layer { return &s.Net.Branch }),
@@ -91,7 +93,7 @@ var netKeys = []key{
 	{name: "branches", kind: integer, min: 1, max: 64, field: in(func(s *Spec) *int { return &s.Net.Branches }),
 		doc: "Number of branches of a block, each with weights of its own."},
 	{name: "skip", kind: wordOrLayers, words: skipWords, items: []string{"convRxS", "bn", "relu", "maxpoolRxS", "avgpoolRxS", "widen"}, field: in(func(s *Spec) *Net { return &s.Net }),
-		doc: "Skip connection of a block that changes the shape: a list of layers, or `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (`[\"conv1x1\", \"bn\"]`), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip."},
+		doc: "Skip connection of a block that changes the shape: a list of layers, or `two-flow` (ReLU, two shifted 1x1 convs concatenated, BN), `conv` (`[\"conv1x1\", \"bn\"]`), or `identity` if no block changes it. Where the shape stays the skip is the identity. `none`: no block has a skip. `concat`: the sum of the branches is not added to a block's input but stands behind its channels."},
 	{name: "after", kind: layers, words: []string{"relu"}, def: "[]", field: in(func(s *Spec) *[]Layer { return &s.Net.After }),
 		doc: "Layers after the sum of a block: `[]` or `[\"relu\"]`."},
 	{name: "head", kind: layers, words: []string{"relu", "bn", "avgpool", "linear"}, least: 2, field: in(func(s *Spec) *[]Layer { return &s.Net.Head }),
@@ -102,11 +104,11 @@ var netKeys = []key{
 
 var stageKeys = []key{
 	{name: "width", kind: rising, min: 1, max: maxChannels, field: in(func(s *Stage) *Stage { return s }),
-		doc: "Channels of a block's output, and of every conv in its branches that does not say otherwise. `[16, 64]`: rises evenly from the first block to the last."},
+		doc: "Channels of a block's output, or those that it adds with `skip = \"concat\"`, and of every conv in its branches that does not say otherwise. `[16, 64]`: rises evenly from the first block to the last."},
 	{name: "blocks", kind: integer, min: 1, max: 1000, field: in(func(s *Stage) *int { return &s.Blocks }),
 		doc: "Number of blocks."},
 	{name: "stride", kind: integer, min: 1, max: 2, absent: "1 in the first stage, 2 in the others", field: in(func(s *Stage) *int { return &s.Stride }),
-		doc: "Stride of the stage's first block; 2 halves the map."},
+		doc: "Stride of the stage's transition, or of its first block where there is none; 2 halves the map."},
 }
 
 var convKeys = []key{
@@ -116,8 +118,8 @@ var convKeys = []key{
 		doc: "Output channels: a number, or a multiple or a part of w, the stage's width, or of the layer's input."},
 	{name: "groups", kind: sized, min: 1, max: maxChannels, def: "1", field: in(func(l *Layer) *size { return &size{&l.Groups, &l.GroupsUnit} }),
 		doc: "Groups, said likewise; they divide the input and the output channels. `\"in\"`: a depthwise conv."},
-	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the first conv or pool without a number of a branch or skip, if none says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
-		doc: "`true`: takes the stage's stride in the first block of a stage (one conv or pool of a branch or skip). A number: that stride in every block."},
+	{name: "stride", kind: stride, min: 1, max: 8, absent: "the stage's for the first conv or pool without a number of a branch, skip or transition, if none says `true`; else 1", field: in(func(l *Layer) *Layer { return l }),
+		doc: "`true`: takes the stage's stride in the first block of a stage (one conv or pool of a branch or skip), or in a transition. A number: that stride in every block."},
 	{name: "pad", kind: integer, min: 0, max: 31, absent: "(height - 1) / 2, rounded down", field: in(func(l *Layer) *int { return &l.Pad }),
 		doc: "Rows and columns of zeros on every side."},
 }

@@ -50,7 +50,7 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 	if !c.ok(path) {
 		return
 	}
-	inBlock := k.name == "branch" || k.name == "skip"
+	inBlock := k.strided()
 	if inBlock {
 		c.takeStride(path, *out)
 	}
@@ -150,8 +150,10 @@ func (c *checker) wordOrLayers(k key, n *node, path string, to *Net) {
 	}
 }
 
-// takeStride gives the stage's stride to one conv or pool of a branch or skip: the one that says
-// so, else the first that says no number.
+// strided says whether one layer of the list takes the stage's stride.
+func (k key) strided() bool { return k.name == "branch" || k.name == "skip" || k.name == "transition" }
+
+// takeStride gives the stage's stride to one conv or pool of a list: the one that says so, else the first that says no number.
 func (c *checker) takeStride(path string, ls []Layer) {
 	taker := -1
 	for i, l := range ls {

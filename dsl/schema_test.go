@@ -53,7 +53,7 @@ func TestSchemaTakesEveryNet(t *testing.T) {
 			t.Errorf("%s, resolved: %s", file, e)
 		}
 	}
-	if len(files) != 16 {
+	if len(files) != 18 {
 		t.Errorf("%d files", len(files))
 	}
 }

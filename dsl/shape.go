@@ -28,6 +28,9 @@ func (c *checker) layerLists(n *Net) {
 	}
 	needConv("net.stem", n.Stem)
 	needConv("net.branch", n.Branch)
+	if c.ok("net.after", "net.skip") && len(n.After) > 0 && n.Skip == SkipConcat {
+		c.fail("net.after", `[] with skip = "concat"`, c.nodes["net.after"].have(), "")
+	}
 	if c.ok("net.after") && len(n.After) > 1 {
 		c.fail("net.after", `[] or ["relu"]`, c.nodes["net.after"].have(), "")
 	}
@@ -52,10 +55,18 @@ func (c *checker) net(n *Net) {
 		return
 	}
 	for i, st := range n.Stages {
+		stride := st.Stride
+		if i > 0 && len(n.Transition) > 0 {
+			at := blockAt{stage: i + 1, width: st.Width, stride: stride}
+			if x, ok = c.layerShapes("net.transition", n.Transition, x, at); !ok || !c.strided("net.transition", n.Transition, at) {
+				return
+			}
+			stride = 1
+		}
 		for b := range st.Blocks {
 			at := blockAt{stage: i + 1, width: st.WidthOf(b), stride: 1}
 			if b == 0 {
-				at.stride = st.Stride
+				at.stride = stride
 			}
 			before := x
 			if x, ok = c.block(n, at, x); !ok {
@@ -94,8 +105,11 @@ func (c *checker) block(n *Net, at blockAt, x shape) (shape, bool) {
 	if !c.strided("net.branch", n.Branch, at) {
 		return y, false
 	}
-	if n.Skip == SkipNone {
+	switch n.Skip {
+	case SkipNone:
 		return y, true
+	case SkipConcat:
+		return c.concat(at, x, y)
 	}
 	skip := shape{at.width, (x.h-1)/at.stride + 1, (x.w-1)/at.stride + 1}
 	if n.Skip == SkipList && (at.stride > 1 || x.c != at.width) {
@@ -116,6 +130,22 @@ func (c *checker) block(n *Net, at blockAt, x shape) (shape, bool) {
 		return y, false
 	}
 	return y, c.skipWord(n, at, x, y)
+}
+
+// concat checks that y, the channels that a block adds, can stand behind those of x.
+func (c *checker) concat(at blockAt, x, y shape) (shape, bool) {
+	switch {
+	case at.stride > 1:
+		c.fail(fmt.Sprintf("net.stage[%d].stride", at.stage), `1, since a block with skip = "concat" keeps the map`, fmt.Sprint(at.stride), "a transition takes the stride")
+	case y.h != x.h || y.w != x.w:
+		c.fail("net.branch", fmt.Sprintf("an output of %v%s, on the input's map with skip = \"concat\"", shape{y.c, x.h, x.w}, at.where()), y.String(), "look at the pads and strides")
+	case x.c+y.c > maxChannels:
+		c.fail("net.skip", fmt.Sprintf("at most %d channels%s", maxChannels, at.where()), fmt.Sprint(x.c+y.c), "")
+	default:
+		x.c += y.c
+		return x, true
+	}
+	return y, false
 }
 
 // strided checks that a list of layers takes the stride of its block.

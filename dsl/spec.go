@@ -19,9 +19,11 @@ type Spec struct {
 //	y = After(Skip(x) + sum over k of a_k * Branch_k(Before(x)))
 //
 // where Branch_1 .. Branch_Branches are copies of Branch with their own weights. Where the block
-// changes the shape, Skip reads Before(x); elsewhere it is x.
+// changes the shape, Skip reads Before(x); elsewhere it is x. With SkipConcat the sum over k stands
+// behind the channels of x instead.
 type Net struct {
 	Stem       []Layer
+	Transition []Layer // in front of every stage but the first, whose stride it takes
 	Stages     []Stage
 	Before     []Layer // only BN and ReLU
 	Branch     []Layer
@@ -32,11 +34,12 @@ type Net struct {
 	Head       []Layer // [relu | bn]* avgpool linear
 }
 
-// Stage is a run of blocks of one width. The first block takes the stride.
+// Stage is a run of blocks of one width. The transition in front of it takes the stride, or the
+// first block where there is none.
 type Stage struct {
-	Width  int // channels of a block's output; default of every conv in the branch
+	Width  int // channels of a block's output, or those that it adds; default of every conv in the branch
 	Blocks int
-	Stride int // of the first block; default 1 in the first stage, 2 in the others
+	Stride int // default 1 in the first stage, 2 in the others
 	Last   int // if the width rises: that of the last block, Width being the first's; else 0
 }
 
@@ -74,7 +77,7 @@ type Layer struct {
 	Groups      int // Conv, counted in GroupsUnit; >= 1
 	GroupsUnit  Unit
 	Stride      int     // Conv, pools; fixed stride >= 1; ignored if TakesStride
-	TakesStride bool    // in a branch or a skip: the stage's stride in its first block
+	TakesStride bool    // in a transition: the stage's stride; in a branch or a skip: in its first block
 	Pad         int     // rows and columns on every side; default (R-1)/2, of a pool 0
 	Rate        float64 // Dropout: the probability of a zero, between 0 and 1
 }
@@ -97,6 +100,7 @@ const (
 	SkipIdentity
 	SkipConv    // Conv1x1(stride)+BN
 	SkipTwoFlow // ReLU, two shifted subsampled Conv1x1 concatenated, BN
+	SkipConcat  // of every block: x with the sum's channels behind its own
 	SkipList    // Net.SkipLayers
 )
 

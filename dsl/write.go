@@ -51,7 +51,7 @@ func (k key) text(p any) string {
 	case *[]float64:
 		return floatsText(*f)
 	case *[]Layer:
-		return layersText(*f, k.name == "branch")
+		return layersText(*f, k.strided())
 	case *Net:
 		if f.Skip == SkipList {
 			return layersText(f.SkipLayers, true)

@@ -4,8 +4,8 @@ import "testing"
 
 func TestLoadEveryNet(t *testing.T) {
 	names := Names()
-	if len(names) != 16 {
-		t.Fatalf("want 16 networks, have %v", names)
+	if len(names) != 18 {
+		t.Fatalf("want 18 networks, have %v", names)
 	}
 	for _, name := range names {
 		s, err := Load(name)

@@ -57,7 +57,7 @@ def correlations(spec, weights, pix, dtype=torch.float64):
         return hook
 
     for s, stage in enumerate(net.stages):
-        for b, block in enumerate(stage):
+        for b, block in enumerate(stage.blocks):
             block.register_forward_pre_hook(watch(f"stages.{s}.{b}"))
     with torch.no_grad():
         net(torch.from_numpy((pix.astype(np.float64) - mean) / std).to(dtype))

@@ -24,13 +24,14 @@ def load(path):
     spec = _read(path)
     net = spec["net"]
     net.setdefault("before", [])
+    net.setdefault("transition", [])
     net.setdefault("after", [])
     for i, stage in enumerate(net["stage"]):
         stage.setdefault("stride", 2 if i else 1)
-    for part in ("stem", "before", "branch", "skip", "after", "head"):
+    for part in ("stem", "transition", "before", "branch", "skip", "after", "head"):
         if not isinstance(net[part], str):
             net[part] = [_layer(word) for word in net[part]]
-            if part in ("branch", "skip"):
+            if part in ("transition", "branch", "skip"):
                 _take_stride(net[part])
     spec.setdefault("seed", 1)
     spec["shake"] = {"level": "image", "range": [0.0, 1.0], "gate": 0.5, **spec["shake"]}
@@ -189,7 +190,7 @@ def sequence(layers, cin, width=0, stride=1):
 
 class Block(nn.Module):
     """after(skip(x) + shaken sum of the branches of before(x)); a skip that changes the shape reads
-    before(x) too."""
+    before(x) too. With skip = "concat" the sum stands behind x."""
 
     def __init__(self, net, cin, width, stride):
         super().__init__()
@@ -197,7 +198,9 @@ class Block(nn.Module):
         self.expected = 1 / net["branches"]  # coefficient at test time
         self.branches = nn.ModuleList(sequence(net["branch"], cin, width, stride)[0] for _ in range(net["branches"]))
         self.skip, self.same = None, cin == width and stride == 1
-        if net["skip"] == "none":
+        self.concat = net["skip"] == "concat"
+        self.channels = cin + width if self.concat else width
+        if net["skip"] in ("none", "concat"):
             self.same = False
         elif not self.same and isinstance(net["skip"], str):
             self.skip = {"two-flow": TwoFlow, "conv": ConvSkip}[net["skip"]](cin, width, stride)
@@ -209,11 +212,30 @@ class Block(nn.Module):
         z = self.before(x)
         branches = [branch(z) for branch in self.branches]
         y = sum(branches) * self.expected if alpha is None else ShakeSum.apply(alpha, beta, *branches)
+        if self.concat:
+            return torch.cat([x, y], 1)
         if self.same:
             y = y + x
         elif self.skip is not None:
             y = y + self.skip(z)
         return y if self.after is None else self.after(y)
+
+
+class Stage(nn.Module):
+    """A transition, which takes the stride, and the blocks behind it."""
+
+    def __init__(self, net, stage, cin, first):
+        super().__init__()
+        self.transition, stride = nn.Identity(), stage["stride"]
+        if net["transition"] and not first:
+            self.transition, cin = sequence(net["transition"], cin, width_of(stage, 0), stride)
+            stride = 1
+        self.blocks, self.channels = [], cin
+        for i in range(stage["blocks"]):
+            block = Block(net, self.channels, width_of(stage, i), 1 if i else stride)
+            self.add_module(str(i), block)
+            self.blocks.append(block)
+            self.channels = block.channels
 
 
 class ShakeNet(nn.Module):
@@ -223,14 +245,10 @@ class ShakeNet(nn.Module):
         super().__init__()
         net = spec["net"]
         self.stem, c = sequence(net["stem"], spec["data"].get("channels", 3))
-        stages = []
+        self.stages = nn.ModuleList()
         for stage in net["stage"]:
-            blocks = []
-            for i in range(stage["blocks"]):
-                blocks.append(Block(net, c, width_of(stage, i), 1 if i else stage["stride"]))
-                c = width_of(stage, i)
-            stages.append(nn.ModuleList(blocks))
-        self.stages = nn.ModuleList(stages)
+            self.stages.append(Stage(net, stage, c, len(self.stages) == 0))
+            c = self.stages[-1].channels
         if spec["shake"]["forward"] == "drop":
             for i, block in enumerate(self.blocks()):
                 gate = philox.open_gate(spec["shake"], i, len(self.blocks()))
@@ -239,14 +257,17 @@ class ShakeNet(nn.Module):
         self.head = nn.Sequential(*head, nn.Identity(), nn.Linear(c, spec["classes"]))
 
     def blocks(self):
-        return [block for stage in self.stages for block in stage]
+        return [block for stage in self.stages for block in stage.blocks]
 
     def forward(self, x, alpha=None, beta=None):
         """x is normalised N,3,32,32; alpha and beta are lists of [branches, N], one a block; None:
         even, as in testing."""
-        x = self.stem(x)
-        for i, block in enumerate(self.blocks()):
-            x = block(x, alpha and alpha[i], beta and beta[i])
+        x, i = self.stem(x), 0
+        for stage in self.stages:
+            x = stage.transition(x)
+            for block in stage.blocks:
+                x = block(x, alpha and alpha[i], beta and beta[i])
+                i += 1
         for layer in self.head[:-2]:
             x = layer(x)
         return self.head[-1](x.mean((2, 3)))

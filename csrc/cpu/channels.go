@@ -5,12 +5,13 @@ import "C"
 
 import "fmt"
 
-// ChannelsSpec copies channels XOff .. XOff+C-1 of X to channels 0 .. C-1 of Y. Further channels of
-// Y become zeros. No offset need be a multiple of 16.
+// ChannelsSpec copies channels XOff .. XOff+C-1 of X to channels from YOff on of Y. Channels behind
+// them, to End-1 and to the end of that block, become zeros. No offset need be a multiple of 16.
 type ChannelsSpec struct {
-	X       *Tensor
-	XOff, C int
-	Y       *Tensor
+	X         *Tensor
+	XOff, C   int
+	Y         *Tensor
+	YOff, End int
 }
 
 // Channels is a copy of channels bound to its tensors.
@@ -27,8 +28,8 @@ func NewChannels(p *Pool, s ChannelsSpec) (*Channels, error) {
 	case f.err != nil:
 	case s.X == nil:
 		f.fail("no tensor to read")
-	case s.XOff < 0 || s.C < 1 || s.XOff+s.C > s.X.C || s.C > s.Y.C:
-		f.fail("channels %d to %d of %d into %d", s.XOff, s.XOff+s.C, s.X.C, s.Y.C)
+	case s.XOff < 0 || s.C < 1 || s.XOff+s.C > s.X.C || s.YOff < 0 || s.YOff+s.C > s.End || s.End > s.Y.C:
+		f.fail("channels %d to %d of %d into channels %d to %d of %d", s.XOff, s.XOff+s.C, s.X.C, s.YOff, s.End, s.Y.C)
 	case s.X.H != s.Y.H || s.X.W != s.Y.W:
 		f.fail("maps of %d×%d into %d×%d", s.X.H, s.X.W, s.Y.H, s.Y.W)
 	default:
@@ -38,7 +39,8 @@ func NewChannels(p *Pool, s ChannelsSpec) (*Channels, error) {
 		return nil, fmt.Errorf("cpu: channels: %w", f.err)
 	}
 	op := &Channels{fit: f, p: p, c: &calloc[C.sk_channels](p, 1)[0]}
-	*op.c = C.sk_channels{x: s.X.c, y: s.Y.c, x_channel0: C.int(s.XOff), c: C.int(s.C)}
+	*op.c = C.sk_channels{x: s.X.c, y: s.Y.c, x_channel0: C.int(s.XOff), c: C.int(s.C),
+		y_channel0: C.int(s.YOff), end_block: C.int(blocks(s.End))}
 	return op, nil
 }
 

@@ -4,11 +4,12 @@
 #include "tensor.h"
 #include "threads.h"
 
-// Channels 0 .. c-1 of y become channels x_channel0 .. of x, the others zero. Neither need be whole
-// blocks.
+// Channels y_channel0 .. of y become the c channels x_channel0 .. of x; those behind them, as far as
+// block end_block-1 reaches, become zero. Neither need be whole blocks.
 typedef struct {
   const sk_tensor *x, *y;
   int x_channel0, c;
+  int y_channel0, end_block;
 } sk_channels;
 
 void sk_channels_run(sk_pool *, const sk_channels *, const sk_batch *);

@@ -31,7 +31,7 @@ func (f *fit) channels(what string, t *Tensor, off, c, h, w int) {
 		f.fail("%s: no tensor", what)
 	case off < 0 || c < 1 || off+c > t.C:
 		f.fail("%s: channels %d to %d of %d", what, off, off+c, t.C)
-	case off%lanes != 0 || c%lanes != 0 && off+c != t.C:
+	case off%lanes != 0 || c%lanes != 0 && off+c != t.C && !(t.Grows && off == 0):
 		f.fail("%s: channels %d to %d of %d are not whole blocks of %d", what, off, off+c, t.C, lanes)
 	case t.H != h || t.W != w:
 		f.fail("%s: maps of %d×%d, want %d×%d", what, t.H, t.W, h, w)
@@ -103,6 +103,9 @@ func (f *fit) stats(stats []Stats, t *Tensor) {
 		if s.Norm == nil || t == nil {
 			f.fail("%s: no norm or no tensor", what)
 			return
+		}
+		if s.From < 0 || s.From >= s.Norm.spec.C {
+			f.fail("%s: from channel %d of a norm of %d", what, s.From, s.Norm.spec.C)
 		}
 		f.channels(what, t, s.Off, s.Norm.spec.C, t.H, t.W)
 		f.norm(what, s.Norm, 0, s.Norm.spec.C, t.H, t.W)

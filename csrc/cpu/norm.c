@@ -38,11 +38,11 @@ void sk_norm_train(const sk_norm *m, const sk_batch *b, const float *params, flo
   const int width = m->blocks * SK_LANES;
   for (int r = 0; r < m->replicas; r++) {
     if (b->count[r] == 0) continue;
-    const float *partial = m->partial + (int64_t)first_image(b, r) * 2 * width;
+    const float *moments = m->moments + (int64_t)first_image(b, r) * 2 * m->moments_width;
     const double total = (double)b->count[r] * m->positions;
     for (int c0 = 0; c0 < width; c0 += SK_LANES) {
       double mean[SK_LANES], m2[SK_LANES];
-      merge(partial + c0, b->count[r], width, m->positions, mean, m2);
+      merge(moments + c0, b->count[r], m->moments_width, m->positions, mean, m2);
       for (int l = 0; l < SK_LANES; l++) {
         const int c = c0 + l, i = r * width + c;
         const double invstd = 1 / sqrt(m2[l] / total + SK_NORM_EPSILON);

@@ -19,6 +19,23 @@ type NormSpec struct {
 	// GammaAt and BetaAt are the indices of each channel's gamma and beta in the flat parameters; -1
 	// in both makes the channel a padding lane, whose output and gradient are 0.
 	GammaAt, BetaAt []int32
+
+	// Moments are the partial sums of the forward pass, where norms of the first channels of one tensor
+	// share them; nil: the norm's own.
+	Moments *Moments
+}
+
+// Moments are partial sums of the forward pass, of each channel of a tensor of at most maxN images.
+type Moments struct {
+	floats []float32
+	maxN   int
+	width  int // floats of a row
+}
+
+// NewMoments reserves them in memory of the pool.
+func NewMoments(p *Pool, c, maxN int) *Moments {
+	width := blocks(c) * lanes
+	return &Moments{floats: p.Floats(maxN * 2 * width), maxN: maxN, width: width}
 }
 
 // Norm is batch normalisation over the channels of one stored tensor, with statistics per replica:
@@ -46,6 +63,9 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 		return nil, fmt.Errorf("cpu: norm: want %d indices in GammaAt and BetaAt, have %d and %d", s.C, len(s.GammaAt), len(s.BetaAt))
 	}
 	wide := blocks(s.C) * lanes
+	if m := s.Moments; m != nil && (m.width < wide || m.maxN < s.MaxN) {
+		return nil, fmt.Errorf("cpu: norm: %d channels of %d images with sums for %d of %d", s.C, s.MaxN, m.width, m.maxN)
+	}
 	gamma, beta := calloc[int32](p, wide), calloc[int32](p, wide)
 	n := &Norm{spec: s, top: -1, c: &calloc[C.sk_norm](p, 1)[0], rmean: p.Floats(s.Replicas * wide), rvar: p.Floats(s.Replicas * wide)}
 	n.spec.GammaAt, n.spec.BetaAt = gamma[:s.C], beta[:s.C]
@@ -70,6 +90,10 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 		gamma_at: (*C.int32_t)(&gamma[0]), beta_at: (*C.int32_t)(&beta[0]),
 		mean: array(), invstd: array(), scale: array(), shift: array(), dx_g: array(), dx_x: array(), dx_1: array(),
 		running_mean: cfloats(n.rmean), running_var: cfloats(n.rvar), partial: cfloats(p.Floats(s.MaxN * 2 * wide))}
+	n.c.moments, n.c.moments_width = n.c.partial, C.int(wide)
+	if s.Moments != nil {
+		n.c.moments, n.c.moments_width = cfloats(s.Moments.floats), C.int(s.Moments.width)
+	}
 	return n, nil
 }
 

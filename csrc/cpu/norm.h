@@ -18,8 +18,11 @@ struct sk_norm {
   float *scale, *shift;       // y = scale*x + shift; in evaluation from the running statistics
   float *dx_g, *dx_x, *dx_1;  // dx = dx_g*g' + dx_x*x + dx_1
   float *running_mean, *running_var;
-  // [most_images][2][blocks*16]: forward (sum, M2 about the image's own mean), backward (S1, S2)
-  float *partial;
+  float *partial;  // backward: (S1, S2), [most_images][2][blocks*16]
+  // Forward: (sum, M2 about the image's own mean), [most_images][2][moments_width]. Norms of the
+  // first channels of one tensor may share them. The others' lie where partial does.
+  float *moments;
+  int moments_width;
 };
 
 // Partial sums to mean, invstd, scale, shift and running statistics of every replica with images.

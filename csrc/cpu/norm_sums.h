@@ -4,10 +4,11 @@
 #include "norm.h"
 #include "threads.h"
 
-// Forward: sum and M2 of the norm's channels, which start at block0 of a stored tensor.
+// Forward: sum and M2 of the norm's channels, which start at block0 of a stored tensor, from the
+// norm's block `from` on.
 typedef struct {
   sk_norm *norm;
-  int block0;
+  int block0, from;
 } sk_stats;
 
 // Backward: S1 = sum g' and S2 = sum g'*xhat, xhat = (y - mean)*invstd. of.norm is norm.

@@ -31,8 +31,8 @@ SK_INLINE vf stretch_sum(const float *x, int p, int end, vf mean, const int squa
 static void image_stats(const sk_stats *s, const sk_tensor *t, int n, int begin, int end) {
   const sk_norm *m = s->norm;
   const int positions = t->h * t->w;
-  float *partial = m->partial + (int64_t)n * 2 * m->blocks * SK_LANES;
-  begin = sk_max(begin - s->block0, 0), end = sk_min(end - s->block0, m->blocks);
+  float *moments = m->moments + (int64_t)n * 2 * m->moments_width;
+  begin = sk_max(begin - s->block0, s->from), end = sk_min(end - s->block0, m->blocks);
   for (int k = begin * STRIPS; k < end * STRIPS; k++) {
     const float *x = strip_of(t, n, s->block0, k);
     vf sum = {}, square = {};
@@ -41,8 +41,8 @@ static void image_stats(const sk_stats *s, const sk_tensor *t, int n, int begin,
     const vf mean = sum / vf_set((float)positions);
     for (int p = 0; p < positions; p += STRETCH)
       square += stretch_sum(x, p, sk_min(p + STRETCH, positions), mean, 1);
-    vf_store(partial + k * SK_W, sum);
-    vf_store(partial + m->blocks * SK_LANES + k * SK_W, square);
+    vf_store(moments + k * SK_W, sum);
+    vf_store(moments + m->moments_width + k * SK_W, square);
   }
 }
 

@@ -60,7 +60,10 @@ func blocks(c int) int { return (c + lanes - 1) / lanes }
 // channel c hold zero.
 type Tensor struct {
 	N, C, H, W int
-	c          *C.sk_tensor
+	// The first channels, any number of them, are a tensor of their own, in whose last block the lanes
+	// behind may hold any finite number: no operation lets them reach its result.
+	Grows bool
+	c     *C.sk_tensor
 }
 
 // Tensor places a tensor at float off (a multiple of 16) of the arena. Tensors may share memory if
@@ -109,7 +112,7 @@ func (t *Tensor) Get(i int) []float32 {
 
 // View is C channels of a tensor from channel Off on, read through a norm and a ReLU that are
 // recomputed on load, as engine.View says. Off and NormOff are multiples of 16. C is a multiple of
-// 16 or ends the tensor.
+// 16 or ends the tensor, or the tensor grows.
 type View struct {
 	T       *Tensor
 	Off, C  int
@@ -136,10 +139,11 @@ type Grad struct {
 }
 
 // Stats asks an operation for the forward statistics of Norm's channels, which are channels Off ..
-// of its output.
+// of its output. Those of channels before From are there, but for From's own block.
 type Stats struct {
 	Norm *Norm
 	Off  int
+	From int
 }
 
 // Sums asks an operation that writes Of.G for Norm's backward sums S1 = sum g' and S2 = sum g'*xhat
@@ -206,7 +210,7 @@ func cgrads(p *Pool, grads []Grad) *C.sk_grad {
 func cstats(p *Pool, stats []Stats) C.sk_stats_list {
 	s := calloc[C.sk_stats](p, len(stats))
 	for i, t := range stats {
-		s[i] = C.sk_stats{norm: cnorm(t.Norm), block0: C.int(t.Off / lanes)}
+		s[i] = C.sk_stats{norm: cnorm(t.Norm), block0: C.int(t.Off / lanes), from: C.int(t.From / lanes)}
 	}
 	return C.sk_stats_list{count: C.int(len(s)), each: unsafe.SliceData(s)}
 }

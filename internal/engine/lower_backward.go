@@ -35,10 +35,10 @@ type target struct {
 func (l *lowering) target(r graph.Ref) target {
 	if l.buf[r.Value] == None {
 		if op, ok := l.def[r.Value].(*graph.ReLU); ok {
-			return target{l.slot(op.X.Value), op.X.Off + r.Off, r.C, true}
+			return target{l.slot(l.grows.last(op.X.Value)), op.X.Off + r.Off, r.C, true}
 		}
 	}
-	return target{l.slot(r.Value), r.Off, r.C, false}
+	return target{l.slot(l.grows.last(r.Value)), r.Off, r.C, false}
 }
 
 func (l *lowering) slot(v graph.ValueID) *slot {
@@ -107,6 +107,13 @@ func (l *lowering) cuts() {
 			if op.Skip != nil {
 				read(*op.Skip)
 			}
+		case *graph.Concat:
+			l.grows.added(op, func(x graph.Ref, off int) {
+				wide := l.slot(l.grows.last(op.Y))
+				wide.cut(off)
+				wide.cut(off + x.C)
+				read(x)
+			})
 		case *graph.Norm:
 			pass(op.Y, op.X)
 		case *graph.ReLU:
@@ -123,7 +130,12 @@ func (l *lowering) backward() error {
 	l.p.Head.DX = GradOut{Buf: None}
 	for i := len(l.g.Ops) - 1; i >= 0; i-- {
 		var err error
+		if y, ok := graph.Output(l.g.Ops[i]); ok && l.grows.heads[y] {
+			l.backChain(y)
+		}
 		switch op := l.g.Ops[i].(type) {
+		case *graph.Concat:
+			l.backConcat(op)
 		case *graph.Head:
 			l.backHead(op)
 		case *graph.Join:
@@ -143,7 +155,7 @@ func (l *lowering) backward() error {
 		case *graph.Dropout:
 			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep { return &DropStep{Op: op, X: dy, Y: dx, Back: true} })
 		case *graph.Widen:
-			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep { return &CopyStep{X: dy, C: op.X.C, Y: dx, Back: true} })
+			l.backAlone(op.X, op.Y, func(dx, dy BufID) PlanStep { return &CopyStep{X: dy, C: op.X.C, Y: dx, End: op.X.C, Back: true} })
 		case *graph.Conv:
 			err = l.backConv(op)
 		}
@@ -160,6 +172,7 @@ func (l *lowering) slotBuf(s *slot) BufID {
 	if s.buf == None {
 		v := l.g.Values[s.value]
 		s.buf = l.newBuffer("d "+v.Name, v, true)
+		l.p.Buffers[s.buf].Grows = l.isWide(s)
 	}
 	return s.buf
 }
@@ -214,6 +227,10 @@ func (l *lowering) contribute(r graph.Ref, g Grad) {
 	if t.relu {
 		g.Y, g.YOff, g.ReLU = l.buf[t.s.value], t.off, true
 	}
+	if l.isWide(t.s) {
+		l.add(t, g)
+		return
+	}
 	for _, sp := range t.s.cover(t.off, t.c) {
 		sp.pending = append(sp.pending, g.sub(sp.off-t.off, sp.c))
 	}
@@ -229,28 +246,21 @@ func (l *lowering) out(r graph.Ref, residual bool) GradOut {
 		spans[0].pending = spans[0].pending[:n-1]
 		o.Residual = &last
 	}
-	written := false
-	for _, sp := range spans {
-		if len(sp.pending) > 0 {
-			l.flush(t.s, sp)
-		}
-		written = written || sp.written
-	}
-	for _, sp := range spans {
-		if written { // all or none, so that one flag says whether to accumulate
-			l.flush(t.s, sp)
-		}
-	}
-	o.Accumulate = spans[0].written
-	for _, sp := range spans {
-		sp.written = true
-	}
+	o.Accumulate = l.even(t)
 	return o
 }
 
 func (l *lowering) backHead(op *graph.Head) { l.p.Head.DX = l.out(op.X, false) }
 
 func (l *lowering) backJoin(op *graph.Join) {
+	if l.single(op) {
+		off := 0
+		for _, g := range l.sources(op.Y, false) {
+			l.contribute(graph.Ref{Value: op.Branches[0].Value, Off: off, C: g.C}, g)
+			off += g.C
+		}
+		return
+	}
 	g := l.stored(op.Y)
 	if op.ReLU {
 		g.Mask = l.buf[op.Y]

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"shake/dsl"
 	"shake/internal/graph"
 )
 
@@ -17,11 +18,12 @@ type lowering struct {
 	writer []PlanStep // the forward step that writes each stored value
 
 	slots map[graph.ValueID]*slot // gradients being collected, lower_backward.go
+	grows growth
 	heads int
 }
 
 func newLowering(p *Plan) *lowering {
-	l := &lowering{p: p, g: p.Graph, norm: map[*graph.Norm]NormID{}, slots: map[graph.ValueID]*slot{}}
+	l := &lowering{p: p, g: p.Graph, norm: map[*graph.Norm]NormID{}, slots: map[graph.ValueID]*slot{}, grows: newGrowth(p.Graph)}
 	n := len(l.g.Values)
 	l.def, l.buf, l.writer = make([]graph.Op, n), make([]BufID, n), make([]PlanStep, n)
 	for i := range l.buf {
@@ -70,6 +72,9 @@ func (l *lowering) forward() error {
 		if err := l.forwardOp(op); err != nil {
 			return err
 		}
+		if y, ok := graph.Output(op); ok && l.grows.heads[y] {
+			l.place(graph.Ref{Value: y, C: l.g.Values[y].C}, y, 0)
+		}
 	}
 	if l.heads != 1 {
 		return fmt.Errorf("engine: graph %s has %d heads, want 1", l.g.Name, l.heads)
@@ -109,9 +114,11 @@ func (l *lowering) forwardOp(op graph.Op) error {
 		s.Y = l.store(op.Y, s)
 		l.define(op.Y, op, s)
 	case *graph.Widen:
-		s := &CopyStep{X: l.buf[op.X.Value], XOff: op.X.Off, C: op.X.C}
+		s := &CopyStep{X: l.buf[op.X.Value], XOff: op.X.Off, C: op.X.C, End: l.g.Values[op.Y].C}
 		s.Y = l.store(op.Y, s)
 		l.define(op.Y, op, s)
+	case *graph.Concat:
+		l.forwardConcat(op)
 	case *graph.Join:
 		return l.forwardJoin(op)
 	case *graph.Correlate:
@@ -155,10 +162,15 @@ func (l *lowering) forwardNorm(op *graph.Norm) error {
 		return fmt.Errorf("engine: norm %s reads virtual value %s", op.Parts[0].Name, l.g.Values[op.X.Value].Name)
 	}
 	id := NormID(len(l.p.Norms))
-	l.p.Norms = append(l.p.Norms, op)
+	l.p.Norms, l.p.Shared = append(l.p.Norms, op), append(l.p.Shared, None)
 	l.norm[op] = id
 	l.def[op.Y] = op
 	st := StatsOf{Norm: id, Off: op.X.Off}
+	if op.X.Off == 0 && l.p.Buffers[l.buf[op.X.Value]].Grows {
+		l.statistics(id, op)
+		l.p.Forward = append(l.p.Forward, &NormStep{Norm: id})
+		return l.storeNorm(id, op)
+	}
 	switch w := l.writer[op.X.Value].(type) {
 	case *ConvStep:
 		w.Stats = append(w.Stats, st)
@@ -170,6 +182,11 @@ func (l *lowering) forwardNorm(op *graph.Norm) error {
 		l.p.Forward = append(l.p.Forward, &StatsStep{X: l.buf[op.X.Value], Stats: []StatsOf{st}})
 	}
 	l.p.Forward = append(l.p.Forward, &NormStep{Norm: id})
+	return l.storeNorm(id, op)
+}
+
+// storeNorm stores a norm's output if a reader needs it stored.
+func (l *lowering) storeNorm(id NormID, op *graph.Norm) error {
 	if !l.g.Values[op.Y].Virtual {
 		x := View{Buf: l.buf[op.X.Value], Off: op.X.Off, C: op.X.C, Norm: id, ReLU: op.ReLU}
 		l.apply(op.Y, op, x)
@@ -178,6 +195,11 @@ func (l *lowering) forwardNorm(op *graph.Norm) error {
 }
 
 func (l *lowering) forwardJoin(op *graph.Join) error {
+	if l.single(op) {
+		x := op.Branches[0].Value
+		l.def[op.Y], l.buf[op.Y], l.writer[op.Y] = op, l.buf[x], l.writer[x]
+		return nil
+	}
 	s := &JoinStep{Block: op.Block, ReLU: op.ReLU}
 	for _, r := range op.Branches {
 		v, err := l.view(r)
@@ -196,4 +218,11 @@ func (l *lowering) forwardJoin(op *graph.Join) error {
 	s.Y = l.store(op.Y, s)
 	l.define(op.Y, op, s)
 	return nil
+}
+
+// single says whether a join is its one branch: nothing is added to it, and its coefficient is 1.
+func (l *lowering) single(op *graph.Join) bool {
+	x, shake := op.Branches[0], l.g.Blocks[op.Block].Shake
+	one := shake.Forward == dsl.Even && (shake.Backward == dsl.Even || shake.Backward == dsl.Keep)
+	return one && len(op.Branches) == 1 && op.Skip == nil && !op.ReLU && l.buf[x.Value] != None && x.C == l.g.Values[x.Value].C
 }

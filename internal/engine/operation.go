@@ -88,6 +88,9 @@ func (p *Plan) placeOf(s PlanStep) string {
 	case *DropStep:
 		return p.Buffers[s.Y].Name
 	case *CopyStep:
+		if p.Buffers[s.Y].Grows {
+			return p.Buffers[s.X].Name
+		}
 		return p.Buffers[s.Y].Name
 	case *JoinStep:
 		return p.Graph.Blocks[s.Block].Name
@@ -128,7 +131,11 @@ func (p *Plan) work(s PlanStep) work {
 		read := p.size(s.X.Buf, s.X.C)
 		return work{shape: p.rows(s.Y), macs: read, floats: read + p.size(s.Y, p.Buffers[s.Y].C)}
 	case *StatsStep:
-		read := p.size(s.X, p.Buffers[s.X].C)
+		c := p.Buffers[s.X].C
+		if p.Buffers[s.X].Grows {
+			c = p.Norms[s.Stats[0].Norm].X.C - s.Stats[0].From
+		}
+		read := p.size(s.X, c)
 		return work{shape: p.rows(s.X), macs: read, floats: read}
 	case *PoolStep:
 		read, written := p.size(s.X, s.Op.X.C), p.size(s.Y, s.Op.X.C)
@@ -142,7 +149,7 @@ func (p *Plan) work(s PlanStep) work {
 	case *DropStep:
 		return work{shape: p.rows(s.Y), macs: p.size(s.Y, s.Op.X.C), floats: 2 * p.size(s.Y, s.Op.X.C)}
 	case *CopyStep:
-		return work{shape: p.rows(s.Y), floats: p.size(s.X, s.C) + p.size(s.Y, p.Buffers[s.Y].C)}
+		return work{shape: p.rows(s.Y), floats: p.size(s.X, s.C) + p.size(s.Y, s.End-s.YOff)}
 	case *JoinStep:
 		read := 0.0
 		for _, v := range s.Branches {

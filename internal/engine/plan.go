@@ -16,10 +16,13 @@ import (
 // are one Conv step per merged convolution and direction, one Join per block, one Head, and the
 // small finalizing steps of each Norm.
 type Plan struct {
-	Graph    *graph.Graph // after the passes
-	Align    int          // channels of a buffer are rounded up to a multiple of this
-	Buffers  []Buffer
-	Norms    []*graph.Norm
+	Graph   *graph.Graph // after the passes
+	Align   int          // channels of a buffer are rounded up to a multiple of this
+	Buffers []Buffer
+	Norms   []*graph.Norm
+	// By norm: the growing buffer of whose first channels it is the norm, or None. Norms of one buffer
+	// have the statistics of a channel in common.
+	Shared   []BufID
 	Forward  []PlanStep // ends before the head
 	Head     HeadStep
 	Backward []PlanStep
@@ -41,10 +44,11 @@ type Buffer struct {
 	Name    string
 	C, H, W int
 	Grad    bool
-	First   int // step that first writes it
-	Last    int // step that last reads it
-	Offset  int // in floats an image: a batch of n puts it at n*Offset
-	Size    int // floats an image, channels rounded up to Align
+	Grows   bool // holds the values of a chain of concatenations, each its first so many channels (lower_grow.go)
+	First   int  // step that first writes it
+	Last    int  // step that last reads it
+	Offset  int  // in floats an image: a batch of n puts it at n*Offset
+	Size    int  // floats an image, channels rounded up to Align
 	// InPlace shares its buffer's memory on purpose (it is written where the other is read for the
 	// last time), or is None.
 	InPlace BufID
@@ -102,6 +106,7 @@ type GradOut struct {
 type StatsOf struct {
 	Norm NormID
 	Off  int
+	From int // channels of the norm in front of it have theirs; see Plan.Shared
 }
 
 // SumsOf asks a step that completes a gradient for the backward sums (sum g', sum g'*xhat) of
@@ -167,13 +172,15 @@ type DropStep struct {
 	Back bool
 }
 
-// CopyStep copies channels XOff .. XOff+C-1 of X to Y from channel 0 on. Further channels of Y
-// become zeros.
+// CopyStep copies channels XOff .. XOff+C-1 of X to Y from channel YOff on. Channels behind them, to
+// End-1, become zeros, and so do those behind End up to a multiple of Align.
 type CopyStep struct {
 	X    BufID
 	XOff int
 	C    int
 	Y    BufID
+	YOff int
+	End  int
 	Back bool // of gradients
 }
 

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,14 @@ func TestPlanOrder(t *testing.T) {
 				}
 				out(s.DX)
 				sums(s.Sums)
+			case *engine.CopyStep:
+				if s.Back {
+					grad(engine.Grad{Buf: s.X, Off: s.XOff, C: s.C})
+					out(&engine.GradOut{Buf: s.Y, Off: s.YOff, C: s.End - s.YOff})
+				}
+			case *engine.PoolBackStep:
+				grad(engine.Grad{Buf: s.DY, C: p.Buffers[s.DY].C})
+				out(&engine.GradOut{Buf: s.DX, C: p.Buffers[s.DX].C})
 			case *engine.SumsStep:
 				sums(s.Sums)
 			case *engine.GradSumStep:
@@ -178,7 +187,7 @@ func TestPlanFused(t *testing.T) {
 }
 
 func TestPlanGolden(t *testing.T) {
-	for _, f := range []string{"26", "resnext", "preact"} {
+	for _, f := range []string{"26", "resnext", "preact", "dense"} {
 		s := graphtest.Corners()[f]
 		golden.Compare(t, filepath.Join("testdata", "plan-"+f+".golden"), plan(t, s, 16).String())
 	}
@@ -214,4 +223,42 @@ func TestOperations(t *testing.T) {
 			t.Errorf("convolutions of %g FLOPs, the graph has %g", flops, want)
 		}
 	})
+}
+
+// TestPlanGrows: a block of a DenseNet stores what it adds and no more. The values of a stage are
+// one buffer without gaps, each channel's statistics are taken once, and no step but the first copy
+// of a stage copies more than a block adds.
+func TestPlanGrows(t *testing.T) {
+	const width, blocks = 12, 5
+	p := plan(t, graphtest.Dense(width, blocks), 16)
+	var wide []int
+	for _, b := range p.Buffers {
+		if b.Grows && !b.Grad {
+			wide = append(wide, b.C)
+		}
+	}
+	first := []int{2 * width, (2 + blocks) * width / 2}
+	if want := []int{first[0] + blocks*width, first[1] + blocks*width}; !slices.Equal(wide, want) {
+		t.Errorf("growing buffers of %v channels, want %v", wide, want)
+	}
+	taken, copied := map[engine.BufID]int{}, map[engine.BufID]int{}
+	for _, s := range p.Forward {
+		switch s := s.(type) {
+		case *engine.StatsStep:
+			if from := s.Stats[0].From; from != taken[s.X] {
+				t.Errorf("statistics of %s from channel %d, want %d", p.Buffers[s.X].Name, from, taken[s.X])
+			}
+			taken[s.X] = p.Norms[s.Stats[0].Norm].X.C
+		case *engine.CopyStep:
+			if copied[s.Y] > 0 && s.C != width || s.YOff != copied[s.Y] {
+				t.Errorf("copies %d channels to %d of %s, which has %d", s.C, s.YOff, p.Buffers[s.Y].Name, copied[s.Y])
+			}
+			copied[s.Y] += s.C
+		}
+	}
+	for b, n := range copied {
+		if c := p.Buffers[b].C; n != c || taken[b] != c {
+			t.Errorf("%s: %d of %d channels copied, statistics of %d", p.Buffers[b].Name, n, c, taken[b])
+		}
+	}
 }

@@ -48,7 +48,7 @@ func (p *Plan) step(s PlanStep) string {
 	case *DropStep:
 		return fmt.Sprintf("drop\t%%%d = %s", s.Y, p.DropText(s.Op, s.X, s.Off))
 	case *CopyStep:
-		return fmt.Sprintf("copy\t%%%d = %s", s.Y, p.Part(s.X, s.XOff, s.C))
+		return fmt.Sprintf("copy\t%s = %s", p.Part(s.Y, s.YOff, s.End-s.YOff), p.Part(s.X, s.XOff, s.C))
 	case *JoinStep:
 		var terms []string
 		if s.Skip != nil {

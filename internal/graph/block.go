@@ -6,12 +6,18 @@ import (
 	"shake/dsl"
 )
 
-// stage appends the blocks of stage s to x. The first block takes the stage's stride.
+// stage appends stage s to x: a transition in front of every stage but the first, and the blocks.
+// The transition takes the stage's stride, or the first block where there is none.
 func (b *builder) stage(s int, st dsl.Stage, n *dsl.Net, shake dsl.Shake, x ValueID) ValueID {
+	first := st.Stride
+	if s > 0 && len(n.Transition) > 0 {
+		x = b.layers(fmt.Sprintf("stages.%d.transition", s), n.Transition, x, st.Width, st.Stride)
+		first = 1
+	}
 	for i := range st.Blocks {
 		stride := 1
 		if i == 0 {
-			stride = st.Stride
+			stride = first
 		}
 		x = b.block(fmt.Sprintf("stages.%d.%d", s, i), n, shake, st.WidthOf(i), stride, x)
 	}
@@ -19,7 +25,7 @@ func (b *builder) stage(s int, st dsl.Stage, n *dsl.Net, shake dsl.Shake, x Valu
 }
 
 // block appends y = After(Skip(x) + sum of a_k * Branch_k(Before(x))). A skip that changes the
-// shape reads Before(x), the others x.
+// shape reads Before(x), the others x. With dsl.SkipConcat the sum stands behind x.
 func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride int, x ValueID) ValueID {
 	join := &Join{Block: len(b.g.Blocks)}
 	b.g.Blocks = append(b.g.Blocks, Block{Name: name, Branches: n.Branches, Shake: shake})
@@ -29,6 +35,13 @@ func (b *builder) block(name string, n *dsl.Net, shake dsl.Shake, width, stride 
 		join.Branches = append(join.Branches, b.all(y))
 	}
 	out := b.g.Values[join.Branches[0].Value]
+	if n.Skip == dsl.SkipConcat {
+		join.Y = b.value(name+".sum", width, out.H, out.W)
+		b.op(join)
+		y := b.value(name, b.g.Values[x].C+width, out.H, out.W)
+		b.op(&Concat{Xs: []Ref{b.all(x), b.all(join.Y)}, Y: y})
+		return y
+	}
 	if n.Skip != dsl.SkipNone {
 		from := x
 		if b.g.Values[x].C != width || stride != 1 {

@@ -40,6 +40,7 @@ type ParamID int
 //
 //	stem.I.weight                               layer I of the stem, as nn.Sequential numbers it:
 //	                                            words without parameters count
+//	stages.S.transition.I.weight|bias           layer I of the transition in front of stage S
 //	stages.S.B.before.I.weight|bias             layer I in front of block B's branches in stage S
 //	stages.S.B.branches.K.I.weight|bias         layer I of its branch K
 //	stages.S.B.skip.a.weight, .b.weight         two-flow: flow A, flow B

@@ -66,6 +66,8 @@ func TestRivals(t *testing.T) {
 		{"wrn28-10", "cifar100", 36_536_884, 26, nil},
 		{"preact-resnet18", "cifar10", 11_172_170, 18, nil},
 		{"resnext29-8x64d", "cifar10", 34_426_698, 29, nil},
+		{"densenet-bc-100-12", "cifar10", 769_162, 100, nil},
+		{"densenet-bc-190-40", "cifar10", 25_624_430, 190, nil},
 	} {
 		spec, err := nets.Load(c.net, append(c.over, "data.set="+c.set)...)
 		if err != nil {

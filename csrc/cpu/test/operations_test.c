@@ -71,7 +71,8 @@ static sk_norm *norm(const shape *s) {
   float **arrays[] = {&m->mean, &m->invstd, &m->scale,        &m->shift,      &m->dx_g,
                       &m->dx_x, &m->dx_1,   &m->running_mean, &m->running_var};
   for (int i = 0; i < 9; i++) *arrays[i] = get(4 * all, 1);
-  m->partial = get((int64_t)s->n * 2 * wide * 4, 1);
+  m->partial = m->moments = get((int64_t)s->n * 2 * wide * 4, 1);
+  m->moments_width = wide;
   return m;
 }
 

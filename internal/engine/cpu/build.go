@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	kernel "shake/csrc/cpu"
+	"shake/internal/engine"
 	"shake/internal/graph"
 )
 
@@ -23,13 +24,20 @@ func (p *program) build() error {
 		return err
 	}
 	for _, b := range p.plan.Buffers {
-		p.tensors = append(p.tensors, p.memory.Tensor(int64(b.Offset)*int64(n), n, b.C, b.H, b.W))
+		t := p.memory.Tensor(int64(b.Offset)*int64(n), n, b.C, b.H, b.W)
+		t.Grows = b.Grows
+		p.tensors = append(p.tensors, t)
 	}
 	if err := p.allocateFlat(); err != nil {
 		return err
 	}
-	for _, op := range p.plan.Norms {
-		norm, err := p.newNorm(op)
+	moments := map[engine.BufID]*kernel.Moments{}
+	for id, op := range p.plan.Norms {
+		b := p.plan.Shared[id]
+		if b != engine.None && moments[b] == nil {
+			moments[b] = kernel.NewMoments(p.pool, p.plan.Buffers[b].C, n)
+		}
+		norm, err := p.newNorm(op, moments[b])
 		if err != nil {
 			return err
 		}
@@ -81,7 +89,7 @@ func (p *program) allocateFlat() error {
 	return nil
 }
 
-func (p *program) newNorm(op *graph.Norm) (*kernel.Norm, error) {
+func (p *program) newNorm(op *graph.Norm, moments *kernel.Moments) (*kernel.Norm, error) {
 	gamma, beta := make([]int32, op.X.C), make([]int32, op.X.C)
 	for _, part := range op.Parts {
 		for c := range part.C {
@@ -91,7 +99,7 @@ func (p *program) newNorm(op *graph.Norm) (*kernel.Norm, error) {
 	}
 	x := p.plan.Graph.Values[op.X.Value]
 	return kernel.NewNorm(p.pool, kernel.NormSpec{
-		C: op.X.C, Replicas: p.cfg.Replicas, MaxN: p.cfg.Batch, HW: x.H * x.W, GammaAt: gamma, BetaAt: beta,
+		C: op.X.C, Replicas: p.cfg.Replicas, MaxN: p.cfg.Batch, HW: x.H * x.W, GammaAt: gamma, BetaAt: beta, Moments: moments,
 	})
 }
 

@@ -40,8 +40,10 @@ func (p *program) bind(m mode, i, n int) ([]work, error) {
 // trains says whether o is an op of training alone.
 func trains(o Op) bool {
 	switch o := o.(type) {
-	case *Augment, *Pack, *Conv, *Apply, *Pool, *Join, *Correlate, *Head, *Tally:
+	case *Augment, *Pack, *Conv, *Pool, *Join, *Correlate, *Head, *Tally:
 		return false
+	case *Apply:
+		return o.Back
 	case *Drop:
 		return o.Back
 	case *Copy:

@@ -145,7 +145,7 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Pack:
 		return l.packLaunch()
 	case *Apply:
-		return l.applyLaunch(o)
+		return l.applyLaunch(o, m)
 	case *Pool:
 		return l.poolLaunch(o)
 	case *Drop:

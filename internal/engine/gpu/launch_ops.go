@@ -19,7 +19,8 @@ type operands struct {
 func (l *List) operands(ps ...Part) operands {
 	o := operands{l, true}
 	for _, p := range ps {
-		o.wide = o.wide && p.Off%lanes == 0 && p.Off+p.C == l.Plan.Buffers[p.Buf].C
+		b := l.Plan.Buffers[p.Buf]
+		o.wide = o.wide && p.Off%lanes == 0 && (p.Off+p.C == b.C || b.Grows && p.Off == 0)
 	}
 	return o
 }
@@ -109,7 +110,10 @@ func normArg(kind ArgKind, id engine.NormID) Arg {
 	return Arg{kind, int(id)}
 }
 
-func (l *List) applyLaunch(s *Apply) (*Launch, error) {
+func (l *List) applyLaunch(s *Apply, m mode) (*Launch, error) {
+	if s.Back && m == evaluation {
+		return nil, nil
+	}
 	y := l.whole(s.Y)
 	o := l.operands(viewPart(s.X), y)
 	return launch(kernels.ApplySpec{Shape: l.shape(s.Y), X: o.view(s.X), Y: o.part(y)},

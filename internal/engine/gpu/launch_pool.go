@@ -34,7 +34,7 @@ func (l *List) poolGradLaunch(o *PoolGrad) (*Launch, error) {
 // dropLaunch is a copy in evaluation.
 func (l *List) dropLaunch(o *Drop, m mode) (*Launch, error) {
 	if m == evaluation {
-		return l.copyLaunch(&Copy{X: o.X, Y: o.Y, Back: o.Back}, m)
+		return l.copyLaunch(&Copy{X: o.X, Y: l.whole(o.Y), Back: o.Back}, m)
 	}
 	y := l.whole(o.Y)
 	of := l.operands(o.X, y)
@@ -43,14 +43,14 @@ func (l *List) dropLaunch(o *Drop, m mode) (*Launch, error) {
 		map[string]Arg{"x": buffer(o.X.Buf), "y": buffer(o.Y)})
 }
 
-// copyLaunch writes every lane of Y.
+// copyLaunch writes every lane behind X's in Y.
 func (l *List) copyLaunch(o *Copy, m mode) (*Launch, error) {
 	if o.Back && m == evaluation {
 		return nil, nil
 	}
 	exact := operands{l, false}
-	y := exact.part(l.whole(o.Y))
-	y.C = y.Pitch
-	return launch(kernels.WidenSpec{Shape: l.shape(o.Y), X: exact.part(o.X), Y: y},
-		map[string]Arg{"x": buffer(o.X.Buf), "y": buffer(o.Y)})
+	y := exact.part(o.Y)
+	y.C = round(y.Off+y.C) - y.Off
+	return launch(kernels.WidenSpec{Shape: l.shape(o.Y.Buf), X: exact.part(o.X), Y: y},
+		map[string]Arg{"x": buffer(o.X.Buf), "y": buffer(o.Y.Buf)})
 }

@@ -70,10 +70,11 @@ type Stats struct {
 	Stats []engine.StatsOf
 }
 
-// Apply stores a view: y = relu?(norm?(x)).
+// Apply stores a view: y = relu?(norm?(x)). Back says that the backward pass stores it again.
 type Apply struct {
-	X engine.View
-	Y BufID
+	X    engine.View
+	Y    BufID
+	Back bool
 }
 
 // Pool computes the maximum or the mean of windows of X.
@@ -99,11 +100,10 @@ type Drop struct {
 	Back bool
 }
 
-// Copy copies channels to the first of Y; the others become zeros. Back says that they are
-// gradients.
+// Copy copies X to the first channels of Y; the others become zeros, and so do those behind Y up to
+// whole lanes. Back says that they are gradients.
 type Copy struct {
-	X    Part
-	Y    BufID
+	X, Y Part
 	Back bool
 }
 
@@ -192,7 +192,7 @@ func (o *Apply) uses(f func(BufID, bool))     { o.X.Uses(f); f(o.Y, true) }
 func (o *Correlate) uses(f func(BufID, bool)) { o.A.Uses(f); o.B.Uses(f) }
 func (o *Pool) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
 func (o *Drop) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
-func (o *Copy) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y, true) }
+func (o *Copy) uses(f func(BufID, bool))      { f(o.X.Buf, false); f(o.Y.Buf, true) }
 func (o *PoolGrad) uses(f func(BufID, bool)) {
 	if o.Op.Max {
 		f(o.X.Buf, false)

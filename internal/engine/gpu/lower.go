@@ -38,6 +38,7 @@ func lower(g *graph.Graph, t kernels.Type, n, replicas int, s *Several) (*List, 
 			return nil, err
 		}
 	}
+	l.back = true
 	l.head(&plan.Head)
 	for _, s := range plan.Backward {
 		if err := l.backward(s); err != nil {
@@ -64,6 +65,7 @@ type lowering struct {
 	done map[*graph.Conv]bool
 	// parameters from here to Params.Convs are updated
 	updated int
+	back    bool // the ops at hand are of the backward pass
 }
 
 func (l *lowering) emit(o Op) { l.on(mainStream, o) }
@@ -106,6 +108,14 @@ func (l *lowering) buffer(name string, like BufID, c int, grad bool) BufID {
 // whole is every channel of a buffer.
 func (l *List) whole(b BufID) Part { return Part{b, 0, l.Plan.Buffers[b].C} }
 
+// lined says whether the lanes behind the last channel of p may be read and written with it, and p
+// begins with whole lanes. Behind a part of a growing buffer they hold zeros, until a Concat writes
+// there; a gradient's are not read again.
+func (l *List) lined(p Part) bool {
+	b := l.Plan.Buffers[p.Buf]
+	return p.Off%lanes == 0 && (p.C%lanes == 0 || p.Off+p.C == b.C || b.Grows && p.Off == 0)
+}
+
 func isPlain(v engine.View) bool { return v.Norm == engine.None && !v.ReLU }
 
 // part is the place of a view as a stored tensor: in place, or in a buffer of its own. The first
@@ -118,9 +128,17 @@ func (l *lowering) part(v engine.View) Part {
 	if !ok {
 		b = l.buffer("v "+l.Plan.Buffers[v.Buf].Name, v.Buf, v.C, false)
 		l.stored[v] = b
-		l.emit(&Apply{X: v, Y: b})
+		l.emit(&Apply{X: v, Y: b, Back: l.back})
 	}
 	return l.whole(b)
+}
+
+// forget drops a view of a growing buffer behind its reader, and the backward pass stores it again.
+// Together the views of such a buffer are as many times larger than it as it has blocks.
+func (l *lowering) forget(v engine.View) {
+	if l.Plan.Buffers[v.Buf].Grows {
+		delete(l.stored, v)
+	}
 }
 
 // slice is channels off .. off+c-1 of p, with whole lanes.
@@ -135,13 +153,14 @@ func (l *lowering) stats(b BufID, s []engine.StatsOf) {
 func (l *lowering) forward(s engine.PlanStep) error {
 	switch s := s.(type) {
 	case *engine.ConvStep:
-		if b := l.Plan.Buffers[s.X.Buf]; isPlain(s.X) && (s.X.Off%lanes != 0 || s.X.C%lanes != 0 && s.X.Off+s.X.C != b.C) {
+		if b := l.Plan.Buffers[s.X.Buf]; isPlain(s.X) && !l.lined(Part{s.X.Buf, s.X.Off, s.X.C}) {
 			return fmt.Errorf("gpu: a convolution reads channels %d to %d of %s, which are no whole lanes", s.X.Off, s.X.Off+s.X.C, b.Name)
 		}
 		x := l.part(s.X)
 		for _, c := range l.calls[s.Op] {
 			l.emit(&Conv{Call: c, X: slice(x, c.XOff, c.C), Y: Part{s.Y, c.YOff, c.K}})
 		}
+		l.forget(s.X)
 		l.stats(s.Y, s.Stats)
 	case *engine.NormStep: // the op that takes the statistics does this step
 	case *engine.ApplyStep:
@@ -154,7 +173,7 @@ func (l *lowering) forward(s engine.PlanStep) error {
 	case *engine.DropStep:
 		l.emit(&Drop{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, Y: s.Y})
 	case *engine.CopyStep:
-		l.emit(&Copy{X: Part{s.X, s.XOff, s.C}, Y: s.Y})
+		l.copy(s)
 	case *engine.JoinStep:
 		j := &Join{JoinStep: s, Copy: engine.None}
 		if v := (engine.View{Buf: s.Y, C: l.Plan.Buffers[s.Y].C, Norm: engine.None, ReLU: true}); l.convolved(v) {
@@ -170,6 +189,10 @@ func (l *lowering) forward(s engine.PlanStep) error {
 		return fmt.Errorf("gpu: no launch for forward step %T", s)
 	}
 	return nil
+}
+
+func (l *lowering) copy(s *engine.CopyStep) {
+	l.emit(&Copy{X: Part{s.X, s.XOff, s.C}, Y: Part{s.Y, s.YOff, s.End - s.YOff}, Back: s.Back})
 }
 
 // convolved says whether a convolution reads v.
@@ -228,7 +251,7 @@ func (l *lowering) backward(s engine.PlanStep) error {
 	case *engine.DropStep:
 		l.emit(&Drop{Op: s.Op, X: Part{s.X, s.Off, s.Op.X.C}, Y: s.Y, Back: true})
 	case *engine.CopyStep:
-		l.emit(&Copy{X: Part{s.X, s.XOff, s.C}, Y: s.Y, Back: true})
+		l.copy(s)
 	default:
 		return fmt.Errorf("gpu: no launch for backward step %T", s)
 	}
@@ -265,6 +288,7 @@ func (l *lowering) convBack(s *engine.ConvBackStep) {
 	if s.DX == nil {
 		return
 	}
+	l.forget(s.X)
 	dst := Part{s.DX.Buf, s.DX.Off, s.DX.C}
 	dx := dst
 	if s.DX.Accumulate {

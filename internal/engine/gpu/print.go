@@ -67,7 +67,7 @@ func (l *List) op(o Op) string {
 	case *Drop:
 		return fmt.Sprintf("drop\t%%%d = %s", o.Y, p.DropText(o.Op, o.X.Buf, o.X.Off))
 	case *Copy:
-		return fmt.Sprintf("widen\t%%%d = %s", o.Y, l.part(o.X))
+		return fmt.Sprintf("widen\t%s = %s", l.part(o.Y), l.part(o.X))
 	case *Join:
 		return "join\t" + l.join(o)
 	case *Correlate:

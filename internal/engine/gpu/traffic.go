@@ -109,7 +109,7 @@ func (l *List) traffic(o Op) traffic {
 	case *ConvFilter:
 		return traffic{reads: []Part{o.X, o.DY}, extra: 4 * int64(o.Call.Size()), flops: l.flops(o.Call, o.DY)}
 	case *Stats:
-		return traffic{reads: []Part{l.whole(o.X)}}
+		return traffic{reads: l.statsParts(o)}
 	case *Apply:
 		return traffic{reads: viewParts(o.X), writes: []Part{l.whole(o.Y)}}
 	case *Pool:
@@ -123,7 +123,7 @@ func (l *List) traffic(o Op) traffic {
 	case *Drop:
 		return traffic{reads: []Part{o.X}, writes: []Part{l.whole(o.Y)}}
 	case *Copy:
-		return traffic{reads: []Part{o.X}, writes: []Part{l.whole(o.Y)}}
+		return traffic{reads: []Part{o.X}, writes: []Part{o.Y}}
 	case *Join:
 		return l.joinTraffic(o)
 	case *Correlate:
@@ -160,6 +160,17 @@ func (l *List) traffic(o Op) traffic {
 		return traffic{extra: 8 * int64(n)}
 	}
 	panic(fmt.Sprintf("gpu: no traffic of %T", o)) // TestTraffic covers every op
+}
+
+// statsParts are the channels that statistics are taken of.
+func (l *List) statsParts(o *Stats) (ps []Part) {
+	if !l.Plan.Buffers[o.X].Grows {
+		return []Part{l.whole(o.X)}
+	}
+	for _, s := range o.Stats {
+		ps = append(ps, Part{o.X, s.Off, l.Plan.Norms[s.Norm].X.C})
+	}
+	return ps
 }
 
 func (l *List) joinTraffic(o *Join) traffic {

@@ -115,7 +115,25 @@ func Corners() map[string]*dsl.Spec {
 	stem.Net.Stages = stem.Net.Stages[:1]
 	stem.Net.Head[1] = dsl.Layer{Kind: dsl.AvgPool}
 	m["stem"] = stem
+	m["dense"] = Dense(12, 2)
 	return m
+}
+
+// Dense is a network of two stages that grow by so many channels a block, with a transition between
+// them.
+func Dense(width, blocks int) *dsl.Spec {
+	s := WithBranches(Spec("26", width, blocks), 1)
+	bn, relu, quadruple, half := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}, Conv(1, 4), Conv(1, 2)
+	quadruple.OutUnit, half.OutUnit = dsl.Widths, dsl.InputParts
+	pool := strided(dsl.Layer{Kind: dsl.AvgPool, R: 2, S: 2, Stride: 1})
+	n := &s.Net
+	n.Stem = []dsl.Layer{Conv(3, 2*width)}
+	n.Transition = []dsl.Layer{bn, relu, half, pool}
+	n.Branch = []dsl.Layer{bn, relu, strided(quadruple), bn, relu, Conv(3, 0)}
+	n.Skip = dsl.SkipConcat
+	n.Head = append([]dsl.Layer{bn}, n.Head...)
+	n.Stages = []dsl.Stage{{Width: width, Blocks: blocks, Stride: 1}, {Width: width, Blocks: blocks, Stride: 2}}
+	return s
 }
 
 // WithBranches gives s n branches; one branch has nothing to draw.
