@@ -19,15 +19,19 @@ type HeadSpec struct {
 	Mask, Accumulate bool
 }
 
-// maxHead bounds channels and classes: both stand in shared memory.
-const maxHead = 2048
+// Channels and classes stand in shared memory: 4 bytes a channel and 12 a class, which may take
+// headShared together.
+const (
+	maxHead    = 2048 // classes
+	headShared = 16 * maxHead
+)
 
 // Kernel specialises head.cu; its launches are for n images.
 func (s HeadSpec) Kernel() (*Kernel, error) {
 	b := newBuilder("head")
 	b.fits("X", s.X.Slice)
 	b.norm("X", s.X.Norm, s.X.C)
-	b.want(s.X.C <= maxHead, "X.C", fmt.Sprintf("at most %d", maxHead), s.X.C)
+	b.want(4*s.X.C+12*s.Classes <= headShared, "X.C, Classes", fmt.Sprintf("at most %d bytes of shared memory", headShared), 4*s.X.C+12*s.Classes)
 	b.want(s.Classes >= 1 && s.Classes <= maxHead, "Classes", fmt.Sprintf("1 to %d", maxHead), s.Classes)
 	b.want(s.WOff >= 0 && s.BOff >= 0, "WOff, BOff", "at least 0", fmt.Sprintf("%d, %d", s.WOff, s.BOff))
 	b.want(s.DX == nil || s.Train, "DX", "none without Train", "one")
