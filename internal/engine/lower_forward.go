@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 
-	"shake/dsl"
 	"shake/internal/graph"
 )
 
@@ -220,9 +219,8 @@ func (l *lowering) forwardJoin(op *graph.Join) error {
 	return nil
 }
 
-// single says whether a join is its one branch: nothing is added to it, and its coefficient is 1.
+// single says whether a join needs no step: it is its one branch, which is stored by itself.
 func (l *lowering) single(op *graph.Join) bool {
-	x, shake := op.Branches[0], l.g.Blocks[op.Block].Shake
-	one := shake.Forward == dsl.Even && (shake.Backward == dsl.Even || shake.Backward == dsl.Keep)
-	return one && len(op.Branches) == 1 && op.Skip == nil && !op.ReLU && l.buf[x.Value] != None && x.C == l.g.Values[x.Value].C
+	x := op.Branches[0]
+	return l.g.Blocks[op.Block].Single(op) && l.buf[x.Value] != None && x.C == l.g.Values[x.Value].C
 }

@@ -90,6 +90,14 @@ func (b Block) Expected() float64 {
 	return 1 / float64(b.Branches)
 }
 
+// Single says whether the block's join is its one branch: nothing is added to it, and its
+// coefficient is 1 in both passes.
+func (b Block) Single(j *Join) bool {
+	s := b.Shake
+	one := s.Forward == dsl.Even && (s.Backward == dsl.Even || s.Backward == dsl.Keep)
+	return one && len(j.Branches) == 1 && j.Skip == nil && !j.ReLU
+}
+
 // Op is one of Conv, Norm, ReLU, Pool, Dropout, Widen, Subsample, Concat, Join, Correlate, Head.
 type Op interface{ op() }
 

@@ -78,3 +78,24 @@ func TestRivals(t *testing.T) {
 		}
 	}
 }
+
+// TestDenseSummary: a block that appends has all channels behind it, and stores those that it adds:
+// 4x12 channels of its first conv and 12 of its second, which stand once more behind the others.
+func TestDenseSummary(t *testing.T) {
+	spec, err := nets.Load("densenet-bc-100-12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := graph.Summarize(graph.Passes(build(t, spec), 16))
+	if len(s.Blocks) != 48 {
+		t.Fatalf("%d blocks", len(s.Blocks))
+	}
+	for i, b := range s.Blocks {
+		first, side := []int{24, 108, 150}[i/16], 32>>(i/16)
+		c := first + 12*(i%16+1)
+		bytes := int64(4 * (48 + 12 + 12) * side * side)
+		if b.C != c || b.H != side || b.Bytes != bytes {
+			t.Errorf("%s: %d channels of %dx%d and %d bytes, want %d of %dx%d and %d", b.Name, b.C, b.H, b.W, b.Bytes, c, side, side, bytes)
+		}
+	}
+}

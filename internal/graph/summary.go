@@ -79,10 +79,15 @@ func Summarize(g *Graph) Summary {
 	}
 	for i := range s.Layers {
 		l := &s.Layers[i]
+		b := blocks[blockOf(l.Name)]
+		if b != nil && l.Kind == "concat" && l.Name == b.Name { // what the block read is stored already
+			l.Bytes = l.Bytes / int64(l.C) * int64(b.C)
+			b.C = l.C
+		}
 		s.Parameters += l.Parameters
 		s.ForwardMACs += l.MACs
 		s.ActivationBytes += l.Bytes
-		if b := blocks[blockOf(l.Name)]; b != nil {
+		if b != nil {
 			l.Block = b.Name
 			b.Parameters += l.Parameters
 			b.MACs += l.MACs
@@ -146,7 +151,11 @@ func layersOf(g *Graph, op Op) []LayerSummary {
 	case *Concat:
 		return []LayerSummary{kind(layer(g, o.Y, g.Values[o.Y].C), "concat")}
 	case *Join:
-		return []LayerSummary{kind(layer(g, o.Y, g.Values[o.Y].C), withReLU("join", o.ReLU))}
+		row := kind(layer(g, o.Y, g.Values[o.Y].C), withReLU("join", o.ReLU))
+		if g.Blocks[o.Block].Single(o) {
+			row.Bytes = 0
+		}
+		return []LayerSummary{row}
 	}
 	return nil
 }

@@ -20,6 +20,11 @@ import (
 // TestSuite holds the engine to the contract of every backend and to PyTorch's vectors.
 func TestSuite(t *testing.T) { enginetest.Run(t, cpu.Backend{}, enginetest.Float32) }
 
+// TestForward: the paper's rivals are those networks at full size.
+func TestForward(t *testing.T) {
+	enginetest.Forward(t, cpu.Backend{}, "densenet-bc-100-12", "resnet20")
+}
+
 // program compiles s for a batch of n and gives it the images and the seed's weights.
 func program(t *testing.T, b engine.Backend, s *dsl.Spec, seed uint64, n, replicas, workers int) engine.Program {
 	t.Helper()

@@ -207,6 +207,11 @@ func (l *List) layerOf(o Op) string {
 		return buf(o.Y)
 	case *Clear:
 		return buf(o.Y)
+	case *Copy:
+		if l.Plan.Buffers[o.Y.Buf].Grows {
+			return buf(o.X.Buf)
+		}
+		return buf(o.Y.Buf)
 	case *Head:
 		return "head"
 	case *HeadGrad:
