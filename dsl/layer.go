@@ -153,7 +153,8 @@ func (c *checker) wordOrLayers(k key, n *node, path string, to *Net) {
 // strided says whether one layer of the list takes the stage's stride.
 func (k key) strided() bool { return k.name == "branch" || k.name == "skip" || k.name == "transition" }
 
-// takeStride gives the stage's stride to one conv or pool of a list: the one that says so, else the first that says no number.
+// takeStride gives the stage's stride to one conv or pool of a list: the one that says so, else the
+// first that says no number.
 func (c *checker) takeStride(path string, ls []Layer) {
 	taker := -1
 	for i, l := range ls {

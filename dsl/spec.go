@@ -37,7 +37,7 @@ type Net struct {
 // Stage is a run of blocks of one width. The transition in front of it takes the stride, or the
 // first block where there is none.
 type Stage struct {
-	Width  int // channels of a block's output, or those that it adds; default of every conv in the branch
+	Width  int // channels of a block's sum; default of every conv in the branch
 	Blocks int
 	Stride int // default 1 in the first stage, 2 in the others
 	Last   int // if the width rises: that of the last block, Width being the first's; else 0
@@ -77,7 +77,7 @@ type Layer struct {
 	Groups      int // Conv, counted in GroupsUnit; >= 1
 	GroupsUnit  Unit
 	Stride      int     // Conv, pools; fixed stride >= 1; ignored if TakesStride
-	TakesStride bool    // in a transition: the stage's stride; in a branch or a skip: in its first block
+	TakesStride bool    // the stage's stride; in a branch or a skip: in its first block
 	Pad         int     // rows and columns on every side; default (R-1)/2, of a pool 0
 	Rate        float64 // Dropout: the probability of a zero, between 0 and 1
 }

@@ -211,7 +211,10 @@ class Block(nn.Module):
     def forward(self, x, alpha, beta):
         z = self.before(x)
         branches = [branch(z) for branch in self.branches]
-        y = sum(branches) * self.expected if alpha is None else ShakeSum.apply(alpha, beta, *branches)
+        if alpha is not None:
+            y = ShakeSum.apply(alpha, beta, *branches)
+        else:
+            y = branches[0] if self.expected == 1 else sum(branches) * self.expected
         if self.concat:
             return torch.cat([x, y], 1)
         if self.same:

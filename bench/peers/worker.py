@@ -42,6 +42,7 @@ class Twin:
         t = spec["train"]
         self.sgd = torch.optim.SGD(self.net.parameters(), 0.01, t["momentum"], 0, t["weight_decay"], t["nesterov"], fused=True)
         self.blocks = len(self.net.blocks())
+        self.even = spec["shake"]["forward"] == spec["shake"]["backward"] == "even"
         self.forward = self.net
         if self.mode == "compile":
             self.forward = torch.compile(self.net)
@@ -49,6 +50,9 @@ class Twin:
             self.forward = torch.compile(self.net, mode=self.mode)
 
     def draws(self):
+        """Coefficients of two branches, by block; None where nothing is drawn."""
+        if self.even:
+            return None
         u = torch.rand(self.blocks, self.batch, device=self.device)
         return [torch.stack([v, 1 - v]) for v in u.unbind()]
 

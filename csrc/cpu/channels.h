@@ -4,8 +4,8 @@
 #include "tensor.h"
 #include "threads.h"
 
-// Channels y_channel0 .. of y become the c channels x_channel0 .. of x; those behind them, as far as
-// block end_block-1 reaches, become zero. Neither need be whole blocks.
+// Channels y_channel0 .. of y become the c channels x_channel0 .. of x. The channels behind them,
+// as far as block end_block-1 reaches, become zero. Neither need be whole blocks.
 typedef struct {
   const sk_tensor *x, *y;
   int x_channel0, c;

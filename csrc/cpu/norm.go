@@ -20,8 +20,8 @@ type NormSpec struct {
 	// in both makes the channel a padding lane, whose output and gradient are 0.
 	GammaAt, BetaAt []int32
 
-	// Moments are the partial sums of the forward pass, where norms of the first channels of one tensor
-	// share them; nil: the norm's own.
+	// Moments are the partial sums of the forward pass, where norms of the first channels of one
+	// tensor share them; nil: the norm's own.
 	Moments *Moments
 }
 

@@ -8,12 +8,12 @@ import (
 
 // growth is the values of a graph that concatenations make longer. Where a Concat begins with all
 // of a value, both have one buffer, as wide as the last value of the chain: each value is its first
-// so many channels, and a Concat copies nothing but what it adds. The channels lie without gaps, so
-// that a layer multiplies no zeros between them.
+// so many channels, and a Concat copies nothing but its other inputs. The channels lie without
+// gaps, so that a layer multiplies no zeros between them.
 //
 // The chain has one gradient too, to which every reader adds when the backward pass comes to it, in
-// the reverse order of the forward pass. The gradient of what a Concat adds is complete when the
-// backward pass comes to the Concat.
+// the reverse order of the forward pass. The gradient of a Concat's other inputs is complete when
+// the backward pass comes to the Concat.
 type growth struct {
 	next  map[graph.ValueID]graph.ValueID // the value that continues another
 	heads map[graph.ValueID]bool          // first values of chains that no Concat writes
@@ -74,7 +74,7 @@ func (l *lowering) place(r graph.Ref, v graph.ValueID, off int) {
 	l.buf[v], l.writer[v] = wide, s
 }
 
-// forwardConcat writes what a Concat adds.
+// forwardConcat copies the inputs of a Concat that are not in their places.
 func (l *lowering) forwardConcat(op *graph.Concat) {
 	l.def[op.Y] = op
 	l.grows.added(op, func(x graph.Ref, off int) { l.place(x, op.Y, off) })
@@ -104,7 +104,7 @@ func (l *lowering) add(t target, g Grad) {
 	l.emit(&GradSumStep{Buf: l.slotBuf(t.s), Off: t.off, C: t.c, Accumulate: l.even(t), Terms: []Grad{g}})
 }
 
-// backConcat passes on the gradients of what a Concat added.
+// backConcat passes on the gradients of those inputs.
 func (l *lowering) backConcat(op *graph.Concat) {
 	l.grows.added(op, func(x graph.Ref, off int) { l.contribute(x, l.piece(x, op.Y, off)) })
 }

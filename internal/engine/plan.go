@@ -44,7 +44,7 @@ type Buffer struct {
 	Name    string
 	C, H, W int
 	Grad    bool
-	Grows   bool // holds the values of a chain of concatenations, each its first so many channels (lower_grow.go)
+	Grows   bool // holds the values of a chain of concatenations: see lower_grow.go
 	First   int  // step that first writes it
 	Last    int  // step that last reads it
 	Offset  int  // in floats an image: a batch of n puts it at n*Offset
@@ -172,8 +172,8 @@ type DropStep struct {
 	Back bool
 }
 
-// CopyStep copies channels XOff .. XOff+C-1 of X to Y from channel YOff on. Channels behind them, to
-// End-1, become zeros, and so do those behind End up to a multiple of Align.
+// CopyStep copies channels XOff .. XOff+C-1 of X to Y from channel YOff on. The channels behind
+// them, to End-1 and on to a multiple of Align, become zeros.
 type CopyStep struct {
 	X    BufID
 	XOff int

@@ -225,7 +225,7 @@ func TestOperations(t *testing.T) {
 	})
 }
 
-// TestPlanGrows: a block of a DenseNet stores what it adds and no more. The values of a stage are
+// TestPlanGrows: a block of a DenseNet copies its own channels alone. The values of a stage are
 // one buffer without gaps, each channel's statistics are taken once, and no step but the first copy
 // of a stage copies more than a block adds.
 func TestPlanGrows(t *testing.T) {

@@ -79,8 +79,8 @@ func TestRivals(t *testing.T) {
 	}
 }
 
-// TestDenseSummary: a block that appends has all channels behind it, and stores those that it adds:
-// 4x12 channels of its first conv and 12 of its second, which stand once more behind the others.
+// TestDenseSummary: a block's output is its input and 12 channels more. It stores 4x12 channels of
+// its first conv and 12 of its second, which stand once more behind the others.
 func TestDenseSummary(t *testing.T) {
 	spec, err := nets.Load("densenet-bc-100-12")
 	if err != nil {

@@ -80,7 +80,7 @@ func Summarize(g *Graph) Summary {
 	for i := range s.Layers {
 		l := &s.Layers[i]
 		b := blocks[blockOf(l.Name)]
-		if b != nil && l.Kind == "concat" && l.Name == b.Name { // what the block read is stored already
+		if b != nil && l.Kind == "concat" && l.Name == b.Name { // the block's input is stored already
 			l.Bytes = l.Bytes / int64(l.C) * int64(b.C)
 			b.C = l.C
 		}

@@ -13,8 +13,8 @@ import (
 )
 
 // Forward holds the built-in networks that are the paper's rivals, at full size from their initial
-// weights, to PyTorch's logits of two images (tools/vectors/forward.py). Those that are not among
-// the quick ones are exhaustive.
+// weights, to PyTorch's logits of two images (tools/vectors/forward.py). Networks other than the
+// quick ones are exhaustive.
 func Forward(t *testing.T, b engine.Backend, quick ...string) {
 	data, err := testdata.ReadFile("testdata/forward.json")
 	if err != nil {
