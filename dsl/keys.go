@@ -186,6 +186,8 @@ var trainKeys = []key{
 		doc: "Nesterov's form of momentum; needs `momentum` above 0."},
 	{name: "weight_decay", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.WeightDecay }),
 		doc: "L2 penalty on every parameter, BN and bias included."},
+	{name: "label_smoothing", kind: number, min: 0, max: 1, below: true, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Train.Smoothing }),
+		doc: "Part of every training target that all classes share alike; the image's own keeps the rest. Test loss is without it."},
 	{name: "max_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.MaxSteps }),
 		doc: "Stop after so many steps; 0: never. The schedule stays that of `epochs`."},
 	{name: "log_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.LogSteps }),

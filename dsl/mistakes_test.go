@@ -129,6 +129,8 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{"lr = 0.2", "lr = 0.2\nswa = 3", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 3`},
 		{"lr = 0.2", "lr = 0.2\nswa = 1.5", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 1.5`},
 
+		{"lr = 0.2", "lr = 0.2\nlabel_smoothing = 1", `x.toml:27:19: train.label_smoothing: want a number from 0, below 1, have 1`},
+
 		// Images of one's own.
 		{`set = "cifar10"`, `set = "images"`, `x.toml:32:1: data.classes: want the number of classes of set = "images", at least 2, have 0 (shake data stats PATH says it)`},
 		{`set = "cifar10"`, "set = \"images\"\nclasses = 70000", `x.toml:34:11: data.classes: want an integer from 0 to 65536, have 70000`},

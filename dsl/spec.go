@@ -158,6 +158,7 @@ type Train struct {
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
+	Smoothing   float64 // of labels: the part of a target that all classes share alike
 
 	MaxSteps        int // stop after this many iterations; 0: never
 	LogSteps        int // one metrics line every so many steps; 0: none

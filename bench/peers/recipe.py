@@ -99,7 +99,7 @@ class Trainer:
                 a, b = ([torch.from_numpy(c[:, lo:hi].copy()).to(self.dtype) for c in cs] for cs in (alpha, beta))
                 logits.append(functional_call(self.net, self.buffers[r], (x[lo:hi], a, b)))
         logits = torch.cat(logits)
-        loss = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.spec["train"].get("label_smoothing", 0.0))
         self.sgd.zero_grad()
         loss.backward()
         for group in self.sgd.param_groups:

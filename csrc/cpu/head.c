@@ -24,9 +24,12 @@ static void logits(const sk_head *h, const float *params, const float *mean, flo
   }
 }
 
-// loss = log(sum exp(z - max)) - (z[label] - max);  dz = (softmax(z) - onehot)/images. A NaN among
-// z makes loss and dz NaN, and counts as wrong.
-static void classify(const sk_head *h, const sk_batch *b, int n, int label) {
+// With the target q = (1-e)*onehot(label) + e/classes and u = z - max:
+//
+//   loss = log(sum exp(u)) - sum of q*u    dz = (softmax(z) - q)/images
+//
+// A NaN among z makes loss and dz NaN, and counts as wrong. Without smoothing e is 0.
+static void classify(const sk_head *h, const sk_batch *b, int n, int label, double e) {
   const float *z = h->logits + (int64_t)n * h->classes;
   float *dz = h->dlogits + (int64_t)n * h->classes;
   int best = 0, nan = 0;
@@ -34,12 +37,18 @@ static void classify(const sk_head *h, const sk_batch *b, int n, int label) {
     if (z[k] > z[best]) best = k;
     nan |= z[k] != z[k];
   }
-  double sum = 0;
-  for (int k = 0; k < h->classes; k++) sum += exp((double)z[k] - z[best]);
-  h->loss[n] = nan ? NAN : (float)(log(sum) - ((double)z[label] - z[best]));
+  double sum = 0, target = (1 - e) * ((double)z[label] - z[best]);
+  for (int k = 0; k < h->classes; k++) {
+    sum += exp((double)z[k] - z[best]);
+    if (e > 0) target += e / h->classes * ((double)z[k] - z[best]);
+  }
+  h->loss[n] = nan ? NAN : (float)(log(sum) - target);
   h->wrong[n] = nan || best != label;
   for (int k = 0; k < h->classes; k++)
-    dz[k] = nan ? NAN : (float)((exp((double)z[k] - z[best]) / sum - (k == label)) / b->n);
+    dz[k] = nan ? NAN
+                : (float)((exp((double)z[k] - z[best]) / sum - (1 - e) * (k == label) -
+                           e / h->classes) /
+                          b->n);
 }
 
 static void forward_task(void *arg, int n, int worker) {
@@ -49,7 +58,7 @@ static void forward_task(void *arg, int n, int worker) {
   float *mean = h->mean + (int64_t)n * width(h);
   sk_isa->head_mean(h->x, j->batch, n, mean);
   logits(h, j->params, mean, h->logits + (int64_t)n * h->classes);
-  classify(h, j->batch, n, j->labels[n]);
+  classify(h, j->batch, n, j->labels[n], j->grads ? h->smoothing : 0);
 }
 
 static void backward_task(void *arg, int n, int worker) {

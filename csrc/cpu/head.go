@@ -7,14 +7,16 @@ import "fmt"
 
 // HeadSpec is the end of a network, for at most MaxN images:
 //
-//	m = mean over H and W of x;  logits = W*m + bias;  loss = -log softmax(logits)[label]
+//	m = mean over H and W of x;  logits = W*m + bias;  loss = -sum of q * log softmax(logits)
 //
+// with the target q = (1-e) onehot(label) + e/Classes, where e is Smoothing in Train and 0 in Eval.
 // W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at BOff.
 type HeadSpec struct {
 	X          View
 	Classes    int
 	WOff, BOff int
 	MaxN       int
+	Smoothing  float64 // of labels, from 0 and below 1
 	DX         *HeadDX // nil: no gradient of X
 	Sums       []Sums  // taken per image of DX
 }
@@ -48,6 +50,9 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 	if s.Classes < 1 || s.Classes > 1<<16 || min(s.WOff, s.BOff) < 0 || s.MaxN < 1 {
 		f.fail("%d classes, parameters at %d and %d, at most %d images", s.Classes, s.WOff, s.BOff, s.MaxN)
 	}
+	if !(s.Smoothing >= 0 && s.Smoothing < 1) {
+		f.fail("smoothing of %v", s.Smoothing)
+	}
 	if f.err == nil {
 		f.read("input", s.X, s.X.T.H, s.X.T.W)
 		if s.DX != nil {
@@ -63,7 +68,7 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 		loss: p.Floats(s.MaxN), logits: p.Floats(s.MaxN * s.Classes), wrong: calloc[uint8](p, s.MaxN)}
 	wide := s.MaxN * blocks(s.X.C) * lanes
 	*h.c = C.sk_head{x: cview(p, &s.X), channels: C.int(s.X.C), classes: C.int(s.Classes),
-		weight_at: C.int64_t(s.WOff), bias_at: C.int64_t(s.BOff), sums: csums(p, s.Sums),
+		weight_at: C.int64_t(s.WOff), bias_at: C.int64_t(s.BOff), sums: csums(p, s.Sums), smoothing: C.double(s.Smoothing),
 		mean: cfloats(p.Floats(wide)), dmean: cfloats(p.Floats(wide)),
 		logits: cfloats(h.logits), dlogits: cfloats(p.Floats(s.MaxN * s.Classes)),
 		loss: cfloats(h.loss), wrong: (*C.uint8_t)(&h.wrong[0])}
@@ -113,8 +118,8 @@ func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
 	return nil
 }
 
-// Loss returns the cross-entropy of each image of the last batch, NaN where a logit is NaN: a view
-// that the next call overwrites.
+// Loss returns the cross-entropy with its target of each image of the last batch, NaN where a logit
+// is NaN: a view that the next call overwrites.
 func (h *Head) Loss() []float32 { return h.loss[:h.images] }
 
 // Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is

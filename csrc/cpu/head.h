@@ -17,6 +17,7 @@ typedef struct {
   int64_t weight_at, bias_at;  // W [classes][channels], bias [classes] in the flat parameters
   sk_head_dx dx;
   sk_sums_list sums;
+  double smoothing;         // of the labels in training
   float *mean, *dmean;      // [most n][blocks*16] pooled x; its gradient divided by the positions
   float *logits, *dlogits;  // [most n][classes]
   float *loss;              // [most n]

@@ -1,10 +1,11 @@
 // head.cu: the end of a network, one image a block.
 //
 //   m = mean over H and W of v(x)    z = W*m + bias
-//   loss = log(sum exp(z - max z)) - (z[label] - max z)
-//   dz = scale*(softmax(z) - onehot(label))/images
+//   loss = log(sum exp(z - max z)) - sum of q*(z - max z)
+//   dz = scale*(softmax(z) - q)/images
 //   dx = (ACCUMULATE ? dx : 0) + [norm?(x) > 0, if MASKED] * (dz*W)/(H*W)
 //
+// q is the target (1-SMOOTHING)*onehot(label) + SMOOTHING/CLASSES, without TRAIN onehot(label).
 // images is the size of the global batch, scale the factor of loss scaling (1 without a scaler). W
 // [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to the lowest class; a
 // NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
@@ -77,15 +78,19 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         top = other, top_class = other_class;
       any_nan |= __shfl_xor_sync(~0u, any_nan, d);
     }
-    double sum = 0;
+    double sum = 0, spread = 0;
     for (int k = t; k < CLASSES; k += 32) {
       power[k] = exp((double)z[k] - top);
       sum += power[k];
+      if (SMOOTHED) spread += (double)z[k] - top;
       if (logits) logits[(i64)image * CLASSES + k] = z[k];
     }
     sum = sk_warp_sum(sum);
+    if (SMOOTHED) spread = sk_warp_sum(spread);
     if (t == 0) {
-      loss[image] = any_nan ? none : (float)(log(sum) - ((double)z[label] - top));
+      double target = (double)z[label] - top;
+      if (SMOOTHED) target = (1 - SMOOTHING) * target + SMOOTHING / CLASSES * spread;
+      loss[image] = any_nan ? none : (float)(log(sum) - target);
       wrong[image] = any_nan || top_class != label;
       total = sum, nan = any_nan;
     }
@@ -96,7 +101,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   for (int c = t; c < X::C; c += THREADS) mean[(i64)image * X::C + c] = pooled[c];
   const double each = (scaler ? (double)scaler->scale : 1.0) / step->images;
   for (int k = t; k < CLASSES; k += THREADS) {
-    z[k] = nan ? none : (float)((power[k] / total - (k == label)) * each);
+    const double q = (1 - SMOOTHING) * (k == label) + SMOOTHING / CLASSES;
+    z[k] = nan ? none : (float)((power[k] / total - q) * each);
     dlogits[(i64)image * CLASSES + k] = z[k];
   }
   __syncthreads();

@@ -3,8 +3,8 @@ package cuda
 import "fmt"
 
 // HeadSpec is the end of a network: pooling, the linear classifier, softmax and cross-entropy. With
-// Train it also computes their gradients, except those of the classifier (HeadGradSpec). DX
-// receives the gradient of X; nil: the gradient is not stored.
+// Train labels are smoothed by Smoothing, and the gradients are computed too, except those of the
+// classifier (HeadGradSpec). DX receives the gradient of X; nil: the gradient is not stored.
 //
 //	dx = (Accumulate ? dx : 0) + (Mask ? [X before its own ReLU > 0] : 1) * d(mean)/(H*W)
 //
@@ -15,6 +15,7 @@ type HeadSpec struct {
 	Classes          int
 	WOff, BOff       int // of W [Classes][X.C] and of the bias, in floats
 	Train            bool
+	Smoothing        float64
 	DX               *Slice
 	Mask, Accumulate bool
 }
@@ -35,6 +36,7 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 	b.want(s.Classes >= 1 && s.Classes <= maxHead, "Classes", fmt.Sprintf("1 to %d", maxHead), s.Classes)
 	b.want(s.WOff >= 0 && s.BOff >= 0, "WOff, BOff", "at least 0", fmt.Sprintf("%d, %d", s.WOff, s.BOff))
 	b.want(s.DX == nil || s.Train, "DX", "none without Train", "one")
+	b.want(s.Smoothing >= 0 && s.Smoothing < 1, "Smoothing", "from 0, below 1", s.Smoothing)
 	slices, dx := []Slice{s.X.Slice}, s.X.Slice
 	if s.DX != nil {
 		dx = *s.DX
@@ -53,6 +55,8 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 	b.slice("DX", dx)
 	b.ints("ALL", t.chunks, "CLASSES", s.Classes, "WOFF", s.WOff, "BOFF", s.BOff)
 	b.bool("TRAIN", s.Train)
+	b.bool("SMOOTHED", s.Train && s.Smoothing > 0)
+	b.line("constexpr double SMOOTHING = %s;", double(s.Smoothing))
 	b.bool("HAS_DX", s.DX != nil)
 	b.bool("MASKED", s.Mask)
 	b.bool("ACCUMULATE", s.Accumulate)

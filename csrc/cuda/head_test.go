@@ -22,7 +22,7 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 	if i%3 != 2 {
 		x.Norm, x.m = &NormRef{C: l.c}, newNorm(r, l.c, s.Replicas)
 	}
-	spec := HeadSpec{Shape: s, X: x.View, Classes: classes, WOff: 5, BOff: 5 + classes*l.c, Train: i != 1, Mask: x.ReLU, Accumulate: i%4 == 2}
+	spec := HeadSpec{Shape: s, X: x.View, Classes: classes, WOff: 5, BOff: 5 + classes*l.c, Train: i != 1, Mask: x.ReLU, Accumulate: i%4 == 2, Smoothing: float64(i%3) / 4}
 	params := randoms(r, F32, spec.BOff+classes+3, 0, 0.3)
 	dx := newTensor(r, s, n, l.out)
 	if spec.Train && i != 3 {
@@ -83,7 +83,15 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 		for _, v := range z {
 			sum += math.Exp(v - top)
 		}
-		if want := math.Log(sum) + top - z[label]; math.Abs(loss.at(im)-want) > 1e-4 {
+		smoothing := spec.Smoothing
+		if !spec.Train {
+			smoothing = 0
+		}
+		want := math.Log(sum) + top - (1-smoothing)*z[label]
+		for _, v := range z {
+			want -= smoothing / float64(classes) * v
+		}
+		if math.Abs(loss.at(im)-want) > 1e-4 {
 			t.Fatalf("%s: image %d: want loss %v, have %v", name, im, want, loss.at(im))
 		}
 		if have := wrong.int(im) == 1; have != (best != label) {
@@ -91,9 +99,9 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 		}
 		d := make([]float64, l.c)
 		for k := range z {
-			dz := math.Exp(z[k]-top) / sum
+			dz := math.Exp(z[k]-top)/sum - smoothing/float64(classes)
 			if k == label {
-				dz--
+				dz -= 1 - smoothing
 			}
 			dz *= lossScale / float64(global)
 			if !spec.Train {

@@ -17,10 +17,12 @@ type Config struct {
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
-	Flip        bool // augmentation as in dsl.Data, already false/0 where augmentation is off
-	Crop        int
-	Cutout      int
-	Erase       float64
+	// Of training labels: an image's target is (1-Smoothing) onehot(label) + Smoothing/classes
+	Smoothing float64
+	Flip      bool // augmentation as in dsl.Data, already false/0 where augmentation is off
+	Crop      int
+	Cutout    int
+	Erase     float64
 
 	Conv          string // as dsl.Engine; "" is "auto"
 	Precision     string // as dsl.Engine; "" is "auto"; a precision that a backend lacks is an error
@@ -32,7 +34,7 @@ func ConfigOf(spec *dsl.Spec) Config {
 	t, e := spec.Train, spec.Engine
 	c := Config{
 		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
-		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay,
+		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay, Smoothing: t.Smoothing,
 		Conv: e.Conv, Precision: e.Precision, Deterministic: e.Deterministic,
 	}
 	if spec.Data.Augment {
@@ -52,6 +54,9 @@ func (c Config) Check(backend string, maxCrop int) error {
 	}
 	if c.Crop < 0 || c.Crop > maxCrop {
 		return fmt.Errorf("%s: crop %d: want 0 to %d", backend, c.Crop, maxCrop)
+	}
+	if !(c.Smoothing >= 0 && c.Smoothing < 1) {
+		return fmt.Errorf("%s: label smoothing %v: want a number from 0, below 1", backend, c.Smoothing)
 	}
 	if c.Cutout < 0 || !(c.Erase >= 0 && c.Erase <= 1) {
 		return fmt.Errorf("%s: cutout %d, erase %v: want a side of at least 0 and a probability", backend, c.Cutout, c.Erase)

@@ -46,7 +46,7 @@ type Step struct {
 // bits.
 type Metrics struct {
 	Images  int
-	Loss    float64 // sum over images of the cross-entropy
+	Loss    float64 // sum over images of the cross-entropy: of Step with the targets, see Config
 	Errors  int     // images whose top-1 class is wrong (ties go to the lowest class)
 	BadStep int64   // Iteration of the first step whose loss was not finite; -1: none
 }

@@ -275,6 +275,14 @@ func (r *run) openJournals() error {
 	return nil
 }
 
+// targets says of what the training loss is where it is not of the labels alone; "" where it is.
+func targets(t dsl.Train) string {
+	if t.Smoothing == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the training loss is of labels smoothed by %v; test and validation loss are of the labels", t.Smoothing)
+}
+
 func (r *run) start(resumed bool) {
 	t := r.spec.Train
 	info := r.prog.Info()
@@ -293,8 +301,10 @@ func (r *run) start(resumed bool) {
 		d.MemoryBytes += int64(len(r.o.Validation.Pix))
 	}
 	r.obs.Start(d)
-	if r.warning != "" {
-		r.obs.Notice(r.warning)
+	for _, s := range []string{r.warning, targets(t)} {
+		if s != "" {
+			r.obs.Notice(s)
+		}
 	}
 	r.watch()
 }

@@ -110,3 +110,19 @@ func TestLongerRun(t *testing.T) {
 		t.Errorf("have %v", err)
 	}
 }
+
+// TestTargetsNotice: a run says so if its training loss is not of the labels.
+func TestTargetsNotice(t *testing.T) {
+	for override, want := range map[string]string{
+		"train.label_smoothing=0.1": "the training loss is of labels smoothed by 0.1; test and validation loss are of the labels",
+		"train.label_smoothing=0":   "",
+	} {
+		l := &listener{}
+		o := options(t, filepath.Join(tempDir(t), "run"), override, "train.max_steps=1")
+		o.Observer = l
+		mustRun(t, o)
+		if have := strings.Join(l.notices, "\n"); have != want {
+			t.Errorf("%s: want %q, have %q", override, want, have)
+		}
+	}
+}

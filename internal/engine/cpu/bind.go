@@ -126,7 +126,7 @@ func (b *binder) join(s *engine.JoinStep) {
 func (b *binder) bindHead(s *engine.HeadStep) {
 	spec := kernel.HeadSpec{
 		X: b.view(s.X), Classes: b.plan.Graph.Classes, WOff: b.offset[s.Op.W], BOff: b.offset[s.Op.Bias],
-		MaxN: b.cfg.Batch, Sums: b.sumsOf(s.Sums),
+		MaxN: b.cfg.Batch, Smoothing: b.cfg.Smoothing, Sums: b.sumsOf(s.Sums),
 	}
 	if s.DX.Buf != engine.None {
 		spec.DX = &kernel.HeadDX{G: b.tensors[s.DX.Buf], Off: s.DX.Off, ReLU: s.DX.ReLU, Accumulate: s.DX.Accumulate}

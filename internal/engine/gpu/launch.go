@@ -155,7 +155,7 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 	case *Join:
 		return l.joinLaunch(o, m)
 	case *Head:
-		return l.headLaunch(o, m)
+		return l.headLaunch(o, m, c)
 	case *Tally:
 		return launch(kernels.MetricsSpec{}, map[string]Arg{"loss": {Kind: Loss}, "wrong": {Kind: Wrong}, "totals": {Kind: TrainTotals + ArgKind(m)}})
 	}

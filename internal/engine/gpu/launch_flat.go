@@ -45,9 +45,9 @@ func (l *List) correlateLaunch(o *Correlate) (*Launch, error) {
 }
 
 // headLaunch uses no lanes: the classifier's arrays have none.
-func (l *List) headLaunch(s *Head, m mode) (*Launch, error) {
+func (l *List) headLaunch(s *Head, m mode, c engine.Config) (*Launch, error) {
 	o := operands{l, false}
-	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training}
+	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training, Smoothing: c.Smoothing}
 	named := map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "labels": {Kind: TrainLabels}, "index": {Kind: Index},
 		"mean": {Kind: Mean}, "dlogits": {Kind: DLogits}, "loss": {Kind: Loss}, "wrong": {Kind: Wrong}}
 	if m == evaluation {

@@ -90,11 +90,12 @@ func differences(t *testing.T, g *graph.Graph, draws [][][]float64) {
 	}
 	for _, replicas := range []int{1, 2} {
 		const n = 5
+		smoothing := 0.3 * float64(replicas-1)
 		var params [][]float64
 		for _, p := range g.Params {
 			params = append(params, normal(int(p.Elements())))
 		}
-		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Replicas: replicas, Alpha: draws, Beta: draws}
+		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Smoothing: smoothing, Replicas: replicas, Alpha: draws, Beta: draws}
 		pass, err := Train(g, params, b)
 		if err != nil {
 			t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 )
 
 // head computes logits[j] = bias[j] + sum over c of w[j,c] * mean over H,W of x[c], and in training
-// the cross-entropy of each image: loss = log(sum exp(logits)) - logits[label].
+// the cross-entropy of each image with its target q: loss = log(sum exp(logits)) - sum of q logits.
 func (p *Pass) head(o *graph.Head) {
 	w, bias := p.params[o.W], p.params[o.Bias]
 	p.Logits = make([][]float64, p.N)
@@ -26,23 +26,37 @@ func (p *Pass) head(o *graph.Head) {
 	}
 	p.Losses = make([]float64, p.N)
 	for n, z := range p.Logits {
-		p.Losses[n] = crossEntropy(z, p.batch.Labels[n])
+		p.Losses[n] = crossEntropy(z, p.target(n))
 	}
 }
 
-// headBackward adds the gradient of the mean loss: dlogits = (softmax(logits) - onehot(label)) / N,
-// then dw, dbias, and dx spread evenly over H and W.
+// target is what image n is trained towards: its label, smoothed (Szegedy et al. 2016).
+//
+//	q = (1-e) onehot(label) + e/classes
+func (p *Pass) target(n int) []float64 {
+	q := oneHot(p.batch.Labels[n], p.Graph.Classes)
+	for j := range q {
+		q[j] = (1-p.batch.Smoothing)*q[j] + p.batch.Smoothing/float64(len(q))
+	}
+	return q
+}
+
+func oneHot(label, classes int) []float64 {
+	q := make([]float64, classes)
+	q[label] = 1
+	return q
+}
+
+// headBackward adds the gradient of the mean loss: dlogits = (softmax(logits) - target) / N, then
+// dw, dbias, and dx spread evenly over H and W.
 func (p *Pass) headBackward(o *graph.Head) {
 	w := p.params[o.W]
 	for n := range p.N {
 		pooled := p.pooled(o, n)
 		dpooled := make([]float64, o.X.C)
+		target := p.target(n)
 		for j, prob := range softmax(p.Logits[n]) {
-			dz := prob
-			if j == p.batch.Labels[n] {
-				dz--
-			}
-			dz /= float64(p.N)
+			dz := (prob - target[j]) / float64(p.N)
 			p.DParams[o.Bias][j] += dz
 			for c, x := range pooled {
 				p.DParams[o.W][j*o.X.C+c] += dz * x
@@ -88,7 +102,8 @@ func softmax(z []float64) []float64 {
 	return out
 }
 
-func crossEntropy(z []float64, label int) float64 {
+// crossEntropy leaves classes out that the target gives nothing.
+func crossEntropy(z, target []float64) float64 {
 	top, sum := math.Inf(-1), 0.0
 	for _, v := range z {
 		top = max(top, v)
@@ -96,7 +111,13 @@ func crossEntropy(z []float64, label int) float64 {
 	for _, v := range z {
 		sum += math.Exp(v - top)
 	}
-	return top + math.Log(sum) - z[label]
+	loss := top + math.Log(sum)
+	for j, q := range target {
+		if q != 0 {
+			loss -= q * z[j]
+		}
+	}
+	return loss
 }
 
 // argmax is the first class of the largest logit.

@@ -12,6 +12,7 @@ type Batch struct {
 	N           int
 	X           []float64     // N×C×H×W of the graph's input: normalised and augmented
 	Labels      []int         // N
+	Smoothing   float64       // of the labels
 	Replicas    int           // BN groups; see engine.ReplicaRange
 	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the two passes
 	Seed        uint64        // of the draws of dropout, which are engine.Kept's
@@ -26,7 +27,7 @@ type Pass struct {
 	N      int
 	Values [][]float64 // N×C×H×W each
 	Logits [][]float64 // [image][class]
-	Losses []float64   // cross-entropy of each image; nil after Infer
+	Losses []float64   // cross-entropy of each image with its target; nil after Infer
 
 	DValues [][]float64 // d(mean loss)/d(value), beta in place of alpha; nil after Infer
 	DParams [][]float64 // the same for parameters, without weight decay; nil after Infer
@@ -45,7 +46,7 @@ type Running map[string]Moments
 // Moments is one mean and one variance a channel.
 type Moments struct{ Mean, Var []float64 }
 
-// Loss is the mean cross-entropy over the batch.
+// Loss is the mean cross-entropy with the targets over the batch.
 func (p *Pass) Loss() float64 {
 	sum := 0.0
 	for _, l := range p.Losses {

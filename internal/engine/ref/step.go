@@ -20,7 +20,7 @@ func (p *program) Step(s engine.Step) error {
 	if err := p.c.CheckBatch("ref", s.Index, p.train.N); err != nil {
 		return err
 	}
-	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Replicas: p.c.Replicas, Seed: p.c.Seed, Iteration: s.Iteration, Stop: p.stop}
+	b := Batch{N: n, X: p.augmented(s), Labels: make([]int, n), Smoothing: p.c.Smoothing, Replicas: p.c.Replicas, Seed: p.c.Seed, Iteration: s.Iteration, Stop: p.stop}
 	for i, j := range s.Index {
 		b.Labels[i] = int(p.train.Labels[j])
 	}
@@ -152,10 +152,15 @@ func (p *program) track(batch []Running) {
 	}
 }
 
+// count adds a pass to the metrics: a training pass with its targets, another with its labels.
 func (p *program) count(m *engine.Metrics, pass *Pass, labels []int) {
 	for i, z := range pass.Logits {
 		m.Images++
-		m.Loss += crossEntropy(z, labels[i])
+		if pass.Losses != nil {
+			m.Loss += pass.Losses[i]
+		} else {
+			m.Loss += crossEntropy(z, oneHot(labels[i], len(z)))
+		}
 		if argmax(z) != labels[i] {
 			m.Errors++
 		}
