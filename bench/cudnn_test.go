@@ -6,6 +6,7 @@ import (
 
 	"shake/cudnn"
 	"shake/cudnn/cuda"
+	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
 	"shake/nets"
@@ -61,7 +62,7 @@ func cardConvs(b *testing.B, net, precision string) []cardConv {
 	}
 	spec := must(nets.Load(net))(b)
 	n := spec.Train.Batch
-	l := must(gpu.ListFor(must(graph.Build(spec))(b), precision, n, spec.Train.Replicas))(b)
+	l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: n, Replicas: spec.Train.Replicas}))(b)
 	seen := map[string]bool{}
 	var out []cardConv
 	add := func(direction string, call gpu.Call, x, y gpu.Part) {

@@ -5,6 +5,7 @@ import (
 
 	"shake/cudnn"
 	"shake/cudnn/cuda"
+	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
 	"shake/nets"
@@ -19,7 +20,7 @@ func BenchmarkCardFilter(b *testing.B) {
 	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
 		spec := must(nets.Load(net))(b)
 		for _, precision := range []string{"bf16", "fp16"} {
-			l := must(gpu.ListFor(must(graph.Build(spec))(b), precision, spec.Train.Batch, spec.Train.Replicas))(b)
+			l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: spec.Train.Batch, Replicas: spec.Train.Replicas}))(b)
 			convs := map[string]cardConv{}
 			for _, conv := range cardConvs(b, net, precision) {
 				convs[conv.name] = conv

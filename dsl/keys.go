@@ -186,6 +186,8 @@ var trainKeys = []key{
 		doc: "Nesterov's form of momentum; needs `momentum` above 0."},
 	{name: "weight_decay", kind: number, min: 0, max: 1, below: true, field: in(func(s *Spec) *float64 { return &s.Train.WeightDecay }),
 		doc: "L2 penalty on every parameter, BN and bias included."},
+	{name: "clip", kind: number, min: 0, max: 1e6, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Train.Clip }),
+		doc: "Largest norm of the gradient of all parameters together, without the penalty; one that is larger is scaled down to it. 0: any."},
 	{name: "label_smoothing", kind: number, min: 0, max: 1, below: true, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Train.Smoothing }),
 		doc: "Part of every training target that all classes share alike; the image's own keeps the rest. Test loss is without it."},
 	{name: "max_steps", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Train.MaxSteps }),

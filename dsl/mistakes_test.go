@@ -129,6 +129,7 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{"lr = 0.2", "lr = 0.2\nswa = 3", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 3`},
 		{"lr = 0.2", "lr = 0.2\nswa = 1.5", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 1.5`},
 
+		{"lr = 0.2", "lr = 0.2\nclip = -1", `x.toml:27:8: train.clip: want a number from 0 to 1000000, have -1`},
 		{"lr = 0.2", "lr = 0.2\nlabel_smoothing = 1", `x.toml:27:19: train.label_smoothing: want a number from 0, below 1, have 1`},
 
 		// Images of one's own.

@@ -158,6 +158,7 @@ type Train struct {
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
+	Clip        float64 // the largest norm of a gradient; 0: any
 	Smoothing   float64 // of labels: the part of a target that all classes share alike
 
 	MaxSteps        int // stop after this many iterations; 0: never

@@ -102,6 +102,8 @@ class Trainer:
         loss = F.cross_entropy(logits, labels, label_smoothing=self.spec["train"].get("label_smoothing", 0.0))
         self.sgd.zero_grad()
         loss.backward()
+        if clip := self.spec["train"].get("clip", 0):
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), clip)
         for group in self.sgd.param_groups:
             group["lr"] = lr(self.spec["train"], step, self.steps_per_epoch)
         self.sgd.step()

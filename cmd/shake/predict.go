@@ -117,7 +117,7 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 func listFor(spec *dsl.Spec, g *graph.Graph) (*gpu.List, error) {
 	switch spec.Engine.Precision {
 	case "auto", "bf16", "fp16", "":
-		return gpu.ListFor(g, spec.Engine.Precision, spec.Train.Batch, spec.Train.Replicas)
+		return gpu.ListFor(g, engine.ConfigOf(spec))
 	}
 	return nil, exit(exitUsage, fmt.Errorf("--predict: cards are described for bf16 and fp16, and engine.precision is %s: add -o engine.precision=bf16", spec.Engine.Precision))
 }

@@ -87,7 +87,7 @@ func planFor(device string, spec *dsl.Spec, g *graph.Graph) (fmt.Stringer, error
 	case "cpu":
 		return engine.NewPlan(g, planAlign)
 	case "gpu":
-		return gpu.ListFor(g, spec.Engine.Precision, spec.Train.Batch, spec.Train.Replicas)
+		return gpu.ListFor(g, engine.ConfigOf(spec))
 	}
 	return nil, exit(exitUsage, fmt.Errorf("--device %s: want cpu or gpu", device))
 }

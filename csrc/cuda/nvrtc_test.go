@@ -44,7 +44,7 @@ func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel,
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas)
+		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas, gpu.Recipe{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 	var out []*kernels.Kernel
 	for _, spec := range []kernels.Spec{
 		kernels.NormSumsSpec{C: 128, Channels: 128, HW: 64, Replicas: 2}, kernels.NormAffineSpec{C: 128, Replicas: 2}, kernels.NormBackwardReplicasSpec{C: 128, Replicas: 2},
-		kernels.LossScaleCheckSpec{}, kernels.LossScaleUpdateSpec{Growth: 2000}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
+		kernels.LossScaleCheckSpec{}, kernels.LossScaleUpdateSpec{Growth: 2000}, kernels.ClipSpec{Most: 1}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
 		kernels.CorrelateSpec{Shape: shape, A: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}}, B: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}, ReLU: true}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 8, Forward: kernels.Shaken, Backward: kernels.Shaken, High: 1}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 2, Forward: kernels.Shaken, Backward: kernels.M4, High: 1}},

@@ -1,12 +1,12 @@
 // sgd.cu: one step of stochastic gradient descent on flat arrays, in place.
 //
-//   g' = g*inverse + DECAY*w    v = MOMENTUM*v + g'    w -= lr*(NESTEROV ? g' + MOMENTUM*v : v)
+//   g' = g*inverse*factor + DECAY*w    v = MOMENTUM*v + g'    w -= lr*(NESTEROV ? g' + MOMENTUM*v : v)
 //   copy = w rounded to T
 //
-// inverse is the inverse of the loss scale (1 without a scaler); a step whose scaler says Bad
-// changes nothing. v starts as zeros, so the first v is the gradient.
+// inverse is the inverse of the loss scale (1 without a scaler), factor that of clip.cu (1 without
+// clip); a step whose scaler says Bad changes nothing. v starts as zeros, so the first v is the gradient.
 //
-// sgd(step, scaler, w, v, g, copy, n): float[n] each, copy T[n] (TYPE 0: none). Four elements a
+// sgd(step, scaler, clip, w, v, g, copy, n): float[n] each, copy T[n] (TYPE 0: none). Four elements a
 // thread; 20 bytes an element and sizeof(T), 7 FLOPs.
 typedef sk_type<TYPE>::store T;
 
@@ -18,9 +18,9 @@ __device__ __forceinline__ float sk_update(float &w, float &v, float g, float lr
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-    sgd(const sk_step *step, const sk_scaler *scaler, float *w, float *v, const float *g,
-        void *copy, long long n) {
-  const float lr = step->lr, inverse = scaler ? scaler->inverse : 1;
+    sgd(const sk_step *step, const sk_scaler *scaler, const float *clip, float *w, float *v,
+        const float *g, void *copy, long long n) {
+  const float lr = step->lr, inverse = (scaler ? scaler->inverse : 1) * (clip ? clip[0] : 1);
   if (scaler && scaler->bad) return;
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {

@@ -3,7 +3,7 @@ package cuda
 // SGDSpec is a step of stochastic gradient descent over n parameters. With a 16-bit Copy the
 // weights are also stored in that type.
 //
-//	sgd(step, scaler, w, v, g, copy, n)
+//	sgd(step, scaler, clip, w, v, g, copy, n)
 type SGDSpec struct {
 	Momentum, WeightDecay float64
 	Nesterov              bool
@@ -20,6 +20,6 @@ func (s SGDSpec) Kernel() (*Kernel, error) {
 	b.line("constexpr float MOMENTUM = %s, DECAY = %s;", float(s.Momentum), float(s.WeightDecay))
 	b.bool("NESTEROV", s.Nesterov)
 	b.include("types", "sgd")
-	b.add("step", "scaler", "w", "v", "g", "copy", "n:l")
+	b.add("step", "scaler", "clip", "w", "v", "g", "copy", "n:l")
 	return b.done(flat(4))
 }

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
@@ -20,18 +21,23 @@ func TestSGD(t *testing.T) {
 		copy     Type
 		scaler   *memory
 		scale    float64
+		clip     float64 // 0: none
 	}{
-		{"plain", 1, false, F32, nil, 1},
-		{"nesterov, 16-bit copy", 1031, true, BF16, nil, 1},
-		{"scaled", 5000, true, F16, scaler(1024, 0), 1024},
-		{"bad step", 5000, true, F16, scaler(1024, 1), 1024},
+		{"plain", 1, false, F32, nil, 1, 0},
+		{"nesterov, 16-bit copy", 1031, true, BF16, nil, 1, 0.25},
+		{"scaled", 5000, true, F16, scaler(1024, 0), 1024, 0.75},
+		{"bad step", 5000, true, F16, scaler(1024, 1), 1024, 0},
 	} {
 		const decay, momentum, lr = 1e-2, 0.9, 0.3
 		w, v, g := randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, c.scale)
 		cp := newMemory(c.copy, make([]float64, c.n))
+		var clip *memory
+		if c.clip > 0 {
+			clip = floats(c.clip, 0)
+		}
 		w0, v0, cp0 := w.clone(), v.clone(), cp.clone()
 		run(t, SGDSpec{Momentum: momentum, WeightDecay: decay, Nesterov: c.nesterov, Copy: c.copy}, c.n,
-			map[string]any{"step": Step{LR: lr}.memory(), "scaler": c.scaler, "w": w, "v": v, "g": g, "copy": cp, "n": c.n})
+			map[string]any{"step": Step{LR: lr}.memory(), "scaler": c.scaler, "clip": clip, "w": w, "v": v, "g": g, "copy": cp, "n": c.n})
 		if c.name == "bad step" {
 			if string(w.data) != string(w0.data) || string(v.data) != string(v0.data) || string(cp.data) != string(cp0.data) {
 				t.Errorf("%s: something changed", c.name)
@@ -39,7 +45,7 @@ func TestSGD(t *testing.T) {
 			continue
 		}
 		for i := range c.n {
-			d := g.at(i)/c.scale + float64(float32(decay))*w0.at(i)
+			d := g.at(i)/c.scale*cmp.Or(c.clip, 1) + float64(float32(decay))*w0.at(i)
 			m := float64(float32(momentum))*v0.at(i) + d
 			step := m
 			if c.nesterov {

@@ -34,7 +34,7 @@ func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Ke
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas)
+		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas, gpu.Recipe{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ type Config struct {
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
+	Clip        float64 // the largest norm of the mean gradient, without decay; 0: any
 	// Of training labels: an image's target is (1-Smoothing) onehot(label) + Smoothing/classes
 	Smoothing float64
 	Flip      bool // augmentation as in dsl.Data, already false/0 where augmentation is off
@@ -34,7 +35,7 @@ func ConfigOf(spec *dsl.Spec) Config {
 	t, e := spec.Train, spec.Engine
 	c := Config{
 		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
-		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay, Smoothing: t.Smoothing,
+		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay, Clip: t.Clip, Smoothing: t.Smoothing,
 		Conv: e.Conv, Precision: e.Precision, Deterministic: e.Deterministic,
 	}
 	if spec.Data.Augment {
@@ -54,6 +55,9 @@ func (c Config) Check(backend string, maxCrop int) error {
 	}
 	if c.Crop < 0 || c.Crop > maxCrop {
 		return fmt.Errorf("%s: crop %d: want 0 to %d", backend, c.Crop, maxCrop)
+	}
+	if !(c.Clip >= 0) {
+		return fmt.Errorf("%s: clip %v: want a norm of at least 0", backend, c.Clip)
 	}
 	if !(c.Smoothing >= 0 && c.Smoothing < 1) {
 		return fmt.Errorf("%s: label smoothing %v: want a number from 0, below 1", backend, c.Smoothing)

@@ -121,11 +121,15 @@ func (p *program) Operations() []engine.Operation {
 		packed += float64(c.PackedBytes())
 	}
 	w := float64(len(p.w))
+	clip := 0.0
+	if p.cfg.Clip > 0 {
+		clip = w
+	}
 	extra := [firstOfPlan]engine.Operation{
 		opAugment: {Kind: "augment", Text: "%0", Phase: engine.PhaseInput, Layer: "input", Bytes: 5 * images}, // bytes in, floats out
 		opDraw:    {Kind: "draw", Text: fmt.Sprintf("alpha and beta of %d blocks", len(p.plan.Graph.Blocks)), Phase: engine.PhaseInput, Bytes: 4 * draws},
 		opPack:    {Kind: "pack", Text: fmt.Sprintf("%d convolutions' weights", len(p.convs)), Phase: engine.PhaseUpdate, Bytes: 4*w + packed},
-		opSGD:     {Kind: "sgd", Text: fmt.Sprintf("%d parameters", len(p.w)), Phase: engine.PhaseUpdate, FLOPs: 7 * w, Bytes: 20 * w}, // w and v there and back, g
+		opSGD:     {Kind: "sgd", Text: fmt.Sprintf("%d parameters", len(p.w)), Phase: engine.PhaseUpdate, FLOPs: 7*w + 2*clip, Bytes: 20*w + 4*clip}, // w and v there and back, g
 	}
 	for i := range extra {
 		extra[i].At = engine.None

@@ -177,6 +177,9 @@ func (p *program) Step(s engine.Step) error {
 		return p.err
 	}
 	p.begin(opSGD)
+	if p.cfg.Clip > 0 {
+		kernel.Clip(p.pool, p.g, p.cfg.Clip)
+	}
 	sgd := kernel.SGD{LR: float32(s.LR), Momentum: float32(p.cfg.Momentum), WeightDecay: float32(p.cfg.WeightDecay), Nesterov: p.cfg.Nesterov}
 	sgd.Run(p.pool, p.w, p.v, p.g)
 	p.packed = false

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"shake/internal/engine"
@@ -19,6 +20,7 @@ var deviations = []check{
 	{"MeanOverFullBatchSize", meanOverFullBatchSize},
 	{"BatchDrawSharedByReplicas", batchDrawSharedByReplicas},
 	{"EvalWithAnotherReplica", evalWithAnotherReplica},
+	{"ClipOfEachReplica", clipOfEachReplica},
 }
 
 // padBeforeNormalize: images of the mean colour are zero after normalising, so zeros around them
@@ -193,5 +195,31 @@ func evalWithAnotherReplica(t *testing.T, b engine.Backend) {
 	}
 	if after := change(0); fmt.Sprint(after) == fmt.Sprint(before) {
 		t.Error("replica 0's running mean does not change the logits")
+	}
+}
+
+// clipOfEachReplica: the norm that train.clip limits is that of all replicas' mean gradient and of
+// all parameters, without the penalty. The first momentum is that gradient.
+func clipOfEachReplica(t *testing.T, b engine.Backend) {
+	norm := func(clip float64) float64 {
+		e := load(t, "shake-s-s", "train.weight_decay=0", fmt.Sprintf("train.clip=%v", clip))
+		p := e.program(t, b)
+		e.run(t, p, 0, 1)
+		_, values := state(t, p)
+		sum := 0.0
+		for name, v := range values {
+			for _, x := range v {
+				if strings.HasPrefix(name, "momentum/") {
+					sum += x * x
+				}
+			}
+		}
+		return math.Sqrt(sum)
+	}
+	whole := norm(0)
+	for _, part := range []float64{0.5, 2} {
+		if have, want := norm(part*whole), min(part, 1)*whole; math.Abs(have-want) > 1e-5*want {
+			t.Errorf("a limit of %v on a gradient of norm %v: want %v, have %v", part*whole, whole, want, have)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	if b.Group != nil {
 		several = &Several{All: all.Batch, First: share.First, Bucket: b.Group.Bucket}
 	}
-	list, err := lower(g, prec.storage, c.Batch, c.Replicas, several)
+	list, err := lower(g, prec.storage, c.Batch, c.Replicas, RecipeOf(c), several)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (p *program) fits() error {
 // tooLarge is the error of a network that needs more than the free memory. need and data are bytes;
 // data is the part of need for data sets.
 func (p *program) tooLarge(need, data int64) error {
-	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.free, need-p.need+4*int64(p.list.spare))
+	largest, err := LargestBatch(p.graph, p.list.Type, p.cfg.Replicas, p.cfg.Batch-1, p.list.Recipe, p.free, need-p.need+4*int64(p.list.spare))
 	if err != nil {
 		return err
 	}

@@ -56,8 +56,8 @@ type Span struct {
 }
 
 // LowerShare is Lower for one card of several; n and replicas are its own.
-func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, s Several) (*List, error) {
-	return lower(g, t, n, replicas, &s)
+func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s Several) (*List, error) {
+	return lower(g, t, n, replicas, r, &s)
 }
 
 // exchange adds the sums over cards to a list. They are on a stream of their own, beside the

@@ -50,6 +50,11 @@ func prepare(p engine.Program, g *graph.Graph) error {
 // cardGroup compiles s for so many cards. Small buckets make several of them.
 func cardGroup(t *testing.T, b gpu.Backend, s *dsl.Spec, replicas, world int) *group {
 	t.Helper()
+	return cardGroupOf(t, b, s, groupConfig(replicas), world)
+}
+
+func cardGroupOf(t *testing.T, b gpu.Backend, s *dsl.Spec, c engine.Config, world int) *group {
+	t.Helper()
 	if ds, err := cuda.Devices(); err != nil || len(ds) < world {
 		t.Skipf("%d cards of %d: %v", len(ds), world, err)
 	}
@@ -65,7 +70,7 @@ func cardGroup(t *testing.T, b gpu.Backend, s *dsl.Spec, replicas, world int) *g
 	err = g.each(func(rank int, _ engine.Program) error {
 		b := b
 		b.Card, b.Group = rank, &gpu.Group{Rank: rank, World: world, ID: id, Lost: g.lost, Bucket: 4 << 10}
-		p, err := b.Compile(net, groupConfig(replicas))
+		p, err := b.Compile(net, c)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,9 @@ import (
 	"shake/nets"
 )
 
+// everything is all that a recipe may have.
+var everything = Recipe{Clip: true}
+
 // everyList calls f with the list of a network of each family, or under make check of every
 // built-in one, in its own batch, and of every variant, in 16 and 32 bits, and with a loss scale.
 func everyList(t *testing.T, f func(t *testing.T, l *List)) {
@@ -34,12 +37,21 @@ func everyList(t *testing.T, f func(t *testing.T, l *List)) {
 	for name, s := range variants() {
 		for typ, ty := range types {
 			t.Run(name+"/"+typ, func(t *testing.T) { f(t, list(t, s, ty, 6, 2)) })
+			if name == "26" {
+				t.Run(name+"/"+typ+"/everything", func(t *testing.T) {
+					l, err := Lower(build(t, s), ty, 6, 2, everything)
+					if err != nil {
+						t.Fatal(err)
+					}
+					f(t, l)
+				})
+			}
 			t.Run(name+"/"+typ+"/one of two cards", func(t *testing.T) {
 				g, err := graph.Build(s)
 				if err != nil {
 					t.Fatal(err)
 				}
-				l, err := LowerShare(g, ty, 3, 1, Several{All: 6, First: 1, Bucket: 4 << 10})
+				l, err := LowerShare(g, ty, 3, 1, everything, Several{All: 6, First: 1, Bucket: 4 << 10})
 				if err != nil {
 					t.Fatal(err)
 				}

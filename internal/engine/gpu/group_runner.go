@@ -23,7 +23,7 @@ func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 		if own > 0 {
 			return p.bindCall(m, i, own, lo)
 		}
-	case *Unpack, *Finite, *SGD, *Rescale: // ops that need no images
+	case *Unpack, *Finite, *Clip, *SGD, *Rescale: // ops that need no images
 		return p.bindNext(m, i, max(own, 1))
 	}
 	if own == 0 {

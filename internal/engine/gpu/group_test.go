@@ -85,7 +85,7 @@ func TestTwoCards(t *testing.T) {
 	}
 }
 
-// Three replicas on two cards: the first has two of them.
+// Three replicas on two cards: the first has two of them. The recipe has everything.
 func TestMoreReplicasThanCards(t *testing.T) {
 	require(t)
 	s := graphtest.Small("26", 16, 1)
@@ -93,7 +93,9 @@ func TestMoreReplicasThanCards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := gpu.Backend{Precision: "fp32"}.Compile(net, groupConfig(3))
+	all := groupConfig(3)
+	all.Smoothing, all.Clip = 0.1, 0.5
+	one, err := gpu.Backend{Precision: "fp32"}.Compile(net, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +111,7 @@ func TestMoreReplicasThanCards(t *testing.T) {
 	if err := errors.Join(prepare(one, net), steps(one)); err != nil {
 		t.Fatal(err)
 	}
-	g := cardGroup(t, gpu.Backend{Precision: "fp32"}, s, 3, 2)
+	g := cardGroupOf(t, gpu.Backend{Precision: "fp32"}, s, all, 2)
 	if err := g.each(func(_ int, p engine.Program) error { return steps(p) }); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func TestBuckets(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, bytes := range []int{1, 4 << 10, 1 << 30} {
-			l, err := gpu.LowerShare(net, 0, 8, 2, gpu.Several{All: 16, Bucket: bytes})
+			l, err := gpu.LowerShare(net, 0, 8, 2, gpu.Recipe{}, gpu.Several{All: 16, Bucket: bytes})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -50,6 +50,7 @@ const (
 	StepRecord  // kernels.Step: the data that change from step to step
 	Index       // the indexes of the images in the batch at hand
 	LossScale   // kernels.Scaler
+	ClipFactor  // the factor of Clip, and the norm
 	Partial     // scratch of a launch; every stream has its own, and its own Counter and Sums
 	Counter     // counters of a launch
 	Sums        // sums by cuDNN for a kernel of ours, see rivals
@@ -180,6 +181,8 @@ func (l *List) launch(o Op, m mode, c engine.Config) (*Launch, error) {
 		return l.unpackLaunch()
 	case *Finite:
 		return launch(kernels.LossScaleCheckSpec{}, map[string]Arg{"g": {Kind: Gradients}, "scaler": {Kind: LossScale}, "n": {Number, l.Params.Floats}})
+	case *Clip:
+		return l.clipLaunch(c)
 	case *SGD:
 		return l.sgdLaunch(o, c)
 	case *Rescale:

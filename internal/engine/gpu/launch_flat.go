@@ -25,10 +25,21 @@ func (l *List) unpackLaunch() (*Launch, error) {
 		map[string]Arg{"x": {Kind: PackedGrads}, "index": {Kind: PackTo}, "y": {Kind: Gradients}, "n": {Number, l.Params.Loose}})
 }
 
+func (l *List) clipLaunch(c engine.Config) (*Launch, error) {
+	named := map[string]Arg{"g": {Kind: Gradients}, "clip": {Kind: ClipFactor}, "n": {Number, l.Params.Floats}}
+	if l.Type == kernels.F16 {
+		named["scaler"] = Arg{Kind: LossScale}
+	}
+	return launch(kernels.ClipSpec{Most: c.Clip}, named)
+}
+
 func (l *List) sgdLaunch(o *SGD, c engine.Config) (*Launch, error) {
 	named := map[string]Arg{"w": {Weights, o.Lo}, "v": {Velocity, o.Lo}, "g": {Gradients, o.Lo}, "n": {Number, o.Hi - o.Lo}}
 	if l.Type == kernels.F16 {
 		named["scaler"] = Arg{Kind: LossScale}
+	}
+	if l.Recipe.Clip {
+		named["clip"] = Arg{Kind: ClipFactor}
 	}
 	if l.Type != kernels.F32 {
 		named["copy"] = Arg{Storage, o.Lo}

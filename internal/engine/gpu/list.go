@@ -32,14 +32,23 @@ type List struct {
 	before   []bits // by op: all ops ordered before it
 
 	Several *Several // of one card of several; nil: one card
+	Recipe  Recipe
 }
+
+// Recipe is what a training step has besides the usual.
+type Recipe struct {
+	Clip bool // a limit of the gradient's norm
+}
+
+// RecipeOf is the recipe of a configuration.
+func RecipeOf(c engine.Config) Recipe { return Recipe{Clip: c.Clip > 0} }
 
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID
 
 // Op is one of Augment, Pack, Conv, Stats, Apply, Pool, PoolGrad, Drop, Copy, Join, Correlate,
-// Clear, Head, HeadGrad, Tally, GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, SGD,
-// Rescale; on several cards Zero and AllReduce too.
+// Clear, Head, HeadGrad, Tally, GradConcat, ConvFilter, ConvData, GradSum, Unpack, Finite, Clip,
+// SGD, Rescale; on several cards Zero and AllReduce too.
 type Op interface {
 	// uses calls f for every buffer the op touches.
 	uses(f func(b BufID, write bool))
@@ -177,6 +186,9 @@ type Unpack struct{}
 // Finite detects an overflow of a gradient under loss scaling.
 type Finite struct{}
 
+// Clip takes the norm of the gradient of all parameters, and the factor that limits it.
+type Clip struct{}
+
 // SGD updates parameters Lo to Hi-1 in the order of Params, and their copy in the storage type,
 // unless a gradient overflowed.
 type SGD struct{ Lo, Hi int }
@@ -204,6 +216,7 @@ func (o *ConvData) uses(f func(BufID, bool))   { f(o.DY.Buf, false); f(o.DX.Buf,
 func (o *ConvFilter) uses(f func(BufID, bool)) { f(o.X.Buf, false); f(o.DY.Buf, false) }
 func (*Unpack) uses(func(BufID, bool))         {}
 func (*SGD) uses(func(BufID, bool))            {}
+func (*Clip) uses(func(BufID, bool))           {}
 func (*HeadGrad) uses(func(BufID, bool))       {}
 func (*Tally) uses(func(BufID, bool))          {}
 func (*Finite) uses(func(BufID, bool))         {}

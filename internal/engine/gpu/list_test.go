@@ -35,7 +35,7 @@ func build(t testing.TB, s *dsl.Spec) *graph.Graph {
 
 func list(t testing.TB, s *dsl.Spec, ty kernels.Type, n, replicas int) *List {
 	t.Helper()
-	l, err := Lower(build(t, s), ty, n, replicas)
+	l, err := Lower(build(t, s), ty, n, replicas, RecipeOf(engine.ConfigOf(s)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestLargestBatch(t *testing.T) {
 		free, other int64
 		want        int
 	}{{free, 0, 100}, {free - 1, 0, 98}, {free + 1000, 1000, 100}, {1000, 0, 0}, {1 << 50, 0, 512}} {
-		have, err := LargestBatch(g, kernels.BF16, 2, 512, c.free, c.other)
+		have, err := LargestBatch(g, kernels.BF16, 2, 512, Recipe{}, c.free, c.other)
 		if err != nil || have != c.want {
 			t.Errorf("%d bytes free, %d taken: want a batch of %d, have %d, %v", c.free, c.other, c.want, have, err)
 		}

@@ -11,17 +11,17 @@ import (
 
 // Lower makes the list of a graph's training step for a batch of n images in so many replicas,
 // stored as t.
-func Lower(g *graph.Graph, t kernels.Type, n, replicas int) (*List, error) {
-	return lower(g, t, n, replicas, nil)
+func Lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe) (*List, error) {
+	return lower(g, t, n, replicas, r, nil)
 }
 
-func lower(g *graph.Graph, t kernels.Type, n, replicas int, s *Several) (*List, error) {
+func lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s *Several) (*List, error) {
 	plan, err := engine.NewPlan(g, lanes)
 	if err != nil {
 		return nil, err
 	}
 	l := lowering{
-		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas, Several: s},
+		List:   &List{Plan: plan, Type: t, Batch: n, Replicas: replicas, Several: s, Recipe: r},
 		stored: map[engine.View]BufID{},
 		calls:  map[*graph.Conv][]Call{},
 		done:   map[*graph.Conv]bool{},

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"slices"
 
 	kernels "shake/csrc/cuda"
@@ -92,6 +93,9 @@ func (l *List) sizes() ([argKinds]int64, error) {
 		Moments: kernels.MomentsSize * int64(l.Moments),
 		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * all * classes, Loss: 4 * all, Wrong: 4 * all,
 	}
+	if l.Recipe.Clip {
+		s[ClipFactor] = kernels.ClipSize
+	}
 	if l.Type != kernels.F32 {
 		s[Storage] = t * int64(p.Floats)
 	}
@@ -111,7 +115,7 @@ func (l *List) scratch() (counters, partial int, err error) {
 			return 0, 0, err
 		}
 		if k != nil {
-			counters, partial = max(counters, k.Kernel.Counters()), max(partial, k.Kernel.Scratch(l.Batch))
+			counters, partial = max(counters, k.Kernel.Counters()), max(partial, k.Kernel.Scratch(cmp.Or(k.N, l.Batch)))
 		}
 	}
 	return counters, partial, nil
@@ -130,11 +134,11 @@ func (l *List) normSizes(id engine.NormID) [5]int64 {
 
 // LargestBatch is the largest multiple of replicas, at most most, for which the memory of g and
 // other bytes together are at most free bytes; 0 if there is none.
-func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, free, other int64) (int, error) {
+func LargestBatch(g *graph.Graph, t kernels.Type, replicas, most int, r Recipe, free, other int64) (int, error) {
 	lo, hi := 0, most/replicas // lo fits, hi+1 does not
 	for lo < hi {
 		mid := (lo + hi + 1) / 2
-		l, err := Lower(g, t, mid*replicas, replicas)
+		l, err := Lower(g, t, mid*replicas, replicas, r)
 		if err != nil {
 			return 0, err
 		}

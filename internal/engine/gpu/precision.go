@@ -53,12 +53,12 @@ func dataType(t kernels.Type) cudnn.DataType {
 	return map[kernels.Type]cudnn.DataType{kernels.F32: cudnn.F32, kernels.F16: cudnn.F16, kernels.BF16: cudnn.BF16}[t]
 }
 
-// ListFor makes the list of a training step without a card. "auto" is resolved for a card with
-// every precision.
-func ListFor(g *graph.Graph, precision string, n, replicas int) (*List, error) {
-	p, err := choosePrecision(engine.Config{Precision: precision}, "any card", 99, 0)
+// ListFor makes the list of a training step without a card. The precision "auto" is resolved for a
+// card with every precision.
+func ListFor(g *graph.Graph, c engine.Config) (*List, error) {
+	p, err := choosePrecision(c, "any card", 99, 0)
 	if err != nil {
 		return nil, err
 	}
-	return Lower(g, p.storage, n, replicas)
+	return Lower(g, p.storage, c.Batch, c.Replicas, RecipeOf(c))
 }

@@ -114,6 +114,8 @@ func (l *List) op(o Op) string {
 		return fmt.Sprintf("unpack\t%d weights", l.Params.Packed)
 	case *Finite:
 		return "finite"
+	case *Clip:
+		return "clip"
 	case *Rescale:
 		return "rescale"
 	case *SGD:

@@ -179,7 +179,7 @@ func phaseOf(o Op, behind bool) engine.Phase {
 	switch o.(type) {
 	case *Augment:
 		return engine.PhaseInput
-	case *Pack, *Unpack, *Finite, *SGD, *Rescale:
+	case *Pack, *Unpack, *Finite, *Clip, *SGD, *Rescale:
 		return engine.PhaseUpdate
 	case *Tally, *Head:
 		return engine.PhaseForward

@@ -163,7 +163,14 @@ func (l *List) touches(o Op) []touch {
 	case *Finite:
 		t.add(false, Arg{Kind: Gradients}, 0, p.Floats)
 		t.array(true, LossScale)
+	case *Clip:
+		t.add(false, Arg{Kind: Gradients}, 0, p.Floats)
+		t.array(true, ClipFactor)
+		t.scaler()
 	case *SGD:
+		if l.Recipe.Clip {
+			t.array(false, ClipFactor)
+		}
 		t.add(false, Arg{Kind: Gradients}, o.Lo, o.Hi)
 		for _, k := range []ArgKind{Weights, Velocity, Storage} {
 			t.add(true, Arg{Kind: k}, o.Lo, o.Hi)

@@ -141,7 +141,7 @@ func (l *List) traffic(o Op) traffic {
 		return o.traffic()
 	case *Unpack:
 		return traffic{extra: 12 * int64(p.Loose)}
-	case *Finite:
+	case *Finite, *Clip:
 		return traffic{extra: 4 * int64(p.Floats)}
 	case *SGD:
 		return traffic{extra: (20 + size) * int64(o.Hi-o.Lo)} // w and v there and back, g, copy

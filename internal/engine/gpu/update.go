@@ -10,10 +10,10 @@ var fewest = 1 << 20
 // filters, by their order among the parameters, are updated as soon as the convolutions that they
 // belong to are all done, a bucket at a time; not at once, because a norm's sums and the gradient
 // in front of it, which a rival replaces together, come right behind a convolution. Under loss
-// scaling every gradient has to be known to be finite first, and with several cards it has to be
-// added up over them.
+// scaling every gradient has to be known to be finite first, with several cards it has to be added
+// up over them, and a limit needs the norm of all of it.
 func (l *lowering) updateSome() {
-	if l.Type == kernels.F16 || l.Several != nil {
+	if l.Type == kernels.F16 || l.Several != nil || l.Recipe.Clip {
 		return
 	}
 	lo := l.Params.Loose
@@ -34,10 +34,12 @@ func (l *lowering) updateSome() {
 func (l *lowering) sgd() {
 	if l.Type == kernels.F16 {
 		l.emit(&Finite{})
+		l.clip()
 		l.emit(&SGD{0, l.Params.Floats})
 		l.emit(&Rescale{})
 		return
 	}
+	l.clip()
 	if l.updated == l.Params.Convs {
 		l.emit(&SGD{0, l.Params.Floats})
 		return
@@ -46,4 +48,11 @@ func (l *lowering) sgd() {
 		l.beside(&SGD{0, l.updated})
 	}
 	l.emit(&SGD{l.Params.Convs, l.Params.Floats})
+}
+
+// clip limits the whole gradient, if the recipe wants it.
+func (l *lowering) clip() {
+	if l.Recipe.Clip {
+		l.emit(&Clip{})
+	}
 }

@@ -33,6 +33,7 @@ func (p *program) Step(s engine.Step) error {
 	if loss := pass.Loss(); p.sums.BadStep < 0 && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
 		p.sums.BadStep = int64(s.Iteration)
 	}
+	p.clip(pass.DParams)
 	p.sgd(pass.DParams, s.LR)
 	p.track(pass.Stats)
 	return nil
@@ -118,6 +119,27 @@ func cropped(in []float64, c, h, w, dy, dx int) []float64 {
 		}
 	}
 	return out
+}
+
+// clip scales the gradient of all parameters so that its norm is at most the configuration's:
+//
+//	g *= min(1, clip/(norm + 1e-6))
+func (p *program) clip(grads [][]float64) {
+	if p.c.Clip == 0 {
+		return
+	}
+	sum := 0.0
+	for _, grad := range grads {
+		for _, g := range grad {
+			sum += g * g
+		}
+	}
+	factor := min(1, p.c.Clip/(math.Sqrt(sum)+1e-6))
+	for _, grad := range grads {
+		for i := range grad {
+			grad[i] *= factor
+		}
+	}
 }
 
 // sgd computes, for every parameter w with gradient g, momentum m and learning rate lr:
