@@ -162,7 +162,7 @@ func BenchmarkSGD(b *testing.B) {
 	w, v, g := p.Floats(n), p.Floats(n), p.Floats(n)
 	b.SetBytes(5 * 4 * n)
 	for b.Loop() {
-		kernel.SGD{LR: 0.1, Momentum: 0.9, WeightDecay: 1e-4, Nesterov: true}.Run(p, w, v, g)
+		kernel.SGD{LR: 0.1, Momentum: 0.9, WeightDecay: 1e-4, Nesterov: true}.Run(p, w, v, g, nil)
 	}
 }
 

@@ -129,6 +129,9 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{"lr = 0.2", "lr = 0.2\nswa = 3", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 3`},
 		{"lr = 0.2", "lr = 0.2\nswa = 1.5", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 1.5`},
 
+		{"lr = 0.2", "lr = 0.2\nswa = 1\nema = 0.9", `x.toml:28:7: train.ema: want 0 with swa: a run has one average, have 0.9`},
+		{"lr = 0.2", "lr = 0.2\nema = 1", `x.toml:27:7: train.ema: want a number from 0, below 1, have 1`},
+		{"lr = 0.2", "lr = 0.2\nmixup = 101", `x.toml:27:9: train.mixup: want a number from 0 to 100, have 101`},
 		{"lr = 0.2", "lr = 0.2\nclip = -1", `x.toml:27:8: train.clip: want a number from 0 to 1000000, have -1`},
 		{"lr = 0.2", "lr = 0.2\nlabel_smoothing = 1", `x.toml:27:19: train.label_smoothing: want a number from 0, below 1, have 1`},
 

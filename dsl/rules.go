@@ -210,6 +210,9 @@ func (c *checker) train(s *Spec) {
 	if c.ok("train.swa", "train.epochs") && (t.SWA >= float64(t.Epochs) || t.SWA > 1 && t.SWA != math.Trunc(t.SWA)) {
 		c.fail("train.swa", fmt.Sprintf("whole epochs before the last of %d, or below 1 a fraction of the training", t.Epochs), c.nodes["train.swa"].have(), "")
 	}
+	if c.ok("train.ema", "train.swa") && t.EMA > 0 && t.SWA > 0 {
+		c.fail("train.ema", "0 with swa: a run has one average", c.nodes["train.ema"].have(), "")
+	}
 	if c.ok("train.warmup", "train.epochs") {
 		warm := 0
 		for i, p := range t.Warmup {

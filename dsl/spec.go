@@ -155,10 +155,12 @@ type Train struct {
 	Factor      float64 // of the rate at every milestone of "step"
 	Warmup      []Phase
 	SWA         float64 // epochs, or below 1 the fraction of the training, before averaging; 0: none
+	EMA         float64 // decay of an exponential average of the weights; 0: none
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
 	Clip        float64 // the largest norm of a gradient; 0: any
+	Mixup       float64 // a of Beta(a, a), from which weights of mixed images are drawn; 0: none
 	Smoothing   float64 // of labels: the part of a target that all classes share alike
 
 	MaxSteps        int // stop after this many iterations; 0: never

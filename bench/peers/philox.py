@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-INIT, SHUFFLE, AUGMENT, ALPHA, BETA, DROPOUT = 1, 2, 3, 4, 5, 16  # rng.Purpose
+INIT, SHUFFLE, AUGMENT, ALPHA, BETA, DROPOUT, MIXUP = 1, 2, 3, 4, 5, 16, 17  # rng.Purpose
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -32,17 +32,35 @@ def below(word, n):
     return (word * np.uint64(n)) >> np.uint64(32)
 
 
-def normal(w0, w1):
-    """Two arrays of N(0, 1) by Box and Muller, with the series of rng.Normal in the same order of
-    operations."""
-    m, e = np.frexp((w0.astype(np.float64) + 0.5) / 2**32)
+def log(x):
+    """ln x with the series of rng.Log in the same order of operations."""
+    m, e = np.frexp(x)
     small = m < math.sqrt(2) / 2
     m, e = np.where(small, m * 2, m), e - small
     s = (m - 1) / (m + 1)
     s2, p = s * s, np.zeros_like(s)
     for k in range(21, 0, -2):
         p = p * s2 + 1 / k
-    radius = np.sqrt(-2 * (e * math.log(2) + 2 * s * p))
+    return e * math.log(2) + 2 * s * p
+
+
+def exp(x):
+    """e^x of one number, likewise that of rng.Exp."""
+    if x > 709:
+        return math.inf
+    if x < -745:
+        return 0.0
+    k = math.floor(x / math.log(2) + 0.5)
+    r, e = x - k * math.log(2), 1.0
+    for n in range(17, 0, -1):
+        e = 1 + r * e / n
+    return math.ldexp(e, k)
+
+
+def normal(w0, w1):
+    """Two arrays of N(0, 1) by Box and Muller, with the series of rng.Normal in the same order of
+    operations."""
+    radius = np.sqrt(-2 * log((w0.astype(np.float64) + 0.5) / 2**32))
 
     f = (w1 & np.uint64(2**30 - 1)).astype(np.float64) / 2**30
     swap = f > 0.5
@@ -71,10 +89,37 @@ def initial(seed, number, kind, scale, count):
     return (scale * v.reshape(-1)[:count]).astype(np.float32)
 
 
+def log_gamma(seed, iteration, which, a):
+    """The logarithm of a variate from Gamma(a, 1)."""
+    d = a + 2 / 3
+    c, j = 1 / math.sqrt(9 * d), 0
+    while True:
+        w = philox(seed, iteration, 0, which, MIXUP | j << 8)
+        x, j = float(normal(w[0], w[1])[0]), j + 1
+        t = 1 + c * x
+        if t <= 0:
+            continue
+        v = t * t * t
+        unit = [(float(word) + 0.5) / 2**32 for word in w[2:]]
+        if float(log(unit[0])) < x * x / 2 + d - d * v + d * float(log(v)):
+            return float(log(d * v)) + float(log(unit[1])) / a
+
+
+def mixup(seed, iteration, n, a):
+    """The weight of a batch of n, and by position that of the partner."""
+    words = philox(seed, iteration, 1, np.arange((n + 3) // 4), MIXUP).reshape(-1)
+    g, h = (log_gamma(seed, iteration, which, a) for which in (0, 1))
+    return 1 / (1 + exp(h - g)), shuffled(words, n)
+
+
 @functools.lru_cache(maxsize=2)
 def permutation(seed, epoch, n):
     """Order of the images in an epoch, which counts from 1."""
-    words = philox(seed, epoch, 0, np.arange((n + 3) // 4), SHUFFLE).reshape(-1)
+    return shuffled(philox(seed, epoch, 0, np.arange((n + 3) // 4), SHUFFLE).reshape(-1), n)
+
+
+def shuffled(words, n):
+    """The order of 0 .. n-1 that a word a swap makes."""
     order = np.arange(n)
     for i in range(n - 1, 0, -1):
         j = int(below(words[i], i + 1))

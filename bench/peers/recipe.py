@@ -48,6 +48,10 @@ class Trainer:
         self.buffers = [{k: b.clone() for k, b in self.net.named_buffers()} for _ in range(self.replicas)]
         t = spec["train"]
         self.sgd = torch.optim.SGD(self.net.parameters(), t["lr"], t["momentum"], 0, t["weight_decay"], t["nesterov"])
+        self.average = None  # torch's own form of an exponential average of the weights
+        if keep := t.get("ema", 0):
+            self.average = torch.optim.swa_utils.AveragedModel(
+                self.net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(keep))
         self.steps_per_epoch = -(-len(self.labels) // t["batch"])
 
     def normalized(self, pix):
@@ -83,8 +87,11 @@ class Trainer:
     def step(self, step):
         """One iteration; returns the mean loss and the number of wrong images."""
         x, labels = self.batch(step)
+        n, mixup = len(labels), self.spec["train"].get("mixup", 0)
+        if mixup:
+            weight, partner = philox.mixup(self.spec["seed"], step, n, mixup)
+            x, others = weight * x + (1 - weight) * x[partner], torch.from_numpy(labels[partner])
         x, labels = self.tensor(x), torch.from_numpy(labels)
-        n = len(labels)
         alpha, beta = zip(*(philox.draws(self.spec["seed"], step, i, self.spec["shake"], len(b.branches), n, self.replicas, len(self.net.blocks()))
                             for i, b in enumerate(self.net.blocks())))
         self.net.train()
@@ -99,7 +106,11 @@ class Trainer:
                 a, b = ([torch.from_numpy(c[:, lo:hi].copy()).to(self.dtype) for c in cs] for cs in (alpha, beta))
                 logits.append(functional_call(self.net, self.buffers[r], (x[lo:hi], a, b)))
         logits = torch.cat(logits)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.spec["train"].get("label_smoothing", 0.0))
+        loss_of = lambda y: F.cross_entropy(logits, y, label_smoothing=self.spec["train"].get("label_smoothing", 0.0))
+        loss, counted = loss_of(labels), labels
+        if mixup:
+            loss = weight * loss + (1 - weight) * loss_of(others)
+            counted = labels if weight >= 0.5 else others
         self.sgd.zero_grad()
         loss.backward()
         if clip := self.spec["train"].get("clip", 0):
@@ -107,7 +118,9 @@ class Trainer:
         for group in self.sgd.param_groups:
             group["lr"] = lr(self.spec["train"], step, self.steps_per_epoch)
         self.sgd.step()
-        return loss.item(), int((logits.argmax(1) != labels).sum())
+        if self.average:
+            self.average.update_parameters(self.net)
+        return loss.item(), int((logits.argmax(1) != counted).sum())
 
     def logits(self, pix):
         """Logits of test images with replica 0's running statistics."""

@@ -50,7 +50,7 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 	addDevice(c, &f.device)
 	addData(c, &f.data)
 	c.Flags().StringVar(&f.weights, "weights", "", "safetensors `file` with PyTorch names")
-	c.Flags().BoolVar(&f.average, "average", false, "take the run's averaged weights, which train.swa makes")
+	c.Flags().BoolVar(&f.average, "average", false, "take the run's averaged weights, which train.swa or train.ema makes")
 	c.Flags().StringVar(&f.on, "on", "test", "`images` to measure on: test, or validation, which data.validation keeps out of training")
 	c.Flags().StringVar(&f.predictions, "predictions", "", "write a JSON line an image to this `file`: label, the five most probable classes, probability of the first, loss")
 	c.Flags().StringVar(&f.confusion, "confusion", "", "draw the confusion matrix to this PNG `file`")
@@ -195,7 +195,7 @@ func newEvalResult(on string, ev *train.Evaluation, t *train.Tally, names []stri
 func averaged(dir string) (string, error) {
 	file := filepath.Join(dir, train.AverageFile)
 	if _, err := os.Stat(file); err != nil {
-		return "", exit(exitUsage, fmt.Errorf("%s has no averaged weights (%s): a run with train.swa makes them at its end", dir, train.AverageFile))
+		return "", exit(exitUsage, fmt.Errorf("%s has no averaged weights (%s): a run with train.swa or train.ema makes them at its end", dir, train.AverageFile))
 	}
 	return file, nil
 }

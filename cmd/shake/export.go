@@ -59,7 +59,7 @@ is written into, any other file replaced once all of the new one is written.`,
 		},
 		ValidArgsFunction: completeNets,
 	}
-	c.Flags().BoolVar(&average, "average", false, "take the run's averaged weights, which train.swa makes")
+	c.Flags().BoolVar(&average, "average", false, "take the run's averaged weights, which train.swa or train.ema makes")
 	net.add(c)
 	c.Flags().Uint64Var(&seed, "init", 1, "draw fresh weights with this `seed`")
 	return c

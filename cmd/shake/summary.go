@@ -27,6 +27,9 @@ func printSummary(w io.Writer, spec *dsl.Spec, s *train.Summary, g origin) error
 	}
 	if a := s.Average; a != nil {
 		r.Average = "of the weights of " + report.Plural(a.Epochs, "epoch")
+		if a.Decay > 0 {
+			r.Average = fmt.Sprintf("of the weights of all steps, with a decay of %v", a.Decay)
+		}
 		if a.TestError != nil {
 			r.Average += fmt.Sprintf(": test error %.2f%%", *a.TestError)
 		}

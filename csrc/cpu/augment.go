@@ -66,10 +66,14 @@ type Draws struct {
 	Flip   []uint8
 	DY, DX []int8
 	Holes  [][2]Hole
+	// Partner is by image the image of the batch that is mixed in, with 1-Weight; nil: none
+	Partner []int32
+	Weight  float64
 }
 
 // Run writes image index[i], mirrored where Flip[i] is not 0, cropped at (DY[i], DX[i]) of the
-// padded image and zero in Holes[i], to image i of x, for each image of the batch. It returns an
+// padded image and zero in Holes[i], to image i of x, for each image of the batch; with Partner,
+// Weight times that and 1-Weight times the same of image Partner[i] of the batch. It returns an
 // error, and writes nothing, where an argument is too short, an index is not in the data set, a
 // crop not in the padded image, a hole not in the image, or x has not the images' shape.
 func (a *Augment) Run(b *Batch, index []int32, d Draws, x *Tensor) error {
@@ -78,12 +82,15 @@ func (a *Augment) Run(b *Batch, index []int32, d Draws, x *Tensor) error {
 	if x.C != s.C || x.H != s.H || x.W != s.W || x.N < n {
 		return fmt.Errorf("cpu: augment: %d images of %d×%d×%d into a tensor of %d of %d×%d×%d", n, s.C, s.H, s.W, x.N, x.C, x.H, x.W)
 	}
-	if len(index) < n || flip != nil && len(flip) < n || dy != nil && len(dy) < n || dx != nil && len(dx) < n || d.Holes != nil && len(d.Holes) < n {
-		return fmt.Errorf("cpu: augment: %d images with %d indices, %d flips, %d and %d offsets, %d pairs of holes", n, len(index), len(flip), len(dy), len(dx), len(d.Holes))
+	if len(index) < n || flip != nil && len(flip) < n || dy != nil && len(dy) < n || dx != nil && len(dx) < n || d.Holes != nil && len(d.Holes) < n || d.Partner != nil && len(d.Partner) < n {
+		return fmt.Errorf("cpu: augment: %d images with %d indices, %d flips, %d and %d offsets, %d pairs of holes, %d partners", n, len(index), len(flip), len(dy), len(dx), len(d.Holes), len(d.Partner))
 	}
 	for i := range n {
 		if index[i] < 0 || int(index[i]) >= a.images {
 			return fmt.Errorf("cpu: augment: image %d of the batch is number %d of a data set of %d", i, index[i], a.images)
+		}
+		if d.Partner != nil && (d.Partner[i] < 0 || int(d.Partner[i]) >= n) {
+			return fmt.Errorf("cpu: augment: image %d of the batch is mixed with image %d of %d", i, d.Partner[i], n)
 		}
 		for _, d := range [][]int8{dy, dx} {
 			if d != nil && (d[i] < 0 || int(d[i]) > 2*s.Pad) {
@@ -98,7 +105,8 @@ func (a *Augment) Run(b *Batch, index []int32, d Draws, x *Tensor) error {
 	}
 	var pin runtime.Pinner
 	defer pin.Unpin()
-	draws := C.sk_augment_draws{flip: (*C.uint8_t)(pinned(&pin, flip)), dy: (*C.int8_t)(pinned(&pin, dy)), dx: (*C.int8_t)(pinned(&pin, dx)), holes: (*C.sk_hole)(pinned(&pin, d.Holes))}
+	draws := C.sk_augment_draws{flip: (*C.uint8_t)(pinned(&pin, flip)), dy: (*C.int8_t)(pinned(&pin, dy)), dx: (*C.int8_t)(pinned(&pin, dx)), holes: (*C.sk_hole)(pinned(&pin, d.Holes)),
+		partner: (*C.int32_t)(pinned(&pin, d.Partner)), weight: C.float(d.Weight), rest: C.float(1 - d.Weight)}
 	C.sk_augment_run(a.p.c, a.c, b.c, (*C.int32_t)(&index[0]), &draws, x.c)
 	return nil
 }

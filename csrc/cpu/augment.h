@@ -22,10 +22,13 @@ typedef struct {
   const uint8_t *flip;
   const int8_t *dy, *dx;
   const sk_hole *holes;  // [n][2]
+  const int32_t *partner;  // [n] the image of the batch that is mixed in; NULL: none
+  float weight, rest;      // of the image and of its partner
 } sk_augment_draws;
 
 // Image i of x is image index[i], normalised, mirrored where flip[i], framed with zeros, cropped at
-// (dy[i], dx[i]) of the frame, 0 .. 2*pad, and zero in its holes.
+// (dy[i], dx[i]) of the frame, 0 .. 2*pad, and zero in its holes; then times weight, plus rest times
+// the same of image partner[i] of the batch.
 void sk_augment_run(sk_pool *, const sk_augment *, const sk_batch *, const int32_t *index,
                     const sk_augment_draws *, const sk_tensor *x);
 #endif

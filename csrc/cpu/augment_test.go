@@ -40,12 +40,19 @@ func TestAugment(t *testing.T) {
 		if f.IntN(2) == 0 {
 			holes = f.holes()
 		}
+		draws := Draws{Flip: flip, DY: dy, DX: dx, Holes: holes}
+		if f.IntN(2) == 0 {
+			draws.Weight, draws.Partner = f.Float64(), make([]int32, f.n)
+			for i := range draws.Partner {
+				draws.Partner[i] = int32(f.IntN(f.n))
+			}
+		}
 		x := f.tensor(c)
 		before := all(x)
-		if err := a.Run(f.b, index, Draws{flip, dy, dx, holes}, x); err != nil {
+		if err := a.Run(f.b, index, draws, x); err != nil {
 			f.Fatal(err)
 		}
-		f.nearTensor(x, 0, c, before, func(n, i, p int) float64 {
+		plain := func(n, i, p int) float64 {
 			y, col := p/f.w, p%f.w
 			for k := 0; holes != nil && k < 2; k++ {
 				if h := holes[n][k]; y >= int(h.Y0) && y < int(h.Y1) && col >= int(h.X0) && col < int(h.X1) {
@@ -63,6 +70,12 @@ func TestAugment(t *testing.T) {
 			}
 			pix := s.Pix[((int(index[n])*c+i)*f.h+y)*f.w+col]
 			return (float64(pix) - s.Mean[i]) / s.Std[i]
+		}
+		f.nearTensor(x, 0, c, before, func(n, i, p int) float64 {
+			if draws.Partner == nil {
+				return plain(n, i, p)
+			}
+			return draws.Weight*plain(n, i, p) + (1-draws.Weight)*plain(int(draws.Partner[n]), i, p)
 		})
 	})
 }
@@ -117,6 +130,8 @@ func TestAugmentErrors(t *testing.T) {
 		"crop too far":     func() error { return a.Run(f.b, index, Draws{DY: some, DX: with(3)}, x) },
 		"negative crop":    func() error { return a.Run(f.b, index, Draws{DY: with(-1), DX: some}, x) },
 		"another shape":    func() error { return a.Run(f.b, index, Draws{}, other) },
+		"short partners":   func() error { return a.Run(f.b, index, Draws{Partner: index[1:]}, x) },
+		"no such partner":  func() error { return a.Run(f.b, index, Draws{Partner: append(make([]int32, n-1), int32(n))}, x) },
 		"short holes":      func() error { return a.Run(f.b, index, Draws{Holes: make([][2]Hole, n-1)}, x) },
 		"a hole too low":   func() error { return a.Run(f.b, index, Draws{Holes: hole(Hole{Y1: int16(f.h + 1)})}, x) },
 		"a hole too far":   func() error { return a.Run(f.b, index, Draws{Holes: hole(Hole{X1: int16(f.w + 1)})}, x) },

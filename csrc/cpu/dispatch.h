@@ -25,7 +25,7 @@ typedef struct {
   void (*join)(const sk_join *, const sk_batch *, int n);
   void (*correlate)(const sk_correlate *, const sk_batch *, int n);
   void (*gradsum)(const sk_gradsum *, const sk_batch *, int n);
-  void (*sgd)(const sk_sgd *, float *w, float *v, const float *g, int64_t n);  // n: floats
+  void (*sgd)(const sk_sgd *, const sk_sgd_arrays *, int64_t n);  // n: floats
   void (*head_mean)(const sk_view *, const sk_batch *, int n, float *mean);
   void (*head_spread)(const float *d, const sk_view *x, const sk_head_dx *, const sk_batch *,
                       int n);

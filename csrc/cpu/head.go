@@ -1,16 +1,21 @@
 package cpu
 
+// #cgo noescape sk_head_train
+// #cgo nocallback sk_head_train
 // #include "head.h"
 import "C"
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // HeadSpec is the end of a network, for at most MaxN images:
 //
 //	m = mean over H and W of x;  logits = W*m + bias;  loss = -sum of q * log softmax(logits)
 //
-// with the target q = (1-e) onehot(label) + e/Classes, where e is Smoothing in Train and 0 in Eval.
-// W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at BOff.
+// with the target q = (1-e) m + e/Classes, where e is Smoothing in Train and 0 in Eval, and m is
+// Targets' mean. W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at BOff.
 type HeadSpec struct {
 	X          View
 	Classes    int
@@ -78,17 +83,33 @@ func NewHead(p *Pool, s HeadSpec) (*Head, error) {
 	return h, nil
 }
 
+// Targets are the labels that a batch is trained towards: onehot(label), or where there are Others
+//
+//	m = Weight*onehot(label) + (1-Weight)*onehot(other)
+type Targets struct {
+	Labels, Others []uint16
+	Weight         float64
+}
+
 // Train computes logits, losses and errors of the batch and the gradient of its mean loss: DX,
 // Sums, and dW and dbias, which overwrite their places in grads. It returns an error, and computes
 // nothing, where an image has no label or one that is not below Classes.
-func (h *Head) Train(b *Batch, params, grads []float32, labels []uint16) error {
+func (h *Head) Train(b *Batch, params, grads []float32, t Targets) error {
 	if len(grads) < h.flat {
 		return fmt.Errorf("cpu: head: want %d gradients, have %d", h.flat, len(grads))
 	}
-	if err := h.check(b, params, labels); err != nil {
-		return err
+	for _, labels := range [][]uint16{t.Labels, t.Others} {
+		if labels == nil && t.Labels != nil {
+			continue
+		}
+		if err := h.check(b, params, labels); err != nil {
+			return err
+		}
 	}
-	C.sk_head_train(h.p.c, h.c, b.c, cfloats(params), cfloats(grads), (*C.uint16_t)(&labels[0]))
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	targets := C.sk_targets{labels: (*C.uint16_t)(pinned(&pin, t.Labels)), others: (*C.uint16_t)(pinned(&pin, t.Others)), weight: C.double(t.Weight)}
+	C.sk_head_train(h.p.c, h.c, b.c, cfloats(params), cfloats(grads), &targets)
 	return nil
 }
 
@@ -123,7 +144,7 @@ func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
 func (h *Head) Loss() []float32 { return h.loss[:h.images] }
 
 // Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is
-// not its label's, or that has a NaN among its logits, and 0 for the others: a view that the next
+// not its label's, that of the greater weight, or that has a NaN among its logits, and 0 for the others: a view that the next
 // call overwrites.
 func (h *Head) Wrong() []uint8 { return h.wrong[:h.images] }
 

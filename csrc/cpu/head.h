@@ -11,6 +11,12 @@ typedef struct {
   int relu, accumulate;
 } sk_head_dx;
 
+// What the images are trained towards: onehot(label), or a mean of two with others.
+typedef struct {
+  const uint16_t *labels, *others;  // [n]; others NULL: none
+  double weight;                    // of labels, where there are others
+} sk_targets;
+
 typedef struct {
   const sk_view *x;
   int channels, classes;
@@ -29,5 +35,5 @@ void sk_head_eval(sk_pool *, const sk_head *, const sk_batch *, const float *par
                   const uint16_t *labels);
 // The same, then the gradient of the batch's mean loss: dx, sums, and dW and dbias in grads.
 void sk_head_train(sk_pool *, const sk_head *, const sk_batch *, const float *params, float *grads,
-                   const uint16_t *labels);
+                   const sk_targets *);
 #endif

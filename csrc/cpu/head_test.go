@@ -33,11 +33,15 @@ func TestHead(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		labels, grads, before := f.labels(classes), make([]float32, len(params)), all(dx.G)
+		targets := Targets{Labels: f.labels(classes), Weight: 1}
+		if f.IntN(2) == 0 {
+			targets.Others, targets.Weight = f.labels(classes), f.Float64()
+		}
+		labels, grads, before := targets.Labels, make([]float32, len(params)), all(dx.G)
 		for i := range grads {
 			grads[i] = guardValue
 		}
-		if err := h.Train(f.b, params, grads, labels); err != nil {
+		if err := h.Train(f.b, params, grads, targets); err != nil {
 			f.Fatal(err)
 		}
 		f.floats = append(f.floats, grads, h.Loss(), h.Logits())
@@ -68,19 +72,28 @@ func TestHead(t *testing.T) {
 					best, top = k, z[k]
 				}
 			}
-			plain[n] = math.Log(sum) - z[labels[n]]
-			loss, e := (1-spec.Smoothing)*plain[n], spec.Smoothing/float64(classes)
+			label, other := labels[n], labels[n]
+			if targets.Others != nil {
+				other = targets.Others[n]
+			}
+			plain[n] = math.Log(sum) - z[label]
+			mixed := math.Log(sum) - targets.Weight*z[label] - (1-targets.Weight)*z[other]
+			loss, e := (1-spec.Smoothing)*mixed, spec.Smoothing/float64(classes)
+			if targets.Weight < 0.5 {
+				label = other
+			}
 			for k := range classes {
 				loss += e * (math.Log(sum) - z[k])
 			}
 			f.near(float64(h.Loss()[n]), loss, 10, "loss of image %d", n)
-			if wrong := best != int(labels[n]); (h.Wrong()[n] == 1) != wrong {
+			if wrong := best != int(label); (h.Wrong()[n] == 1) != wrong {
 				f.Fatalf("image %d: wrong is %d, want %t", n, h.Wrong()[n], wrong)
 			}
 			for k := range classes {
 				dz[n][k] = (dz[n][k]/sum - e) / float64(f.n)
 			}
-			dz[n][labels[n]] -= (1 - spec.Smoothing) / float64(f.n)
+			dz[n][labels[n]] -= (1 - spec.Smoothing) * targets.Weight / float64(f.n)
+			dz[n][other] -= (1 - spec.Smoothing) * (1 - targets.Weight) / float64(f.n)
 		}
 		for k := range classes {
 			var db float64
@@ -139,7 +152,7 @@ func onlyBias(t *testing.T, bias []float32, label uint16) (loss float32, wrong u
 	}
 	labels := make([]uint16, f.n)
 	labels[0] = label
-	if err := h.Train(f.b, append(make([]float32, len(bias)), bias...), make([]float32, 2*len(bias)), labels); err != nil {
+	if err := h.Train(f.b, append(make([]float32, len(bias)), bias...), make([]float32, 2*len(bias)), Targets{Labels: labels}); err != nil {
 		t.Fatal(err)
 	}
 	return h.Loss()[0], h.Wrong()[0]
@@ -187,11 +200,14 @@ func TestHeadErrors(t *testing.T) {
 	if err := h.Eval(f.b, params[1:], labels); err == nil {
 		t.Error("missing parameters are no error")
 	}
-	if err := h.Train(f.b, params, params[1:], labels); err == nil {
+	if err := h.Train(f.b, params, params[1:], Targets{Labels: labels}); err == nil {
 		t.Error("missing gradients are no error")
 	}
-	labels[f.n-1] = 3
-	if err := h.Train(f.b, params, params, labels); err == nil {
-		t.Error("a label that is no class is no error")
+	bad := make([]uint16, f.n)
+	bad[f.n-1] = 3
+	for _, targets := range []Targets{{Labels: bad}, {Labels: labels, Others: bad}, {Labels: labels, Others: labels[1:]}, {}} {
+		if err := h.Train(f.b, params, params, targets); err == nil {
+			t.Errorf("%v is no error", targets)
+		}
 	}
 }

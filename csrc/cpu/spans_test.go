@@ -20,7 +20,7 @@ func TestSpans(t *testing.T) {
 		const rounds = 5
 		for range rounds {
 			sgd := SGD{LR: 1}
-			sgd.Run(p, p.Floats(1<<20), p.Floats(1<<20), p.Floats(1<<20))
+			sgd.Run(p, p.Floats(1<<20), p.Floats(1<<20), p.Floats(1<<20), nil)
 		}
 		to := Clock()
 		w.Stop()
@@ -81,7 +81,7 @@ func TestSpansWithoutRoom(t *testing.T) {
 }
 
 // dispatchOne runs one task on the caller.
-func dispatchOne(p *Pool) { SGD{}.Run(p, p.Floats(16), p.Floats(16), p.Floats(16)) }
+func dispatchOne(p *Pool) { SGD{}.Run(p, p.Floats(16), p.Floats(16), p.Floats(16), nil) }
 
 // The roofs are those of a processor: no memory is faster than a near cache, and the peak of one
 // worker is about its part of the peak of all.

@@ -6,8 +6,8 @@ import (
 )
 
 // AugmentSpec makes a batch from the bytes of a data set: normalised and, with Train, flipped and
-// cropped by the draws of engine.AugmentDraw, with the holes of engine.Holes. Y has Pitch channels,
-// zeros from C on.
+// cropped by the draws of engine.AugmentDraw, with the holes of engine.Holes; with Mixed every
+// image is mixed with a partner. Y has Pitch channels, zeros from C on.
 //
 //	augment(step, table, pix, index, y, n)
 type AugmentSpec struct {
@@ -18,6 +18,15 @@ type AugmentSpec struct {
 	Crop        int // width of the zeros around the image
 	Cutout      int // side of a hole
 	Erase       float64
+	Mixed       bool // the argument "index" has the partners and the weight too: IndexWords
+}
+
+// IndexWords is the length of the argument "index" of n images.
+func IndexWords(n int, mixed bool) int {
+	if mixed {
+		return 3*n + 1
+	}
+	return n
 }
 
 // AugmentTable is the normalised value of every byte of every channel, float[C][256]: the argument
@@ -52,6 +61,7 @@ func (s AugmentSpec) Kernel() (*Kernel, error) {
 	b.ints("TYPE", int(s.Type), "C", s.C, "H", s.H, "W", s.W, "PITCH", s.Pitch, "V", vector(s.Type, Slice{C: s.Pitch, Pitch: s.Pitch}), "CROP", crop, "CUTOUT", s.Cutout, "ERASE", int(math.Ceil(s.Erase*(1<<24))), "THREADS", maxThreads)
 	b.bool("TRAIN", s.Train)
 	b.bool("FLIP", s.Flip)
+	b.bool("MIXED", s.Mixed)
 	b.bool("HOLES", s.Train && (s.Cutout > 0 || s.Erase > 0))
 	b.include("types", "philox", "augment")
 	b.add("step", "table", "pix", "index", "y", "n:i")

@@ -5,13 +5,14 @@
 //   dz = scale*(softmax(z) - q)/images
 //   dx = (ACCUMULATE ? dx : 0) + [norm?(x) > 0, if MASKED] * (dz*W)/(H*W)
 //
-// q is the target (1-SMOOTHING)*onehot(label) + SMOOTHING/CLASSES, without TRAIN onehot(label).
-// images is the size of the global batch, scale the factor of loss scaling (1 without a scaler). W
+// q is the target (1-SMOOTHING)*m + SMOOTHING/CLASSES, without TRAIN onehot(label). m is
+// onehot(label), with MIXED weight*onehot(label) + (1-weight)*onehot(other), and wrong then counts
+// the label of the greater weight. images is the size of the global batch, scale the factor of loss scaling (1 without a scaler). W
 // [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to the lowest class; a
 // NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
 //
 // head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n):
-// labels is u16 of the whole set, index int[n]. mean float[n][C], dlogits and logits
+// labels is u16 of the whole set, index int[n], with MIXED as in augment.cu. mean float[n][C], dlogits and logits
 // float[n][CLASSES], loss float[n] and wrong u32[n] are overwritten, and with TRAIN dx, unless it
 // is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0. Bytes an element of x:
 // sizeof(T), twice with MASKED, and as much for dx.
@@ -61,7 +62,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
   __syncthreads();
 
-  const int label = labels[index[image]];
+  const int label = labels[index[image]], other = MIXED ? labels[index[n + image]] : label;
+  const double weight = MIXED ? (double)sk_bits_float((u32)index[3 * n]) : 1;
   const float none = sk_bits_float(0x7fc00000);
   if (t < 32) {
     float top = sk_bits_float(0xff800000);  // -infinity
@@ -89,9 +91,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (SMOOTHED) spread = sk_warp_sum(spread);
     if (t == 0) {
       double target = (double)z[label] - top;
+      if (MIXED) target = weight * target + (1 - weight) * ((double)z[other] - top);
       if (SMOOTHED) target = (1 - SMOOTHING) * target + SMOOTHING / CLASSES * spread;
       loss[image] = any_nan ? none : (float)(log(sum) - target);
-      wrong[image] = any_nan || top_class != label;
+      wrong[image] = any_nan || top_class != (weight >= 0.5 ? label : other);
       total = sum, nan = any_nan;
     }
   }
@@ -101,7 +104,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   for (int c = t; c < X::C; c += THREADS) mean[(i64)image * X::C + c] = pooled[c];
   const double each = (scaler ? (double)scaler->scale : 1.0) / step->images;
   for (int k = t; k < CLASSES; k += THREADS) {
-    const double q = (1 - SMOOTHING) * (k == label) + SMOOTHING / CLASSES;
+    const double m = MIXED ? weight * (k == label) + (1 - weight) * (k == other) : k == label;
+    const double q = (1 - SMOOTHING) * m + SMOOTHING / CLASSES;
     z[k] = nan ? none : (float)((power[k] / total - q) * each);
     dlogits[(i64)image * CLASSES + k] = z[k];
   }

@@ -3,7 +3,7 @@ package cuda
 import "fmt"
 
 // HeadSpec is the end of a network: pooling, the linear classifier, softmax and cross-entropy. With
-// Train labels are smoothed by Smoothing, and the gradients are computed too, except those of the
+// Train labels are smoothed by Smoothing and, if Mixed, of two images, and the gradients are computed too, except those of the
 // classifier (HeadGradSpec). DX receives the gradient of X; nil: the gradient is not stored.
 //
 //	dx = (Accumulate ? dx : 0) + (Mask ? [X before its own ReLU > 0] : 1) * d(mean)/(H*W)
@@ -16,6 +16,7 @@ type HeadSpec struct {
 	WOff, BOff       int // of W [Classes][X.C] and of the bias, in floats
 	Train            bool
 	Smoothing        float64
+	Mixed            bool // with Train: "index" is that of an AugmentSpec that is Mixed
 	DX               *Slice
 	Mask, Accumulate bool
 }
@@ -55,6 +56,7 @@ func (s HeadSpec) Kernel() (*Kernel, error) {
 	b.slice("DX", dx)
 	b.ints("ALL", t.chunks, "CLASSES", s.Classes, "WOFF", s.WOff, "BOFF", s.BOff)
 	b.bool("TRAIN", s.Train)
+	b.bool("MIXED", s.Train && s.Mixed)
 	b.bool("SMOOTHED", s.Train && s.Smoothing > 0)
 	b.line("constexpr double SMOOTHING = %s;", double(s.Smoothing))
 	b.bool("HAS_DX", s.DX != nil)

@@ -22,7 +22,7 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 	if i%3 != 2 {
 		x.Norm, x.m = &NormRef{C: l.c}, newNorm(r, l.c, s.Replicas)
 	}
-	spec := HeadSpec{Shape: s, X: x.View, Classes: classes, WOff: 5, BOff: 5 + classes*l.c, Train: i != 1, Mask: x.ReLU, Accumulate: i%4 == 2, Smoothing: float64(i%3) / 4}
+	spec := HeadSpec{Shape: s, X: x.View, Classes: classes, WOff: 5, BOff: 5 + classes*l.c, Train: i != 1, Mask: x.ReLU, Accumulate: i%4 == 2, Smoothing: float64(i%3) / 4, Mixed: i%2 == 1}
 	params := randoms(r, F32, spec.BOff+classes+3, 0, 0.3)
 	dx := newTensor(r, s, n, l.out)
 	if spec.Train && i != 3 {
@@ -35,6 +35,15 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 	}
 	for range n {
 		index = append(index, r.IntN(images))
+	}
+	weight := []float64{0.25, 0.75, 0.5}[i%3]
+	if spec.Mixed = spec.Mixed && spec.Train; spec.Mixed {
+		for range n {
+			index = append(index, r.IntN(images))
+		}
+		index = append(append(index, make([]int, n)...), int(math.Float32bits(float32(weight))))
+	} else {
+		weight = 1
 	}
 	var sc *memory
 	global, lossScale := n, 1.0
@@ -58,6 +67,13 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 	wantD := make([][]float64, n)
 	for im := range n {
 		label := int(labels.data[2*index[im]])
+		other, counted := label, label
+		if spec.Mixed {
+			other = int(labels.data[2*index[n+im]])
+		}
+		if weight < 0.5 {
+			counted = other
+		}
 		m, z := make([]float64, l.c), make([]float64, classes)
 		for c := range m {
 			for p := range hw {
@@ -87,21 +103,24 @@ func testHead(t *testing.T, r *rand.Rand, name string, s Shape, n, i, classes in
 		if !spec.Train {
 			smoothing = 0
 		}
-		want := math.Log(sum) + top - (1-smoothing)*z[label]
+		want := math.Log(sum) + top - (1-smoothing)*(weight*z[label]+(1-weight)*z[other])
 		for _, v := range z {
 			want -= smoothing / float64(classes) * v
 		}
 		if math.Abs(loss.at(im)-want) > 1e-4 {
 			t.Fatalf("%s: image %d: want loss %v, have %v", name, im, want, loss.at(im))
 		}
-		if have := wrong.int(im) == 1; have != (best != label) {
-			t.Fatalf("%s: image %d: label %d, best %d, have wrong = %v", name, im, label, best, have)
+		if have := wrong.int(im) == 1; have != (best != counted) {
+			t.Fatalf("%s: image %d: label %d, best %d, have wrong = %v", name, im, counted, best, have)
 		}
 		d := make([]float64, l.c)
 		for k := range z {
 			dz := math.Exp(z[k]-top)/sum - smoothing/float64(classes)
 			if k == label {
-				dz -= 1 - smoothing
+				dz -= (1 - smoothing) * weight
+			}
+			if k == other {
+				dz -= (1 - smoothing) * (1 - weight)
 			}
 			dz *= lossScale / float64(global)
 			if !spec.Train {

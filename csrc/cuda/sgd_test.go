@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -22,11 +23,14 @@ func TestSGD(t *testing.T) {
 		scaler   *memory
 		scale    float64
 		clip     float64 // 0: none
+		averaged bool
+		first    bool // iteration
 	}{
-		{"plain", 1, false, F32, nil, 1, 0},
-		{"nesterov, 16-bit copy", 1031, true, BF16, nil, 1, 0.25},
-		{"scaled", 5000, true, F16, scaler(1024, 0), 1024, 0.75},
-		{"bad step", 5000, true, F16, scaler(1024, 1), 1024, 0},
+		{"plain", 1, false, F32, nil, 1, 0, false, true},
+		{"nesterov, 16-bit copy", 1031, true, BF16, nil, 1, 0.25, true, false},
+		{"scaled", 5000, true, F16, scaler(1024, 0), 1024, 0.75, true, true},
+		{"bad step", 5000, true, F16, scaler(1024, 1), 1024, 0, false, false},
+		{"bad step with an average", 5001, true, F16, scaler(1024, 1), 1024, 0, true, true},
 	} {
 		const decay, momentum, lr = 1e-2, 0.9, 0.3
 		w, v, g := randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, 1), randoms(r, F32, c.n, 0, c.scale)
@@ -36,9 +40,26 @@ func TestSGD(t *testing.T) {
 			clip = floats(c.clip, 0)
 		}
 		w0, v0, cp0 := w.clone(), v.clone(), cp.clone()
-		run(t, SGDSpec{Momentum: momentum, WeightDecay: decay, Nesterov: c.nesterov, Copy: c.copy}, c.n,
-			map[string]any{"step": Step{LR: lr}.memory(), "scaler": c.scaler, "clip": clip, "w": w, "v": v, "g": g, "copy": cp, "n": c.n})
-		if c.name == "bad step" {
+		keep, step := 0.75, Step{LR: lr, Iteration: 5}
+		var average, average0 *memory
+		if c.averaged {
+			average = randoms(r, F32, c.n, 0, 1)
+			average0 = average.clone()
+		}
+		if c.first {
+			step.Iteration = 0
+		}
+		run(t, SGDSpec{Momentum: momentum, WeightDecay: decay, Nesterov: c.nesterov, Copy: c.copy, Averaged: c.averaged, Keep: keep}, c.n,
+			map[string]any{"average": average, "step": step.memory(), "scaler": c.scaler, "clip": clip, "w": w, "v": v, "g": g, "copy": cp, "n": c.n})
+		if c.first {
+			keep = 0
+		}
+		for i := 0; c.averaged && i < c.n; i++ {
+			if want := keep*average0.at(i) + (1-keep)*w.at(i); !near(F32, average.at(i), want, 2e-6) {
+				t.Fatalf("%s: average %d: want %v, have %v", c.name, i, want, average.at(i))
+			}
+		}
+		if strings.HasPrefix(c.name, "bad step") {
 			if string(w.data) != string(w0.data) || string(v.data) != string(v0.data) || string(cp.data) != string(cp0.data) {
 				t.Errorf("%s: something changed", c.name)
 			}

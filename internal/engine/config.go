@@ -17,10 +17,12 @@ type Config struct {
 	Momentum    float64
 	Nesterov    bool
 	WeightDecay float64
+	EMA         float64 // decay of the average of the weights; 0: none
 	Clip        float64 // the largest norm of the mean gradient, without decay; 0: any
 	// Of training labels: an image's target is (1-Smoothing) onehot(label) + Smoothing/classes
 	Smoothing float64
-	Flip      bool // augmentation as in dsl.Data, already false/0 where augmentation is off
+	Mixup     float64 // a of Mix; 0: none
+	Flip      bool    // augmentation as in dsl.Data, already false/0 where augmentation is off
 	Crop      int
 	Cutout    int
 	Erase     float64
@@ -35,7 +37,7 @@ func ConfigOf(spec *dsl.Spec) Config {
 	t, e := spec.Train, spec.Engine
 	c := Config{
 		Seed: spec.Seed, Batch: t.Batch, Replicas: t.Replicas, Workers: t.Workers,
-		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay, Clip: t.Clip, Smoothing: t.Smoothing,
+		Momentum: t.Momentum, Nesterov: t.Nesterov, WeightDecay: t.WeightDecay, EMA: t.EMA, Clip: t.Clip, Smoothing: t.Smoothing, Mixup: t.Mixup,
 		Conv: e.Conv, Precision: e.Precision, Deterministic: e.Deterministic,
 	}
 	if spec.Data.Augment {
@@ -58,6 +60,12 @@ func (c Config) Check(backend string, maxCrop int) error {
 	}
 	if !(c.Clip >= 0) {
 		return fmt.Errorf("%s: clip %v: want a norm of at least 0", backend, c.Clip)
+	}
+	if !(c.EMA >= 0 && c.EMA < 1) {
+		return fmt.Errorf("%s: a decay of the average of %v: want a number from 0, below 1", backend, c.EMA)
+	}
+	if !(c.Mixup >= 0) {
+		return fmt.Errorf("%s: mixup %v: want a number of at least 0", backend, c.Mixup)
 	}
 	if !(c.Smoothing >= 0 && c.Smoothing < 1) {
 		return fmt.Errorf("%s: label smoothing %v: want a number from 0, below 1", backend, c.Smoothing)
@@ -103,4 +111,13 @@ func CheckRange(backend string, lo, hi, n int) error {
 // them.
 func NotLoaded(backend, set string) error {
 	return fmt.Errorf("%s: no %s images are loaded", backend, set)
+}
+
+// Average is by what the average of the weights (Config.EMA) and the weights behind step iteration
+// are multiplied: average = keep*average + rest*w. The first step begins the average.
+func (c Config) Average(iteration uint32) (keep, rest float64) {
+	if iteration == 0 {
+		return 0, 1
+	}
+	return c.EMA, 1 - c.EMA
 }

@@ -30,7 +30,11 @@ type drawsFile struct {
 		Images       []int32
 		Flip, DY, DX []int
 		Holes        [][2][4]int
-		Alpha, Beta  [][][]string // [block][branch][image]
+		Mixup        struct {
+			Weight  string
+			Partner []int32
+		}
+		Alpha, Beta [][][]string // [block][branch][image]
 	}
 }
 
@@ -101,6 +105,13 @@ func compareStep(t *testing.T, spec *dsl.Spec, g *graph.Graph, want *drawsFile, 
 			if have := [4]int{h.Y0, h.Y1, h.X0, h.X1}; have != w.Holes[at][k] {
 				t.Errorf("step %d: position %d: want hole %v, have %v", i, at, w.Holes[at][k], have)
 			}
+		}
+	}
+	if a := spec.Train.Mixup; a > 0 {
+		partner := make([]int32, len(order))
+		have := engine.Mix(spec.Seed, uint32(i), a, partner)
+		if weight, err := strconv.ParseFloat(w.Mixup.Weight, 64); err != nil || have != weight || !slices.Equal(partner, w.Mixup.Partner) {
+			t.Errorf("step %d: want mixup %+v, have %x, %v", i, w.Mixup, have, partner)
 		}
 	}
 	if len(w.Alpha) != len(g.Blocks) {

@@ -66,8 +66,9 @@ type Program interface {
 	// Logits runs the same images and returns N×Classes logits.
 	Logits(lo, hi int) ([]float32, error)
 	// State returns a copy of everything that training changes, in a fixed order: parameters by their
-	// names, then "momentum/"+name, then running statistics "replicaR/"+NAME.running_mean|running_var
-	// for every replica R, then the backend's own state, Own+name.
+	// names, then "momentum/"+name, with Config.EMA Average+name, then running statistics
+	// "replicaR/"+NAME.running_mean|running_var for every replica R, then the backend's own state,
+	// Own+name.
 	State() ([]Tensor, error)
 	// SetState replaces the named tensors; others keep their values. An unknown name or a wrong
 	// shape is an error and changes nothing.
@@ -86,6 +87,9 @@ type Abandoner interface {
 
 // ErrAbandoned is the error of a call that was left off because it was asked to.
 var ErrAbandoned = errors.New("abandoned before its end")
+
+// Average begins the names of averaged parameters.
+const Average = "average/"
 
 // Own begins the names of tensors that only some programs of a network have in their state. A state
 // that moves to another program leaves out the tensors that the other program lacks.

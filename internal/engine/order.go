@@ -7,20 +7,27 @@ import "shake/internal/rng"
 // the ones before.
 func Permutation(seed uint64, epoch uint32, n int) []int32 {
 	p := make([]int32, n)
+	shuffle(p, func(chunk uint32) [4]uint32 {
+		return rng.Philox(seed, [4]uint32{epoch, 0, chunk, uint32(rng.Shuffle)})
+	})
+	return p
+}
+
+// shuffle makes p a random order of 0 .. len(p)-1; words gives the words of swaps 4*chunk on.
+func shuffle(p []int32, words func(chunk uint32) [4]uint32) {
 	for i := range p {
 		p[i] = int32(i)
 	}
-	var words [4]uint32
+	var w [4]uint32
 	have := -1
-	for i := n - 1; i > 0; i-- {
+	for i := len(p) - 1; i > 0; i-- {
 		if i/4 != have {
 			have = i / 4
-			words = rng.Philox(seed, [4]uint32{epoch, 0, uint32(have), uint32(rng.Shuffle)})
+			w = words(uint32(have))
 		}
-		j := rng.Below(words[i%4], uint32(i+1))
+		j := rng.Below(w[i%4], uint32(i+1))
 		p[i], p[j] = p[j], p[i]
 	}
-	return p
 }
 
 // AugmentDraw returns the augmentation of one image by its position in the global batch: whether it

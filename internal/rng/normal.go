@@ -12,14 +12,14 @@ import "math"
 // file's own and every product is rounded by an explicit conversion. It relies on IEEE float64
 // addition, multiplication, division and square root, correctly rounded. Errors are below 1e-15.
 func Normal(w0, w1 uint32) (x, y float64) {
-	r := math.Sqrt(-2 * logUnit((float64(w0)+0.5)*(1.0/(1<<32))))
+	r := math.Sqrt(-2 * Log((float64(w0)+0.5)*(1.0/(1<<32))))
 	c, s := cosSinTurn(w1)
 	return float64(r * c), float64(r * s)
 }
 
-// logUnit is ln u for 0 < u < 1: u = m * 2^e with m in [sqrt(1/2), sqrt(2)), ln m = 2
-// artanh((m-1)/(m+1)).
-func logUnit(u float64) float64 {
+// Log is ln u for a finite u above 0, with the same bits on every platform: u = m * 2^e with m in
+// [sqrt(1/2), sqrt(2)), ln m = 2 artanh((m-1)/(m+1)).
+func Log(u float64) float64 {
 	m, e := math.Frexp(u)
 	if m < math.Sqrt2/2 {
 		m *= 2
@@ -62,4 +62,22 @@ func cosSinTurn(w uint32) (c, s float64) {
 		c, s = s, -c
 	}
 	return c, s
+}
+
+// Exp is e^x with the same bits on every platform: x = k ln 2 + r, and the series of e^r. It is
+// infinite above 709 and 0 below -745.
+func Exp(x float64) float64 {
+	switch {
+	case x > 709:
+		return math.Inf(1)
+	case x < -745:
+		return 0
+	}
+	k := math.Floor(float64(x/math.Ln2) + 0.5)
+	r := x - float64(k*math.Ln2)
+	e := 1.0
+	for n := 17; n >= 1; n-- {
+		e = 1 + float64(float64(r*e)/float64(n))
+	}
+	return math.Ldexp(e, int(k))
 }

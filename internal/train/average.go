@@ -12,8 +12,9 @@ import (
 	"shake/internal/engine"
 )
 
-// averagePrefix begins the names of the averaged parameters in a checkpoint, F64.
-const averagePrefix = "average/"
+// averagePrefix begins the names of the averaged parameters in a checkpoint: F64 at the ends of
+// epochs, as the program has them after every step.
+const averagePrefix = engine.Average
 
 // averages tells whether the weights at the end of an epoch, from 1, belong to the average.
 func averages(t dsl.Train, epoch int) bool {
@@ -76,8 +77,12 @@ func (r *run) averaged(state []engine.Tensor) []engine.Tensor {
 	return state
 }
 
-// takeAverage takes the average out of the state of a checkpoint, and returns the rest.
+// takeAverage takes the average out of the state of a checkpoint, and returns the rest. An
+// exponential average is the program's own.
 func (r *run) takeAverage(p checkpoint) ([]engine.Tensor, error) {
+	if r.spec.Train.EMA > 0 {
+		return p.state, nil
+	}
 	var rest []engine.Tensor
 	r.mean = nil
 	sizes := map[string]int{}
@@ -112,10 +117,13 @@ func (r *run) takeAverage(p checkpoint) ([]engine.Tensor, error) {
 // finishAverage writes the average of the weights, with running statistics of their own, and its
 // figures. The checkpoints stay those of the last epoch's weights.
 func (r *run) finishAverage(ctx context.Context) error {
-	if r.k.Averaged == 0 {
+	if r.k.Averaged == 0 && r.spec.Train.EMA == 0 {
 		return nil
 	}
-	err := r.setAverage(ctx)
+	err := r.ownAverage()
+	if err == nil {
+		err = r.setAverage(ctx)
+	}
 	if err == nil {
 		err = r.measureAverage(ctx)
 	}
@@ -128,6 +136,24 @@ func (r *run) finishAverage(ctx context.Context) error {
 		return ErrInterrupted
 	}
 	return err
+}
+
+// ownAverage takes an exponential average out of the program.
+func (r *run) ownAverage() error {
+	if r.spec.Train.EMA == 0 {
+		return nil
+	}
+	state, err := r.prog.State()
+	if err != nil {
+		return fmt.Errorf("reading the program's state: %w", err)
+	}
+	r.mean = map[string][]float64{}
+	for _, t := range state {
+		if name, is := strings.CutPrefix(t.Name, averagePrefix); is {
+			r.mean[name] = numbers(t)
+		}
+	}
+	return nil
 }
 
 // setAverage gives the program the averaged weights, and running statistics that are the means of
@@ -224,7 +250,7 @@ func (r *run) measureAverage(ctx context.Context) error {
 	if err := writeWeights(r.dir.store, r.dir.path(AverageFile), state, meta); err != nil {
 		return err
 	}
-	rec := AverageRecord{Epochs: r.k.Averaged, Step: r.k.Step}
+	rec := AverageRecord{Epochs: r.k.Averaged, Decay: r.spec.Train.EMA, Step: r.k.Step}
 	scalars := []scalar{}
 	if test.Images > 0 {
 		rec.TestLoss, rec.TestError, rec.TestImages = finite(test.meanLoss()), finite(test.percent()), test.Images
@@ -243,7 +269,8 @@ func (r *run) measureAverage(ctx context.Context) error {
 
 // AverageRecord is the line of the averaged weights at the end of a run. Errors are in per cent.
 type AverageRecord struct {
-	Epochs     int      `json:"epochs"` // at whose ends the weights were averaged
+	Epochs     int      `json:"epochs,omitempty"` // at whose ends the weights were averaged
+	Decay      float64  `json:"decay,omitempty"`  // of an exponential average
 	Step       int      `json:"step"`
 	TestLoss   *float64 `json:"test_loss"`
 	TestError  *float64 `json:"test_error"`

@@ -14,6 +14,7 @@ import (
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/ref"
+	"shake/internal/graph"
 )
 
 // TestAverages: an epoch belongs to the average where it lies behind train.swa.
@@ -158,7 +159,7 @@ func TestAverageResumes(t *testing.T) {
 func TestAverageInCheckpoints(t *testing.T) {
 	o := options(t, filepath.Join(tempDir(t), "run"), "train.swa=1", "train.max_steps=12")
 	mustRun(t, o)
-	r := &run{}
+	r := &run{spec: o.Spec}
 	p := checkpoint{counters: counters{Averaged: 2}}
 	ts, _, err := readTensors(generations(t, o.Dir)[0], 1<<30)
 	if err != nil {
@@ -186,4 +187,94 @@ func TestAverageInCheckpoints(t *testing.T) {
 	next := options(t, filepath.Join(tempDir(t), "next"))
 	next.Weights = generations(t, o.Dir)[0]
 	mustRun(t, next)
+}
+
+// TestExponentialAverage: a run ends with the program's own average, of whose weights the
+// checkpoint has the same numbers, and with statistics for it; interrupted anywhere it ends with
+// the same bits.
+func TestExponentialAverage(t *testing.T) {
+	dir := tempDir(t)
+	small := func(name string) Options {
+		o := options(t, filepath.Join(dir, name), "train.ema=0.6", "train.batch=4", "train.epochs=2", "train.replicas=1")
+		o.Backend, o.Train, o.Test = ref.Backend{}, images(8, 1), images(3, 2)
+		return o
+	}
+	plain := small("plain")
+	s := mustRun(t, plain)
+	if s.Average == nil || s.Average.Decay != 0.6 || s.Average.Epochs != 0 || s.Average.TestImages != 3 {
+		t.Fatalf("average %+v", s.Average)
+	}
+	last, have := tensorsOf(t, generations(t, plain.Dir)[0]), tensorsOf(t, filepath.Join(plain.Dir, AverageFile))
+	weights := tensorsOf(t, filepath.Join(plain.Dir, WeightsFile))
+	if len(have) != len(weights) {
+		t.Errorf("the average has %d tensors, the weights %d", len(have), len(weights))
+	}
+	for name, v := range have {
+		same := true
+		for i := range v {
+			if mean, is := last[averagePrefix+name]; is && float32(mean[i]) != float32(v[i]) {
+				t.Fatalf("%s[%d]: want %v, have %v", name, i, mean[i], v[i])
+			}
+			same = same && v[i] == weights[name][i]
+		}
+		if same {
+			t.Errorf("%s is that of the last weights", name)
+		}
+	}
+	want := result(t, plain.Dir)
+	// Four steps, then two for the average's statistics.
+	for at := 1; at <= 6; at++ {
+		ctx, stop := context.WithCancel(context.Background())
+		o := small("stopped" + string(rune('a'+at)))
+		o.Backend = watched{ref.Backend{}, func(step int) {
+			if step == at {
+				stop()
+			}
+		}}
+		if _, err := Run(ctx, o); !errors.Is(err, ErrInterrupted) {
+			t.Fatalf("stopped at step %d: %v", at, err)
+		}
+		stop()
+		o.Resume, o.Backend = true, ref.Backend{}
+		mustRun(t, o)
+		for name, b := range result(t, o.Dir) {
+			if !bytes.Equal(b, want[name]) {
+				t.Errorf("stopped at step %d: %s differs", at, name)
+			}
+		}
+		a, _ := os.ReadFile(filepath.Join(plain.Dir, AverageFile))
+		if b, _ := os.ReadFile(filepath.Join(o.Dir, AverageFile)); !bytes.Equal(a, b) {
+			t.Errorf("stopped at step %d: the average differs", at)
+		}
+	}
+	next := small("next")
+	next.Weights = generations(t, plain.Dir)[0]
+	mustRun(t, next)
+	next = small("from the average")
+	next.Weights = filepath.Join(plain.Dir, AverageFile)
+	mustRun(t, next)
+}
+
+// watched tells of the steps that a backend's program has made, from 1.
+type watched struct {
+	engine.Backend
+	made func(step int)
+}
+
+type watchedProgram struct {
+	engine.Program
+	steps int
+	made  func(step int)
+}
+
+func (b watched) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
+	p, err := b.Backend.Compile(g, c)
+	return &watchedProgram{p, 0, b.made}, err
+}
+
+func (p *watchedProgram) Step(s engine.Step) error {
+	err := p.Program.Step(s)
+	p.steps++
+	p.made(p.steps)
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"shake/dsl"
@@ -277,10 +278,17 @@ func (r *run) openJournals() error {
 
 // targets says of what the training loss is where it is not of the labels alone; "" where it is.
 func targets(t dsl.Train) string {
-	if t.Smoothing == 0 {
+	var of []string
+	if t.Mixup > 0 {
+		of = append(of, "mixed images, and the error counts the label of the greater weight")
+	}
+	if t.Smoothing > 0 {
+		of = append(of, fmt.Sprintf("labels smoothed by %v", t.Smoothing))
+	}
+	if of == nil {
 		return ""
 	}
-	return fmt.Sprintf("the training loss is of labels smoothed by %v; test and validation loss are of the labels", t.Smoothing)
+	return fmt.Sprintf("the training loss is of %s; test and validation loss are of plain images and labels", strings.Join(of, ", and of "))
 }
 
 func (r *run) start(resumed bool) {

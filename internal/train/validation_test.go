@@ -114,7 +114,8 @@ func TestLongerRun(t *testing.T) {
 // TestTargetsNotice: a run says so if its training loss is not of the labels.
 func TestTargetsNotice(t *testing.T) {
 	for override, want := range map[string]string{
-		"train.label_smoothing=0.1": "the training loss is of labels smoothed by 0.1; test and validation loss are of the labels",
+		"train.label_smoothing=0.1": "the training loss is of labels smoothed by 0.1; test and validation loss are of plain images and labels",
+		"train.mixup=0.2":           "the training loss is of mixed images, and the error counts the label of the greater weight; test and validation loss are of plain images and labels",
 		"train.label_smoothing=0":   "",
 	} {
 		l := &listener{}

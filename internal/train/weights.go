@@ -70,7 +70,7 @@ func fit(file string, have, state []engine.Tensor, whole bool) (set []engine.Ten
 		switch {
 		case !ok && !whole && replica:
 			left++
-		case !ok && (!whole && strings.HasPrefix(name, momentumPrefix) || strings.HasPrefix(name, engine.Own)):
+		case !ok && (!whole && (strings.HasPrefix(name, momentumPrefix) || strings.HasPrefix(name, averagePrefix)) || strings.HasPrefix(name, engine.Own)):
 		case !ok:
 			w.Missing = append(w.Missing, name)
 		case !slices.Equal(t.Shape, s.Shape):

@@ -6,7 +6,7 @@ bit.
     python tools/vectors/draws.py --check    # compares, and writes nothing
 
     params    of every parameter, by number: name, shape, CRC-32 of its initial float32 bytes
-    steps     of every step: images in order, flip, dy, dx, holes, and alpha and beta by block, branch and
+    steps     of every step: images in order, flip, dy, dx, holes, mixup, and alpha and beta by block, branch and
               image as hexadecimal floats
 """
 
@@ -80,6 +80,14 @@ def blocks(net):
     return sum(stage["blocks"] for stage in net["stage"])
 
 
+def mixup(seed, i, n, a):
+    """The weight and the partners of a batch, if images are mixed."""
+    if not a:
+        return {}
+    weight, partner = philox.mixup(seed, i, n, a)
+    return {"mixup": {"weight": weight.hex(), "partner": partner.tolist()}}
+
+
 def step(spec, i):
     """Everything random in step i, which counts from 0."""
     seed, train, data, net = spec["seed"], spec["train"], spec["data"], spec["net"]
@@ -93,6 +101,7 @@ def step(spec, i):
     text = lambda coefficients: [[[float(x).hex() for x in branch] for branch in c] for c in coefficients]
     return {
         "images": images.tolist(), "flip": flip.astype(int).tolist(), "dy": dy.tolist(), "dx": dx.tolist(), "holes": holes.tolist(),
+        **mixup(seed, i, len(images), train.get("mixup", 0)),
         "alpha": text(a for a, _ in draws), "beta": text(b for _, b in draws),
     }
 

@@ -5,6 +5,7 @@ A case is a network and a recipe; train.max_steps says how many steps. Its image
     names                     the state's tensors, in order, one a line
     params, momentum, running the state after the last step, concatenated: momentum, which then is the gradient plus decay, after a single step, params
                               after several
+    average                   with train.ema the average of params after the last step
     loss, errors              of every step: mean cross-entropy, wrong images
     logits                    of the test images after the last step
     float32                   distances of PyTorch's own float32 from its float64 in params, momentum, running, logits and loss, the
@@ -54,10 +55,12 @@ def run(spec, dtype, layout=torch.contiguous_format):
         "running": [b for buffers in t.buffers for name, b in buffers.items() if stat(name)],
     }
     out["names"] = t.names + ["momentum/" + n for n in t.names]
+    out["average"] = [p.detach() for p in t.average.module.parameters()] if t.average else []
+    out["names"] += ["average/" + n for n in t.names if t.average]
     out["names"] += [f"replica{r}/{n}" for r, buffers in enumerate(t.buffers) for n in buffers if stat(n)]
     out["momentum"] = [t.sgd.state[p]["momentum_buffer"] for p in t.net.parameters()] if len(steps) == 1 else []
     out["logits"] = [t.logits(images(1000, spec["data"]["test_images"], spec)[0])]
-    for kind in KINDS:
+    for kind in (*KINDS, "average"):
         out[kind] = [torch.as_tensor(x).to(torch.float64).numpy().reshape(-1) for x in out[kind]]
     return out
 
@@ -106,7 +109,7 @@ def main():
             if (layout, onednn) == FLOAT32_MODES[0] and distances[1] > CONDITION:
                 sys.exit(f"{path}: float32 gradients are {distances[1]:.1e} off; choose another seed")
             float32 = np.maximum(float32, distances)
-        arrays = {k: np.concatenate([np.empty(0), *want[k]]) for k in (*KINDS, "errors")}
+        arrays = {k: np.concatenate([np.empty(0), *want[k]]) for k in (*KINDS, "average", "errors") if want[k] or k != "average"}
         np.savez_compressed(path.with_suffix(".npz"), names=np.frombuffer("\n".join(want["names"]).encode(), np.uint8), float32=float32, **arrays)
         print(f"{path.stem:20}", "  ".join(f"{k} {d:.1e}" for k, d in zip(KINDS, float32)))
 

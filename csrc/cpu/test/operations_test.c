@@ -126,6 +126,7 @@ static void run(const shape *s, int workers) {
                .classes = CLASSES,
                .weight_at = 2 * s->c,
                .bias_at = 2 * s->c + CLASSES * s->c,
+               .smoothing = 0.1,
                .dx = {.g = dst, .relu = 1},
                .sums = sums_list,
                .mean = get(4 * s->n * blocks * SK_LANES, 1),
@@ -134,10 +135,12 @@ static void run(const shape *s, int workers) {
                .dlogits = get(4 * s->n * CLASSES, 1),
                .loss = get(4 * s->n, 1),
                .wrong = get(s->n, 0)};
-  sk_head_train(pool, &h, b, params, grads, labels);
+  sk_head_train(pool, &h, b, params, grads, &(sk_targets){labels, labels, 0.3});
+  sk_clip_run(pool, grads, nparams, 1e-3);
+  float *average = get(4 * nparams, 1);
   for (int flags = 0; flags < 4; flags++)
-    sk_sgd_run(pool, &(sk_sgd){0.1f, 0.9f, 0.01f, flags & 1, flags & 2}, params, momentum, grads,
-               nparams);
+    sk_sgd_run(pool, &(sk_sgd){0.1f, 0.9f, 0.01f, 0.5f, 0.5f, flags & 1},
+               &(sk_sgd_arrays){params, momentum, grads, flags & 2 ? average : 0}, nparams);
 
   const int pixels = s->c * s->h * s->w;
   uint8_t *pix = get(2 * pixels, 0), *flip = get(s->n, 0);

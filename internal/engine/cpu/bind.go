@@ -134,7 +134,7 @@ func (b *binder) bindHead(s *engine.HeadStep) {
 	h := try[*kernel.Head](b)(kernel.NewHead(b.pool, spec))
 	b.head = h
 	b.both(
-		func() { b.fail(h.Train(b.batch, b.w, b.g, b.labels[:b.batch.N()])) },
+		func() { b.fail(h.Train(b.batch, b.w, b.g, b.targets)) },
 		func() { b.fail(h.Eval(b.batch, b.w, b.labels[:b.batch.N()])) })
 }
 

@@ -19,6 +19,10 @@ func (p *program) build() error {
 		p.holes = make([][2]kernel.Hole, n)
 	}
 
+	if p.cfg.Mixup > 0 {
+		p.others, p.partner = make([]uint16, n), make([]int32, n)
+	}
+
 	var err error
 	if p.memory, err = kernel.NewArena(int64(p.plan.Floats) * int64(n)); err != nil {
 		return err
@@ -48,7 +52,7 @@ func (p *program) build() error {
 	return b.err
 }
 
-// allocateFlat lays out parameters, momentum, gradients, alpha and beta in one arena. Every array
+// allocateFlat lays out parameters, momentum, gradients, the average, alpha and beta in one arena. Every array
 // starts on a cache line.
 func (p *program) allocateFlat() error {
 	g := p.plan.Graph
@@ -63,14 +67,21 @@ func (p *program) allocateFlat() error {
 		draws += 2 * b.Branches * line(p.cfg.Batch)
 		most = max(most, b.Branches)
 	}
+	arrays := 3
+	if p.cfg.EMA > 0 {
+		arrays = 4
+	}
 	var err error
-	if p.flat, err = kernel.NewArena(int64(3*total + draws)); err != nil {
+	if p.flat, err = kernel.NewArena(int64(arrays*total + draws)); err != nil {
 		return err
+	}
+	if p.cfg.EMA > 0 {
+		p.average = p.flat.Floats(int64(3*total), int64(total))
 	}
 	p.w = p.flat.Floats(0, int64(total))
 	p.v = p.flat.Floats(int64(total), int64(total))
 	p.g = p.flat.Floats(int64(2*total), int64(total))
-	at := int64(3 * total)
+	at := int64(arrays * total)
 	for _, b := range g.Blocks {
 		ab := [2][][]float32{}
 		for i := range ab {

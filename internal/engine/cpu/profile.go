@@ -121,7 +121,7 @@ func (p *program) Operations() []engine.Operation {
 		packed += float64(c.PackedBytes())
 	}
 	w := float64(len(p.w))
-	clip := 0.0
+	clip, average := 0.0, float64(len(p.average))
 	if p.cfg.Clip > 0 {
 		clip = w
 	}
@@ -129,7 +129,7 @@ func (p *program) Operations() []engine.Operation {
 		opAugment: {Kind: "augment", Text: "%0", Phase: engine.PhaseInput, Layer: "input", Bytes: 5 * images}, // bytes in, floats out
 		opDraw:    {Kind: "draw", Text: fmt.Sprintf("alpha and beta of %d blocks", len(p.plan.Graph.Blocks)), Phase: engine.PhaseInput, Bytes: 4 * draws},
 		opPack:    {Kind: "pack", Text: fmt.Sprintf("%d convolutions' weights", len(p.convs)), Phase: engine.PhaseUpdate, Bytes: 4*w + packed},
-		opSGD:     {Kind: "sgd", Text: fmt.Sprintf("%d parameters", len(p.w)), Phase: engine.PhaseUpdate, FLOPs: 7*w + 2*clip, Bytes: 20*w + 4*clip}, // w and v there and back, g
+		opSGD:     {Kind: "sgd", Text: fmt.Sprintf("%d parameters", len(p.w)), Phase: engine.PhaseUpdate, FLOPs: 7*w + 2*clip + 3*average, Bytes: 20*w + 4*clip + 8*average}, // w and v there and back, g
 	}
 	for i := range extra {
 		extra[i].At = engine.None
@@ -162,7 +162,7 @@ func (p *program) classes() []engine.MemoryClass {
 		packed += c.PackedBytes()
 	}
 	flat := 4 * int64(len(p.w))
-	return []engine.MemoryClass{
+	out := []engine.MemoryClass{
 		{Name: "activations and their gradients", Bytes: 4 * int64(p.cfg.Batch) * int64(p.plan.Floats)},
 		{Name: "weights", Bytes: flat},
 		{Name: "momentum", Bytes: flat},
@@ -170,6 +170,10 @@ func (p *program) classes() []engine.MemoryClass {
 		{Name: "packed weights", Bytes: packed},
 		{Name: "scratch of workers", Bytes: p.pool.ScratchBytes()},
 	}
+	if p.average != nil {
+		out = append(out, engine.MemoryClass{Name: "average of weights", Bytes: flat})
+	}
+	return out
 }
 
 // images is the bytes of the program's own copy of the data set.

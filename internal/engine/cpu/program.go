@@ -21,6 +21,7 @@ type program struct {
 	memory     *kernel.Arena // activations and gradients
 	flat       *kernel.Arena // weights, momentum, weight gradients, alpha and beta
 	w, v, g    []float32     // every parameter, in the order of Graph.Params
+	average    []float32     // of the weights; nil: none
 	offset     []int         // of each parameter within w
 	batch      *kernel.Batch
 	tensors    []*kernel.Tensor // by BufID
@@ -44,7 +45,11 @@ type program struct {
 	flip   []uint8
 	dy, dx []int8
 	holes  [][2]kernel.Hole // nil without cutout and erasing
-	draws  [2][][]float64   // alpha and beta of one block, scratch
+	// Of the batch at hand: labels, and with mixup, else nil, their partners' and these
+	targets kernel.Targets
+	others  []uint16
+	partner []int32
+	draws   [2][][]float64 // alpha and beta of one block, scratch
 
 	iteration uint32 // of the step at hand, for draws of dropout
 
@@ -94,9 +99,8 @@ func (p *program) Load(train, test *engine.Images) error {
 	return nil
 }
 
-// gather makes the images of index the batch: labels, replicas and the input tensor, augmented if
-// there is a draw for it.
-func (p *program) gather(d *dataSet, index []int32, augment bool) error {
+// gather makes the images of index the batch: targets, replicas and the input tensor.
+func (p *program) gather(d *dataSet, index []int32, draws kernel.Draws) error {
 	n := len(index)
 	if err := p.cfg.CheckBatch("cpu", index, d.n); err != nil {
 		return err
@@ -104,33 +108,40 @@ func (p *program) gather(d *dataSet, index []int32, augment bool) error {
 	for i, j := range index {
 		p.labels[i] = d.labels[j]
 	}
-	p.batch.Set(n)
-	if augment {
-		return d.augment.Run(p.batch, index, kernel.Draws{Flip: p.flip[:n], DY: p.dy[:n], DX: p.dx[:n], Holes: p.holes[:min(n, len(p.holes))]}, p.tensors[0])
+	p.targets = kernel.Targets{Labels: p.labels[:n]}
+	if draws.Partner != nil {
+		for i, j := range draws.Partner {
+			p.others[i] = p.labels[j]
+		}
+		p.targets.Others, p.targets.Weight = p.others[:n], draws.Weight
 	}
-	return d.augment.Run(p.batch, index, kernel.Draws{}, p.tensors[0])
+	p.batch.Set(n)
+	return d.augment.Run(p.batch, index, draws, p.tensors[0])
 }
 
-// drawAugmentation fills flips, crops and holes of the batch at hand and reports whether there are
-// any.
-func (p *program) drawAugmentation(iteration uint32, n int) bool {
-	if !p.cfg.Augments() {
-		return false
-	}
-	in := p.plan.Graph.Values[p.plan.Graph.Input]
-	for i := range n {
-		flip, dy, dx := engine.AugmentDraw(p.cfg.Seed, iteration, i, p.cfg.Crop)
-		p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
-		if flip && p.cfg.Flip {
-			p.flip[i] = 1
-		}
-		if p.holes != nil {
-			for k, h := range engine.Holes(p.cfg.Seed, iteration, i, in.H, in.W, p.cfg.Cutout, p.cfg.Erase) {
-				p.holes[i][k] = kernel.Hole{Y0: int16(h.Y0), Y1: int16(h.Y1), X0: int16(h.X0), X1: int16(h.X1)}
+// drawAugmentation draws flips, crops, holes and mixup of a batch of n.
+func (p *program) drawAugmentation(iteration uint32, n int) (d kernel.Draws) {
+	if p.cfg.Augments() {
+		in := p.plan.Graph.Values[p.plan.Graph.Input]
+		for i := range n {
+			flip, dy, dx := engine.AugmentDraw(p.cfg.Seed, iteration, i, p.cfg.Crop)
+			p.flip[i], p.dy[i], p.dx[i] = 0, int8(dy), int8(dx)
+			if flip && p.cfg.Flip {
+				p.flip[i] = 1
+			}
+			if p.holes != nil {
+				for k, h := range engine.Holes(p.cfg.Seed, iteration, i, in.H, in.W, p.cfg.Cutout, p.cfg.Erase) {
+					p.holes[i][k] = kernel.Hole{Y0: int16(h.Y0), Y1: int16(h.Y1), X0: int16(h.X0), X1: int16(h.X1)}
+				}
 			}
 		}
+		d.Flip, d.DY, d.DX, d.Holes = p.flip[:n], p.dy[:n], p.dx[:n], p.holes[:min(n, len(p.holes))]
 	}
-	return true
+	if p.partner != nil {
+		d.Partner = p.partner[:n]
+		d.Weight = engine.Mix(p.cfg.Seed, iteration, p.cfg.Mixup, d.Partner)
+	}
+	return d
 }
 
 func (p *program) pack() {
@@ -150,8 +161,8 @@ func (p *program) Step(s engine.Step) error {
 	n := len(s.Index)
 	p.beginStep()
 	p.begin(opAugment)
-	augment := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
-	if err := p.gather(p.sets[0], s.Index, augment); err != nil {
+	draws := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
+	if err := p.gather(p.sets[0], s.Index, draws); err != nil {
 		return err
 	}
 	p.end()
@@ -180,8 +191,9 @@ func (p *program) Step(s engine.Step) error {
 	if p.cfg.Clip > 0 {
 		kernel.Clip(p.pool, p.g, p.cfg.Clip)
 	}
-	sgd := kernel.SGD{LR: float32(s.LR), Momentum: float32(p.cfg.Momentum), WeightDecay: float32(p.cfg.WeightDecay), Nesterov: p.cfg.Nesterov}
-	sgd.Run(p.pool, p.w, p.v, p.g)
+	keep, rest := p.cfg.Average(s.Iteration)
+	sgd := kernel.SGD{LR: float32(s.LR), Momentum: float32(p.cfg.Momentum), WeightDecay: float32(p.cfg.WeightDecay), Nesterov: p.cfg.Nesterov, Keep: float32(keep), Rest: float32(rest)}
+	sgd.Run(p.pool, p.w, p.v, p.g, p.average)
 	p.packed = false
 	p.end()
 	p.add(s.Iteration, p.sums(n))
@@ -292,7 +304,7 @@ func (p *program) evaluate(lo, hi int, each func(n int)) error {
 		for i := range n {
 			p.index[i] = int32(lo + i)
 		}
-		if err := p.gather(d, p.index[:n], false); err != nil {
+		if err := p.gather(d, p.index[:n], kernel.Draws{}); err != nil {
 			return err
 		}
 		for _, c := range p.eval {

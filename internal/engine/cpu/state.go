@@ -20,6 +20,9 @@ func (p *program) slots() []engine.Slot[float32] {
 	}
 	flat("", p.w)
 	flat("momentum/", p.v)
+	if p.average != nil {
+		flat(engine.Average, p.average)
+	}
 	for r := range p.cfg.Replicas {
 		for _, part := range p.order {
 			mean, variance := p.norms[part.Norm].Running(r)

@@ -73,9 +73,12 @@ func stateRoundTrip(t *testing.T, b engine.Backend) {
 	}
 }
 
+// everything is a recipe with all that a step may have.
+var everything = []string{"train.label_smoothing=0.1", "train.clip=0.3", "train.ema=0.8", "train.mixup=0.4"}
+
 func sameSeedSameBits(t *testing.T, b engine.Backend) {
 	run := func(overrides ...string) map[string][]float64 {
-		e := load(t, "replicas-3", overrides...)
+		e := load(t, "replicas-3", append(overrides, everything...)...)
 		p := e.program(t, b)
 		e.run(t, p, 0, 3)
 		_, values := state(t, p)
@@ -91,7 +94,7 @@ func sameSeedSameBits(t *testing.T, b engine.Backend) {
 }
 
 func resumeSameBits(t *testing.T, b engine.Backend) {
-	e := load(t, "replicas-3")
+	e := load(t, "replicas-3", everything...)
 	p := e.program(t, b)
 	e.run(t, p, 0, 2)
 	ts, err := p.State()

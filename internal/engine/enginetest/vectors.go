@@ -81,16 +81,20 @@ func vectors(t *testing.T, b engine.Backend, tol Tolerances, name string) {
 
 	order, have := state(t, p)
 	wantOrder := strings.Split(text(want["names"]), "\n")
-	trained := 2 * len(e.graph.Params)
+	half := len(e.graph.Params)
+	trained, averaged := 2*half, 2*half
+	if e.spec.Train.EMA > 0 {
+		trained = 3 * half
+	}
 	if !slices.Equal(order[:min(trained, len(order))], wantOrder[:trained]) {
 		t.Errorf("State: want names %q, have %q", wantOrder[:trained], order)
 	}
 	if a, b := slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(wantOrder)); !slices.Equal(a, b) {
 		t.Fatalf("State: want names %q, have %q", b, a)
 	}
-	half := len(e.graph.Params)
 	check("params", tol.Params, own[0], distance(t, have, wantOrder[:half], want["params"]))
-	check("momentum", tol.Momentum, own[1], distance(t, have, wantOrder[half:trained], want["momentum"]))
+	check("momentum", tol.Momentum, own[1], distance(t, have, wantOrder[half:averaged], want["momentum"]))
+	check("average", tol.Params, own[0], distance(t, have, wantOrder[averaged:trained], want["average"]))
 	check("running", tol.Running, own[2], distance(t, have, wantOrder[trained:], want["running"]))
 	evaluate(t, e, p, want["logits"], func(d float64) { check("logits", tol.Logits, own[3], d) }, tol.Logits.Step)
 }

@@ -243,7 +243,7 @@ func (p *program) reserve() error {
 		return err
 	}
 	var err error
-	if p.ring, err = newRing(p.dev.ctx, p.cfg.Batch); err != nil {
+	if p.ring, err = newRing(p.dev.ctx, kernels.IndexWords(p.cfg.Batch, p.list.Recipe.Mixup)); err != nil {
 		return err
 	}
 	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.all.Batch*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))

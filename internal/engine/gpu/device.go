@@ -97,7 +97,7 @@ func (d *device) address(l *List, a Arg) cuda.Ptr {
 		return d.norms[a.Kind-Norm][a.Index]
 	case Moments:
 		return d.single[Moments] + cuda.Ptr(kernels.MomentsSize*a.Index)
-	case Weights, Velocity, Gradients:
+	case Weights, Velocity, Average, Gradients:
 		return d.single[a.Kind] + cuda.Ptr(4*a.Index)
 	case Storage:
 		return d.single[a.Kind] + cuda.Ptr(l.Type.Size()*a.Index)

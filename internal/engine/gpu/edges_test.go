@@ -15,7 +15,7 @@ import (
 )
 
 // everything is all that a recipe may have.
-var everything = Recipe{Clip: true}
+var everything = Recipe{Clip: true, Average: true, Mixup: true}
 
 // everyList calls f with the list of a network of each family, or under make check of every
 // built-in one, in its own batch, and of every variant, in 16 and 32 bits, and with a loss scale.

@@ -94,7 +94,7 @@ func TestMoreReplicasThanCards(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := groupConfig(3)
-	all.Smoothing, all.Clip = 0.1, 0.5
+	all.Smoothing, all.Clip, all.EMA, all.Mixup = 0.1, 0.5, 0.6, 0.4
 	one, err := gpu.Backend{Precision: "fp32"}.Compile(net, all)
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,7 @@ const (
 
 	Weights     // all parameters
 	Velocity    // their momentum
+	Average     // their exponential average
 	Gradients   // their gradients
 	Storage     // their copy in the storage type
 	Packed      // packed filters, in the storage type

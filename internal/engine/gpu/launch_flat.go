@@ -7,7 +7,7 @@ import (
 
 func (l *List) augmentLaunch(o *Augment, m mode, c engine.Config) (*Launch, error) {
 	b := l.Plan.Buffers[o.Y]
-	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && c.Augments(), Flip: c.Flip, Crop: c.Crop, Cutout: c.Cutout, Erase: c.Erase}
+	spec := kernels.AugmentSpec{Type: l.Type, C: b.C, H: b.H, W: b.W, Pitch: round(b.C), Train: m == training && c.Augments(), Flip: c.Flip, Crop: c.Crop, Cutout: c.Cutout, Erase: c.Erase, Mixed: m == training && l.Recipe.Mixup}
 	table, pix := Arg{Kind: TrainTable}, Arg{Kind: TrainPixels}
 	if m == evaluation {
 		table, pix = Arg{Kind: EvalTable}, Arg{Kind: EvalPixels}
@@ -38,13 +38,16 @@ func (l *List) sgdLaunch(o *SGD, c engine.Config) (*Launch, error) {
 	if l.Type == kernels.F16 {
 		named["scaler"] = Arg{Kind: LossScale}
 	}
+	if l.Recipe.Average {
+		named["average"] = Arg{Average, o.Lo}
+	}
 	if l.Recipe.Clip {
 		named["clip"] = Arg{Kind: ClipFactor}
 	}
 	if l.Type != kernels.F32 {
 		named["copy"] = Arg{Storage, o.Lo}
 	}
-	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type}, named)
+	return launch(kernels.SGDSpec{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, Copy: l.Type, Averaged: l.Recipe.Average, Keep: c.EMA}, named)
 }
 
 // correlateLaunch uses no lanes: those beyond a tensor's own channels are no elements.
@@ -58,7 +61,7 @@ func (l *List) correlateLaunch(o *Correlate) (*Launch, error) {
 // headLaunch uses no lanes: the classifier's arrays have none.
 func (l *List) headLaunch(s *Head, m mode, c engine.Config) (*Launch, error) {
 	o := operands{l, false}
-	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training, Smoothing: c.Smoothing}
+	spec := kernels.HeadSpec{Shape: l.shape(s.X.Buf), X: o.view(s.X), Classes: l.Plan.Graph.Classes, WOff: l.Params.Offset[s.Op.W], BOff: l.Params.Offset[s.Op.Bias], Train: m == training, Smoothing: c.Smoothing, Mixed: l.Recipe.Mixup}
 	named := map[string]Arg{"x": buffer(s.X.Buf), "norm": normArg(Norm, s.X.Norm), "labels": {Kind: TrainLabels}, "index": {Kind: Index},
 		"mean": {Kind: Mean}, "dlogits": {Kind: DLogits}, "loss": {Kind: Loss}, "wrong": {Kind: Wrong}}
 	if m == evaluation {

@@ -37,11 +37,15 @@ type List struct {
 
 // Recipe is what a training step has besides the usual.
 type Recipe struct {
-	Clip bool // a limit of the gradient's norm
+	Clip    bool // a limit of the gradient's norm
+	Average bool // an exponential average of the weights
+	Mixup   bool // images mixed with others
 }
 
 // RecipeOf is the recipe of a configuration.
-func RecipeOf(c engine.Config) Recipe { return Recipe{Clip: c.Clip > 0} }
+func RecipeOf(c engine.Config) Recipe {
+	return Recipe{Clip: c.Clip > 0, Average: c.EMA > 0, Mixup: c.Mixup > 0}
+}
 
 // BufID indexes List.Plan.Buffers.
 type BufID = engine.BufID

@@ -89,9 +89,12 @@ func (l *List) sizes() ([argKinds]int64, error) {
 		Weights: 4 * int64(p.Floats), Velocity: 4 * int64(p.Floats), Gradients: 4 * int64(p.Floats),
 		Packed: t * int64(p.Packed), PackedGrads: 4 * int64(p.Packed), PackFrom: 4 * int64(p.Packed), PackTo: 4 * int64(p.Loose),
 		Partial: streams * align(4*int64(partial)), Counter: streams * align(4*int64(counters)), Sums: streams * align(l.sumsSize()), LossScale: kernels.ScalerSize,
-		StepRecord: stepBytes + 4*n, TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
+		StepRecord: stepBytes + 4*int64(kernels.IndexWords(l.Batch, l.Recipe.Mixup)), TrainTotals: kernels.TotalsSize, EvalTotals: kernels.TotalsSize,
 		Moments: kernels.MomentsSize * int64(l.Moments),
 		Mean:    4 * n * c, DLogits: 4 * n * classes, Logits: 4 * all * classes, Loss: 4 * all, Wrong: 4 * all,
+	}
+	if l.Recipe.Average {
+		s[Average] = 4 * int64(p.Floats)
 	}
 	if l.Recipe.Clip {
 		s[ClipFactor] = kernels.ClipSize

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	kernels "shake/csrc/cuda"
 	"shake/cudnn"
@@ -42,6 +43,8 @@ type program struct {
 	sets     [2]*dataSet  // training, test
 	next     engine.Step  // the argument of stepNext
 	step     func() error // stepNext
+	partner  []int32      // of a batch of all cards, scratch of mix
+	mixed    []int32      // of this card, scratch of mix
 	profile  *profile     // nil: steps are not timed
 	ranges   *ranges      // nil: no profiler is attached
 	closed   bool
@@ -156,13 +159,31 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	}
 	lo, hi := p.share.Images(len(index))
 	s.Seed, s.Base, s.Replica, s.Images = p.cfg.Seed, uint32(lo), uint32(p.share.First), uint32(len(index))
-	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, index[lo:hi]); err != nil {
+	own := index[lo:hi]
+	if m == training && p.list.Recipe.Mixup {
+		own = p.mix(s.Iteration, index)
+	}
+	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, own); err != nil {
 		return err
 	}
 	if p.profile != nil && p.profile.r == r {
 		return p.timed(p.profile)
 	}
 	return p.group.because(p.run(r))
+}
+
+// mix is the indexes of this card's share of a batch, with the partners and the weight of its mixup.
+func (p *program) mix(iteration uint32, index []int32) []int32 {
+	partner := slices.Grow(p.partner[:0], len(index))[:len(index)]
+	weight := engine.Mix(p.cfg.Seed, iteration, p.cfg.Mixup, partner)
+	lo, hi := p.share.Images(len(index))
+	own := append(p.mixed[:0], index[lo:hi]...)
+	for _, j := range partner[lo:hi] {
+		own = append(own, index[j])
+	}
+	own = append(append(own, partner[lo:hi]...), int32(math.Float32bits(float32(weight))))
+	p.partner, p.mixed = partner, own
+	return own
 }
 
 // Metrics implements engine.Program.
@@ -334,8 +355,10 @@ func (p *program) download() (*hostState, error) {
 	h := p.list.fresh()
 	s := p.dev.streams[mainStream]
 	down := func(dst []float32, src cuda.Ptr) error { return s.CopyToHost(cuda.Bytes(dst), src) }
-	if err := errors.Join(down(h.w, p.dev.single[Weights]), down(h.v, p.dev.single[Velocity])); err != nil {
-		return nil, err
+	for i, flat := range h.flats() {
+		if err := down(flat, p.dev.single[Weights+ArgKind(i)]); err != nil {
+			return nil, err
+		}
 	}
 	for id, r := range h.running {
 		if err := down(r, p.dev.norms[Running-Norm][id]); err != nil {
@@ -354,8 +377,13 @@ func (p *program) download() (*hostState, error) {
 func (p *program) setState(h *hostState) error {
 	s := p.dev.streams[mainStream]
 	up := func(dst cuda.Ptr, src []float32) error { return s.CopyToDevice(dst, cuda.Bytes(src)) }
-	if err := errors.Join(up(p.dev.single[Weights], h.w), up(p.dev.single[Velocity], h.v), s.CopyToDevice(p.dev.single[LossScale], scalerBytes(h.scaler))); err != nil {
+	if err := s.CopyToDevice(p.dev.single[LossScale], scalerBytes(h.scaler)); err != nil {
 		return err
+	}
+	for i, flat := range h.flats() {
+		if err := up(p.dev.single[Weights+ArgKind(i)], flat); err != nil {
+			return err
+		}
 	}
 	for id, r := range h.running {
 		if err := up(p.dev.norms[Running-Norm][id], r); err != nil {

@@ -23,8 +23,9 @@ type ring struct {
 // epoch in the published recipes.
 const slots = 2048
 
-func newRing(ctx *cuda.Context, batch int) (*ring, error) {
-	r := &ring{slot: (stepBytes + 4*batch + 63) &^ 63}
+// newRing makes a ring for steps of so many indexes at most.
+func newRing(ctx *cuda.Context, indexes int) (*ring, error) {
+	r := &ring{slot: (stepBytes + 4*indexes + 63) &^ 63}
 	var err error
 	if r.memory, err = ctx.AllocPinned(int64(slots * r.slot)); err != nil {
 		return nil, fmt.Errorf("gpu: memory for the records of steps: %w", err)
@@ -37,7 +38,7 @@ func newRing(ctx *cuda.Context, batch int) (*ring, error) {
 	return r, nil
 }
 
-// send queues the copy of a step's record and indexes to dst.
+// send queues the copy of a step's record and indexes to dst. Mixed images have more of these.
 func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, index []int32) error {
 	const quarter = slots / 4
 	q := r.next / quarter

@@ -10,7 +10,8 @@ import (
 
 // hostState is all state that training changes, in host memory and in the device's layout.
 type hostState struct {
-	w, v []float32 // laid out by Params
+	w, v    []float32 // laid out by Params
+	average []float32 // of the weights; nil: none
 	// by NormID: mean, then variance, of every replica and channel with its lanes
 	running [][]float32
 	scaler  kernels.Scaler
@@ -27,6 +28,9 @@ const firstScale = 65536
 // loss scale.
 func (l *List) fresh() *hostState {
 	h := &hostState{w: make([]float32, l.Params.Floats), v: make([]float32, l.Params.Floats), scaler: kernels.Scaler{Scale: 1, Inverse: 1}}
+	if l.Recipe.Average {
+		h.average = make([]float32, l.Params.Floats)
+	}
 	if l.Type == kernels.F16 {
 		h.scaler = kernels.Scaler{Scale: firstScale, Inverse: 1.0 / firstScale}
 	}
@@ -41,6 +45,14 @@ func (l *List) fresh() *hostState {
 	return h
 }
 
+// flats are the arrays that Params lays out.
+func (h *hostState) flats() [][]float32 {
+	if h.average == nil {
+		return [][]float32{h.w, h.v}
+	}
+	return [][]float32{h.w, h.v, h.average}
+}
+
 // runningAt is the index of replica r's mean of a BN layer in the running statistics of its norm.
 // The variance stands half of the array further.
 func (l *List) runningAt(part engine.NormLayer, r int) int {
@@ -53,11 +65,11 @@ func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float
 	add := func(name string, shape []int, data []float32) {
 		out = append(out, engine.Slot[float32]{Name: name, Shape: shape, Data: data})
 	}
-	for i, flat := range [][]float32{h.w, h.v} {
+	for i, flat := range h.flats() {
 		for id, p := range l.Plan.Graph.Params {
 			data := make([]float32, p.Elements())
 			l.transpose(id, func(torch, own int) { data[torch] = flat[own] })
-			add([]string{"", "momentum/"}[i]+p.Name, p.Shape, data)
+			add([]string{"", "momentum/", engine.Average}[i]+p.Name, p.Shape, data)
 		}
 	}
 	for r := range l.Replicas {
@@ -77,7 +89,7 @@ func (l *List) slots(h *hostState, order []engine.NormLayer) []engine.Slot[float
 
 // take copies slots back into h: the inverse of slots.
 func (l *List) take(h *hostState, order []engine.NormLayer, slots []engine.Slot[float32]) {
-	for _, flat := range [][]float32{h.w, h.v} {
+	for _, flat := range h.flats() {
 		for id := range l.Plan.Graph.Params {
 			data := slots[0].Data
 			l.transpose(id, func(torch, own int) { flat[own] = data[torch] })

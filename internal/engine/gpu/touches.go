@@ -172,7 +172,11 @@ func (l *List) touches(o Op) []touch {
 			t.array(false, ClipFactor)
 		}
 		t.add(false, Arg{Kind: Gradients}, o.Lo, o.Hi)
-		for _, k := range []ArgKind{Weights, Velocity, Storage} {
+		kinds := []ArgKind{Weights, Velocity, Storage}
+		if l.Recipe.Average {
+			kinds = append(kinds, Average)
+		}
+		for _, k := range kinds {
 			t.add(true, Arg{Kind: k}, o.Lo, o.Hi)
 		}
 		t.scaler()

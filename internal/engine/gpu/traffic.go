@@ -144,7 +144,11 @@ func (l *List) traffic(o Op) traffic {
 	case *Finite, *Clip:
 		return traffic{extra: 4 * int64(p.Floats)}
 	case *SGD:
-		return traffic{extra: (20 + size) * int64(o.Hi-o.Lo)} // w and v there and back, g, copy
+		each := 20 + size // w and v there and back, g, copy
+		if l.Recipe.Average {
+			each += 8
+		}
+		return traffic{extra: each * int64(o.Hi-o.Lo)}
 	case *Rescale:
 		return traffic{}
 	case *Zero:

@@ -31,6 +31,11 @@ func (Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) 
 		p.params[i] = make([]float64, param.Elements())
 		p.velocity[i] = make([]float64, param.Elements())
 	}
+	if c.EMA > 0 {
+		for _, w := range p.params {
+			p.average = append(p.average, make([]float64, len(w)))
+		}
+	}
 	for r := range p.running {
 		p.running[r] = Running{}
 		for _, part := range normParts(g) {
@@ -63,7 +68,8 @@ type program struct {
 	c           engine.Config
 	params      [][]float64
 	velocity    [][]float64
-	running     []Running // by replica
+	average     [][]float64 // of the weights; nil: none
+	running     []Running   // by replica
 	train, test *engine.Images
 	sums        engine.Metrics
 	closed      bool

@@ -95,7 +95,7 @@ func differences(t *testing.T, g *graph.Graph, draws [][][]float64) {
 		for _, p := range g.Params {
 			params = append(params, normal(int(p.Elements())))
 		}
-		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Smoothing: smoothing, Replicas: replicas, Alpha: draws, Beta: draws}
+		b := Batch{N: n, X: normal(n * 4 * 7 * 6), Labels: []int{0, 2, 1, 1, 0}, Smoothing: smoothing, Others: [][]int{nil, {1, 2, 0, 1, 2}}[replicas-1], Weight: 0.7, Replicas: replicas, Alpha: draws, Beta: draws}
 		pass, err := Train(g, params, b)
 		if err != nil {
 			t.Fatal(err)

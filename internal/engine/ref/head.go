@@ -30,11 +30,16 @@ func (p *Pass) head(o *graph.Head) {
 	}
 }
 
-// target is what image n is trained towards: its label, smoothed (Szegedy et al. 2016).
+// target is what image n is trained towards: its label, or the mean m of two (Zhang et al. 2018),
+// smoothed (Szegedy et al. 2016).
 //
-//	q = (1-e) onehot(label) + e/classes
+//	m = weight*onehot(label) + (1-weight)*onehot(other)    q = (1-e) m + e/classes
 func (p *Pass) target(n int) []float64 {
 	q := oneHot(p.batch.Labels[n], p.Graph.Classes)
+	if p.batch.Others != nil {
+		q[p.batch.Labels[n]] = p.batch.Weight
+		q[p.batch.Others[n]] += 1 - p.batch.Weight
+	}
 	for j := range q {
 		q[j] = (1-p.batch.Smoothing)*q[j] + p.batch.Smoothing/float64(len(q))
 	}

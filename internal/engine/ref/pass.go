@@ -12,6 +12,8 @@ type Batch struct {
 	N           int
 	X           []float64     // N×C×H×W of the graph's input: normalised and augmented
 	Labels      []int         // N
+	Others      []int         // N labels of the images mixed in, see engine.Mix; nil: none
+	Weight      float64       // of Labels, where there are Others
 	Smoothing   float64       // of the labels
 	Replicas    int           // BN groups; see engine.ReplicaRange
 	Alpha, Beta [][][]float64 // [block][branch][image]: coefficients of the two passes

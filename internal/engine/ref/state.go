@@ -15,6 +15,9 @@ func (p *program) slots() []engine.Slot[float64] {
 	for i, param := range p.g.Params {
 		out = append(out, engine.Slot[float64]{Name: "momentum/" + param.Name, Shape: param.Shape, Data: p.velocity[i]})
 	}
+	for i, mean := range p.average {
+		out = append(out, engine.Slot[float64]{Name: engine.Average + p.g.Params[i].Name, Shape: p.g.Params[i].Shape, Data: mean})
+	}
 	for r, running := range p.running {
 		for _, part := range normParts(p.g) {
 			prefix, m := fmt.Sprintf("replica%d/%s.", r, part.Name), running[part.Name]

@@ -24,19 +24,50 @@ func (p *program) Step(s engine.Step) error {
 	for i, j := range s.Index {
 		b.Labels[i] = int(p.train.Labels[j])
 	}
+	labels := b.Labels // by which errors are counted
+	if p.c.Mixup > 0 {
+		labels = p.mix(&b)
+	}
 	b.Alpha, b.Beta = Draws(p.g, p.c.Seed, s.Iteration, n, p.c.Replicas)
 	pass, err := Train(p.g, p.params, b)
 	if err != nil {
 		return err
 	}
-	p.count(&p.sums, pass, b.Labels)
+	var step engine.Metrics // added as a whole, as engine.Metrics says
+	p.count(&step, pass, labels)
+	p.sums.Images, p.sums.Loss, p.sums.Errors = p.sums.Images+step.Images, p.sums.Loss+step.Loss, p.sums.Errors+step.Errors
 	if loss := pass.Loss(); p.sums.BadStep < 0 && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
 		p.sums.BadStep = int64(s.Iteration)
 	}
 	p.clip(pass.DParams)
 	p.sgd(pass.DParams, s.LR)
+	keep, rest := p.c.Average(s.Iteration)
+	for id, mean := range p.average {
+		for i, w := range p.params[id] {
+			mean[i] = keep*mean[i] + rest*w
+		}
+	}
 	p.track(pass.Stats)
 	return nil
+}
+
+// mix mixes the images of a batch, and returns of each the label of the greater weight, its own
+// where they are equal.
+func (p *program) mix(b *Batch) []int {
+	partner := make([]int32, b.N)
+	b.Weight = engine.Mix(b.Seed, b.Iteration, p.c.Mixup, partner)
+	plain, per := b.X, len(b.X)/b.N
+	b.X = make([]float64, len(plain))
+	for i, j := range partner {
+		for k := range per {
+			b.X[i*per+k] = b.Weight*plain[i*per+k] + (1-b.Weight)*plain[int(j)*per+k]
+		}
+		b.Others = append(b.Others, b.Labels[j])
+	}
+	if b.Weight >= 0.5 {
+		return b.Labels
+	}
+	return b.Others
 }
 
 // Draws returns the coefficients [block][branch][image] of every block of g in one iteration, by
