@@ -69,7 +69,7 @@ func TestParseWhole(t *testing.T) {
 		},
 		Shake:  Shake{Forward: Shaken, Backward: Shaken, Level: Image, Range: [2]float64{0, 1}, BackwardRange: [2]float64{0, 1}, Gate: 0.5},
 		Train:  Train{Epochs: 3, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Factor: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1, EvalEvery: 1},
-		Data:   Data{Set: "cifar10", Size: 32, Channels: 3, Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true},
+		Data:   Data{Set: "cifar10", Size: 32, Channels: 3, Mean: [3]float64{125.3, 123, 113.9}, Std: [3]float64{63, 62.1, 66.7}, Flip: true, Crop: 4, Augment: true, Shuffle: true, Split: "last"},
 		Engine: Engine{Conv: "auto", Precision: "auto", Deterministic: true},
 	}
 	if !reflect.DeepEqual(s, want) {

@@ -62,6 +62,7 @@ var (
 	layerWords     = []string{Conv: "conv", BN: "bn", ReLU: "relu", AvgPool: "avgpool", Linear: "linear", MaxPool: "maxpool", Widen: "widen", Dropout: "dropout"}
 	scheduleWords  = []string{"cosine", "step", "constant"}
 	setWords       = []string{"cifar10", "cifar100", "synthetic", "images"}
+	splitWords     = []string{"last", "random"}
 	convWords      = []string{"auto", "direct"}
 	precisionWords = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
 )
@@ -158,7 +159,7 @@ var shakeKeys = []key{
 }
 
 // maxEpochs keeps the steps of a run on 50000 images below 2^32, in batches of one too: the draws
-// number steps with 32 bits.
+// number steps with 32 bits. Larger sets are held to that before they train.
 const maxEpochs = 50000
 
 var trainKeys = []key{
@@ -242,12 +243,14 @@ var dataKeys = []key{
 		doc: "`false` switches `flip`, `crop`, `cutout` and `erase` off."},
 	{name: "shuffle", kind: boolean, def: "true", field: in(func(s *Spec) *bool { return &s.Data.Shuffle }),
 		doc: "A new random order each epoch; `false`: the order of the file."},
-	{name: "train_images", kind: integer, min: 0, max: 50000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TrainImages }),
+	{name: "train_images", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Data.TrainImages }),
 		doc: "Use the first so many training images; 0: all."},
-	{name: "test_images", kind: integer, min: 0, max: 10000, def: "0", field: in(func(s *Spec) *int { return &s.Data.TestImages }),
+	{name: "test_images", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Data.TestImages }),
 		doc: "Use the first so many test images; 0: all."},
-	{name: "validation", kind: integer, min: 0, max: 49999, def: "0", field: in(func(s *Spec) *int { return &s.Data.Validation }),
-		doc: "Keep the last so many training images out of training, and report their error beside the test's."},
+	{name: "validation", kind: integer, min: 0, max: math.MaxInt32, def: "0", field: in(func(s *Spec) *int { return &s.Data.Validation }),
+		doc: "Keep so many training images out of training, and report their error beside the test's."},
+	{name: "split", kind: word, words: splitWords, def: `"last"`, field: in(func(s *Spec) *string { return &s.Data.Split }),
+		doc: "Which ones: the `last`, or a `random` draw by the seed."},
 }
 
 var engineKeys = []key{

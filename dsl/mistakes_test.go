@@ -135,6 +135,10 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{"lr = 0.2", "lr = 0.2\nclip = -1", `x.toml:27:8: train.clip: want a number from 0 to 1000000, have -1`},
 		{"lr = 0.2", "lr = 0.2\nlabel_smoothing = 1", `x.toml:27:19: train.label_smoothing: want a number from 0, below 1, have 1`},
 
+		{"crop = 4", "crop = 4\nvalidation = 10\nsplit = \"first\"", `x.toml:39:9: data.split: want "last" or "random", have "first"`},
+		{"crop = 4", "crop = 4\nsplit = \"random\"", `x.toml:38:9: data.split: want "last" unless validation keeps images out of training, have "random"`},
+		{"crop = 4", "crop = 4\ntrain_images = 60000", `x.toml:38:16: data.train_images: want at most 50000 of "cifar10", have 60000`},
+
 		// Images of one's own.
 		{`set = "cifar10"`, `set = "images"`, `x.toml:32:1: data.classes: want the number of classes of set = "images", at least 2, have 0 (shake data stats PATH says it)`},
 		{`set = "cifar10"`, "set = \"images\"\nclasses = 70000", `x.toml:34:11: data.classes: want an integer from 0 to 65536, have 70000`},

@@ -158,6 +158,14 @@ func (c *checker) ownImages(d Data) {
 			c.fail(k.key, fmt.Sprintf(`%d: only set = "images" has another`, k.others), fmt.Sprintf("%d with %q", k.have, d.Set), "")
 		}
 	}
+	for _, k := range []struct {
+		key        string
+		have, most int
+	}{{"data.train_images", d.TrainImages, 50000}, {"data.test_images", d.TestImages, 10000}, {"data.validation", d.Validation, 49999}} {
+		if c.ok(k.key) && !own && k.have > k.most {
+			c.fail(k.key, fmt.Sprintf("at most %d of %q", k.most, d.Set), fmt.Sprint(k.have), "")
+		}
+	}
 	switch {
 	case own && c.ok("data.channels") && d.Channels == 2:
 		c.fail("data.channels", "1 or 3", "2", "")
@@ -181,6 +189,9 @@ func (c *checker) data(s *Spec) {
 	c.ownImages(s.Data)
 	if n := s.Data.TrainImages; c.ok("data.validation", "data.train_images") && n > 0 && s.Data.Validation >= n {
 		c.fail("data.validation", fmt.Sprintf("fewer than the %s that are used", count(n, "training image")), fmt.Sprint(s.Data.Validation), "")
+	}
+	if c.ok("data.split", "data.validation") && s.Data.Split != "last" && s.Data.Validation == 0 {
+		c.fail("data.split", `"last" unless validation keeps images out of training`, c.nodes["data.split"].have(), "")
 	}
 	bytes := func(key, want string, v [3]float64) {
 		if c.ok(key) && max(v[0], v[1], v[2]) <= 1 && v != [3]float64{} {

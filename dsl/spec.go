@@ -194,7 +194,8 @@ type Data struct {
 	Shuffle     bool       // false: the order of the file
 	TrainImages int        // first so many; 0: all
 	TestImages  int
-	Validation  int // the last so many training images are kept out of training
+	Validation  int    // so many training images are kept out of training
+	Split       string // "last" or "random": which
 }
 
 // Engine says how a device computes. Nothing of it changes the experiment: two settings differ by

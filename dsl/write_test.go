@@ -112,7 +112,10 @@ func randomSpec(r *rand.Rand) *Spec {
 	}
 	s.Shake.BackwardRange = s.Shake.Range
 	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(3)], Factor: r.Float64(), SWA: r.Float64(),
-		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3), EvalEvery: 1 + pick(3)}
+		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, Clip: r.Float64(), Mixup: r.Float64(), Smoothing: r.Float64(), MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3), EvalEvery: 1 + pick(3)}
+	if coin() {
+		s.Train.SWA, s.Train.EMA = 0, r.Float64()
+	}
 	if coin() {
 		s.Train.Warmup = []Phase{{1, r.Float64() + 1e-9, coin()}}
 	}
@@ -120,8 +123,11 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Train.Milestones = []float64{r.Float64()/2 + 1e-9, 0.5 + r.Float64()/2}
 	}
 	s.Data = Data{Set: setWords[pick(3)], Size: 32, Channels: 3, Flip: coin(), Crop: pick(5), Cutout: pick(20), Erase: r.Float64(), Augment: coin(), Shuffle: coin(), TrainImages: pick(50001), TestImages: pick(10001)}
+	s.Data.Split = splitWords[0]
 	if s.Data.TrainImages > 1 {
-		s.Data.Validation = pick(s.Data.TrainImages)
+		if s.Data.Validation = pick(s.Data.TrainImages); s.Data.Validation > 0 {
+			s.Data.Split = splitWords[pick(2)]
+		}
 	}
 	s.Engine = Engine{Conv: convWords[pick(2)], Precision: precisionWords[pick(5)], Deterministic: coin()}
 	if coin() {

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-INIT, SHUFFLE, AUGMENT, ALPHA, BETA, DROPOUT, MIXUP = 1, 2, 3, 4, 5, 16, 17  # rng.Purpose
+INIT, SHUFFLE, AUGMENT, ALPHA, BETA, DROPOUT, MIXUP, SPLIT = 1, 2, 3, 4, 5, 16, 17, 18  # rng.Purpose
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -116,6 +116,15 @@ def mixup(seed, iteration, n, a):
 def permutation(seed, epoch, n):
     """Order of the images in an epoch, which counts from 1."""
     return shuffled(philox(seed, epoch, 0, np.arange((n + 3) // 4), SHUFFLE).reshape(-1), n)
+
+
+def split(seed, n, data):
+    """Indexes of the images that are trained on, and of those kept out, by the [data] table."""
+    k, order = data.get("validation", 0), np.arange(n)
+    if data.get("split", "last") == "random":
+        order = shuffled(philox(seed, 0, 0, np.arange((n + 3) // 4), SPLIT).reshape(-1), n)
+        return np.sort(order[k:]), np.sort(order[:k])
+    return order[: n - k], order[n - k :]
 
 
 def shuffled(words, n):

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import model
+import philox
 from recipe import Trainer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -59,6 +60,8 @@ def replay(args, seed):
             overrides += [f"train.max_steps={args.steps}", "train.log_steps=1"]
         lines, spec = shake(args, overrides, pathlib.Path(tmp) / "run")
     train = first(cifar10(args.data, True), spec["data"]["train_images"])
+    trained = philox.split(seed, len(train[1]), spec["data"])[0]
+    train = tuple(a[trained] for a in train)
     trainer = Trainer(spec, *train, dtype=torch.float64 if args.float64 else torch.float32, memory_format=torch.channels_last)
     if not args.epochs:
         for line in [line for line in lines if line["event"] == "step"]:

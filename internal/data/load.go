@@ -21,9 +21,9 @@ type Sets struct {
 	Provenance
 }
 
-// Load returns the images of a run: the set, its first TrainImages and TestImages, the last
-// Validation of the training images apart, and the run's mean and standard deviation. seed makes
-// the built-in set; path is Open's and serves the other sets. A number of images above the set's is
+// Load returns the images of a run: the set, its first TrainImages and TestImages, Validation of the
+// training images apart, and the run's mean and standard deviation. seed makes the built-in set and
+// draws a random Split; path is Open's and serves the other sets. A number of images above the set's is
 // an error; the built-in set has 50,000 and 10,000. Images of one's own are where path, or
 // SHAKE_DATA, says, and may have no test images: then Test has none.
 func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
@@ -53,7 +53,12 @@ func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
 		if d.Validation >= s.Train.N {
 			return nil, fmt.Errorf("data.validation: %w", &CountError{Want: d.Validation + 1, Have: s.Train.N})
 		}
-		s.Train, s.Validation = imagesOf(s.Train, 0, s.Train.N-d.Validation), imagesOf(s.Train, s.Train.N-d.Validation, s.Train.N)
+		if d.Split == "random" {
+			train, validation := engine.Split(seed, s.Train.N, d.Validation)
+			s.Train, s.Validation = chosen(s.Train, train), chosen(s.Train, validation)
+		} else {
+			s.Train, s.Validation = imagesOf(s.Train, 0, s.Train.N-d.Validation), imagesOf(s.Train, s.Train.N-d.Validation, s.Train.N)
+		}
 	}
 	return s, nil
 }
@@ -103,5 +108,17 @@ func imagesOf(im *engine.Images, lo, hi int) *engine.Images {
 	part.N = hi - lo
 	part.Pix = im.Pix[lo*size : hi*size : hi*size]
 	part.Labels = im.Labels[lo:hi:hi]
+	return &part
+}
+
+// chosen returns a copy of some images of im.
+func chosen(im *engine.Images, index []int32) *engine.Images {
+	part, size := *im, im.C*im.H*im.W
+	part.N = len(index)
+	part.Pix, part.Labels = make([]byte, 0, part.N*size), make([]uint16, 0, part.N)
+	for _, i := range index {
+		part.Pix = append(part.Pix, im.Pix[int(i)*size:(int(i)+1)*size]...)
+		part.Labels = append(part.Labels, im.Labels[i])
+	}
 	return &part
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -92,5 +93,45 @@ func TestNames(t *testing.T) {
 	}
 	if len(figures) != len(SyntheticNames) {
 		t.Errorf("%d figures, %d names", len(figures), len(SyntheticNames))
+	}
+}
+
+// TestRandomSplit: the images kept out are a draw, and the others stay in their order.
+func TestRandomSplit(t *testing.T) {
+	d := dsl.Data{Set: "synthetic", TrainImages: 40, TestImages: 1, Validation: 10}
+	all, err := Load(dsl.Data{Set: "synthetic", TrainImages: 40, TestImages: 1}, 3, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, split := range []string{"last", "random"} {
+		d.Split = split
+		s, err := Load(d, 3, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		train, validation := make([]int32, 30), make([]int32, 10)
+		for i := range 40 {
+			if i < 30 {
+				train[i] = int32(i)
+			} else {
+				validation[i-30] = int32(i)
+			}
+		}
+		if split == "random" {
+			train, validation = engine.Split(3, 40, 10)
+		}
+		for _, c := range []struct {
+			have  *engine.Images
+			index []int32
+		}{{s.Train, train}, {s.Validation, validation}} {
+			if c.have.N != len(c.index) || len(c.have.Pix) != c.have.N*pixels {
+				t.Fatalf("%s: %d images, %d bytes", split, c.have.N, len(c.have.Pix))
+			}
+			for i, j := range c.index {
+				if c.have.Labels[i] != all.Train.Labels[j] || !bytes.Equal(c.have.Pix[i*pixels:(i+1)*pixels], all.Train.Pix[int(j)*pixels:(int(j)+1)*pixels]) {
+					t.Fatalf("%s: image %d is not number %d", split, i, j)
+				}
+			}
+		}
 	}
 }

@@ -26,7 +26,8 @@ type drawsFile struct {
 		Shape []int
 		CRC32 uint32
 	}
-	Steps []struct {
+	Validation []int32
+	Steps      []struct {
 		Images       []int32
 		Flip, DY, DX []int
 		Holes        [][2][4]int
@@ -60,6 +61,11 @@ func TestDraws(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareInit(t, engine.InitTensors(g, spec.Seed), &want)
+			if d := spec.Data; d.Split == "random" {
+				if _, have := engine.Split(spec.Seed, d.TrainImages, d.Validation); !slices.Equal(have, want.Validation) {
+					t.Errorf("want %v kept out of training, have %v", want.Validation, have)
+				}
+			}
 			if len(want.Steps) != 10 {
 				t.Fatalf("%d steps", len(want.Steps))
 			}
@@ -87,7 +93,7 @@ func compareInit(t *testing.T, have []engine.Tensor, want *drawsFile) {
 
 func compareStep(t *testing.T, spec *dsl.Spec, g *graph.Graph, want *drawsFile, i int) {
 	w := want.Steps[i]
-	n, batch := spec.Data.TrainImages, spec.Train.Batch
+	n, batch := spec.Data.TrainImages-spec.Data.Validation, spec.Train.Batch
 	perEpoch := (n + batch - 1) / batch
 	lo := i % perEpoch * batch
 	order := engine.Permutation(spec.Seed, uint32(i/perEpoch+1), n)[lo:min(lo+batch, n)]

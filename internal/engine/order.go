@@ -1,6 +1,10 @@
 package engine
 
-import "shake/internal/rng"
+import (
+	"slices"
+
+	"shake/internal/rng"
+)
 
 // Permutation returns the order in which an epoch (from 1) visits n images: a Fisher-Yates shuffle
 // whose i-th swap takes word i%4 of counter (epoch, 0, i/4, Shuffle). Any epoch is computed without
@@ -40,4 +44,16 @@ func AugmentDraw(seed uint64, iteration uint32, position, crop int) (flip bool, 
 	u := rng.Philox(seed, [4]uint32{iteration, 0, uint32(position), uint32(rng.Augment)})
 	span := uint32(2*crop + 1)
 	return rng.Below(u[0], 2) == 1, int(rng.Below(u[1], span)), int(rng.Below(u[2], span))
+}
+
+// Split draws k of n training images, which are kept out of training: the first k of a shuffle
+// whose i-th swap takes word i%4 of counter (0, 0, i/4, Split). Both parts are in rising order.
+func Split(seed uint64, n, k int) (train, validation []int32) {
+	p := make([]int32, n)
+	shuffle(p, func(chunk uint32) [4]uint32 {
+		return rng.Philox(seed, [4]uint32{0, 0, chunk, uint32(rng.Split)})
+	})
+	slices.Sort(p[:k])
+	slices.Sort(p[k:])
+	return p[k:], p[:k]
 }

@@ -67,3 +67,21 @@ func TestAugmentDraw(t *testing.T) {
 		t.Errorf("no crop: want offsets of 0, have %d and %d", dy, dx)
 	}
 }
+
+// TestSplit: both parts together are all images, each in rising order; another seed draws others.
+func TestSplit(t *testing.T) {
+	train, validation := Split(7, 100, 30)
+	if len(train) != 70 || len(validation) != 30 || !slices.IsSorted(train) || !slices.IsSorted(validation) {
+		t.Fatalf("%v and %v", train, validation)
+	}
+	all := append(slices.Clone(train), validation...)
+	slices.Sort(all)
+	for i, j := range all {
+		if int(j) != i {
+			t.Fatalf("image %d is missing or there twice", i)
+		}
+	}
+	if _, other := Split(8, 100, 30); slices.Equal(validation, other) || validation[0] > 20 || validation[29] < 80 {
+		t.Errorf("drawn: %v, by another seed %v", validation, other)
+	}
+}

@@ -20,6 +20,7 @@ const (
 	Synthetic Purpose = 6  // owned by internal/data
 	Dropout   Purpose = 16 // iteration, dropout, image of the global batch: see engine.Kept
 	Mixup     Purpose = 17 // iteration, 0, gamma; iteration, 1, element/4: see engine.Mix
+	Split     Purpose = 18 // 0, 0, element/4
 )
 
 // Word is the counter word of a purpose when more than four numbers are wanted of one counter:

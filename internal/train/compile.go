@@ -16,7 +16,9 @@ func (r *run) compile() (*graph.Graph, error) {
 		return nil, err
 	}
 	r.prog = p
-	r.plan()
+	if err := r.plan(); err != nil {
+		return nil, err
+	}
 	r.warning = lone(g, r.o.Train.N, r.spec.Train.Batch, r.spec.Train.Replicas)
 	info := p.Info()
 	r.rec.Device, r.rec.Detail, r.rec.Workers = info.Device, info.Detail, info.Workers
@@ -28,8 +30,9 @@ func (r *run) compile() (*graph.Graph, error) {
 	return g, nil
 }
 
-// plan computes the length of the run.
-func (r *run) plan() {
+// plan computes the length of the run. Draws number its steps, and those of an average, with 32
+// bits.
+func (r *run) plan() error {
 	t := r.spec.Train
 	r.perEpoch = (r.o.Train.N + t.Batch - 1) / t.Batch
 	r.steps = t.Epochs * r.perEpoch
@@ -37,6 +40,10 @@ func (r *run) plan() {
 		r.steps = min(r.steps, t.MaxSteps)
 	}
 	r.ck.of = length{t.Epochs, r.perEpoch, t.Batch, r.o.Train.N}
+	if most := int64(1) << 32; int64(t.Epochs)*int64(r.perEpoch) > most-int64(r.perEpoch) {
+		return fmt.Errorf("%d epochs of %d steps: a run may have %d steps, less those of an epoch: fewer train.epochs or a larger train.batch", t.Epochs, r.perEpoch, most)
+	}
+	return nil
 }
 
 // compile makes a program of spec's network on backend b with its data loaded. The caller closes

@@ -20,7 +20,9 @@ func (r *run) resume() (done bool, err error) {
 			return false, err
 		}
 	}
-	r.plan()
+	if err := r.plan(); err != nil {
+		return false, err
+	}
 	r.before = r.rec.Seconds
 	if known == nil && r.complete() {
 		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")

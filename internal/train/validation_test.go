@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"shake/internal/engine"
 )
 
 // TestValidation: a split is evaluated beside the test set, in metrics, events, summary and log,
@@ -124,6 +126,18 @@ func TestTargetsNotice(t *testing.T) {
 		mustRun(t, o)
 		if have := strings.Join(l.notices, "\n"); have != want {
 			t.Errorf("%s: want %q, have %q", override, want, have)
+		}
+	}
+}
+
+// TestTooManySteps: a run whose steps have no numbers of 32 bits is refused.
+func TestTooManySteps(t *testing.T) {
+	for n, fits := range map[int]bool{85897: true, 85898: false, 200000: false} {
+		r := &run{spec: spec(t, "train.epochs=50000", "train.batch=1", "train.replicas=1")}
+		r.o.Train = &engine.Images{N: n}
+		err := r.plan()
+		if (err == nil) != fits || err != nil && !strings.Contains(err.Error(), "4294967296 steps") {
+			t.Errorf("%d images: %v", n, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ bit.
     python tools/vectors/draws.py --check    # compares, and writes nothing
 
     params    of every parameter, by number: name, shape, CRC-32 of its initial float32 bytes
+    validation  the images kept out of training
     steps     of every step: images in order, flip, dy, dx, holes, mixup, and alpha and beta by block, branch and
               image as hexadecimal floats
 """
@@ -91,7 +92,7 @@ def mixup(seed, i, n, a):
 def step(spec, i):
     """Everything random in step i, which counts from 0."""
     seed, train, data, net = spec["seed"], spec["train"], spec["data"], spec["net"]
-    n, size = data["train_images"], train["batch"]
+    n, size = data["train_images"] - data.get("validation", 0), train["batch"]
     epoch, at = divmod(i, -(-n // size))
     images = philox.permutation(seed, epoch + 1, n)[at * size : (at + 1) * size]
     flip, dy, dx = philox.augmentation(seed, i, len(images), data["crop"])
@@ -111,7 +112,8 @@ def replay(spec):
     for number, (name, shape, kind, scale) in enumerate(parameters(spec["net"], 10)):
         w = philox.initial(spec["seed"], number, kind, scale, math.prod(shape))
         params.append({"name": name, "shape": shape, "crc32": zlib.crc32(w.astype("<f4").tobytes())})
-    return {"params": params, "steps": [step(spec, i) for i in range(STEPS)]}
+    kept = philox.split(spec["seed"], spec["data"]["train_images"], spec["data"])[1].tolist()
+    return {"params": params, "validation": kept, "steps": [step(spec, i) for i in range(STEPS)]}
 
 
 def main():
