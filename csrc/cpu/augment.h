@@ -27,8 +27,8 @@ typedef struct {
 } sk_augment_draws;
 
 // Image i of x is image index[i], normalised, mirrored where flip[i], framed with zeros, cropped at
-// (dy[i], dx[i]) of the frame, 0 .. 2*pad, and zero in its holes; then times weight, plus rest times
-// the same of image partner[i] of the batch.
+// (dy[i], dx[i]) of the frame, 0 .. 2*pad, and zero in its holes; then times weight, plus rest
+// times the same of image partner[i] of the batch.
 void sk_augment_run(sk_pool *, const sk_augment *, const sk_batch *, const int32_t *index,
                     const sk_augment_draws *, const sk_tensor *x);
 #endif

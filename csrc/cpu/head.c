@@ -29,8 +29,8 @@ static void logits(const sk_head *h, const float *params, const float *mean, flo
 //
 //   loss = log(sum exp(u)) - sum of q*u    dz = (softmax(z) - q)/images
 //
-// A NaN among z makes loss and dz NaN, and counts as wrong; else an image is wrong where its largest
-// logit is not that of the label of the greater weight. Without smoothing e is 0.
+// A NaN among z makes loss and dz NaN, and counts as wrong; else an image is wrong where its
+// largest logit is not that of the label of the greater weight. Without smoothing e is 0.
 static void classify(const sk_head *h, const sk_batch *b, int n, const sk_targets *t, double e) {
   const float *z = h->logits + (int64_t)n * h->classes;
   float *dz = h->dlogits + (int64_t)n * h->classes;

@@ -15,7 +15,8 @@ import (
 //	m = mean over H and W of x;  logits = W*m + bias;  loss = -sum of q * log softmax(logits)
 //
 // with the target q = (1-e) m + e/Classes, where e is Smoothing in Train and 0 in Eval, and m is
-// Targets' mean. W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at BOff.
+// Targets' mean. W [Classes, X.C] stands at float WOff of the flat parameters, bias [Classes] at
+// BOff.
 type HeadSpec struct {
 	X          View
 	Classes    int
@@ -144,8 +145,8 @@ func (h *Head) check(b *Batch, params []float32, labels []uint16) error {
 func (h *Head) Loss() []float32 { return h.loss[:h.images] }
 
 // Wrong returns 1 for each image of the last batch whose largest logit (the first of equal ones) is
-// not its label's, that of the greater weight, or that has a NaN among its logits, and 0 for the others: a view that the next
-// call overwrites.
+// not that of its label of the greater weight, or that has a NaN among its logits, and 0 for the
+// others: a view that the next call overwrites.
 func (h *Head) Wrong() []uint8 { return h.wrong[:h.images] }
 
 // Logits returns the last batch's logits [n, Classes]: a view that the next call overwrites.

@@ -11,7 +11,7 @@ typedef struct {
   int relu, accumulate;
 } sk_head_dx;
 
-// What the images are trained towards: onehot(label), or a mean of two with others.
+// The targets of training: onehot(label), or with others a mean of two.
 typedef struct {
   const uint16_t *labels, *others;  // [n]; others NULL: none
   double weight;                    // of labels, where there are others

@@ -7,15 +7,16 @@
 //
 // q is the target (1-SMOOTHING)*m + SMOOTHING/CLASSES, without TRAIN onehot(label). m is
 // onehot(label), with MIXED weight*onehot(label) + (1-weight)*onehot(other), and wrong then counts
-// the label of the greater weight. images is the size of the global batch, scale the factor of loss scaling (1 without a scaler). W
-// [CLASSES][C] stands at float WOFF of the parameters, bias at BOFF. Ties go to the lowest class; a
-// NaN among the logits makes loss and dz NaN and counts as wrong. Exponentials are float64.
+// the label of the greater weight. images is the size of the global batch, scale the factor of loss
+// scaling (1 without a scaler). W [CLASSES][C] stands at float WOFF of the parameters, bias at
+// BOFF. Ties go to the lowest class; a NaN among the logits makes loss and dz NaN and counts as
+// wrong. Exponentials are float64.
 //
 // head(step, scaler, x, norm, labels, index, params, mean, dlogits, loss, wrong, logits, dx, n):
-// labels is u16 of the whole set, index int[n], with MIXED as in augment.cu. mean float[n][C], dlogits and logits
-// float[n][CLASSES], loss float[n] and wrong u32[n] are overwritten, and with TRAIN dx, unless it
-// is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0. Bytes an element of x:
-// sizeof(T), twice with MASKED, and as much for dx.
+// labels is u16 of the whole set, index int[n], with MIXED as in augment.cu. mean float[n][C],
+// dlogits and logits float[n][CLASSES], loss float[n] and wrong u32[n] are overwritten, and with
+// TRAIN dx, unless it is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0.
+// Bytes an element of x: sizeof(T), twice with MASKED, and as much for dx.
 extern "C" __global__ void __launch_bounds__(THREADS)
     head(const sk_step *step, const sk_scaler *scaler, const void *x, const float *norm,
          const unsigned short *labels, const int *index, const float *params, float *mean,

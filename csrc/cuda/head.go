@@ -3,8 +3,9 @@ package cuda
 import "fmt"
 
 // HeadSpec is the end of a network: pooling, the linear classifier, softmax and cross-entropy. With
-// Train labels are smoothed by Smoothing and, if Mixed, of two images, and the gradients are computed too, except those of the
-// classifier (HeadGradSpec). DX receives the gradient of X; nil: the gradient is not stored.
+// Train labels are smoothed by Smoothing and, if Mixed, of two images, and the gradients are
+// computed too, except those of the classifier (HeadGradSpec). DX receives the gradient of X; nil:
+// the gradient is not stored.
 //
 //	dx = (Accumulate ? dx : 0) + (Mask ? [X before its own ReLU > 0] : 1) * d(mean)/(H*W)
 //

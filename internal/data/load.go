@@ -21,10 +21,10 @@ type Sets struct {
 	Provenance
 }
 
-// Load returns the images of a run: the set, its first TrainImages and TestImages, Validation of the
-// training images apart, and the run's mean and standard deviation. seed makes the built-in set and
-// draws a random Split; path is Open's and serves the other sets. A number of images above the set's is
-// an error; the built-in set has 50,000 and 10,000. Images of one's own are where path, or
+// Load returns the images of a run: the set, its first TrainImages and TestImages, Validation of
+// the training images apart, and the run's mean and standard deviation. seed makes the built-in set
+// and draws a random Split; path is Open's and serves the other sets. A number of images above the
+// set's is an error; the built-in set has 50,000 and 10,000. Images of one's own are where path, or
 // SHAKE_DATA, says, and may have no test images: then Test has none.
 func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
 	s := &Sets{Names: Names(d.Set)}

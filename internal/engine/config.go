@@ -113,8 +113,8 @@ func NotLoaded(backend, set string) error {
 	return fmt.Errorf("%s: no %s images are loaded", backend, set)
 }
 
-// Average is by what the average of the weights (Config.EMA) and the weights behind step iteration
-// are multiplied: average = keep*average + rest*w. The first step begins the average.
+// Average returns the factors of the average of the weights (Config.EMA) behind step iteration:
+// average = keep*average + rest*w. The first step begins the average.
 func (c Config) Average(iteration uint32) (keep, rest float64) {
 	if iteration == 0 {
 		return 0, 1

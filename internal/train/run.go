@@ -276,7 +276,8 @@ func (r *run) openJournals() error {
 	return nil
 }
 
-// targets says of what the training loss is where it is not of the labels alone; "" where it is.
+// targets names the targets of the training loss where they are not the labels alone; "" where they
+// are.
 func targets(t dsl.Train) string {
 	var of []string
 	if t.Mixup > 0 {

@@ -52,8 +52,8 @@ func (p *program) build() error {
 	return b.err
 }
 
-// allocateFlat lays out parameters, momentum, gradients, the average, alpha and beta in one arena. Every array
-// starts on a cache line.
+// allocateFlat lays out parameters, momentum, gradients, the average, alpha and beta in one arena.
+// Every array starts on a cache line.
 func (p *program) allocateFlat() error {
 	g := p.plan.Graph
 	line := func(n int) int { return (n + 15) &^ 15 }

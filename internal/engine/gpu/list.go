@@ -35,7 +35,7 @@ type List struct {
 	Recipe  Recipe
 }
 
-// Recipe is what a training step has besides the usual.
+// Recipe is the parts of a training step that most recipes lack.
 type Recipe struct {
 	Clip    bool // a limit of the gradient's norm
 	Average bool // an exponential average of the weights

@@ -172,7 +172,8 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	return p.group.because(p.run(r))
 }
 
-// mix is the indexes of this card's share of a batch, with the partners and the weight of its mixup.
+// mix is the indexes of this card's share of a batch, with the partners and the weight of its
+// mixup.
 func (p *program) mix(iteration uint32, index []int32) []int32 {
 	partner := slices.Grow(p.partner[:0], len(index))[:len(index)]
 	weight := engine.Mix(p.cfg.Seed, iteration, p.cfg.Mixup, partner)

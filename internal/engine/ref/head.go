@@ -30,8 +30,8 @@ func (p *Pass) head(o *graph.Head) {
 	}
 }
 
-// target is what image n is trained towards: its label, or the mean m of two (Zhang et al. 2018),
-// smoothed (Szegedy et al. 2016).
+// target is the target of image n: its label, or the mean m of two (Zhang et al. 2018), smoothed
+// (Szegedy et al. 2016).
 //
 //	m = weight*onehot(label) + (1-weight)*onehot(other)    q = (1-e) m + e/classes
 func (p *Pass) target(n int) []float64 {
