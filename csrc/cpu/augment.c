@@ -70,7 +70,8 @@ static void task(void *arg, int n, int worker) {
   if (!d->partner) return;
   float *other = sk_scratch(j->pool, worker);
   put(j, d->partner[n], other);
-  for (int64_t i = 0; i < image_floats(j->x); i++) image[i] = d->weight * image[i] + d->rest * other[i];
+  for (int64_t i = 0; i < image_floats(j->x); i++)
+    image[i] = d->weight * image[i] + d->rest * other[i];
 }
 
 void sk_augment_run(sk_pool *p, const sk_augment *set, const sk_batch *b, const int32_t *index,

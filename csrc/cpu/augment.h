@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   const uint8_t *flip;
   const int8_t *dy, *dx;
-  const sk_hole *holes;  // [n][2]
+  const sk_hole *holes;    // [n][2]
   const int32_t *partner;  // [n] the image of the batch that is mixed in; NULL: none
   float weight, rest;      // of the image and of its partner
 } sk_augment_draws;

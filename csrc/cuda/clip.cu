@@ -22,8 +22,8 @@ __device__ inline double sk_tree(double sum) {
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-    clip(const float *g, const sk_scaler *scaler, float *partial, unsigned int *counter, float *clip,
-         long long n) {
+    clip(const float *g, const sk_scaler *scaler, float *partial, unsigned int *counter,
+         float *clip, long long n) {
   __shared__ bool last;
   double *slots = (double *)partial;
   const int t = threadIdx.x;

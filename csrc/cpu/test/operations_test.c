@@ -2,6 +2,7 @@
 // sanitizers to watch. Any number of workers must give the same bits, and every instruction set
 // those of the portable one. (A test in Go compares the numbers with float64.)
 #include "augment.h"
+#include "clip.h"
 #include "dispatch.h"
 #include <math.h>
 #include <stdio.h>
@@ -144,18 +145,19 @@ static void run(const shape *s, int workers) {
 
   const int pixels = s->c * s->h * s->w;
   uint8_t *pix = get(2 * pixels, 0), *flip = get(s->n, 0);
-  int32_t *index = get(4 * s->n, 0);
+  int32_t *index = get(4 * s->n, 0), *partner = get(4 * s->n, 0);
   int8_t *dy = get(s->n, 0), *dx = get(s->n, 0);
   for (int i = 0; i < 2 * pixels; i++) pix[i] = (uint8_t)i;
   sk_hole *holes = get(2 * s->n * (int)sizeof *holes, 0);
   for (int i = 0; i < s->n; i++) {
+    partner[i] = s->n - 1 - i;
     index[i] = i & 1, flip[i] = i >> 1 & 1, dy[i] = (int8_t)(i * 5 % 9);
     dx[i] = (int8_t)(8 - i % 9);
     holes[2 * i] = (sk_hole){0, (int16_t)s->h, 0, 1};
     holes[2 * i + 1] = (sk_hole){(int16_t)(s->h - 1), (int16_t)s->h, 0, (int16_t)s->w};
   }
   sk_augment_run(pool, &(sk_augment){pix, s->c, s->h, s->w, 4, random_floats(s->c * 256)}, b, index,
-                 &(sk_augment_draws){flip, dy, dx, holes}, tensor(s));
+                 &(sk_augment_draws){flip, dy, dx, holes, partner, 0.3f, 0.7f}, tensor(s));
   sk_pool_free(pool);
 }
 
