@@ -158,6 +158,18 @@ static void different(Rank &k) {
   EQ(nc.ncclCommAbort(k.comm), 0);
 }
 
+// Waits for a rank's stream on a thread of its own.
+struct Waits {
+  std::atomic<int> ended{0};
+  std::thread thread;
+  explicit Waits(Rank &k)
+      : thread([&] {
+          OK(cu.cuCtxSetCurrent(k.context));
+          OK(cu.cuStreamSynchronize(k.stream));
+          ended = 1;
+        }) {}
+};
+
 // A call that the other rank does not make never ends, until it is aborted.
 static void unmatched(Rank &k) {
   if (k.rank == 1) {
@@ -165,18 +177,13 @@ static void unmatched(Rank &k) {
     return k.done();
   }
   Array<float> x(1);
-  std::atomic<int> ended{0};
   EQ(nc.ncclAllReduce(at(x.p), at(x.p), 1, ncclFloat32, ncclSum, k.comm, k.stream), 0);
-  std::thread waits([&] {
-    OK(cu.cuCtxSetCurrent(k.context));
-    OK(cu.cuStreamSynchronize(k.stream));
-    ended = 1;
-  });
+  Waits waits(k);
   usleep(150000);
-  EQ(ended, 0);
+  EQ(waits.ended, 0);
   EQ(k.state(), ncclSuccess);
   EQ(nc.ncclCommAbort(k.comm), 0);
-  waits.join();
+  waits.thread.join();
   EQ(nc.ncclCommAbort(k.comm), ncclInvalidArgument);
 }
 
@@ -249,22 +256,17 @@ static void processes(char **argv) {
   EQ(nc.ncclAllReduce(at(x.p), at(x.p), 1, ncclFloat32, ncclSum, k.comm, k.stream), 0);
   OK(cu.cuStreamSynchronize(k.stream));
   EQ(x.take()[0], 3);
-  std::atomic<int> ended{0};
   EQ(nc.ncclAllReduce(at(x.p), at(x.p), 1, ncclFloat32, ncclSum, k.comm, k.stream), 0);
-  std::thread waits([&] {
-    OK(cu.cuCtxSetCurrent(k.context));
-    OK(cu.cuStreamSynchronize(k.stream));
-    ended = 1;
-  });
+  Waits waits(k);
   usleep(100000);
   EQ(k.state(), ncclSuccess);
   kill(pid, SIGKILL);  // it stays a zombie
   for (int i = 0; i < 200 && k.state() == ncclSuccess; i++) usleep(10000);
   EQ(k.state(), ncclRemoteError);
   CHECK(strstr(nc.ncclGetLastError(k.comm), "has ended"));
-  EQ(ended, 0);
+  EQ(waits.ended, 0);
   EQ(nc.ncclCommAbort(k.comm), 0);
-  waits.join();
+  waits.thread.join();
   int status;
   EQ(waitpid(pid, &status, 0), pid);
   EQ(WIFSIGNALED(status), 1);
