@@ -36,6 +36,8 @@ type mission struct {
 	Data        string // folder of the images, for ranks that rank 0 started
 	World       int
 	Tune        bool
+	NCCL        string // its version
+	BuiltIn     bool   // the images are those of a profile
 }
 
 // crew finds or starts the other ranks. Launched processes find each other; without a launcher
@@ -142,6 +144,13 @@ func (c *crew) backend() engine.Backend {
 	return &c.Backend
 }
 
+// profile fills in that the other ranks train on the built-in images of a profile.
+func (c *crew) profile(spec *dsl.Spec) {
+	o := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), World: len(c.Peers) + 1, Tune: tunes(), BuiltIn: true}
+	o.NCCL, _ = nccl.Version()
+	c.Hello, _ = json.Marshal(o)
+}
+
 // brief fills in the mission of the other ranks.
 func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 	if c == nil {
@@ -151,6 +160,7 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 		Version: revision(), Name: spec.Name, Spec: spec.TOML(), Train: train.Fingerprint(sets.Train), Test: train.Fingerprint(train.Joined(sets.Test, sets.Validation)),
 		World: len(c.Peers) + 1, Tune: tunes(),
 	}
+	o.NCCL, _ = nccl.Version() // cardsWork asked for it
 	if c.started != nil {
 		o.Data = c.data
 	}

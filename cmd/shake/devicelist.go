@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 // cards splits a value of --device: "gpu:0,1" is gpu and its cards 0 and 1, as CUDA numbers them. A
-// card may be named by the beginning of its UUID. Without a list there are no cards.
+// card may be named by the beginning of its UUID, an instance of MIG by all of it. Without a list
+// there are no cards.
 func (a *app) cards(device string) (name string, cards []int, err error) {
 	name, list, listed := strings.Cut(device, ":")
 	if !listed {
@@ -22,6 +24,18 @@ func (a *app) cards(device string) (name string, cards []int, err error) {
 	}
 	if name != "gpu" {
 		return wrong("only gpu has numbers behind it")
+	}
+	const visible = "CUDA_VISIBLE_DEVICES"
+	if instance := strings.TrimSpace(list); strings.Contains(list, "MIG-") {
+		if strings.Contains(list, ",") {
+			return wrong("an instance of MIG trains alone: NCCL takes a card once, and a process sees one instance")
+		}
+		if os.Getenv(visible) == "" { // CUDA shows no other instance than the one that is named to it
+			os.Setenv(visible, instance)
+			if _, err := cuda.Devices(); errors.Is(err, cuda.ErrNoDevice) {
+				return wrong("no card has an instance of MIG with this UUID, which has to be whole: shake devices lists them")
+			}
+		}
 	}
 	ds, err := cuda.Devices()
 	if err != nil {
@@ -67,7 +81,7 @@ func find(ds []cuda.Device, item string) (int, error) {
 		found = i
 	}
 	if found < 0 && strings.HasPrefix(item, "MIG-") {
-		return 0, fmt.Errorf("CUDA shows one instance of a card to a process: set CUDA_VISIBLE_DEVICES=%s, and leave the number out", item)
+		return 0, fmt.Errorf("CUDA_VISIBLE_DEVICES hides it, and CUDA shows one instance to a process: %s; unset CUDA_VISIBLE_DEVICES", seen)
 	}
 	if found < 0 {
 		return 0, fmt.Errorf("%s is no card's number and no card's UUID: %s", item, seen)

@@ -41,10 +41,13 @@ the same run. Convolutions count the multiply-adds of direct ones, so that trans
 
 On a card, events stand around each launch of steps that are launched one by one, on their streams;
 rates are of each launch by itself, as show --measure takes them, and the captured step stands
-beside the sum. The card's power, memory, use and clocks are counters of the trace.`,
+beside the sum. The card's power, memory, use and clocks are counters of the trace. Of several cards
+(--device gpu:0,1, or started by torchrun, srun or mpirun) rank 0's launches are timed, and the
+profile says how much of the sums over the cards nothing hides.`,
 		Example: `  shake profile 26-2x32d
   shake profile resnext29 -o train.batch=32 --by shape --top 10
   shake profile quick --steps 20 --json
+  shake profile 26-2x32d --device gpu:0,1
   shake profile 26-2x32d --trace step.json --roofline roofline.svg --timeline step.png`,
 		Args: func(c *cobra.Command, args []string) error {
 			if err := given(c, "trace", "roofline", "timeline"); err != nil {
@@ -55,6 +58,9 @@ beside the sum. The card's power, memory, use and clocks are counters of the tra
 		ValidArgsFunction: completeNets,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := f.check(c); err != nil {
+				return err
+			}
+			if rank, err := a.otherRank(runFlags{net: f.net, device: f.device}, args); rank || err != nil {
 				return err
 			}
 			spec, g, err := f.net.loadGraph(args[0])
@@ -174,8 +180,15 @@ func picture(file string, draw func(format string) ([]byte, error)) func(io.Writ
 
 // takeProfile compiles the network, trains, and measures the roofs of the device.
 func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*profile.Profile, error) {
-	b, err := a.backend(f.device, spec)
+	crew, err := a.crew(interruptible(func() {}), runFlags{device: f.device}, spec)
 	if err != nil {
+		return nil, err
+	}
+	defer crew.close()
+	b := crew.backend()
+	if b != nil {
+		crew.profile(spec)
+	} else if b, err = a.backend(f.device, spec); err != nil {
 		return nil, err
 	}
 	prog, err := b.Compile(g, engine.ConfigOf(spec))
@@ -209,6 +222,9 @@ func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*prof
 // It ruins the weights.
 func cardRoofs(p *profile.Profile, prog engine.Program) error {
 	p.Emulated = emulatedCard()
+	if of, ok := prog.(interface{ Local() engine.Program }); ok {
+		prog = of.Local()
+	}
 	times, err := gpu.Measure(prog, p.Emulated)
 	if err != nil {
 		return err

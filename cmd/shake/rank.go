@@ -20,6 +20,7 @@ import (
 	"shake/internal/engine/parallel"
 	"shake/internal/graph"
 	"shake/internal/launch"
+	"shake/internal/profile"
 	"shake/internal/train"
 	"shake/nets"
 )
@@ -70,7 +71,7 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 	}
 	r := rank{number: place.Rank, data: f.data}
 	if f.resume == "" {
-		if r.own, _, err = f.net.load(args[0]); err != nil {
+		if r.own, _, err = f.net.loadRun(args[0]); err != nil {
 			return true, err
 		}
 	}
@@ -115,6 +116,27 @@ func name(s os.Signal) string {
 	return s.String()
 }
 
+// images are what this rank trains and tests on, the same as rank 0's.
+func (r rank) images(o mission, spec *dsl.Spec, g *graph.Graph) (tr, te *engine.Images, err error) {
+	if o.BuiltIn {
+		tr, te = profile.BuiltIn(g, spec.Train.Batch)
+		return tr, te, nil
+	}
+	dir := r.data
+	if dir == "" {
+		dir = o.Data
+	}
+	sets, err := loadData(spec, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	tr, te = sets.Train, train.Joined(sets.Test, sets.Validation)
+	if train.Fingerprint(tr) != o.Train || train.Fingerprint(te) != o.Test {
+		return nil, nil, fmt.Errorf("rank %d has other images than rank 0, from %s: give all ranks the same data set", r.number, sets.Source)
+	}
+	return tr, te, nil
+}
+
 // open makes this rank's program by rank 0's orders, after a look at the data and the network,
 // which have to be the same here.
 func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, error) {
@@ -132,28 +154,23 @@ func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, e
 	if r.own != nil && !bytes.Equal(r.own.TOML(), o.Spec) {
 		return nil, fmt.Errorf("rank %d was told to train another network than rank 0, or with another seed: give all ranks the same arguments", r.number)
 	}
-	dir := r.data
-	if dir == "" {
-		dir = o.Data
-	}
-	sets, err := loadData(spec, dir)
-	if err != nil {
-		return nil, err
-	}
-	tr, te := sets.Train, train.Joined(sets.Test, sets.Validation)
-	if train.Fingerprint(tr) != o.Train || train.Fingerprint(te) != o.Test {
-		return nil, fmt.Errorf("rank %d has other images than rank 0, from %s: give all ranks the same data set", r.number, sets.Source)
-	}
-	if err := cardsWork(); err != nil {
-		return nil, err
-	}
-	var id nccl.ID
-	copy(id[:], token)
-	b := gpu.Backend{Card: r.card, Group: &gpu.Group{Rank: r.number, World: o.World, ID: id, Lost: lost}, Tune: o.Tune}
 	g, err := graph.Build(spec)
 	if err != nil {
 		return nil, err
 	}
+	tr, te, err := r.images(o, spec, g)
+	if err != nil {
+		return nil, err
+	}
+	if err := cardsWork(); err != nil {
+		return nil, err
+	}
+	if v, _ := nccl.Version(); v != o.NCCL {
+		return nil, fmt.Errorf("rank %d has NCCL %s, rank 0 NCCL %s: install the same version on all machines", r.number, v, o.NCCL)
+	}
+	var id nccl.ID
+	copy(id[:], token)
+	b := gpu.Backend{Card: r.card, Group: &gpu.Group{Rank: r.number, World: o.World, ID: id, Lost: lost}, Tune: o.Tune}
 	p, err := b.Compile(g, engine.ConfigOf(spec))
 	if err != nil {
 		return nil, err

@@ -3,21 +3,26 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"shake/csrc/emu"
 	"shake/cudnn/cuda"
+	"shake/dsl"
 	"shake/internal/exhaustive"
+	"shake/internal/train"
 )
 
 // ranks is a run of two processes on two emulated cards.
@@ -31,7 +36,7 @@ type ranks struct {
 }
 
 // twoRanks starts a run that does not end by itself, and waits until it has made some steps.
-func twoRanks(t *testing.T) *ranks {
+func twoRanks(t *testing.T, env ...string) *ranks {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("kernels for the emulator take long to compile")
@@ -47,10 +52,11 @@ func twoRanks(t *testing.T) *ranks {
 	r := &ranks{t: t, dir: filepath.Join(t.TempDir(), "run"), stderr: new(bytes.Buffer)}
 	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
 	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
+	r.Env = append(r.Env, env...)
 	r.Stderr = r.stderr
 	r.lines = bufio.NewScanner(pipe(t, r.StdoutPipe))
 	start(t, r.Cmd)
-	for steps := 0; steps < 4; {
+	for steps := 0; steps < 2; {
 		if !r.lines.Scan() {
 			r.Wait()
 			t.Fatalf("the run ended early: %s", r.stderr)
@@ -93,8 +99,8 @@ func (r *ranks) ends() (code int) {
 	go func() { done <- r.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
-		r.t.Fatalf("still there after 30 seconds: %s", r.stderr)
+	case <-time.After(90 * time.Second):
+		r.t.Fatalf("still there after 90 seconds: %s", r.stderr)
 	}
 	return r.ProcessState.ExitCode()
 }
@@ -156,6 +162,125 @@ func TestRankDies(t *testing.T) {
 			}
 			r.gone(r.other)
 			r.resumes()
+		})
+	}
+}
+
+// A card that hangs in a kernel, while its process lives and answers, ends the run: one message,
+// which names the rank; the others do not wait for it, and no process is left.
+func TestRankHangs(t *testing.T) {
+	for card, want := range []string{"rank 0 has ended", `rank 1 \(card 1\) has ended`} {
+		t.Run(fmt.Sprint("card ", card), func(t *testing.T) {
+			if card == 0 {
+				exhaustive.Only(t)
+			}
+			r := twoRanks(t, fmt.Sprintf("SHAKE_EMU_CUDA=%d.hang=150", card))
+			code := r.ends()
+			said := r.stderr.String()
+			t.Log(said)
+			if !regexp.MustCompile(want+", and the others with it: its card has finished nothing for [67]s, and the others wait for it").MatchString(said) || strings.Count(said, "shake: ") != 1 || code != exitInternal {
+				t.Errorf("exit code %d, %s", code, said)
+			}
+			r.gone(r.other)
+			r.resumes()
+		})
+	}
+}
+
+// What has to be the same on all ranks is compared before the first step.
+func TestRanksDiffer(t *testing.T) {
+	spec, _, err := (&netFlags{}).load("testdata/tiny.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets, err := loadData(spec, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), Train: train.Fingerprint(sets.Train), Test: train.Fingerprint(train.Joined(sets.Test, sets.Validation)), World: 2}
+	own := func(overrides ...string) *dsl.Spec {
+		s, _, err := (&netFlags{overrides: overrides}).load("testdata/tiny.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, c := range []struct {
+		name   string
+		own    *dsl.Spec
+		change func(*mission)
+		want   string
+	}{
+		{"version", spec, func(m *mission) { m.Version = "0.0.1" }, "rank 1 is shake " + revision() + ", rank 0 shake 0.0.1: start the same program on all"},
+		{"network", own("shake.forward=even"), func(*mission) {}, "rank 1 was told to train another network than rank 0, or with another seed"},
+		{"seed", own("seed=2"), func(*mission) {}, "rank 1 was told to train another network than rank 0, or with another seed"},
+		{"data", spec, func(m *mission) { m.Train += "!" }, "rank 1 has other images than rank 0, from "},
+		{"test data", spec, func(m *mission) { m.Test += "!" }, "rank 1 has other images than rank 0, from "},
+		{"a network that is none", nil, func(m *mission) { m.Spec = []byte("[net") }, "rank 0's network: "},
+		{"orders that are none", nil, nil, "rank 0's orders: "},
+	} {
+		m := same
+		hello := []byte("{")
+		if c.change != nil {
+			c.change(&m)
+			hello, _ = json.Marshal(m)
+		}
+		if _, err := (rank{number: 1, own: c.own}).open(hello, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: have %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// launched starts the ranks of a run as a launcher would, on this machine, and returns what they
+// said, rank 0 first.
+func launched(t *testing.T, env [2]string, device [2]string, wrap ...string) (said [2]string) {
+	t.Helper()
+	folder, err := emu.Build()
+	if err != nil {
+		t.Skip(err)
+	}
+	shake, err := exec.LookPath("shake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for r := range said {
+		args := append(slices.Clone(wrap), shake, "run", "testdata/tiny.toml", "--device", device[r], "--out", filepath.Join(t.TempDir(), "run"), "-o", "train.max_steps=1")
+		c := exec.Command(args[0], args[1:]...)
+		c.Env = append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0", fmt.Sprint("RANK=", r), "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", fmt.Sprint("SHAKE_SECRET=", t.Name()), env[r])
+		all.Go(func() {
+			out, err := c.CombinedOutput()
+			if said[r] = string(out); err == nil {
+				t.Errorf("rank %d ends well: %s", r, out)
+			}
+		})
+	}
+	all.Wait()
+	return said
+}
+
+// Ranks whose NCCL differs, or that take one card together, end before the first step; so do those
+// of a container whose shared memory is too small.
+func TestRanksDoNotFit(t *testing.T) {
+	exhaustive.Only(t)
+	for _, c := range []struct {
+		name        string
+		env, device [2]string
+		wrap        []string
+		want        string
+	}{
+		{"other NCCL", [2]string{"", "SHAKE_EMU_NCCL=version=22000"}, [2]string{"gpu:0", "gpu:1"}, nil, "rank 1 has NCCL 2.20.0, rank 0 NCCL 2."},
+		{"one card", [2]string{}, [2]string{"gpu:0", "gpu:0"}, nil, "Duplicate GPU detected"},
+		{"no shared memory", [2]string{}, [2]string{"gpu:0", "gpu:1"}, []string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=64k none /dev/shm && exec "$@"`, "sh"}, "--shm-size"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.wrap != nil && exec.Command(c.wrap[0], append(c.wrap[1:], "true")...).Run() != nil {
+				t.Skip("no mount namespace here with a /dev/shm of its own: it wants root")
+			}
+			said := launched(t, c.env, c.device, c.wrap...)
+			if !strings.Contains(said[0], c.want) || strings.Count(said[0], "shake: ") != 1 || strings.Contains(said[0], "test error") {
+				t.Errorf("rank 0: %s\nrank 1: %s", said[0], said[1])
+			}
 		})
 	}
 }

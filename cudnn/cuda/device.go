@@ -3,6 +3,7 @@ package cuda
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Device is one card.
@@ -93,8 +94,11 @@ func (d Device) PCIBusID() string { return d.bus }
 
 // UUID returns the card's identity as nvidia-smi prints it.
 func (d Device) UUID() string {
-	u := d.uuid
-	return fmt.Sprintf("GPU-%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+	u, kind := d.uuid, "GPU"
+	if strings.Contains(d.name, " MIG ") {
+		kind = "MIG"
+	}
+	return fmt.Sprintf("%s-%x-%x-%x-%x-%x", kind, u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
 // SMs returns the number of multiprocessors.

@@ -22,6 +22,7 @@ type Operation struct {
 	FLOPs    float64
 	Bytes    float64 // of a full batch's tensors and weights that it reads and writes, each once
 	Launches int     // of kernels of a card; 0 on a CPU
+	Exchange bool    // a sum over several devices, which waits for the others
 }
 
 // Phase is a part of a training step.

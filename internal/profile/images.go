@@ -6,9 +6,9 @@ import (
 	"shake/internal/graph"
 )
 
-// builtIn are n images of the built-in set in the size of a network's input: each pixel is the
+// BuiltIn are n images of the built-in set in the size of a network's input: each pixel is the
 // nearest one of the image, each channel one of its three, each label one of the network's classes.
-func builtIn(g *graph.Graph, n int) (train, test *engine.Images) {
+func BuiltIn(g *graph.Graph, n int) (train, test *engine.Images) {
 	train, test = data.Synthetic(1, n, n)
 	in := g.Values[g.Input]
 	return resized(train, in, g.Classes), resized(test, in, g.Classes)

@@ -20,6 +20,7 @@ type Document struct {
 	GraphUS     float64   `json:"graph_us,omitempty"` // the whole step as one graph
 	SumUS       float64   `json:"sum_us"`             // of all operations
 	Unexplained float64   `json:"unexplained_us"`
+	Exchange    *Exchange `json:"exchange,omitempty"` // of several cards
 	ImagesPerS  float64   `json:"img_per_s"`
 
 	By     By                   `json:"by"`
@@ -47,6 +48,7 @@ func (p *Profile) Document(by By, top int) (*Document, error) {
 	d.GraphUS = micros(p.Graph)
 	d.SumUS = p.total(rows).US
 	d.Unexplained = d.StepUS - d.SumUS
+	d.Exchange = p.Exchange()
 	d.ImagesPerS = float64(p.Batch) / p.Step().Seconds()
 	for _, phase := range engine.Phases {
 		var of []Row

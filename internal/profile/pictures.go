@@ -85,6 +85,13 @@ func (p *Profile) Timeline(format string) ([]byte, error) {
 	for _, w := range tr.Work {
 		lanes[1+w.Track].Bars = append(lanes[1+w.Track].Bars, bar(w))
 	}
+	if p.Exchange() != nil {
+		alone := report.Lane{Name: notHidden}
+		for _, w := range p.exposed(tr) {
+			alone.Bars = append(alone.Bars, bar(w))
+		}
+		lanes = append(lanes, alone)
+	}
 	t.Lanes = lanes
 	return t.Encode(format)
 }
@@ -98,7 +105,7 @@ var groups = []struct{ name, kinds string }{
 	{"norms", "norm norm' stats sums"},
 	{"head", "head headgrad tally"},
 	{"images and draws", "augment draw"},
-	{"SGD and packing", "sgd pack unpack finite rescale"},
+	{"SGD, packing, exchange", "sgd pack unpack finite rescale zero allreduce"},
 	{"joins and gradients", ""},
 }
 

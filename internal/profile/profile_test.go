@@ -248,7 +248,7 @@ func TestPictures(t *testing.T) {
 			t.Errorf("%s: no picture: %v", name, err)
 		}
 		b, err = draw("svg")
-		for _, group := range []string{"convolutions", "convolutions backward", "SGD and packing"} {
+		for _, group := range []string{"convolutions", "convolutions backward", "SGD, packing, exchange"} {
 			if err != nil || !bytes.Contains(b, []byte(group)) {
 				t.Errorf("%s: no %q in the picture, error %v", name, group, err)
 			}
@@ -278,7 +278,7 @@ func TestBuiltIn(t *testing.T) {
 	for _, in := range []graph.Value{{C: 3, H: 32, W: 32}, {C: 1, H: 28, W: 28}, {C: 3, H: 65, W: 17}, {C: 3, H: 1, W: 1}} {
 		for _, classes := range []int{2, 10, 100} {
 			g := &graph.Graph{Values: []graph.Value{in}, Classes: classes}
-			train, test := builtIn(g, 12)
+			train, test := BuiltIn(g, 12)
 			for _, im := range []*engine.Images{train, test} {
 				if err := im.Check(in.C, in.H, in.W, classes); err != nil {
 					t.Errorf("%+v, %d classes: %v", in, classes, err)
@@ -288,5 +288,46 @@ func TestBuiltIn(t *testing.T) {
 				t.Error("images of the set's own size were changed")
 			}
 		}
+	}
+}
+
+// What an exchange over cards does not hide behind other work is what it does alone.
+func TestExchange(t *testing.T) {
+	if x := example().Exchange(); x != nil {
+		t.Errorf("one device exchanges %+v", x)
+	}
+	p := &Profile{Network: "net", Device: "gpu", Batch: 8, Tracks: []string{"stream 0", "stream 1", "stream 2, of sums over cards"},
+		Operations: []engine.Operation{{Kind: "conv"}, {Kind: "wgrad"}, {Kind: "allreduce", Exchange: true}}}
+	ms := func(op, track, from, to int) engine.Timed {
+		return engine.Timed{Op: op, Track: track, Start: time.Duration(from) * msec, End: time.Duration(to) * msec, Busy: time.Duration(to-from) * msec}
+	}
+	// The first sum is alone from 4 to 5 and from 7 to 8, the second from 12 to 20.
+	tr := engine.Trace{Start: 0, End: 25 * msec, Ops: []engine.Timed{ms(0, 0, 0, 4), ms(2, 2, 2, 8), ms(1, 1, 5, 7), ms(0, 0, 8, 12), ms(2, 2, 10, 20), ms(0, 0, 20, 25)}}
+	tr.Work = tr.Ops
+	p.Traces = []engine.Trace{tr}
+	if x := p.Exchange(); x == nil || !near(x.US, 16000) || !near(x.Exposed, 10000) || !near(x.Share, 40) {
+		t.Fatalf("have %+v", x)
+	}
+	if have := p.unhidden(); len(have) != 1 || have[0] != "sums over the cards take 16.000 ms, of which 37.5 % hide behind other work; 10.000 ms do not, 40.0 % of the step" {
+		t.Errorf("have %q", have)
+	}
+	var b bytes.Buffer
+	if err := p.WriteTrace(&b); err != nil {
+		t.Fatal(err)
+	}
+	alone := 0
+	for _, e := range readTrace(t, b.Bytes()) {
+		if e.Cat == "exchange" && e.TID == 2+len(p.Tracks) {
+			alone++
+		}
+	}
+	if alone != 3 {
+		t.Errorf("the trace shows %d slices that nothing hides, want 3", alone)
+	}
+	if picture, err := p.Timeline("svg"); err != nil || !bytes.Contains(picture, []byte(notHidden)) {
+		t.Errorf("no lane of them in the timeline: %v", err)
+	}
+	if d, err := p.Document(ByKind, 0); err != nil || d.Exchange == nil || !near(d.Exchange.Share, 40) {
+		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -166,7 +166,7 @@ func Prepare(prog engine.Program, g *graph.Graph, spec *dsl.Spec) (step func() e
 		return nil, err
 	}
 	n := spec.Train.Batch
-	if err := prog.Load(builtIn(g, n)); err != nil {
+	if err := prog.Load(BuiltIn(g, n)); err != nil {
 		return nil, err
 	}
 	index := make([]int32, n)

@@ -28,7 +28,7 @@ func (p *Profile) Text(w io.Writer, by By, top int) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	for _, l := range p.sum(rows) {
+	for _, l := range append(p.sum(rows), p.unhidden()...) {
 		fmt.Fprintln(w, l)
 	}
 	fmt.Fprintln(w)
@@ -81,7 +81,11 @@ func (p *Profile) roofs() []string {
 		if out == nil {
 			return nil
 		}
-		return []string{"rates are of each operation by itself, as repeats in a graph; peaks: " + strings.Join(out, ", ")}
+		how := "each operation by itself, as repeats in a graph"
+		if p.Alone == nil {
+			how = "rank 0's operations as they ran, launched one by one"
+		}
+		return []string{"rates are of " + how + "; peaks: " + strings.Join(out, ", ")}
 	}
 	if r.FLOPS == 0 {
 		return nil

@@ -26,6 +26,9 @@ type event struct {
 // them; track i is thread 2+i.
 const process = 1
 
+// notHidden is the name of a track.
+const notHidden = "sums over cards, not hidden"
+
 // WriteTrace writes the timed steps as a trace for Perfetto (ui.perfetto.dev) or chrome://tracing:
 // one track for the steps and their operations, one for each worker or stream, and counters. The
 // arena's memory is a counter; p.Counters are others.
@@ -38,6 +41,10 @@ func (p *Profile) WriteTrace(w io.Writer) error {
 	t.name("thread_name", 1, "steps")
 	for i, name := range p.Tracks {
 		t.name("thread_name", 2+i, name)
+	}
+	unhidden := 2 + len(p.Tracks)
+	if p.Exchange() != nil {
+		t.name("thread_name", unhidden, notHidden)
 	}
 	alive := map[int]engine.Alive{}
 	for _, a := range p.Held.Arena {
@@ -55,6 +62,9 @@ func (p *Profile) WriteTrace(w io.Writer) error {
 		for _, o := range tr.Work {
 			op := p.Operations[o.Op]
 			t.slice(opName(op), string(op.Phase), 2+o.Track, o.Start, o.End, map[string]any{"busy_us": micros(o.Busy)})
+		}
+		for _, o := range p.exposed(tr) {
+			t.slice(opName(p.Operations[o.Op]), "exchange", unhidden, o.Start, o.End, nil)
 		}
 	}
 	for _, c := range p.Counters {

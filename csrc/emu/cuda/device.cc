@@ -1,6 +1,7 @@
 // Cards, and the contexts on them.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "memory.h"
@@ -16,7 +17,62 @@ thread_local std::vector<uintptr_t> stack;  // current contexts
 
 int cards() { return std::max(0, std::min(16, int(settings::number(-1, "cards", 2)))); }
 
-size_t total(int card) { return size_t(settings::number(card, "memory", 80.0 * 1073741824)); }
+constexpr int kInstances = 7;
+
+// A card's or, with instance >= 0, an instance's UUID as it is written behind GPU- or MIG-.
+std::string uuid(int card, int instance) {
+  char s[40];
+  if (instance < 0)
+    snprintf(s, sizeof s, "7368616b-6520-656d-756c-61746f7220%02x", '0' + card);
+  else
+    snprintf(s, sizeof s, "7368616b-6520-656d-756c-61746f72%02x%02x", '0' + card, '0' + instance);
+  return s;
+}
+
+int instances(int card) {
+  return std::max(0, std::min(kInstances, int(settings::number(card, "mig", 0))));
+}
+
+// What CUDA_VISIBLE_DEVICES leaves of the cards: their numbers in its order, up to the first entry
+// that is none; no card at all where one is named twice. Of cards that are split a process sees one
+// instance, and nothing beside it.
+struct Visible {
+  std::vector<int> cards;
+  int instance = -1;
+};
+
+Visible visible() {
+  Visible out;
+  const char *env = std::getenv("CUDA_VISIBLE_DEVICES");
+  const std::string list = env ? env : "";
+  for (int card = 0; !env && card < cards(); card++)
+    if (instances(card) == 0) out.cards.push_back(card);
+  if (!env && out.cards.empty() && cards() > 0) out = {{0}, 0};
+  for (size_t at = 0; env && at < list.size();) {
+    const size_t comma = std::min(list.find(',', at), list.size());
+    const std::string item = list.substr(at, comma - at),
+                      hex = item.substr(std::min<size_t>(4, item.size()));
+    at = comma + 1;
+    int card = -1, instance = -1;
+    for (int c = 0; c < cards(); c++) {
+      if (item == std::to_string(c)) card = c;
+      if (item.rfind("GPU-", 0) == 0 && uuid(c, -1).rfind(hex, 0) == 0) card = c;
+      for (int i = 0; i < instances(c); i++)
+        if (item.rfind("MIG-", 0) == 0 && uuid(c, i) == hex) card = c, instance = i;
+    }
+    if (card < 0) break;
+    if (instance < 0 && instances(card)) instance = 0;
+    if (instance >= 0) return {{card}, instance};
+    if (std::find(out.cards.begin(), out.cards.end(), card) != out.cards.end()) return {};
+    out.cards.push_back(card);
+  }
+  return out;
+}
+
+size_t total(int card) {
+  const double whole = settings::number(card, "memory", 80.0 * 1073741824);
+  return size_t(instances(card) ? whole / kInstances : whole);
+}
 
 void capability(int card, int *major, int *minor) {
   *major = 9, *minor = 0;
@@ -72,7 +128,7 @@ size_t card_memory(int card) { return total(card); }
 SK_API CUresult cuInit(unsigned flags) {
   if (flags) return CUDA_ERROR_INVALID_VALUE;
   if (auto e = CUresult(settings::number(-1, "init", 0))) return e;
-  if (cards() == 0) return CUDA_ERROR_NO_DEVICE;
+  if (visible().cards.empty()) return CUDA_ERROR_NO_DEVICE;
   ready = true;
   return CUDA_SUCCESS;
 }
@@ -86,20 +142,23 @@ SK_API CUresult cuDriverGetVersion(int *version) {
 SK_API CUresult cuDeviceGetCount(int *count) {
   if (auto e = check(0, count))
     return e == CUDA_ERROR_INVALID_DEVICE ? (*count = 0, CUDA_SUCCESS) : e;
-  *count = cards();
+  *count = int(visible().cards.size());
   return failure("cuDeviceGetCount");
 }
 
 SK_API CUresult cuDeviceGet(CUdevice *d, int ordinal) {
   if (auto e = check(ordinal, d)) return e;
-  *d = ordinal;
+  const auto seen = visible().cards;
+  if (ordinal >= int(seen.size())) return CUDA_ERROR_INVALID_DEVICE;
+  *d = seen[size_t(ordinal)];
   return CUDA_SUCCESS;
 }
 
 SK_API CUresult cuDeviceGetName(char *name, int len, CUdevice d) {
   if (auto e = check(d, name)) return e;
   if (len <= 0) return CUDA_ERROR_INVALID_VALUE;
-  snprintf(name, size_t(len), "%s", settings::text(d, "name", "NVIDIA H100 80GB HBM3").c_str());
+  snprintf(name, size_t(len), "%s%s", settings::text(d, "name", "NVIDIA H100 80GB HBM3").c_str(),
+           instances(d) ? " MIG 1g.10gb" : "");
   return CUDA_SUCCESS;
 }
 
@@ -107,6 +166,8 @@ SK_API CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice d) {
   if (auto e = check(d, uuid)) return e;
   memcpy(uuid->bytes, "shake emulator 0", 16);
   uuid->bytes[15] = char('0' + d);
+  if (instances(d))  // as in a driver's answer, nothing else tells that it is one
+    uuid->bytes[14] = char('0' + d), uuid->bytes[15] = char('0' + std::max(0, visible().instance));
   return CUDA_SUCCESS;
 }
 SK_API CUresult cuDeviceGetUuid(CUuuid *uuid, CUdevice d) { return cuDeviceGetUuid_v2(uuid, d); }
@@ -162,7 +223,7 @@ SK_API CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute a, CUdevice 
   case CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR: *value = 65536; break;
   case CU_DEVICE_ATTRIBUTE_CLOCK_RATE: *value = 1980000; break;
   case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
-    *value = int(settings::number(d, "sms", 132));
+    *value = int(settings::number(d, "sms", instances(d) ? 16 : 132));
     break;
   case CU_DEVICE_ATTRIBUTE_ECC_ENABLED: *value = 1; break;
   case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = 2619000; break;

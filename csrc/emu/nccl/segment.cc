@@ -51,6 +51,13 @@ void look_for_the_dead(Comm &c) {
   }
 }
 
+// Gives the shared memory its size, if there is room for it: a /dev/shm that is too small would
+// otherwise end the process at the first touch.
+bool reserve(int fd, size_t bytes) {
+  errno = posix_fallocate(fd, 0, off_t(bytes));
+  return errno == 0;
+}
+
 }  // namespace
 
 Comm::~Comm() {
@@ -71,7 +78,7 @@ int sit(Comm &c, const std::string &name, int world, int rank, std::string *why)
   struct stat st;
   void *p = MAP_FAILED;
   if (fstat(fd, &st) == 0 &&
-      (size_t(st.st_size) >= c.mapped || ftruncate(fd, off_t(c.mapped)) == 0))
+      (size_t(st.st_size) >= c.mapped || reserve(fd, c.mapped)))
     p = mmap(nullptr, c.mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int reason = errno;
   close(fd);

@@ -16,7 +16,7 @@ func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 	case *Zero:
 		return p.clearShare(m, own == 0), 1, nil
 	case *AllReduce:
-		return p.exchange(o, m, n), 1, nil
+		return p.exchange(i, o, m, n), 1, nil
 	case *Tally:
 		return p.bindCall(m, i, n, 0)
 	case *Head:
@@ -65,8 +65,9 @@ type reduced struct {
 	t  nccl.Type
 }
 
-// exchange binds the sums of o over the cards for a batch of n, as one call.
-func (p *program) exchange(o *AllReduce, m mode, n int) []work {
+// exchange binds the sums of o, op i, over the cards for a batch of n: a mark that the card has come
+// there, and one call.
+func (p *program) exchange(i int, o *AllReduce, m mode, n int) []work {
 	var rs []reduced
 	if m == training || o.Losses {
 		for _, s := range o.Spans {
@@ -82,5 +83,5 @@ func (p *program) exchange(o *AllReduce, m mode, n int) []work {
 	if rs == nil {
 		return nil
 	}
-	return []work{{do: func(s *cuda.Stream) error { return p.group.add(s, rs) }}}
+	return []work{p.group.reached.mark(i, p.dev.single[StepRecord]), {do: func(s *cuda.Stream) error { return p.group.add(s, rs) }}}
 }

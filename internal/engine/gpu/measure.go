@@ -24,7 +24,7 @@ type Times struct {
 // taken a step, so that the kernels read finite numbers. Its trained state is lost. Where cuDNN
 // replaces several launches by one (Backend.Tune), the launches are still timed as they stand in
 // the list, and the step as it runs. quick runs everything once, for a card whose times have no
-// meaning.
+// meaning. Of several cards, each of which would have to take part, only the copy is timed.
 func Measure(prog engine.Program, quick bool) (*Times, error) {
 	p, ok := prog.(*program)
 	if !ok {
@@ -36,6 +36,11 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 	}
 	t := &Times{List: p.list, Card: p.card.Name()}
 	return t, p.do(func() error {
+		var err error
+		if p.group != nil {
+			t.Copy, err = p.copyRate(repeats, launches)
+			return err
+		}
 		n := p.cfg.Batch
 		first := map[string]int{}
 		for i, o := range p.list.Ops {

@@ -78,7 +78,7 @@ func (p *program) timed(f *profile) error {
 		return err
 	}
 	start := p.Now()
-	if err := errors.Join(f.begin.Record(s), p.launch(f.r), f.end.Record(s), f.end.Synchronize()); err != nil {
+	if err := p.group.because(errors.Join(f.begin.Record(s), p.launch(f.r), f.end.Record(s), f.end.Synchronize())); err != nil {
 		return err
 	}
 	whole, err := f.end.Since(f.begin)
@@ -122,6 +122,9 @@ func (p *program) Tracks() []string {
 	for i := range out {
 		out[i] = fmt.Sprintf("stream %d", i)
 	}
+	if p.group != nil {
+		out = append(out, fmt.Sprintf("stream %d, of sums over cards", cardsStream))
+	}
 	return out
 }
 
@@ -136,6 +139,7 @@ func (p *program) operations() []engine.Operation {
 		}
 		kind, text, _ := strings.Cut(p.list.op(o), "\t")
 		x := engine.Operation{Kind: kind, Text: text, At: i, Layer: p.list.layerOf(o), Phase: phaseOf(o, i > head)}
+		_, x.Exchange = o.(*AllReduce)
 		if err == nil {
 			l := launches[i]
 			x.Kind, x.FLOPs = l.Op, l.FLOPs
@@ -181,7 +185,7 @@ func phaseOf(o Op, behind bool) engine.Phase {
 		return engine.PhaseInput
 	case *Pack, *Unpack, *Finite, *Clip, *SGD, *Rescale:
 		return engine.PhaseUpdate
-	case *Tally, *Head:
+	case *Tally, *Head, *Zero:
 		return engine.PhaseForward
 	}
 	if behind {

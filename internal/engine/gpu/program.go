@@ -101,7 +101,11 @@ func (p *program) runner(m mode, n int) (*runner, error) {
 	if r := p.runners[purpose{m, n}]; r != nil {
 		return r, nil
 	}
-	r, err := p.newRunner(m, n)
+	var r *runner
+	err := p.group.work(func() (err error) {
+		r, err = p.newRunner(m, n)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +167,11 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	if m == training && p.list.Recipe.Mixup {
 		own = p.mix(s.Iteration, index)
 	}
-	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, own); err != nil {
+	serial := uint32(0)
+	if p.group != nil {
+		serial = p.group.reached.serial.Add(1)
+	}
+	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, serial, own); err != nil {
 		return err
 	}
 	if p.profile != nil && p.profile.r == r {

@@ -38,8 +38,9 @@ func newRing(ctx *cuda.Context, indexes int) (*ring, error) {
 	return r, nil
 }
 
-// send queues the copy of a step's record and indexes to dst. Mixed images have more of these.
-func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, index []int32) error {
+// send queues the copy of a pass's record and indexes to dst. serial numbers the passes. Mixed images
+// have more indexes.
+func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, serial uint32, index []int32) error {
 	const quarter = slots / 4
 	q := r.next / quarter
 	if r.next%quarter == 0 && r.marked[q] {
@@ -51,6 +52,7 @@ func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, index []i
 	}
 	b := r.memory.Bytes()[r.next*r.slot:][:stepBytes+4*len(index)]
 	putStep(b, s)
+	binary.LittleEndian.PutUint32(b[serialAt:], serial)
 	for i, x := range index {
 		binary.LittleEndian.PutUint32(b[stepBytes+4*i:], uint32(x))
 	}

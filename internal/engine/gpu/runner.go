@@ -172,8 +172,11 @@ func (p *program) run(r *runner) error {
 	s := p.dev.streams[mainStream]
 	r.runs++
 	if r.graph == nil && r.runs > 1 && !p.backend.Eager {
-		var err error
-		if r.graph, err = captured(s, func() error { return p.launch(r) }); err != nil {
+		err := p.group.work(func() (err error) {
+			r.graph, err = captured(s, func() error { return p.launch(r) })
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -182,7 +185,7 @@ func (p *program) run(r *runner) error {
 		defer p.ranges.end(r.mode)
 		return r.graph.Launch(s)
 	}
-	return p.launch(r)
+	return p.group.work(func() error { return p.launch(r) })
 }
 
 // launch queues r's items on their streams. Work that the main stream holds comes before all of

@@ -25,6 +25,9 @@ type Peer struct {
 	line    *line
 	answers chan answer
 	missed  atomic.Int32 // beats since its last word
+	at      atomic.Uint64
+	working atomic.Bool
+	calls   atomic.Int32 // answered
 }
 
 func (p *Peer) String() string {
@@ -51,6 +54,9 @@ type group struct {
 	peers []*Peer
 	lost  chan struct{} // closed at the first failure
 	ended chan struct{} // closed at an end in good order
+
+	calling atomic.Int32 // calls under way
+	calls   atomic.Int32 // made here
 
 	mu  sync.Mutex
 	err error // the first failure
@@ -157,7 +163,11 @@ func (g *group) hear(p *Peer) {
 			if g.b.Save != nil {
 				g.b.Save()
 			}
-		case a.Op != opBeat:
+		case a.Op == opBeat:
+			p.at.Store(a.At)
+			p.working.Store(a.Working)
+		default:
+			p.calls.Add(1)
 			select {
 			case p.answers <- a:
 			case <-g.lost:
@@ -195,8 +205,11 @@ func (g *group) eachBeat(f func()) {
 	}
 }
 
-// watch looks for faults between the devices.
+// watch looks for faults between the devices, and for devices that hang.
 func (g *group) watch(p engine.Program) {
+	if r, ok := p.(reacher); ok {
+		g.keepPace(r)
+	}
 	a, ok := p.(interface{ AsyncError() error })
 	if !ok {
 		return

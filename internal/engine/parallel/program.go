@@ -70,6 +70,7 @@ type program struct {
 	group *group
 	info  engine.Info
 	done  bool
+	stuck bool // a call never ended: the device is left alone
 }
 
 // all sends a request to all ranks, makes the call here, and collects the answers.
@@ -84,7 +85,12 @@ func (p *program) all(r request, local func() error) ([]answer, error) {
 			return nil, g.reason()
 		}
 	}
-	if err := local(); err != nil {
+	g.calling.Add(1)
+	defer g.calling.Add(-1)
+	if err := p.attempt(r, local); err != nil {
+		if p.stuck {
+			return nil, g.reason()
+		}
 		// A rank that is gone is the better reason. Its last words may be on the way.
 		if !g.gone(time.Second/2) || g.reason() == nil {
 			g.fail(nil, err)
@@ -95,6 +101,7 @@ func (p *program) all(r request, local func() error) ([]answer, error) {
 	if r.Op == opStep {
 		return nil, g.reason()
 	}
+	g.calls.Add(1)
 	var out []answer
 	for _, peer := range g.peers {
 		select {
@@ -112,6 +119,33 @@ func (p *program) all(r request, local func() error) ([]answer, error) {
 	return out, nil
 }
 
+// attempt makes the call here. A card that hangs by itself never ends it: once a rank is lost, the
+// call has a moment more, and the program is left as it is.
+func (p *program) attempt(r request, local func() error) error {
+	if r.Op == opCompile { // has no end that other ranks decide, and no device that could hang yet
+		return local()
+	}
+	done := make(chan error, 1)
+	go func() { done <- local() }()
+	select {
+	case err := <-done:
+		return err
+	case <-p.group.lost:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(leaveWait):
+		p.stuck = true
+		return errStuck
+	}
+}
+
+// leaveWait is the time that a call has to end once a rank is lost.
+const leaveWait = 2 * time.Second
+
+var errStuck = errors.New("parallel: the call does not end")
+
 // Info implements engine.Program.
 func (p *program) Info() engine.Info { return p.info }
 
@@ -127,10 +161,10 @@ func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
 		m, err = p.Program.Metrics(reset)
 		return err
 	})
-	if err == nil {
-		err = p.agree(m, answers)
+	if err != nil {
+		return engine.Metrics{}, err
 	}
-	return m, err
+	return m, p.agree(m, answers)
 }
 
 // Eval implements engine.Program.
@@ -139,10 +173,10 @@ func (p *program) Eval(lo, hi int) (m engine.Metrics, err error) {
 		m, err = p.Program.Eval(lo, hi)
 		return err
 	})
-	if err == nil {
-		err = p.agree(m, answers)
+	if err != nil {
+		return engine.Metrics{}, err
 	}
-	return m, err
+	return m, p.agree(m, answers)
 }
 
 // agree is an error if another rank has other metrics: all have exchanged all losses.
@@ -165,7 +199,10 @@ func (p *program) Logits(lo, hi int) (z []float32, err error) {
 		z, err = p.Program.Logits(lo, hi)
 		return err
 	})
-	return z, err
+	if err != nil {
+		return nil, err
+	}
+	return z, nil
 }
 
 const replica = "replica"
@@ -237,7 +274,7 @@ func (p *program) Close() error {
 	}
 	p.done = true
 	close := func() error {
-		if p.Program == nil {
+		if p.Program == nil || p.stuck {
 			return nil
 		}
 		return p.Program.Close()

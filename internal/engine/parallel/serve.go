@@ -1,6 +1,7 @@
 package parallel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -20,9 +21,11 @@ type Worker struct {
 	// Backend.Local. lost is closed when rank 0 is gone.
 	Open func(hello, token []byte, lost <-chan struct{}) (engine.Program, error)
 
-	line *line
-	once sync.Once
-	lost chan struct{}
+	beat    time.Duration // tests shorten it; 0: beat
+	line    *line
+	once    sync.Once
+	lost    chan struct{}
+	reached atomic.Pointer[func() (at uint64, working bool)] // of the program
 }
 
 // ErrLeft is the error of Serve when rank 0 ended without closing its program.
@@ -66,7 +69,7 @@ func (w *Worker) Serve() error {
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
-		t := time.NewTicker(beat)
+		t := time.NewTicker(cmp.Or(w.beat, beat))
 		defer t.Stop()
 		for {
 			select {
@@ -77,17 +80,26 @@ func (w *Worker) Serve() error {
 			if missed.Add(1) > silent {
 				w.leave()
 			}
-			w.line.send(answer{Op: opBeat})
+			b := answer{Op: opBeat}
+			if f := w.reached.Load(); f != nil {
+				b.At, b.Working = (*f)()
+			}
+			w.line.send(b)
 		}
 	}()
 	var p engine.Program
+	stuck := false
 	defer func() {
-		if p != nil {
+		if p != nil && !stuck {
 			p.Close()
 		}
 	}()
 	for r := range requests {
-		a, err := w.do(&p, r)
+		var a answer
+		var err error
+		if a, stuck, err = w.attempt(&p, r); stuck {
+			return ErrLeft
+		}
 		if err != nil {
 			select {
 			case <-w.lost:
@@ -115,6 +127,30 @@ func (w *Worker) leave() {
 	})
 }
 
+// attempt makes one call. Once rank 0 is gone it has a moment more; stuck says that it did not end.
+func (w *Worker) attempt(p *engine.Program, r request) (a answer, stuck bool, err error) {
+	type outcome struct {
+		a   answer
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		a, err := w.do(p, r)
+		done <- outcome{a, err}
+	}()
+	select {
+	case o := <-done:
+		return o.a, false, o.err
+	case <-w.lost:
+	}
+	select {
+	case o := <-done:
+		return o.a, false, o.err
+	case <-time.After(leaveWait):
+		return a, true, nil
+	}
+}
+
 // do makes one call.
 func (w *Worker) do(p *engine.Program, r request) (answer, error) {
 	a := answer{Op: r.Op}
@@ -122,6 +158,10 @@ func (w *Worker) do(p *engine.Program, r request) (answer, error) {
 	if r.Op == opCompile {
 		if *p, err = w.Open(r.Hello, r.Token, w.lost); err == nil {
 			a.Info = (*p).Info()
+			if r, ok := (*p).(reacher); ok {
+				f := r.Reached
+				w.reached.Store(&f)
+			}
 		}
 		return a, err
 	}
