@@ -67,7 +67,7 @@ func twoMachines(t *testing.T) (a, b netns) {
 		m.must(t, fmt.Sprintf("ip addr add 10.77.0.%d/24 dev eth0", i+1))
 		m.must(t, fmt.Sprintf("ip addr add fd77::%d/64 dev eth0 nodad", i+1))
 	}
-	a.must(t, "ip link add eth1 type dummy")
+	a.must(t, "ip link add eth1 type veth peer name eth2")
 	a.must(t, "ip addr add 10.78.0.1/24 dev eth1")
 	a.must(t, "ip link set eth1 up")
 	b.must(t, "ip route add 10.78.0.0/24 via 10.77.0.99")

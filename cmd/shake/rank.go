@@ -168,6 +168,9 @@ func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, e
 	if v, _ := nccl.Version(); v != o.NCCL {
 		return nil, fmt.Errorf("rank %d has NCCL %s, rank 0 NCCL %s: install the same version on all machines", r.number, v, o.NCCL)
 	}
+	if own := uuid(r.card); own != "" && own == o.Card {
+		return nil, fmt.Errorf("rank %d takes the card of rank 0, %s: start as many processes as there are cards, each with one of its own", r.number, own)
+	}
 	var id nccl.ID
 	copy(id[:], token)
 	b := gpu.Backend{Card: r.card, Group: &gpu.Group{Rank: r.number, World: o.World, ID: id, Lost: lost}, Tune: o.Tune}

@@ -32,7 +32,7 @@ func (p *program) Profile(on bool) error {
 		if !on {
 			return nil
 		}
-		r, err := p.runner(training, p.cfg.Batch)
+		r, err := p.runner(training, p.all.Batch)
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (p *program) operations() []engine.Operation {
 func (p *program) Operations() []engine.Operation {
 	out := p.operations()
 	_ = p.do(func() error {
-		r, err := p.runner(training, p.cfg.Batch)
+		r, err := p.runner(training, p.all.Batch)
 		if err != nil {
 			return err
 		}
