@@ -38,7 +38,8 @@ func newNetns(t *testing.T) netns {
 
 // in is a command in the namespaces.
 func (m netns) in(args ...string) *exec.Cmd {
-	return exec.Command("nsenter", append([]string{"-t", m.pid, "--net", "--mount"}, args...)...)
+	here, _ := os.Getwd() // which nsenter leaves
+	return exec.Command("nsenter", append([]string{"-t", m.pid, "--net", "--mount", "--wd=" + here}, args...)...)
 }
 
 func (m netns) must(t *testing.T, line string) {

@@ -7,21 +7,27 @@ import (
 	"shake/internal/engine"
 )
 
-// A profile is rank 0's: its program is timed, and the others make the same steps.
+// A profile is rank 0's. The others time their steps too, so that all launch alike, and forget what
+// they saw.
 
 // Local is rank 0's own program.
 func (p *program) Local() engine.Program { return p.Program }
 
-// profiler is rank 0's program, or one that times nothing.
-func (p *program) profiler() engine.Profiler {
-	if pr, ok := p.Program.(engine.Profiler); ok {
+// profiler is a program as one that times its operations, or one that refuses to.
+func profiler(p engine.Program) engine.Profiler {
+	if pr, ok := p.(engine.Profiler); ok {
 		return pr
 	}
 	return noProfiler{}
 }
 
+func (p *program) profiler() engine.Profiler { return profiler(p.Program) }
+
 // Profile implements engine.Profiler.
-func (p *program) Profile(on bool) error { return p.profiler().Profile(on) }
+func (p *program) Profile(on bool) error {
+	_, err := p.all(request{Op: opProfile, Reset: on}, func() error { return p.profiler().Profile(on) })
+	return err
+}
 
 // Traces implements engine.Profiler.
 func (p *program) Traces() ([]engine.Trace, error) { return p.profiler().Traces() }
@@ -40,4 +46,4 @@ func (p *program) Held() engine.Held { return p.profiler().Held() }
 
 type noProfiler struct{ engine.Profiler }
 
-func (noProfiler) Profile(bool) error { return errors.New("parallel: rank 0's device times nothing") }
+func (noProfiler) Profile(bool) error { return errors.New("parallel: a device that times nothing") }

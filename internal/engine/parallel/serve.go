@@ -184,6 +184,8 @@ func (w *Worker) do(p *engine.Program, r request) (answer, error) {
 		}
 	case opSetState:
 		err = setOwn(*p, unpack(r.Tensors))
+	case opProfile:
+		err = profiler(*p).Profile(r.Reset)
 	case opClose:
 		err = (*p).Close()
 	default:

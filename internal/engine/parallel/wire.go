@@ -17,7 +17,7 @@ type request struct {
 	Hello   []byte // opCompile: the rank's training, see Worker
 	Token   []byte // opCompile: how the ranks' devices meet
 	Step    engine.Step
-	Reset   bool
+	Reset   bool // opMetrics; opProfile: on
 	Lo, Hi  int
 	Tensors []tensor
 }
@@ -33,6 +33,7 @@ const (
 	opLogits
 	opState
 	opSetState
+	opProfile
 	opClose
 )
 
