@@ -15,7 +15,7 @@
 //                          of their numbers
 //   threads=N              OS threads that run blocks; not set: one for each processor, at most 8
 //   timeout=600            seconds that a kernel may run
-//   hang=N                 the card's Nth kernel in this process, libraries' not counted, never ends
+//   hang=N                 the card's Nth kernel of this process, without libraries', never ends
 //   profile=0              1: when a context ends, stderr gets the time of each kernel
 //   log=stderr             the log of explained errors: stderr, none, or a file to append to
 #pragma once

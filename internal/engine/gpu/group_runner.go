@@ -65,8 +65,8 @@ type reduced struct {
 	t  nccl.Type
 }
 
-// exchange binds the sums of o, op i, over the cards for a batch of n: a mark that the card has come
-// there, and one call.
+// exchange binds the sums of o, op i, over the cards for a batch of n: a mark that the card has
+// come there, and one call.
 func (p *program) exchange(i int, o *AllReduce, m mode, n int) []work {
 	var rs []reduced
 	if m == training || o.Losses {
