@@ -77,8 +77,7 @@ int sit(Comm &c, const std::string &name, int world, int rank, std::string *why)
   if (fd < 0) return refuse(ncclSystemError, "no shared memory " + name + ": " + strerror(errno));
   struct stat st;
   void *p = MAP_FAILED;
-  if (fstat(fd, &st) == 0 &&
-      (size_t(st.st_size) >= c.mapped || reserve(fd, c.mapped)))
+  if (fstat(fd, &st) == 0 && (size_t(st.st_size) >= c.mapped || reserve(fd, c.mapped)))
     p = mmap(nullptr, c.mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int reason = errno;
   close(fd);
