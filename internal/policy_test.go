@@ -30,6 +30,7 @@ var rooms = []rule{
 	{"cudnn/cuda", []string{"csrc/load", "internal/files"}},
 	{"cudnn/nccl", []string{"csrc/load", "cudnn/cuda"}},
 	{"cudnn/nvtx", nil},
+	{"cudnn/cupti", []string{"csrc/load"}},
 	{"cudnn/cudnntest", []string{"cudnn"}},
 	{"cudnn", []string{"csrc/load", "cudnn/cuda", "internal/files"}},
 	{"internal/files/filestest", []string{"internal/exhaustive", "internal/files"}},

@@ -104,7 +104,7 @@ var needed = []string{load.CUDA.Name, load.NVRTC.Name, load.CUDNN.Name}
 // libraries looks for every library that a GPU needs.
 func libraries() []libraryInfo {
 	var out []libraryInfo
-	for _, l := range []*load.Library{load.CUDA, load.NVRTC, load.CUDNN, load.NCCL, load.NVML} {
+	for _, l := range []*load.Library{load.CUDA, load.NVRTC, load.CUDNN, load.NCCL, load.CUPTI, load.NVML} {
 		info := libraryInfo{Name: l.Name, What: l.What}
 		var err error
 		if info.Path, info.Version, err = load.Look(l); err != nil {

@@ -15,6 +15,7 @@ import (
 	"shake/internal/engine/gpu/predict"
 	"shake/internal/graph"
 	"shake/internal/profile"
+	"shake/internal/report"
 )
 
 // profileFlags are the flags of "shake profile".
@@ -41,7 +42,8 @@ the same run. Convolutions count the multiply-adds of direct ones, so that trans
 
 On a card, events stand around each launch of steps that are launched one by one, on their streams;
 rates are of each launch by itself, as show --measure takes them, and the captured step stands
-beside the sum. The card's power, memory, use and clocks are counters of the trace. Of several cards
+beside the sum; where CUPTI is (pip install nvidia-cuda-cupti), so does each operation's time inside
+it. The card's power, memory, use and clocks are counters of the trace. Of several cards
 (--device gpu:0,1, or started by torchrun, srun or mpirun) rank 0's launches are timed, and the
 profile says how much of the sums over the cards nothing hides.`,
 		Example: `  shake profile 26-2x32d
@@ -230,12 +232,29 @@ func cardRoofs(p *profile.Profile, prog engine.Program) error {
 		return err
 	}
 	p.Alone, p.Graph = times.Ops, times.Step
+	p.GraphNote = inGraph(times)
+	if times.Graph != nil {
+		p.InGraph = times.Graph.Ops
+	}
 	p.Roofs.Memory = times.Copy
 	// Peaks of tensor cores are described, since no kernel here reaches them.
 	if card, ok := predict.Of(times.Card); ok && times.List.Type.Size() == 2 {
 		p.Roofs.FLOPS = card.TensorPeak
 	}
 	return nil
+}
+
+// inGraph says what is known of the kernels inside the graph of a step.
+func inGraph(t *gpu.Times) string {
+	if t.Unseen != nil {
+		return "times inside the graph are not known: " + t.Unseen.Error()
+	}
+	g := t.Graph
+	s := fmt.Sprintf("CUPTI %s: inside the graph %s take %.3f ms, and at least one runs for %.3f ms", g.Version, report.Plural(g.Kernels, "kernel"), g.Sum.Seconds()*1e3, g.Busy.Seconds()*1e3)
+	if g.Unknown > 0 {
+		s += fmt.Sprintf("; %d of them belong to no operation that launched the like by itself", g.Unknown)
+	}
+	return s
 }
 
 // processorRoofs measures the rates of one of so many workers.

@@ -29,6 +29,7 @@ var libraries = []library{
 	{room: "cudnn", file: "libcudnn.so.9"},
 	{room: "nccl", file: "libnccl.so.2"},
 	{room: "nvml", file: "libnvidia-ml.so.1"},
+	{room: "cupti", file: "libcupti.so.13"},
 	{room: "nvtx", file: "libnvtx-record.so"},
 }
 

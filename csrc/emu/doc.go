@@ -2,8 +2,9 @@
 // reads its counters.
 //
 // The emulator is a folder of stand-in libraries: libcuda.so.1 and libnvrtc.so.13 (here),
-// libcudnn.so.9 (cudnn/), libnccl.so.2 (nccl/), libnvidia-ml.so.1 (nvml/), and a profiler's library
-// for NVTX, libnvtx-record.so (nvtx/), which NVTX_INJECTION64_PATH may name. With the folder in
+// libcudnn.so.9 (cudnn/), libnccl.so.2 (nccl/), libnvidia-ml.so.1 (nvml/), libcupti.so.13
+// (cupti/), and a profiler's library for NVTX, libnvtx-record.so (nvtx/), which
+// NVTX_INJECTION64_PATH may name. With the folder in
 // SHAKE_LIBRARY_PATH the product opens them as it opens the real ones. No line of the product knows
 // of the emulator, and no part of the emulator is in the product.
 //

@@ -22,6 +22,7 @@ int sk_fill(uintptr_t handle, const sk_library *lib, char *missing, size_t len);
 
 extern const sk_library sk_cuda_library;
 extern const sk_library sk_cudnn_library;
+extern const sk_library sk_cupti_library;
 extern const sk_library sk_nccl_library;
 extern const sk_library sk_nvrtc_library;
 

@@ -26,6 +26,7 @@ var headers = []struct {
 	// In C nccl.h needs nothing of the two headers, which need a wheel of their own.
 	{"NCCL", "nccl.h", "nccl.h", []string{"-D__CUDA_FP16_H__", "-D__CUDA_BF16_H__", "-D__CUDA_BF16_TYPES_EXIST__"}, 40},
 	{"NVTX", "nvtx.h", "nvtx3/nvToolsExt.h", nil, 40},
+	{"CUPTI", "cupti.h", "cupti.h", nil, 25},
 }
 
 // newer are constants that are missing from older headers, by the version of cuDNN (CUDNN_VERSION)

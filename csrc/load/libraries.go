@@ -48,6 +48,12 @@ var (
 		Files:  []string{"libnccl.so.2"},
 		Remedy: "pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12), or install NVIDIA's package libnccl2; one card does without",
 	}
+	CUPTI = &Library{
+		Name:   "libcupti",
+		What:   "CUPTI, which times kernels inside a graph",
+		Files:  []string{"libcupti.so.13", "libcupti.so.12"},
+		Remedy: "pip install nvidia-cuda-cupti (nvidia-cuda-cupti-cu12 for a driver of CUDA 12), or install the CUDA toolkit; only profiles want it",
+	}
 	NVML = &Library{
 		Name:   "libnvidia-ml",
 		What:   "NVML, which reads the cards' sensors",

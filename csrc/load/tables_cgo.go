@@ -20,6 +20,8 @@ func tableOf(name string) (table, bool) {
 		return table{&C.sk_cuda_library}, true
 	case CUDNN.Name:
 		return table{&C.sk_cudnn_library}, true
+	case CUPTI.Name:
+		return table{&C.sk_cupti_library}, true
 	case NCCL.Name:
 		return table{&C.sk_nccl_library}, true
 	case NVRTC.Name:

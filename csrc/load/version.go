@@ -14,6 +14,7 @@ var versionCalls = map[string]versionCall{
 	"libnvrtc": {"nvrtcVersion", 3, func(a, b int) string { return fmt.Sprintf("%d.%d", a, b) }},
 	"libcudnn": {"cudnnGetVersion", 1, hundreds},
 	"libnccl":  {"ncclGetVersion", 2, hundreds},
+	"libcupti": {"cuptiGetVersion", 2, ofCUDA},
 }
 
 // hundreds reads 92801 as 9.28.1. It reads 8907, the form of cuDNN up to 8 and NCCL up to 2.8, as
@@ -23,6 +24,14 @@ func hundreds(a, _ int) string {
 		return fmt.Sprintf("%d.%d.%d", a/1000, a/100%10, a%100)
 	}
 	return fmt.Sprintf("%d.%d.%d", a/10000, a/100%100, a%100)
+}
+
+// ofCUDA reads 130500 as 13.5.0, and 22, the form of CUPTI up to CUDA 12, as it is.
+func ofCUDA(a, _ int) string {
+	if a < 1000 {
+		return fmt.Sprint(a)
+	}
+	return hundreds(a, 0)
 }
 
 // Look finds a library as Table would, whether or not it has a table, and calls its version

@@ -13,12 +13,13 @@ type Document struct {
 	Roofs    Roofs   `json:"roofs"`     // of one track
 	Had      float64 `json:"processor"` // part of the working time in which tracks had a processor
 
-	StepUS      float64   `json:"step_us"`            // mean of the timed steps
-	StepsUS     []float64 `json:"steps_us"`           // each of them
-	PlainUS     []float64 `json:"plain_us"`           // untimed steps, in turn with those
-	Overhead    float64   `json:"overhead"`           // of timing, as part of a step
-	GraphUS     float64   `json:"graph_us,omitempty"` // the whole step as one graph
-	SumUS       float64   `json:"sum_us"`             // of all operations
+	StepUS      float64   `json:"step_us"`              // mean of the timed steps
+	StepsUS     []float64 `json:"steps_us"`             // each of them
+	PlainUS     []float64 `json:"plain_us"`             // untimed steps, in turn with those
+	Overhead    float64   `json:"overhead"`             // of timing, as part of a step
+	GraphUS     float64   `json:"graph_us,omitempty"`   // the whole step as one graph
+	GraphNote   string    `json:"graph_note,omitempty"` // what is known of its kernels
+	SumUS       float64   `json:"sum_us"`               // of all operations
 	Unexplained float64   `json:"unexplained_us"`
 	Exchange    *Exchange `json:"exchange,omitempty"` // of several cards
 	ImagesPerS  float64   `json:"img_per_s"`
@@ -45,7 +46,7 @@ func (p *Profile) Document(by By, top int) (*Document, error) {
 		d.PlainUS = append(d.PlainUS, micros(q.Plain))
 	}
 	d.Overhead = p.Overhead()
-	d.GraphUS = micros(p.Graph)
+	d.GraphUS, d.GraphNote = micros(p.Graph), p.GraphNote
 	d.SumUS = p.total(rows).US
 	d.Unexplained = d.StepUS - d.SumUS
 	d.Exchange = p.Exchange()

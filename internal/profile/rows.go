@@ -33,12 +33,13 @@ type Row struct {
 	At       *int         `json:"at,omitempty"` // its number in the plan, of ByOperation
 	Calls    int          `json:"calls"`        // operations of a step
 	Launches int          `json:"launches,omitempty"`
-	US       float64      `json:"us"`         // of a step, as its caller waited for them
-	Share    float64      `json:"share"`      // per cent of the step
-	BusyUS   float64      `json:"busy_us"`    // of all tracks together
-	BusyPart float64      `json:"busy_share"` // per cent of all tracks' in a step
-	FLOPs    float64      `json:"flops"`      // of a step
-	Bytes    float64      `json:"bytes"`      // of a step
+	US       float64      `json:"us"`                 // of a step, as its caller waited for them
+	Share    float64      `json:"share"`              // per cent of the step
+	BusyUS   float64      `json:"busy_us"`            // of all tracks together
+	BusyPart float64      `json:"busy_share"`         // per cent of all tracks' in a step
+	GraphUS  float64      `json:"graph_us,omitempty"` // of its kernels inside the graph of a step
+	FLOPs    float64      `json:"flops"`              // of a step
+	Bytes    float64      `json:"bytes"`              // of a step
 	// FLOPS and BytesPerS are a busy track's, so that the roofs of one track bound them.
 	FLOPS     float64 `json:"flops_per_s"`
 	BytesPerS float64 `json:"bytes_per_s"`
@@ -67,6 +68,9 @@ func (p *Profile) Rows(by By) ([]Row, error) {
 			rows = append(rows, r)
 		}
 		rows[at].add(o, t)
+		if i < len(p.InGraph) {
+			rows[at].GraphUS += micros(p.InGraph[i])
+		}
 	}
 	if !slices.Contains(Groupings, by) {
 		return nil, fmt.Errorf("profile: no grouping %q", by)

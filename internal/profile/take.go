@@ -28,10 +28,14 @@ type Profile struct {
 	// follow from it, and not from how the operations were launched one after the other. 0: not known.
 	Alone []time.Duration
 	// Graph is the whole step launched as one graph; 0: the device has none.
-	Graph    time.Duration
-	Roofs    Roofs
-	Emulated bool // times mean nothing
-	Counters []Counter
+	Graph time.Duration
+	// InGraph is each operation's kernels inside that graph, and GraphNote what is known of them in
+	// words, or why nothing is. nil: not known.
+	InGraph   []time.Duration
+	GraphNote string
+	Roofs     Roofs
+	Emulated  bool // times mean nothing
+	Counters  []Counter
 }
 
 // Pair is a step in which nothing was timed, and the timed one behind it, both by the clock

@@ -62,7 +62,11 @@ func (p *Profile) plainly() []string {
 		if p.Graph > 0 {
 			s += fmt.Sprintf(", the step as one graph %s by the card's", ms(p.Graph))
 		}
-		return []string{s}
+		out := []string{s}
+		if p.GraphNote != "" {
+			out = append(out, p.GraphNote)
+		}
+		return out
 	}
 	return []string{fmt.Sprintf("steps in which nothing is timed, in turn with these, take %s; timing adds %+.1f %% of processor time (medians)", ms(p.Plain()), 100*p.Overhead())}
 }
@@ -94,6 +98,9 @@ func (p *Profile) roofs() []string {
 		report.Plural(len(p.Tracks), p.noun()), r.FLOPS/1e9, r.Memory/1e9, r.Cache/1e9)}
 }
 
+// graphColumn is the place of the times inside the graph, where they are known.
+const graphColumn = 4
+
 // table is the rows by phase, each phase under its sum.
 func (p *Profile) table(rows []Row, by By, top int) *report.Table {
 	right := func(title, verb string) report.Column { return report.Column{Title: title, Verb: verb, Right: true} }
@@ -103,6 +110,9 @@ func (p *Profile) table(rows []Row, by By, top int) *report.Table {
 	if launches {
 		t.Columns[0].Title, t.Columns[3].Title = "launches", "alone ms"
 		t.Columns[1].Verb, t.Columns[3].Verb = "%.3f", "%.3f"
+	}
+	if p.InGraph != nil {
+		t.Columns = slices.Insert(t.Columns, graphColumn, right("in graph ms", "%.3f"))
 	}
 	shown := map[engine.Phase][]Row{}
 	hidden := map[engine.Phase][]Row{}
@@ -159,6 +169,7 @@ func (p *Profile) total(rows []Row) Row {
 		t.US += r.US
 		t.BusyUS += r.BusyUS
 		t.FLOPs += r.FLOPs
+		t.GraphUS += r.GraphUS
 		t.Bytes += r.Bytes
 	}
 	p.rates(&t)
@@ -180,6 +191,9 @@ func (p *Profile) cells(r Row, name string, launches bool) []any {
 	}
 	if r.Roof != "" {
 		out[7] = r.Peak
+	}
+	if p.InGraph != nil {
+		out = slices.Insert(out, graphColumn, any(r.GraphUS/1e3))
 	}
 	return out
 }

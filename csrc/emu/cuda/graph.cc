@@ -124,6 +124,7 @@ SK_API CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   // At most one launch of a graph runs at a time.
   if (x->last && x->last->state != Op::kDone) s->waits.push_back(x->last);
   x->last = enqueue(*s, shuffled(x->steps));
+  x->last->graph = true;
   return in.context->error;
 }
 

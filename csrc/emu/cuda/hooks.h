@@ -41,6 +41,19 @@ void sk_emu_fail(int error);
 
 size_t sk_emu_live_bytes(void);
 
+/* A kernel that ran. Times are in nanoseconds; node is 0 outside of graphs, and then counts from 1
+   in the order of the graph's nodes. */
+typedef struct {
+  const char *name;
+  unsigned grid[3], block[3], dynamic, device, correlation;
+  unsigned long long node, start, end;
+} sk_emu_ran;
+
+/* Tells a profiler what happens: launched is called on the thread that puts work on a stream, with
+   the call's number, and ran after each kernel. No lock of the caller's may be held in the driver's
+   calls. Null: not any more. */
+void sk_emu_trace(void (*launched)(unsigned correlation), void (*ran)(const sk_emu_ran *));
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,7 @@
 // or old data every time.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -19,6 +20,25 @@ constexpr size_t kMost = 2048;
 
 thread_local Context *working = nullptr;
 
+// A profiler, and the number of the last call that put work on a stream.
+std::atomic<void (*)(unsigned)> on_launch{nullptr};
+std::atomic<void (*)(const sk_emu_ran *)> on_run{nullptr};
+unsigned calls = 0;
+
+// Tells the profiler of a kernel that ended now.
+void report_run(const Op &op, const Work &w, double start) {
+  auto f = on_run.load();
+  if (!f || !w.function) return;
+  sk_emu_ran r = {};
+  r.name = w.function->name.c_str();
+  std::copy(w.grid, w.grid + 3, r.grid), std::copy(w.block, w.block + 3, r.block);
+  r.dynamic = w.dynamic, r.device = unsigned(op.context->device), r.correlation = op.correlation;
+  if (op.graph)
+    for (r.node = 1; op.work[r.node - 1].get() != &w;) r.node++;
+  r.start = (unsigned long long)(start * 1e9), r.end = (unsigned long long)(now() * 1e9);
+  f(&r);
+}
+
 // Runs op, whose predecessors are all done.
 void run(std::unique_lock<std::mutex> &lock, OpRef op) {
   Context &c = *op->context;
@@ -30,8 +50,9 @@ void run(std::unique_lock<std::mutex> &lock, OpRef op) {
     working = &c;
     const bool timed = settings::number(-1, "profile", 0) != 0;
     for (auto &w : op->work) {
-      const double start = timed ? now() : 0;
+      const double start = now();
       if ((e = perform(*w, c))) break;
+      if (w->type == CU_GRAPH_NODE_TYPE_KERNEL) report_run(*op, *w, start);
       if (timed) spent(w->function ? w->function->name : "copies and fills", now() - start);
     }
     working = before;
@@ -84,6 +105,8 @@ OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work) {
   for (auto &w : work)
     if (w->to_host) memset(reinterpret_cast<void *>(w->dst), kPoison, w->bytes);
   op->work = std::move(work);
+  op->correlation = ++calls;
+  if (auto f = on_launch.load(); f && !op->work.empty()) f(op->correlation);
   s.queue.push_back(op);
   return op;
 }
@@ -190,6 +213,10 @@ CUresult perform(const Work &w, Context &c) {
 }
 
 }  // namespace emu
+
+SK_API void sk_emu_trace(void (*launched)(unsigned), void (*ran)(const sk_emu_ran *)) {
+  emu::on_launch = launched, emu::on_run = ran;
+}
 
 SK_API void sk_emu_fail(int error) {
   if (emu::working) emu::working->failure = error;

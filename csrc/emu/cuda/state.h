@@ -79,6 +79,8 @@ struct Op {
   std::vector<std::shared_ptr<Op>> after;
   std::vector<std::shared_ptr<const Work>> work;  // in order
   double finished = 0;                            // seconds
+  unsigned correlation = 0;                       // number of the call
+  bool graph = false;                             // work is a graph's
 };
 using OpRef = std::shared_ptr<Op>;
 

@@ -17,6 +17,9 @@ type Times struct {
 	Step time.Duration   // the whole step as one graph, as it runs
 	Copy float64         // bytes a second that a copy on the card reads and writes, both counted
 	Card string          // the driver's name of the card
+	// Graph is what ran inside the captured step; nil: Unseen says why that is not known.
+	Graph  *InGraph
+	Unseen error
 }
 
 // Measure times every launch of p's training step by the card's events, as repeats of it in a
@@ -39,6 +42,7 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 		var err error
 		if p.group != nil {
 			t.Copy, err = p.copyRate(repeats, launches)
+			t.Unseen = errors.New("kernels inside the graphs of several cards are not recorded")
 			return err
 		}
 		n := p.cfg.Batch
@@ -68,6 +72,7 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 		if t.Step, err = p.repeated(1, launches, func() error { return p.launch(r) }); err != nil {
 			return err
 		}
+		t.Graph, t.Unseen = p.inGraph(r)
 		t.Copy, err = p.copyRate(repeats, launches)
 		return err
 	})

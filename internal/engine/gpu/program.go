@@ -9,6 +9,7 @@ import (
 	kernels "shake/csrc/cuda"
 	"shake/cudnn"
 	"shake/cudnn/cuda"
+	"shake/cudnn/cupti"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -47,6 +48,7 @@ type program struct {
 	mixed    []int32      // of this card, scratch of mix
 	profile  *profile     // nil: steps are not timed
 	ranges   *ranges      // nil: no profiler is attached
+	recorder *cupti.Recorder
 	closed   bool
 	tuned    bool  // the report about timing of engines has been made
 	need     int64 // bytes of the list

@@ -215,6 +215,9 @@ func (p *program) launch(r *runner) (err error) {
 		if err := x.clock(0, s); err != nil {
 			return err
 		}
+		if err := p.recorder.Push(uint64(x.op) + 1); err != nil {
+			return err
+		}
 		for j := range x.work {
 			if x.work[j].plan != nil && now != x.stream {
 				if err := p.dnn.SetStream(s); err != nil {
@@ -225,6 +228,9 @@ func (p *program) launch(r *runner) (err error) {
 			if err := x.work[j].run(s); err != nil {
 				return err
 			}
+		}
+		if err := p.recorder.Pop(); err != nil {
+			return err
 		}
 		if err := x.clock(1, s); err != nil {
 			return err

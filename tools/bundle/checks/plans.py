@@ -189,6 +189,9 @@ def two(b):
                   env={"SHAKE_REQUIRE_GPU": "1"}) for name, only in tests.items()]
     command = [b.python, b.here / "checks" / "two.py", b.fresh("two"), b.shake, "0.2", *b.net("26-2x32d"), *synthetic]
     items.append(Item("two-runs", command, 900, "two", lacks=one_card, read=lambda text: (text.strip().splitlines()[-1:], text.strip().splitlines()[-1:]), env=UNTUNED))
+    hidden = [b.shake, "profile", *b.net("26-2x32d"), "-o", "train.replicas=2", "--device", "gpu:0,1", "--steps", "2" if b.rehearse else "10", "--by", "kind"]
+    sums = lambda text: [line for line in text.splitlines() if line.startswith("sums over the cards")]
+    items.append(Item("two-profile", hidden, 300, "two", lacks=one_card, read=lambda text: (sums(text), sums(text)), env=UNTUNED))
     return [*about(b), *items], None
 
 
