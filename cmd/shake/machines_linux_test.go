@@ -83,8 +83,8 @@ func twoMachines(t *testing.T) (a, b netns) {
 }
 
 // Ranks in two network namespaces find each other by address or by a name of several interfaces,
-// and end with the bits of two cards of one machine. What they share beside the network is shared
-// memory, by which the emulated cards meet.
+// and end with the bits of two cards of one machine. Besides the network they share the memory in
+// which the emulated cards meet.
 func TestTwoMachines(t *testing.T) {
 	exhaustive.Only(t)
 	folder, err := emu.Build()

@@ -116,7 +116,7 @@ func name(s os.Signal) string {
 	return s.String()
 }
 
-// images are what this rank trains and tests on, the same as rank 0's.
+// images are this rank's training and test images, the same as rank 0's.
 func (r rank) images(o mission, spec *dsl.Spec, g *graph.Graph) (tr, te *engine.Images, err error) {
 	if o.BuiltIn {
 		tr, te = profile.BuiltIn(g, spec.Train.Batch)

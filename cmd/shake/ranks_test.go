@@ -187,7 +187,7 @@ func TestRankHangs(t *testing.T) {
 	}
 }
 
-// What has to be the same on all ranks is compared before the first step.
+// Version, network, seed and data of all ranks are compared before the first step.
 func TestRanksDiffer(t *testing.T) {
 	spec, _, err := (&netFlags{}).load("testdata/tiny.toml")
 	if err != nil {
@@ -231,8 +231,8 @@ func TestRanksDiffer(t *testing.T) {
 	}
 }
 
-// launched starts the ranks of a run as a launcher would, on this machine, and returns what they
-// said, rank 0 first.
+// launched starts the ranks of a run as a launcher would, on this machine, and returns their
+// output, rank 0's first.
 func launched(t *testing.T, env [2]string, device [2]string, wrap ...string) (said [2]string) {
 	t.Helper()
 	folder, err := emu.Build()

@@ -22,7 +22,7 @@ int sk_cupti_push(uint64_t id);
 int sk_cupti_pop(void);
 /* Has the library hand over everything and stop. */
 int sk_cupti_stop(void);
-/* The next item of what was handed over: 1, 0 at the end, or -1 where a buffer is damaged. */
+/* The next item of the full buffers: 1, 0 at the end, or -1 where a buffer is damaged. */
 int sk_cupti_next(sk_cupti_item *item);
 /* Buffers for which there was no memory. */
 long sk_cupti_lost(void);

@@ -25,7 +25,7 @@ type Kernel struct {
 	Grid, Block [3]int32
 	Shared      int32  // dynamic shared memory in bytes
 	Call        uint32 // number of the call that launched it; a graph's kernels have one
-	Mark        uint64 // what was pushed when it was launched; 0: nothing
+	Mark        uint64 // the number that was pushed at its launch; 0: none
 }
 
 // Error is an error of the library.

@@ -2,7 +2,7 @@
 // activity records of NVIDIA's profiling library CUPTI.
 //
 //	r, err := cupti.Start()
-//	r.Push(7)       // what this thread launches now is marked with 7
+//	r.Push(7)       // the launches of this thread are marked with 7
 //	...
 //	r.Pop()
 //	...             // wait for the card

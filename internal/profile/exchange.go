@@ -9,8 +9,8 @@ import (
 	"shake/internal/engine"
 )
 
-// Exchange is what a step of several cards spends on sums over them, as means of the timed steps.
-// Exposed is the part beside which nothing else ran: communication that is not hidden.
+// Exchange is the time that a step of several cards spends on sums over them, as a mean of the
+// timed steps. Exposed is the part beside which nothing else ran: communication that is not hidden.
 type Exchange struct {
 	US      float64 `json:"us"`
 	Exposed float64 `json:"exposed_us"`

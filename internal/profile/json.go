@@ -18,7 +18,7 @@ type Document struct {
 	PlainUS     []float64 `json:"plain_us"`             // untimed steps, in turn with those
 	Overhead    float64   `json:"overhead"`             // of timing, as part of a step
 	GraphUS     float64   `json:"graph_us,omitempty"`   // the whole step as one graph
-	GraphNote   string    `json:"graph_note,omitempty"` // what is known of its kernels
+	GraphNote   string    `json:"graph_note,omitempty"` // on its kernels
 	SumUS       float64   `json:"sum_us"`               // of all operations
 	Unexplained float64   `json:"unexplained_us"`
 	Exchange    *Exchange `json:"exchange,omitempty"` // of several cards

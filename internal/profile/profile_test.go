@@ -291,7 +291,7 @@ func TestBuiltIn(t *testing.T) {
 	}
 }
 
-// What an exchange over cards does not hide behind other work is what it does alone.
+// An exchange over cards is exposed where it runs alone.
 func TestExchange(t *testing.T) {
 	if x := example().Exchange(); x != nil {
 		t.Errorf("one device exchanges %+v", x)

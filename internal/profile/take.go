@@ -29,8 +29,8 @@ type Profile struct {
 	Alone []time.Duration
 	// Graph is the whole step launched as one graph; 0: the device has none.
 	Graph time.Duration
-	// InGraph is each operation's kernels inside that graph, and GraphNote what is known of them in
-	// words, or why nothing is. nil: not known.
+	// InGraph is each operation's kernels inside that graph, and GraphNote a line on them, or the
+	// reason why they are not known. nil: not known.
 	InGraph   []time.Duration
 	GraphNote string
 	Roofs     Roofs

@@ -33,7 +33,7 @@ int instances(int card) {
   return std::max(0, std::min(kInstances, int(settings::number(card, "mig", 0))));
 }
 
-// What CUDA_VISIBLE_DEVICES leaves of the cards: their numbers in its order, up to the first entry
+// The cards that CUDA_VISIBLE_DEVICES leaves: their numbers in its order, up to the first entry
 // that is none; no card at all where one is named twice. Of cards that are split a process sees one
 // instance, and nothing beside it.
 struct Visible {

@@ -49,7 +49,7 @@ typedef struct {
   unsigned long long node, start, end;
 } sk_emu_ran;
 
-/* Tells a profiler what happens: launched is called on the thread that puts work on a stream, with
+/* Sets the calls of a profiler: launched is called on the thread that puts work on a stream, with
    the call's number, and ran after each kernel. No lock of the caller's may be held in the driver's
    calls. Null: not any more. */
 void sk_emu_trace(void (*launched)(unsigned correlation), void (*ran)(const sk_emu_ran *));

@@ -18,7 +18,7 @@
 
 namespace {
 
-// A record as long as CUDA 13.5's; what stands behind the declared members is zero.
+// A record as long as CUDA 13.5's; the bytes behind the declared members are zero.
 struct Long {
   sk_cupti_record record;
   unsigned char more[96];

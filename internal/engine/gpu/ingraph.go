@@ -9,7 +9,7 @@ import (
 	"shake/cudnn/cupti"
 )
 
-// InGraph is what CUPTI records of the kernels inside the captured step, as means of some launches.
+// InGraph is CUPTI's record of the kernels inside the captured step, as means of some launches.
 type InGraph struct {
 	Version string          // CUPTI's
 	Ops     []time.Duration // by List.Ops; 0: none of its kernels was seen
@@ -59,7 +59,7 @@ func (p *program) replayed(r *runner) error {
 	return errors.Join(err, s.Synchronize(), g.Close())
 }
 
-// likeness is what tells kernels apart that were launched by themselves and in a graph.
+// likeness joins a kernel of a graph with its like that was launched by itself.
 type likeness struct {
 	name        string
 	grid, block [3]int32
@@ -68,10 +68,10 @@ type likeness struct {
 
 func like(k cupti.Kernel) likeness { return likeness{k.Name, k.Grid, k.Block, k.Shared} }
 
-// divide gives the kernels of graphs to so many ops. A graph's records do not name what launched
-// them: the n-th kernel of a likeness is that of the n-th op that launched such a one by itself, in
-// the order of their starts. Likes on one stream keep their order; those of different streams may
-// be taken for each other.
+// divide gives the kernels of graphs to so many ops. A graph's records do not name the captured
+// launch: the n-th kernel of a likeness is that of the n-th op that launched such a one by itself,
+// in the order of their starts. Likes on one stream keep their order; those of different streams
+// may be taken for each other.
 func divide(ks []cupti.Kernel, ops int) *InGraph {
 	g := &InGraph{Ops: make([]time.Duration, ops)}
 	alone, graphs := []cupti.Kernel{}, map[uint32][]cupti.Kernel{}

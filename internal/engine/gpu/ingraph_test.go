@@ -7,8 +7,8 @@ import (
 	"shake/cudnn/cupti"
 )
 
-// Kernels of a graph belong to the ops that launched the like by themselves, in order; what no op
-// launched is counted, and times are means of the graph's launches.
+// Kernels of a graph belong to the ops that launched the like by themselves, in order; kernels that
+// no op launched are counted, and times are means of the graph's launches.
 func TestDivide(t *testing.T) {
 	at := func(name string, call uint32, mark, node uint64, from, to int) cupti.Kernel {
 		return cupti.Kernel{Name: name, Call: call, Mark: mark, Node: node, Start: time.Duration(from), End: time.Duration(to)}

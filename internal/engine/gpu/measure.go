@@ -17,7 +17,7 @@ type Times struct {
 	Step time.Duration   // the whole step as one graph, as it runs
 	Copy float64         // bytes a second that a copy on the card reads and writes, both counted
 	Card string          // the driver's name of the card
-	// Graph is what ran inside the captured step; nil: Unseen says why that is not known.
+	// Graph is the times inside the captured step; nil: Unseen says why they are not known.
 	Graph  *InGraph
 	Unseen error
 }

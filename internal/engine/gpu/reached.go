@@ -8,18 +8,18 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// serialAt is the place of a pass's number in its record, behind what kernels read.
+// serialAt is the place of a pass's number in its record, behind all that kernels read.
 const serialAt = stepBytes - 4
 
 // reached is how far the card has come, told by the card itself: in front of each exchange it
 // copies the number of the pass into the host's memory. A card that waits for another one has come
-// farther than that one, which tells a card that hangs from those that wait for it.
+// farther than that one: a card that hangs is behind all that wait for it.
 type reached struct {
 	serial  atomic.Uint32 // of the pass that was queued last, from 1
 	working atomic.Int32  // not 0: the host prepares something, and the card may be idle
 
 	mu   sync.Mutex
-	host *cuda.Pinned // by op, and behind the last one for what is sent before an evaluation
+	host *cuda.Pinned // by op, and behind the last one for the statistics of an evaluation
 	most uint64
 }
 
@@ -35,7 +35,7 @@ func (r *reached) at() uint64 {
 	defer r.mu.Unlock()
 	last, b := r.serial.Load(), r.host.Bytes()
 	for i := 0; i+4 <= len(b); i += 4 {
-		// What is under way is no number of a pass yet.
+		// A copy that is under way is no number of a pass yet.
 		if n := atomic.LoadUint32((*uint32)(unsafe.Pointer(&b[i]))); n > 0 && n <= last {
 			r.most = max(r.most, uint64(n)<<32|uint64(i/4+1))
 		}

@@ -27,7 +27,7 @@ func (s standing) behind(t standing) bool {
 type pace struct {
 	last    standing
 	still   int // beats without anything new
-	longest int // of those that ended
+	longest int // the most of a pause that ended
 }
 
 // see takes in a beat.

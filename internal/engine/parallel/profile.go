@@ -7,8 +7,8 @@ import (
 	"shake/internal/engine"
 )
 
-// A profile is rank 0's. The others time their steps too, so that all launch alike, and forget what
-// they saw.
+// A profile is rank 0's. The others time their steps too, so that all launch alike, and forget the
+// times.
 
 // Local is rank 0's own program.
 func (p *program) Local() engine.Program { return p.Program }
