@@ -38,8 +38,8 @@ func newRing(ctx *cuda.Context, indexes int) (*ring, error) {
 	return r, nil
 }
 
-// send queues the copy of a pass's record and indexes to dst. serial numbers the passes. Mixed images
-// have more indexes.
+// send queues the copy of a pass's record and indexes to dst. serial numbers the passes. Mixed
+// images have more indexes.
 func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, serial uint32, index []int32) error {
 	const quarter = slots / 4
 	q := r.next / quarter
