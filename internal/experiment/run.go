@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -78,7 +79,7 @@ func Look(r Run) Status {
 		if d := rec.Diverged; d != nil {
 			s.Note = fmt.Sprintf("in epoch %d, iteration %d", d.Epoch, d.Iteration)
 		}
-	case rec.Status == train.Finished && rec.Steps >= Steps(r.Row.Spec):
+	case rec.Status == train.Finished && complete(rec, r.Row.Spec.Train):
 		s.State = Finished
 	default:
 		s.State = Part
@@ -86,15 +87,18 @@ func Look(r Run) Status {
 	return s
 }
 
-// setImages is the number of training images of every data set.
+// complete tells whether a finished run has all steps of a recipe, whose train.max_steps may be
+// larger than the run's was.
+func complete(rec *train.Record, t dsl.Train) bool {
+	return rec.Epochs >= t.Epochs || t.MaxSteps > 0 && rec.Steps >= t.MaxSteps
+}
+
+// setImages is the number of training images of the data sets with a name.
 const setImages = 50000
 
-// Images is the number of training images of an epoch.
+// Images is the number of training images of an epoch, of own images a guess.
 func Images(s *dsl.Spec) int {
-	if n := s.Data.TrainImages; n > 0 {
-		return n
-	}
-	return setImages
+	return max(1, cmp.Or(s.Data.TrainImages, setImages)-s.Data.Validation)
 }
 
 // Steps is the number of steps of a whole run.
