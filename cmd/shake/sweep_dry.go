@@ -129,7 +129,8 @@ func (a *app) speedOf(ctx context.Context, measured *[]speed, f sweepFlags, row 
 	}
 	file := filepath.Join(dir, experiment.NetFile)
 	spec := *row.Spec
-	spec.Data.Set, spec.Data.TrainImages, spec.Data.TestImages, spec.Data.Validation = "synthetic", (dryShort+dryLong)*spec.Train.Batch, 1, 0
+	spec.Data.Set, spec.Data.TrainImages, spec.Data.TestImages = "synthetic", (dryShort+dryLong)*spec.Train.Batch, 1
+	spec.Data.Validation, spec.Data.Split = 0, "last"
 	if err := os.WriteFile(file, spec.TOML(), 0o600); err != nil {
 		return 0, err
 	}
