@@ -28,6 +28,7 @@ import numpy as np
 import torch
 
 import model
+import philox
 from recipe import Trainer
 from replay import cifar10, first, test_error
 
@@ -64,6 +65,8 @@ class Run:
         (self.dir / "config.toml").write_text(f"seed = {args.seed}\n{text}")
         self.spec = model.load(self.dir / "config.toml")
         self.train = first(cifar10(args.data, True), self.spec["data"]["train_images"])
+        kept = philox.split(args.seed, len(self.train[1]), self.spec["data"])[0]
+        self.train = tuple(a[kept] for a in self.train)
         self.test = first(cifar10(args.data, False), self.spec["data"]["test_images"])
         self.trainer = Trainer(self.spec, *self.train, memory_format=torch.channels_last)
         self.record = {
@@ -88,11 +91,15 @@ class Run:
         self.trainer.net.load_state_dict(state["net"])
         self.trainer.buffers = state["buffers"]
         self.trainer.sgd.load_state_dict(state["sgd"])
+        if self.trainer.average:
+            self.trainer.average.load_state_dict(state["average"])
 
     def save(self):
         self.record["updated"] = now()
         state = {"spec": json.dumps(self.spec, sort_keys=True), "record": self.record, "lines": self.lines, "net": self.trainer.net.state_dict(),
                  "buffers": self.trainer.buffers, "sgd": self.trainer.sgd.state_dict()}
+        if self.trainer.average:
+            state["average"] = self.trainer.average.state_dict()
         torch.save(state, self.dir / "state.pt.tmp")
         os.replace(self.dir / "state.pt.tmp", self.dir / "state.pt")
         replace(self.dir / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines))
