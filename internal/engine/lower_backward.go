@@ -173,6 +173,7 @@ func (l *lowering) slotBuf(s *slot) BufID {
 		v := l.g.Values[s.value]
 		s.buf = l.newBuffer("d "+v.Name, v, true)
 		l.p.Buffers[s.buf].Grows = l.isWide(s)
+		l.p.Buffers[s.buf].branch = l.p.branches[s.value]
 	}
 	return s.buf
 }
@@ -285,6 +286,7 @@ func (l *lowering) backAlone(x graph.Ref, y graph.ValueID, makes func(dx, dy Buf
 	v := l.g.Values[x.Value]
 	v.C = x.C
 	dx := l.newBuffer("d "+l.g.Values[y].Name+" x", v, true)
+	l.p.Buffers[dx].branch = l.p.branches[y]
 	l.emit(makes(dx, dy.Buf))
 	l.contribute(x, storedGrad(dx, 0, x.C))
 }

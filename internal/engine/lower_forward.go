@@ -23,6 +23,7 @@ type lowering struct {
 
 func newLowering(p *Plan) *lowering {
 	l := &lowering{p: p, g: p.Graph, norm: map[*graph.Norm]NormID{}, slots: map[graph.ValueID]*slot{}, grows: newGrowth(p.Graph)}
+	p.branches = l.g.Branches()
 	n := len(l.g.Values)
 	l.def, l.buf, l.writer = make([]graph.Op, n), make([]BufID, n), make([]PlanStep, n)
 	for i := range l.buf {
@@ -41,6 +42,7 @@ func (l *lowering) newBuffer(name string, v graph.Value, grad bool) BufID {
 // store gives value id memory, written by step s.
 func (l *lowering) store(id graph.ValueID, s PlanStep) BufID {
 	l.buf[id] = l.newBuffer(l.g.Values[id].Name, l.g.Values[id], false)
+	l.p.Buffers[l.buf[id]].branch = l.p.branches[id]
 	l.writer[id] = s
 	return l.buf[id]
 }

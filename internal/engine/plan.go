@@ -27,6 +27,8 @@ type Plan struct {
 	Head     HeadStep
 	Backward []PlanStep
 	Floats   int // size of the arena, floats an image
+
+	branches []int // by value: graph.Branches
 }
 
 // BufID indexes Plan.Buffers; None means there is none.
@@ -52,6 +54,8 @@ type Buffer struct {
 	// InPlace shares its buffer's memory on purpose (it is written where the other is read for the
 	// last time), or is None.
 	InPlace BufID
+
+	branch int // graph.Branches of its value
 }
 
 // View is C channels of a buffer from Off on, read through a norm and a ReLU that are recomputed on
@@ -232,16 +236,16 @@ type GradSumStep struct {
 	Sums       []SumsOf
 }
 
-// NewPlan applies the passes to a primitive graph and lowers the result. align is the device's
-// channel block.
-func NewPlan(g *graph.Graph, align int) (*Plan, error) {
+// NewPlan applies the passes to a primitive graph, with the device's options, and lowers the result.
+// align is the device's channel block.
+func NewPlan(g *graph.Graph, align int, options ...graph.Option) (*Plan, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("planning %s: %w", g.Name, err)
 	}
 	if n := padded(g); n > maxParams {
 		return nil, fmt.Errorf("planning %s: %d parameters with their padding, want at most %d", g.Name, n, maxParams)
 	}
-	p := &Plan{Graph: graph.Passes(g, align), Align: align}
+	p := &Plan{Graph: graph.Passes(g, align, options...), Align: align}
 	l := newLowering(p)
 	if err := l.forward(); err != nil {
 		return nil, err

@@ -17,13 +17,18 @@ import "sort"
 // has merged their norms, both branches' later convs. Every former value begins at a multiple of
 // align channels in the merged one, except convs that only a Concat brought together; convs that
 // would break this stay apart. An align below 1 counts as 1.
-func Merge(g *Graph, align int) *Graph {
+func Merge(g *Graph, align int) *Graph { return merge(g, align, false) }
+
+// merge is Merge; apart leaves out operations that read different channels (Apart).
+func merge(g *Graph, align int, apart bool) *Graph {
 	e := newEdit(g)
 	e.dropDuplicates()
 	e.absorbSubsamples()
 	e.absorbConcats()
-	e.mergeReLUs()
-	e.mergeConvs(max(align, 1))
+	if !apart {
+		e.mergeReLUs()
+	}
+	e.mergeConvs(max(align, 1), apart)
 	return e.finish()
 }
 

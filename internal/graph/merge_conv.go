@@ -49,9 +49,9 @@ func (m *convMerge) conv() *Conv {
 }
 
 // mergeConvs takes the convs in order; each joins the first group that it fits and whose channels
-// so far are a multiple of align, or opens one. A group of several runs at its first member's
+// so far are a multiple of align, or opens one. With apart a group reads the same channels. A group of several runs at its first member's
 // place, where their common input is ready.
-func (e *edit) mergeConvs(align int) {
+func (e *edit) mergeConvs(align int, apart bool) {
 	type group struct {
 		convMerge
 		at int
@@ -66,7 +66,7 @@ func (e *edit) mergeConvs(align int) {
 		}
 		var into *group
 		for _, gr := range open[c.X.Value] {
-			if gr.k%align == 0 && gr.fits(e.Graph, c) {
+			if gr.k%align == 0 && gr.fits(e.Graph, c) && (!apart || gr.x == c.X) {
 				into = gr
 				break
 			}

@@ -3,7 +3,10 @@ package graph
 // Norms returns g with batch normalisations fused: a Norm whose output only ReLUs read applies the
 // ReLU itself, and Norms over adjacent channels of one value become one with a part for each BN,
 // where they agree on the ReLU. Statistics are per channel, so parts stay as they were.
-func Norms(g *Graph) *Graph {
+func Norms(g *Graph) *Graph { return norms(g, false) }
+
+// norms is Norms; apart leaves out operations that read different channels (Apart).
+func norms(g *Graph, apart bool) *Graph {
 	e := newEdit(g)
 	e.fuseReLUs(func(op Op) (*bool, ValueID) {
 		if n, ok := op.(*Norm); ok {
@@ -11,7 +14,9 @@ func Norms(g *Graph) *Graph {
 		}
 		return nil, 0
 	})
-	e.mergeNorms()
+	if !apart {
+		e.mergeNorms()
+	}
 	return e.finish()
 }
 

@@ -15,17 +15,19 @@ import (
 
 // passes are all the steps on the way to the graph that engines run; each test of an invariant goes
 // through them one at a time.
-var passes = []struct {
-	name string
-	run  func(*graph.Graph, int) *graph.Graph
-}{
-	{"merge", graph.Merge},
-	{"norms", func(g *graph.Graph, _ int) *graph.Graph { return graph.Norms(g) }},
-	{"merge again", graph.Merge},
-	{"norms again", func(g *graph.Graph, _ int) *graph.Graph { return graph.Norms(g) }},
-	{"joins", func(g *graph.Graph, _ int) *graph.Graph { return graph.Joins(g) }},
-	{"recompute", func(g *graph.Graph, _ int) *graph.Graph { return graph.Recompute(g) }},
+var passes = []pass{
+	{"merge", func(g *graph.Graph, align int, _ ...graph.Option) *graph.Graph { return graph.Merge(g, align) }},
+	{"norms", func(g *graph.Graph, _ int, _ ...graph.Option) *graph.Graph { return graph.Norms(g) }},
+	{"merge again", func(g *graph.Graph, align int, _ ...graph.Option) *graph.Graph { return graph.Merge(g, align) }},
+	{"norms again", func(g *graph.Graph, _ int, _ ...graph.Option) *graph.Graph { return graph.Norms(g) }},
+	{"joins", func(g *graph.Graph, _ int, _ ...graph.Option) *graph.Graph { return graph.Joins(g) }},
+	{"recompute", func(g *graph.Graph, _ int, _ ...graph.Option) *graph.Graph { return graph.Recompute(g) }},
 	{"passes", graph.Passes},
+}
+
+type pass struct {
+	name string
+	run  func(*graph.Graph, int, ...graph.Option) *graph.Graph
 }
 
 // TestPassesGolden holds the fused graph of every family at the CPU's alignment, and of the
@@ -150,17 +152,18 @@ func TestPassesKeep(t *testing.T) {
 	}
 	for _, g := range graphs {
 		for _, align := range []int{1, 16} {
-			keep(t, g, align)
+			keep(t, passes, g, align)
+			keep(t, passes[len(passes)-1:], g, align, graph.Apart)
 		}
 	}
 }
 
-func keep(t *testing.T, g *graph.Graph, align int) {
+func keep(t *testing.T, passes []pass, g *graph.Graph, align int, options ...graph.Option) {
 	want, built := essence(g), aligned(g, align) == nil
 	for _, pass := range passes {
-		name := fmt.Sprintf("%s/%d/%s", g.Name, align, pass.name)
+		name := fmt.Sprintf("%s/%d/%s %v", g.Name, align, pass.name, options)
 		before := g.String()
-		next := pass.run(g, align)
+		next := pass.run(g, align, options...)
 		if g.String() != before {
 			t.Fatalf("%s changed its input", name)
 		}
@@ -175,7 +178,7 @@ func keep(t *testing.T, g *graph.Graph, align int) {
 		}
 		g = next
 	}
-	if again := graph.Passes(g, align); again.String() != g.String() {
+	if again := graph.Passes(g, align, options...); again.String() != g.String() {
 		t.Errorf("%s/%d: passes are not idempotent:\n%s", g.Name, align, cmp.Diff(g.String(), again.String()))
 	}
 }

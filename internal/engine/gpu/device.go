@@ -67,7 +67,7 @@ func (d *device) allocate(l *List) error {
 }
 
 // openStreams makes the streams. Where blocks of several wait for room on the card, those of the
-// main stream go first.
+// branches go first.
 func (d *device) openStreams(several bool) error {
 	least, greatest, err := d.ctx.StreamPriorities()
 	if err != nil {
@@ -78,7 +78,7 @@ func (d *device) openStreams(several bool) error {
 			continue
 		}
 		priority := least
-		if i == mainStream {
+		if i == mainStream || i == branchStream {
 			priority = greatest
 		}
 		if d.streams[i], err = d.ctx.NewStreamPriority(priority); err != nil {

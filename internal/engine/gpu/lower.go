@@ -16,7 +16,7 @@ func Lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe) (*List, er
 }
 
 func lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s *Several) (*List, error) {
-	plan, err := engine.NewPlan(g, lanes)
+	plan, err := engine.NewPlan(g, lanes, graph.Apart)
 	if err != nil {
 		return nil, err
 	}
@@ -34,17 +34,21 @@ func lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s *Several
 		l.beside(&Pack{})
 	}
 	for _, s := range plan.Forward {
+		l.enter(s)
 		if err := l.forward(s); err != nil {
 			return nil, err
 		}
 	}
 	l.back = true
+	l.stream = mainStream
 	l.head(&plan.Head)
 	for _, s := range plan.Backward {
+		l.enter(s)
 		if err := l.backward(s); err != nil {
 			return nil, err
 		}
 	}
+	l.stream = mainStream
 	if l.Params.Loose > 0 {
 		l.beside(&Unpack{})
 	}
@@ -66,9 +70,18 @@ type lowering struct {
 	// parameters from here to Params.Convs are updated
 	updated int
 	back    bool // the ops at hand are of the backward pass
+	stream  int  // of the step under way
 }
 
-func (l *lowering) emit(o Op) { l.on(mainStream, o) }
+// enter chooses the stream of a plan's step: that of the branch that it belongs to.
+func (l *lowering) enter(s engine.PlanStep) {
+	l.stream = mainStream
+	if b := l.Plan.Branch(s); b > 0 && b%2 == 0 {
+		l.stream = branchStream
+	}
+}
+
+func (l *lowering) emit(o Op) { l.on(l.stream, o) }
 
 // beside emits an op that the way to the next gradient does not wait for.
 func (l *lowering) beside(o Op) { l.on(sideStream, o) }
@@ -291,13 +304,14 @@ func (l *lowering) convBack(s *engine.ConvBackStep) {
 	l.forget(s.X)
 	dst := Part{s.DX.Buf, s.DX.Off, s.DX.C}
 	dx := dst
-	if s.DX.Accumulate {
+	summed := s.DX.ReLU || s.DX.Residual != nil // a sum follows, which reads dx
+	if s.DX.Accumulate || summed && dst != l.whole(dst.Buf) {
 		dx = l.whole(l.buffer("dx "+l.Plan.Buffers[dst.Buf].Name, dst.Buf, dst.C, true))
 	}
 	for _, c := range cs {
 		l.emit(&ConvData{Call: c, DY: slice(dy, c.YOff, c.K), DX: slice(dx, c.XOff, c.C)})
 	}
-	if !s.DX.Accumulate && !s.DX.ReLU && s.DX.Residual == nil {
+	if !s.DX.Accumulate && !summed {
 		l.sums(s.Sums)
 		return
 	}

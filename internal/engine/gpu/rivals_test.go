@@ -22,15 +22,15 @@ func rivalsOf(t *testing.T, l *List) []*rival {
 
 // The rivals in the built-in networks. Our weight gradient takes every one of their convolutions.
 func TestRivals(t *testing.T) {
-	// Every convolution in front of statistics has a rival: two a block and the stem, three in a
-	// block whose skip has a convolution. The norm in the middle of a branch has a view of its own
-	// behind it. In three blocks of 26 2x32d and one of ResNeXt it shares its statistics with a
-	// skip's norm; the stem's norm shares them too. The stem of the quick net has a second reader,
-	// for which the gradient is written.
+	// Every convolution in front of statistics has a rival: three a block and the stem of 26 2x32d,
+	// five a block of ResNeXt. A norm that takes its statistics alone has a view of its own behind
+	// it: the stem's, and those in the middle of ResNeXt's branches. Norms of both branches' first
+	// convolution, and of a skip's beside it, share their statistics. The stem of the quick net has
+	// a second reader, for which the gradient is written.
 	want := map[string]map[string]int{
-		"26-2x32d":  {ConvStats: 25, BatchNorm: 10, BatchNormBackward: 10, OwnFilter: 25},
-		"resnext29": {ConvStats: 30, BatchNorm: 18, BatchNormBackward: 18, OwnFilter: 30},
-		"quick":     {ConvStats: 7, BatchNorm: 2, BatchNormBackward: 1, OwnFilter: 7},
+		"26-2x32d":  {ConvStats: 37, BatchNorm: 1, BatchNormBackward: 1, OwnFilter: 37},
+		"resnext29": {ConvStats: 48, BatchNorm: 19, BatchNormBackward: 19, OwnFilter: 48},
+		"quick":     {ConvStats: 10, BatchNorm: 1, OwnFilter: 10},
 	}
 	for name, want := range want {
 		s, err := nets.Load(name)

@@ -9,9 +9,10 @@ import (
 // edges, lies between them. Every two ops that touch the same bytes, one of them writing, are
 // ordered so.
 const (
-	mainStream = iota // from the images to the loss, and from there to the first gradient
-	sideStream        // work that that way does not wait for: gradients of weights, totals
-	streams           // the number of streams with launches
+	mainStream   = iota // from the images to the loss, and from there to the first gradient
+	sideStream          // work that that way does not wait for: gradients of weights, totals
+	branchStream        // every second branch of a block, beside the others on the main stream
+	streams             // the number of streams with launches
 
 	cardsStream = streams // sums over several cards
 	allStreams  = streams + 1

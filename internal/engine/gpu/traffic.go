@@ -22,6 +22,7 @@ func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]pr
 		p := predict.Launch{Op: op, Text: text, Stream: l.Items[i].Stream, After: l.Items[i].After}
 		t := l.traffic(o)
 		p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
+		p.Packed = float64(l.packing(o))
 		k, err := l.launch(o, training, c)
 		if err != nil {
 			return nil, fmt.Errorf("gpu: %s: %w", l.op(o), err)

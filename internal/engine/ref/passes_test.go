@@ -80,6 +80,7 @@ func comparePasses(t *testing.T, g *graph.Graph) {
 		{"all align 1", graph.Passes(g, 1)},
 		{"all align 4", graph.Passes(g, 4)},
 		{"all align 16", graph.Passes(g, 16)},
+		{"apart align 8", graph.Passes(g, 8, graph.Apart)},
 	} {
 		if done[pass.g.String()] {
 			continue

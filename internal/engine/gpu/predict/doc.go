@@ -8,13 +8,15 @@
 //
 //	a convolution      Call + max(FLOPs / Conv[direction], memory/Memory + hits/Cache)
 //	a weight gradient  Reduce besides
+//	with packing       2 Launch + 2 packed/Memory besides
 //	anything else      Launch + max(memory/Memory, bytes/Cache)
 //	a reduction        Merge + Slot for every block whose sums its last block adds up, besides
 //
 // Here hits are the bytes read that the L2 still holds; memory is the other bytes read, half of the
-// bytes written, and all parameters. The L2 holds the tensors touched last, up to Kept bytes. The
-// model leaves out waves of blocks (printed beside), the order of pixels, bank conflicts, the
-// library's packing of operands, and clocks that fall under load.
+// bytes written, and all parameters. packed is the bytes that the library copies in front of a
+// grouped convolution and behind it, each of them read and written once. The L2 holds the tensors
+// touched last, up to Kept bytes. The model leaves out waves of blocks (printed beside), the order
+// of pixels, bank conflicts, and clocks that fall under load.
 //
 // Launches on several streams overlap: see overlap.go.
 package predict

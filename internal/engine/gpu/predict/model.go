@@ -14,7 +14,9 @@ type Launch struct {
 	Reads  []Span
 	Writes []Span
 	// bytes that belong to no tensor: parameters, images, indexes; the cache never holds them
-	Extra  float64
+	Extra float64
+	// bytes that the library copies in front of a convolution and behind it, which Bytes leaves out
+	Packed float64
 	Kernel *Kernel // nil: a kernel of the library, unknown beforehand
 	Stream int     // launches of one stream run one after the other
 	After  []int   // numbers of earlier launches of other streams that it waits for
@@ -128,10 +130,14 @@ func (c *Cost) time(card Card) float64 { return c.fixed(card) + c.work(card) }
 // fixed is the part of the time in which most of the card is free.
 func (c *Cost) fixed(card Card) float64 {
 	if _, ok := directions[c.Op]; ok {
+		t := card.Call
 		if c.Op == "wgrad" {
-			return card.Call + card.Reduce
+			t += card.Reduce
 		}
-		return card.Call
+		if c.Packed > 0 {
+			t += 2 * card.Launch
+		}
+		return t
 	}
 	if c.Kernel != nil && c.Kernel.Slots > 0 {
 		return card.Launch + card.Merge + float64(c.Kernel.Slots)*card.Slot
@@ -139,10 +145,10 @@ func (c *Cost) fixed(card Card) float64 {
 	return card.Launch
 }
 
-// work is the larger of the times of a launch's bytes and of its FLOPs.
+// work is the larger of the times of a launch's bytes and of its FLOPs, and the library's copies.
 func (c *Cost) work(card Card) float64 {
 	if d, ok := directions[c.Op]; ok {
-		return max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache)
+		return max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache) + 2*c.Packed/card.Memory
 	}
 	return max(c.Memory/card.Memory, c.Bytes/card.Cache)
 }

@@ -22,7 +22,7 @@ func (c *Cost) phases(card Card) phases {
 	if p.work == 0 {
 		return p
 	}
-	p.takes = demand{card.Busy, c.Memory / card.Memory / p.work, c.Bytes / card.Cache / p.work}
+	p.takes = demand{card.Busy, (c.Memory + 2*c.Packed) / card.Memory / p.work, c.Bytes / card.Cache / p.work}
 	if _, conv := directions[c.Op]; conv {
 		p.takes[0], p.takes[2] = 1, c.Hit/card.Cache/p.work
 	}

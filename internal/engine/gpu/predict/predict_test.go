@@ -30,6 +30,7 @@ func TestPredict(t *testing.T) {
 		{"parameters are never there", []Launch{{Op: "sgd", Extra: 10e6}, {Op: "sgd", Extra: 10e6}}, []float64{12, 12}},
 		{"convolutions by FLOPs and direction", []Launch{{Op: "conv", FLOPs: 4e9}, {Op: "dgrad", FLOPs: 4e9}, {Op: "wgrad", FLOPs: 4e9}}, []float64{3 + 10, 3 + 20, 3 + 40 + 1}},
 		{"or by bytes", []Launch{{Op: "conv", FLOPs: 4e9, Reads: []Span{whole(0, 20)}}}, []float64{3 + 20}},
+		{"with copies of operands", []Launch{{Op: "conv", FLOPs: 4e9, Packed: 5e6}}, []float64{3 + 10 + 2*2 + 10}},
 		{"a reduction's last block", []Launch{{Op: "stats", Extra: 4e6, Kernel: &Kernel{Blocks: 300, Threads: 256, Slots: 300, AtLeast: 1}}}, []float64{2 + 4 + 1 + 3}},
 	} {
 		s := Predict(card, c.ls)
