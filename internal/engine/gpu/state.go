@@ -1,10 +1,12 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
 	"shake/internal/engine"
 )
 
@@ -156,4 +158,83 @@ func (l *List) normIndex(id engine.NormID) (gamma, beta []int32) {
 		}
 	}
 	return gamma, beta
+}
+
+// State implements engine.Program.
+func (p *program) State() (ts []engine.Tensor, err error) {
+	err = p.do(func() error {
+		h, err := p.download()
+		if err == nil {
+			ts = engine.Snapshot(p.list.slots(h, p.order))
+		}
+		return err
+	})
+	return ts, err
+}
+
+// SetState implements engine.Program.
+func (p *program) SetState(ts []engine.Tensor) error {
+	if err := checkScale(ts); err != nil {
+		return err
+	}
+	return p.do(func() error {
+		h, err := p.download()
+		if err != nil {
+			return err
+		}
+		slots := p.list.slots(h, p.order)
+		if err := engine.Restore(slots, ts); err != nil {
+			return fmt.Errorf("gpu: %w", err)
+		}
+		p.list.take(h, p.order, slots)
+		return p.setState(h)
+	})
+}
+
+// download waits for the stream and copies the state.
+func (p *program) download() (*hostState, error) {
+	h := p.list.fresh()
+	s := p.dev.streams[mainStream]
+	down := func(dst []float32, src cuda.Ptr) error { return s.CopyToHost(cuda.Bytes(dst), src) }
+	for i, flat := range h.flats() {
+		if err := down(flat, p.dev.single[Weights+ArgKind(i)]); err != nil {
+			return nil, err
+		}
+	}
+	for id, r := range h.running {
+		if err := down(r, p.dev.norms[Running-Norm][id]); err != nil {
+			return nil, err
+		}
+	}
+	b := make([]byte, kernels.ScalerSize)
+	if err := errors.Join(s.CopyToHost(b, p.dev.single[LossScale]), s.Synchronize()); err != nil {
+		return nil, err
+	}
+	h.scaler = getScaler(b)
+	return h, nil
+}
+
+// setState copies h to the device, with the weights' copy in the storage type.
+func (p *program) setState(h *hostState) error {
+	s := p.dev.streams[mainStream]
+	up := func(dst cuda.Ptr, src []float32) error { return s.CopyToDevice(dst, cuda.Bytes(src)) }
+	if err := s.CopyToDevice(p.dev.single[LossScale], scalerBytes(h.scaler)); err != nil {
+		return err
+	}
+	for i, flat := range h.flats() {
+		if err := up(p.dev.single[Weights+ArgKind(i)], flat); err != nil {
+			return err
+		}
+	}
+	for id, r := range h.running {
+		if err := up(p.dev.norms[Running-Norm][id], r); err != nil {
+			return err
+		}
+	}
+	if p.cast != nil {
+		if err := p.launchOnce(p.cast); err != nil {
+			return err
+		}
+	}
+	return s.Synchronize()
 }
