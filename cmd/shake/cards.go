@@ -104,6 +104,7 @@ var needed = []string{load.CUDA.Name, load.NVRTC.Name, load.CUDNN.Name}
 // libraries looks for every library that a GPU needs.
 func libraries() []libraryInfo {
 	var out []libraryInfo
+	driver := ""
 	for _, l := range []*load.Library{load.CUDA, load.NVRTC, load.CUDNN, load.NCCL, load.CUPTI, load.NVML} {
 		info := libraryInfo{Name: l.Name, What: l.What}
 		var err error
@@ -113,6 +114,14 @@ func libraries() []libraryInfo {
 			supported := true
 			if info.Support, supported = load.Judge(l, info.Version); !supported {
 				info.Problem, info.Remedy = info.Support, l.Remedy
+			}
+			if l == load.CUDA {
+				driver = info.Version
+			}
+			var wrong *load.BuildError
+			if errors.As(load.FitsDriver(l, driver), &wrong) {
+				info.Support = fmt.Sprintf("not supported: built for CUDA %s, and the driver runs %s at most", wrong.Built, wrong.Driver)
+				info.Problem, info.Remedy = info.Support, wrong.Remedy
 			}
 			for _, other := range load.Candidates(l) {
 				if !sameFile(other, info.Path) {

@@ -55,26 +55,31 @@ func Judge(l *Library, version string) (words string, ok bool) {
 }
 
 // Check finds every library of Supported that a run on one card needs, or on several, and refuses
-// versions that are too old. Errors: those of Table, *VersionError.
+// versions that are too old, or built for another CUDA than the driver's. Errors: those of Table,
+// *VersionError, *BuildError.
 func Check(several bool) error {
-	driver := 0
+	driver, major := "", 0
 	for _, s := range Supported {
 		if s.Several && !several {
 			continue
 		}
 		l := s.Library
-		if l == NVRTC && driver > 0 {
-			l = l.AtMost(driver) // as Table opens it
+		if l == NVRTC && major > 0 {
+			l = l.AtMost(major) // as Table opens it
 		}
 		path, version, err := Look(l)
 		if err != nil {
 			return err
 		}
 		if l == CUDA {
-			fmt.Sscan(version, &driver) // the number before the dot
+			driver = version
+			fmt.Sscan(version, &major) // the number before the dot
 		}
 		if _, ok := Judge(s.Library, version); !ok {
 			return &VersionError{Library: s.Library.Name, Path: path, Version: version, Oldest: s.Oldest, Remedy: s.Library.Remedy}
+		}
+		if err := FitsDriver(l, driver); err != nil {
+			return err
 		}
 	}
 	return nil
