@@ -19,7 +19,7 @@ func (e *BuildError) Error() string {
 }
 
 // FitsDriver returns a *BuildError if the library was built for a later major version of CUDA than
-// that of a driver, "12.4". Within a major version a driver runs what is newer. A library or a
+// that of a driver, "12.4". Within a major version a driver runs newer ones, too. A library or a
 // driver that does not tell its version fits.
 func FitsDriver(l *Library, driver string) error {
 	call, asks := builtCalls[l.Name]

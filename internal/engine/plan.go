@@ -236,8 +236,8 @@ type GradSumStep struct {
 	Sums       []SumsOf
 }
 
-// NewPlan applies the passes to a primitive graph, with the device's options, and lowers the result.
-// align is the device's channel block.
+// NewPlan applies the passes to a primitive graph, with the device's options, and lowers the
+// result. align is the device's channel block.
 func NewPlan(g *graph.Graph, align int, options ...graph.Option) (*Plan, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, fmt.Errorf("planning %s: %w", g.Name, err)

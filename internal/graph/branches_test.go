@@ -42,7 +42,8 @@ func TestApart(t *testing.T) {
 }
 
 // TestBranches: a value with the name of a second or third branch belongs to it, unless it was
-// merged with another's; no other value does. (A value that a block alone reads may be its first branch's.)
+// merged with another's; no other value does. (A value that a block alone reads may be its first
+// branch's.)
 func TestBranches(t *testing.T) {
 	for _, spec := range variety() {
 		primitive := build(t, spec)

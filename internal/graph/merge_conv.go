@@ -49,8 +49,8 @@ func (m *convMerge) conv() *Conv {
 }
 
 // mergeConvs takes the convs in order; each joins the first group that it fits and whose channels
-// so far are a multiple of align, or opens one. With apart a group reads the same channels. A group of several runs at its first member's
-// place, where their common input is ready.
+// so far are a multiple of align, or opens one. With apart a group reads the same channels. A group
+// of several runs at its first member's place, where their common input is ready.
 func (e *edit) mergeConvs(align int, apart bool) {
 	type group struct {
 		convMerge

@@ -2,7 +2,7 @@ package graph
 
 import "slices"
 
-// Option changes what Passes merges.
+// Option restricts the merging of Passes.
 type Option int
 
 // Apart merges no operations that read different channels, be they of one value. Every branch then
