@@ -146,8 +146,8 @@ func layerRow(l graph.LayerSummary) netRow {
 // blockRow sums up block b, whose layers are the first of layers.
 func blockRow(spec *dsl.Spec, b graph.BlockSummary, layers []graph.LayerSummary) netRow {
 	r := netRow{name: b.Name, c: b.C, h: b.H, w: b.W, params: b.Parameters, macs: b.MACs, bytes: b.Bytes, skip: "identity"}
-	if spec.Net.Skip == dsl.SkipNone {
-		r.skip = "none"
+	if s := spec.Net.Skip; s == dsl.SkipNone || s == dsl.SkipConcat {
+		r.skip = s.String()
 	}
 	var kernels []string
 	for _, l := range layers {
