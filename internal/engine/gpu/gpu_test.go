@@ -31,7 +31,7 @@ func require(t *testing.T) {
 // TestSuite holds the engine to the contract of every backend and to PyTorch's vectors.
 func TestSuite(t *testing.T) {
 	require(t)
-	enginetest.Run(t, gpu.Backend{Precision: "fp32"}, enginetest.Float32, "clip", "ema", "groups", "mixup", "post-activation", "ragged", "shake-s-s")
+	enginetest.Run(t, gpu.Backend{Precision: "fp32"}, enginetest.Float32, "groups", "post-activation", "ragged", "recipe", "shake-s-s")
 }
 
 const batch = 6
