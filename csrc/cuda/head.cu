@@ -17,6 +17,22 @@
 // dlogits and logits float[n][CLASSES], loss float[n] and wrong u32[n] are overwritten, and with
 // TRAIN dx, unless it is 0. Without TRAIN mean, dlogits and dx are not touched. logits may be 0.
 // Bytes an element of x: sizeof(T), twice with MASKED, and as much for dx.
+// The label of an image, that of its partner, and the weight of the first. They are read where they
+// are needed: registers are few around an exponential.
+struct sk_target {
+  int label, other;
+  double weight;
+};
+
+__device__ __forceinline__ sk_target sk_target_of(const unsigned short *labels, const int *index,
+                                                  int image, int n) {
+  sk_target t;
+  t.label = labels[index[image]];
+  t.other = MIXED ? labels[index[n + image]] : t.label;
+  t.weight = MIXED ? (double)sk_bits_float((u32)index[3 * n]) : 1;
+  return t;
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS)
     head(const sk_step *step, const sk_scaler *scaler, const void *x, const float *norm,
          const unsigned short *labels, const int *index, const float *params, float *mean,
@@ -63,8 +79,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
   __syncthreads();
 
-  const int label = labels[index[image]], other = MIXED ? labels[index[n + image]] : label;
-  const double weight = MIXED ? (double)sk_bits_float((u32)index[3 * n]) : 1;
   const float none = sk_bits_float(0x7fc00000);
   if (t < 32) {
     float top = sk_bits_float(0xff800000);  // -infinity
@@ -91,11 +105,12 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     sum = sk_warp_sum(sum);
     if (SMOOTHED) spread = sk_warp_sum(spread);
     if (t == 0) {
-      double target = (double)z[label] - top;
-      if (MIXED) target = weight * target + (1 - weight) * ((double)z[other] - top);
+      const sk_target q = sk_target_of(labels, index, image, n);
+      double target = (double)z[q.label] - top;
+      if (MIXED) target = q.weight * target + (1 - q.weight) * ((double)z[q.other] - top);
       if (SMOOTHED) target = (1 - SMOOTHING) * target + SMOOTHING / CLASSES * spread;
       loss[image] = any_nan ? none : (float)(log(sum) - target);
-      wrong[image] = any_nan || top_class != (weight >= 0.5 ? label : other);
+      wrong[image] = any_nan || top_class != (q.weight >= 0.5 ? q.label : q.other);
       total = sum, nan = any_nan;
     }
   }
@@ -103,9 +118,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __syncthreads();
 
   for (int c = t; c < X::C; c += THREADS) mean[(i64)image * X::C + c] = pooled[c];
+  const sk_target of = sk_target_of(labels, index, image, n);
   const double each = (scaler ? (double)scaler->scale : 1.0) / step->images;
   for (int k = t; k < CLASSES; k += THREADS) {
-    const double m = MIXED ? weight * (k == label) + (1 - weight) * (k == other) : k == label;
+    const double m =
+        MIXED ? of.weight * (k == of.label) + (1 - of.weight) * (k == of.other) : k == of.label;
     const double q = (1 - SMOOTHING) * m + SMOOTHING / CLASSES;
     z[k] = nan ? none : (float)((power[k] / total - q) * each);
     dlogits[(i64)image * CLASSES + k] = z[k];

@@ -77,7 +77,10 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 	var out []*kernels.Kernel
 	for _, spec := range []kernels.Spec{
 		kernels.NormSumsSpec{C: 128, Channels: 128, HW: 64, Replicas: 2}, kernels.NormAffineSpec{C: 128, Replicas: 2}, kernels.NormBackwardReplicasSpec{C: 128, Replicas: 2},
-		kernels.LossScaleCheckSpec{}, kernels.LossScaleUpdateSpec{Growth: 2000}, kernels.ClipSpec{Most: 1}, kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
+		kernels.LossScaleCheckSpec{}, kernels.LossScaleUpdateSpec{Growth: 2000}, kernels.ClipSpec{Most: 1}, kernels.SGDSpec{Momentum: 0.9, Copy: typ, Averaged: true, Keep: 0.999},
+		kernels.AugmentSpec{Type: typ, C: 3, H: 32, W: 32, Pitch: 8, Train: true, Flip: true, Crop: 4, Cutout: 16, Erase: 0.5, Mixed: true},
+		kernels.HeadSpec{Shape: shape, X: kernels.View{Slice: s, ReLU: true}, Classes: 10, BOff: 1280, Train: true, Smoothing: 0.1, Mixed: true, DX: &kernels.Slice{Buf: 1, C: 128, Pitch: 128}, Mask: true},
+		kernels.CopySpec{}, kernels.GatherSpec{From: typ, To: kernels.F32, Plain: true},
 		kernels.CorrelateSpec{Shape: shape, A: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}}, B: kernels.View{Slice: s, Norm: &kernels.NormRef{C: 128}, ReLU: true}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 8, Forward: kernels.Shaken, Backward: kernels.Shaken, High: 1}},
 		kernels.DrawSpec{Replicas: 2, Draw: kernels.Draw{Branches: 2, Forward: kernels.Shaken, Backward: kernels.M4, High: 1}},
