@@ -13,7 +13,6 @@ import (
 	"shake/dsl"
 	"shake/internal/experiment"
 	"shake/internal/report"
-	"shake/internal/train"
 )
 
 // dryRow is a row of "shake sweep --dry-run".
@@ -60,7 +59,9 @@ func (a *app) dryRun(f sweepFlags, runs []experiment.Run) error {
 				continue
 			}
 			var err error
-			if rows[i].Speed, err = a.speedOf(ctx, &measured, f, r.Row); err != nil {
+			if rows[i].Speed, err = a.speedOf(ctx, &measured, f, r.Row); ctx.Err() != nil {
+				return exit(exitInterrupted, errors.New("sweep: interrupted"))
+			} else if err != nil {
 				return fmt.Errorf("measuring the speed of %s: %w", r.Row.Name, err)
 			}
 			break
@@ -153,9 +154,6 @@ func (a *app) speedOf(ctx context.Context, measured *[]speed, f sweepFlags, row 
 		}); err != nil {
 			return 0, err
 		}
-	}
-	if ctx.Err() != nil {
-		return 0, train.ErrInterrupted
 	}
 	if images <= 0 {
 		return 0, errors.New("no speed in what the run said: " + strings.Join(row.Overrides, " "))

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,6 @@ type Evaluation struct {
 	TestLoss  float64 // not finite if a logit is not
 	Errors    int
 	Images    int
-}
-
-// MarshalJSON writes infinite and NaN figures as null.
-func (e Evaluation) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		TestError *float64 `json:"test_error"`
-		TestLoss  *float64 `json:"test_loss"`
-		Errors    int      `json:"errors"`
-		Images    int      `json:"images"`
-	}{finite(e.TestError), finite(e.TestLoss), e.Errors, e.Images})
 }
 
 // Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and

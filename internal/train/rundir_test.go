@@ -2,11 +2,9 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -298,15 +296,6 @@ func readable(dir string) error {
 		err = errors.Join(err, failed)
 	}
 	return err
-}
-
-// TestEvaluationJSON writes infinite and NaN figures as null, in an evaluation as in every line of
-// a run.
-func TestEvaluationJSON(t *testing.T) {
-	b, err := json.Marshal(&Evaluation{TestError: 90, TestLoss: math.NaN(), Errors: 9, Images: 10})
-	if want := `{"test_error":90,"test_loss":null,"errors":9,"images":10}`; err != nil || string(b) != want {
-		t.Errorf("have %s, %v, want %s", b, err, want)
-	}
 }
 
 // TestPaused checks that a run's time excludes pauses: a pause of minus one hour makes the run an
