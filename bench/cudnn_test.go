@@ -6,6 +6,7 @@ import (
 
 	"shake/cudnn"
 	"shake/cudnn/cuda"
+	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
@@ -51,6 +52,16 @@ func describe(l *gpu.List, c gpu.Call, x, y gpu.Part) string {
 	return s
 }
 
+// cardNet is a network in its own batch, or in that of SHAKE_BENCH_BATCH, if set.
+func cardNet(b *testing.B, net string) *dsl.Spec {
+	b.Helper()
+	spec := must(nets.Load(net))(b)
+	if err := setBatch(spec, 0); err != nil {
+		b.Fatal(err)
+	}
+	return spec
+}
+
 // cardConvs lists the distinct convolutions of a net's training step on a card, in the layouts of
 // the step.
 func cardConvs(b *testing.B, net, precision string) []cardConv {
@@ -60,7 +71,7 @@ func cardConvs(b *testing.B, net, precision string) []cardConv {
 	if precision == "tf32" {
 		compute = cudnn.TF32
 	}
-	spec := must(nets.Load(net))(b)
+	spec := cardNet(b, net)
 	n := spec.Train.Batch
 	l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: n, Replicas: spec.Train.Replicas}))(b)
 	seen := map[string]bool{}

@@ -8,7 +8,6 @@ import (
 	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/graph"
-	"shake/nets"
 )
 
 // BenchmarkCardFilter times every distinct weight gradient of the nets' steps by the card's events,
@@ -18,7 +17,7 @@ import (
 func BenchmarkCardFilter(b *testing.B) {
 	c := openCard(b)
 	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
-		spec := must(nets.Load(net))(b)
+		spec := cardNet(b, net)
 		for _, precision := range []string{"bf16", "fp16"} {
 			l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: spec.Train.Batch, Replicas: spec.Train.Replicas}))(b)
 			convs := map[string]cardConv{}
