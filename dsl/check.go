@@ -198,10 +198,11 @@ func (c *checker) tables(k key, n *node, path string, f any) {
 		case *[]Stage:
 			*f = append(*f, Stage{})
 			c.table(k.keys, item, at, &(*f)[i])
-			if i == 0 && (*f)[i].Stride == 0 {
-				(*f)[i].Stride = 1
-			} else if (*f)[i].Stride == 0 {
-				(*f)[i].Stride = 2
+			if (*f)[i].Stride == 0 {
+				(*f)[i].Stride = min(i+1, 2)
+			}
+			if key := join(at, "stride"); c.nodes[key] == nil {
+				c.nodes[key] = item // the place of a stride that is not written
 			}
 		case *[]Phase:
 			*f = append(*f, Phase{})
