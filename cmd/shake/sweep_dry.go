@@ -1,16 +1,9 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"reflect"
-	"strings"
 
-	"shake/dsl"
 	"shake/internal/experiment"
 	"shake/internal/report"
 )
@@ -35,6 +28,7 @@ func (a *app) dryRun(f sweepFlags, runs []experiment.Run) error {
 	defer ctx.stop()
 	var rows []dryRow
 	var measured []speed
+	guessed := false // the number of a row's images
 	for _, r := range runs {
 		n := len(rows)
 		if n == 0 || rows[n-1].Row != r.Row.Name {
@@ -48,7 +42,9 @@ func (a *app) dryRun(f sweepFlags, runs []experiment.Run) error {
 			row.Over++
 			continue
 		}
-		row.Images += int64(experiment.Steps(r.Row.Spec)-status.Steps) * int64(r.Row.Spec.Train.Batch)
+		guessed = guessed || r.Row.Spec.Data.Set == "images" && r.Row.Spec.Data.TrainImages == 0
+		left := experiment.Trained(r.Row.Spec, experiment.Steps(r.Row.Spec)) - experiment.Trained(r.Row.Spec, status.Steps)
+		row.Images += max(0, left) // more steps than a guess of own images allows
 	}
 	for i := range rows {
 		if rows[i].Images == 0 {
@@ -73,10 +69,10 @@ func (a *app) dryRun(f sweepFlags, runs []experiment.Run) error {
 	if f.asJSON {
 		return a.printJSON(rows)
 	}
-	return a.printDry(f, rows)
+	return a.printDry(rows, guessed)
 }
 
-func (a *app) printDry(f sweepFlags, rows []dryRow) error {
+func (a *app) printDry(rows []dryRow, guessed bool) error {
 	t := report.Table{Columns: []report.Column{{Title: "row"}, {Title: "model"}, {Title: "draws"}, right("runs"), right("over"), right("epochs"), right("images left"), right("img/s"), right("time")}}
 	var seconds float64
 	var images int64
@@ -93,71 +89,9 @@ func (a *app) printDry(f sweepFlags, rows []dryRow) error {
 	if err := t.Text(a.out); err != nil {
 		return err
 	}
+	if guessed {
+		fmt.Fprintf(a.out, "\nRows of your own images are counted as if these were %s, unless data.train_images says how many.\n", report.Count(experiment.SetImages))
+	}
 	_, err := fmt.Fprintf(a.out, "\nThe time is that of one run after the other, without evaluation, at the speed of %s here.\n", report.Plural(dryLong, "step"))
 	return err
-}
-
-// speed is a network's measured speed.
-type speed struct {
-	net    dsl.Net
-	batch  int
-	images float64 // a second
-}
-
-// dryShort and dryLong are the steps of the two measured runs. The difference of their times is
-// free of the cost of a start.
-const (
-	dryShort = 1
-	dryLong  = 3
-)
-
-// speedOf measures the row's network, unless it is measured already.
-func (a *app) speedOf(ctx context.Context, measured *[]speed, f sweepFlags, row *dsl.Row) (float64, error) {
-	for _, m := range *measured {
-		if m.batch == row.Spec.Train.Batch && reflect.DeepEqual(m.net, row.Spec.Net) {
-			return m.images, nil
-		}
-	}
-	fmt.Fprintf(a.err, "measuring %s\n", row.Model)
-	dir, err := os.MkdirTemp("", "shake-speed-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	program, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	file := filepath.Join(dir, experiment.NetFile)
-	spec := *row.Spec
-	spec.Data.Set, spec.Data.TrainImages, spec.Data.TestImages = "synthetic", (dryShort+dryLong)*spec.Train.Batch, 1
-	spec.Data.Validation, spec.Data.Split = 0, "last"
-	if err := os.WriteFile(file, spec.TOML(), 0o600); err != nil {
-		return 0, err
-	}
-	out := filepath.Join(dir, "run")
-	images := 0.0
-	for _, c := range []struct {
-		steps int
-		net   []string
-	}{{dryShort, []string{file, "--out", out}}, {dryShort + dryLong, []string{"--resume", out}}} {
-		args := append([]string{"run"}, c.net...)
-		args = append(args, "-o", fmt.Sprintf("train.max_steps=%d", c.steps), "--device", f.device, "--json")
-		if err := experiment.Child(ctx, program, args, nil, nil, func(line []byte) {
-			var end struct {
-				Event  string
-				Images float64 `json:"images_per_second"`
-			}
-			if json.Unmarshal(line, &end) == nil && end.Event == "end" {
-				images = end.Images
-			}
-		}); err != nil {
-			return 0, err
-		}
-	}
-	if images <= 0 {
-		return 0, errors.New("no speed in what the run said: " + strings.Join(row.Overrides, " "))
-	}
-	*measured = append(*measured, speed{row.Spec.Net, row.Spec.Train.Batch, images})
-	return images, nil
 }

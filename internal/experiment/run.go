@@ -93,21 +93,30 @@ func complete(rec *train.Record, t dsl.Train) bool {
 	return rec.Epochs >= t.Epochs || t.MaxSteps > 0 && rec.Steps >= t.MaxSteps
 }
 
-// setImages is the number of training images of the data sets with a name.
-const setImages = 50000
+// SetImages is the number of training images of the data sets with a name.
+const SetImages = 50000
 
 // Images is the number of training images of an epoch, of own images a guess.
 func Images(s *dsl.Spec) int {
-	return max(1, cmp.Or(s.Data.TrainImages, setImages)-s.Data.Validation)
+	return max(1, cmp.Or(s.Data.TrainImages, SetImages)-s.Data.Validation)
 }
 
 // Steps is the number of steps of a whole run.
 func Steps(s *dsl.Spec) int {
-	n := s.Train.Epochs * ((Images(s) + s.Train.Batch - 1) / s.Train.Batch)
+	n := s.Train.Epochs * epochSteps(s)
 	if s.Train.MaxSteps > 0 {
 		n = min(n, s.Train.MaxSteps)
 	}
 	return n
+}
+
+func epochSteps(s *dsl.Spec) int { return (Images(s) + s.Train.Batch - 1) / s.Train.Batch }
+
+// Trained is the number of images of the first steps of a run, in which the last step of an epoch
+// may be a small one.
+func Trained(s *dsl.Spec, steps int) int64 {
+	epochs, rest := steps/epochSteps(s), steps%epochSteps(s)
+	return int64(epochs)*int64(Images(s)) + int64(rest)*int64(s.Train.Batch)
 }
 
 // Work is the cost of a step of a network, in multiply-adds of the forward pass. It serves to
