@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"shake/dsl"
 	"shake/internal/experiment"
 	"shake/internal/report"
 	"shake/internal/train"
@@ -17,10 +18,14 @@ func drawOutcomes(f reportFlags, outcomes []experiment.Outcome) error {
 	}
 	o := report.Overlay{LR: f.lr}
 	panels := map[string]int{}
+	alike := map[[2]string]int{}
 	for _, out := range outcomes {
-		c := report.Course{Name: out.Row.Spec.Shake.Label()}
-		if r := out.Row.Spec.Shake.Range; r != [2]float64{0, 1} && c.Name != "E-E-B" {
-			c.Name += fmt.Sprintf(" [%g, %g)", r[0], r[1])
+		alike[[2]string{out.Row.Model, drawsText(out.Row.Spec.Shake)}]++
+	}
+	for _, out := range outcomes {
+		c := report.Course{Name: drawsText(out.Row.Spec.Shake)}
+		if alike[[2]string{out.Row.Model, c.Name}] > 1 {
+			c.Name += ", " + out.Row.Name
 		}
 		if n := out.Count(experiment.Diverged); n > 0 {
 			c.Name += ", diverged"
@@ -52,6 +57,14 @@ func drawOutcomes(f reportFlags, outcomes []experiment.Outcome) error {
 		return exit(exitUsage, fmt.Errorf("--figure: no run of the sweep has an epoch to draw"))
 	}
 	return writeFigures(f.figures, o)
+}
+
+// drawsText is the paper's name of the draws, with their range unless it is [0, 1).
+func drawsText(s dsl.Shake) string {
+	if r := s.Range; r != [2]float64{0, 1} && s.Label() != "E-E-B" {
+		return fmt.Sprintf("%s [%g, %g)", s.Label(), r[0], r[1])
+	}
+	return s.Label()
 }
 
 // curve reads a run's errors and learning rates, epoch by epoch.
