@@ -79,6 +79,7 @@ type model struct {
 	Name         string `json:"name"` // as it was asked for
 	Epochs       int    `json:"epochs,omitempty"`
 	Seed         uint64 `json:"seed"`
+	Images       int    `json:"test_images"`
 	weights      string
 	spec         *dsl.Spec
 	correlations []train.Correlation
@@ -91,29 +92,27 @@ func (a *app) correlate(f correlateFlags, args []string) error {
 	}
 	sig := interruptible(func() {})
 	defer sig.stop()
-	images := 0
 	for i := range models {
-		n, err := a.correlateOne(sig, f, &models[i])
+		err := a.correlateOne(sig, f, &models[i])
 		if errors.Is(err, context.Canceled) {
 			return exit(exitInterrupted, errors.New("correlate: interrupted"))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", models[i].Name, err)
 		}
-		images = n
 	}
 	groups := groupModels(models)
 	if err := writeMatrices(f, groups); err != nil {
 		return err
 	}
-	return a.printCorrelations(f, groups, images)
+	return a.printCorrelations(f, groups)
 }
 
-// correlateOne computes a model's correlations and returns the number of test images.
-func (a *app) correlateOne(ctx context.Context, f correlateFlags, m *model) (int, error) {
+// correlateOne computes a model's correlations.
+func (a *app) correlateOne(ctx context.Context, f correlateFlags, m *model) error {
 	b, err := a.backend(f.device, m.spec)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	spec := *m.spec
 	if b.Name() == "gpu" && spec.Engine.Precision == "auto" {
@@ -121,18 +120,19 @@ func (a *app) correlateOne(ctx context.Context, f correlateFlags, m *model) (int
 	}
 	sets, err := loadData(&spec, f.dataDir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	fmt.Fprintf(report.PlainWriter(a.err), "%s on %d test images of %s, %s\n", m.weights, sets.Test.N, sets.Source, sets.Note)
 	if m.correlations, err = train.Correlate(ctx, &spec, b, m.weights, sets.Test); err != nil {
-		return 0, err
+		return err
 	}
 	for _, c := range m.correlations {
 		if finite(c.Moments.AA+c.Moments.BB) == nil {
-			return 0, exit(exitDiverged, fmt.Errorf("%s: the activations of block %s are not finite: these are no weights to compare branches of", m.weights, c.Name))
+			return exit(exitDiverged, fmt.Errorf("%s: the activations of block %s are not finite: these are no weights to compare branches of", m.weights, c.Name))
 		}
 	}
-	return sets.Test.N, nil
+	m.Images = sets.Test.N
+	return nil
 }
 
 // models reads the networks of the arguments and finds their weights.

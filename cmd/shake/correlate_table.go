@@ -14,7 +14,7 @@ import (
 // layersShown is the number of layers of the paper's Figure 4.
 const layersShown = 3
 
-func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images int) error {
+func (a *app) printCorrelations(f correlateFlags, groups []modelGroup) error {
 	if f.format == "json" {
 		type network struct {
 			Title string       `json:"title"`
@@ -23,10 +23,9 @@ func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images in
 			Mean  figures      `json:"mean"` // of the outputs, over all pairs
 		}
 		out := struct {
-			Images   int         `json:"test_images"`
 			Networks []network   `json:"networks"`
 			Differ   *difference `json:"difference,omitempty"`
-		}{Images: images, Differ: differenceOf(groups)}
+		}{Differ: differenceOf(groups)}
 		for _, g := range groups {
 			out.Networks = append(out.Networks, network{g.title, g.models, g.rows(), g.over(outputs)})
 		}
@@ -39,7 +38,7 @@ func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images in
 	if f.format != "text" {
 		return t.Write(a.out, f.format)
 	}
-	fmt.Fprintf(a.out, "Correlation of the branches' %s, %s test images\n\n", what, report.Count(int64(images)))
+	fmt.Fprintf(a.out, "Correlation of the branches' %s, %s test images\n\n", what, imagesText(groups))
 	if err := t.Text(a.out); err != nil {
 		return err
 	}
@@ -57,6 +56,20 @@ func (a *app) printCorrelations(f correlateFlags, groups []modelGroup, images in
 		fmt.Fprintln(a.out)
 	}
 	return nil
+}
+
+// imagesText is the number of test images, or the least and the most of several runs.
+func imagesText(groups []modelGroup) string {
+	least, most := math.MaxInt, 0
+	for _, g := range groups {
+		for _, m := range g.models {
+			least, most = min(least, m.Images), max(most, m.Images)
+		}
+	}
+	if least == most {
+		return report.Count(int64(most))
+	}
+	return fmt.Sprintf("%s to %s", report.Count(int64(least)), report.Count(int64(most)))
 }
 
 func epochsText(m model) string {

@@ -49,7 +49,7 @@ func ownFolder(root string, o OwnOptions) (train, test *engine.Images, names []s
 	if err != nil {
 		return nil, nil, nil, "", err
 	}
-	note = fmt.Sprintf("%d classes, %d×%d pixels, %d channels", len(l.names), o.Size, o.Size, o.Channels)
+	note = noteOf(len(l.names), o.Size, o.Channels)
 	cache := l.cacheFile(o)
 	if train, test = readCache(cache, l, o); train != nil {
 		return train, test, l.names, note + ", from the cache " + cache, nil

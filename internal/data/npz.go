@@ -56,7 +56,16 @@ func ownArrays(path string, o OwnOptions) (train, test *engine.Images, names []s
 			}
 		}
 	}
-	return train, test, nil, fmt.Sprintf("%d classes, %d×%d pixels, %d channels", train.Classes, train.H, train.W, train.C), nil
+	return train, test, nil, noteOf(train.Classes, train.H, train.C), nil
+}
+
+// noteOf describes own images in a line.
+func noteOf(classes, size, channels int) string {
+	s := ""
+	if channels != 1 {
+		s = "s"
+	}
+	return fmt.Sprintf("%d classes, %d×%d pixels, %d channel%s", classes, size, size, channels, s)
 }
 
 // readPair reads the images and labels of one part.
