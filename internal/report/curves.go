@@ -113,6 +113,7 @@ func (c Curves) panel(title, label, verb string, of func(Point) [3]float64) (*pl
 	p.X.Min = 0
 	p.X.Max = max(p.X.Max, 1)
 	p.X.Tick.Marker = wholeTicks{}
+	placeLegend(p, xys[:]...)
 	return p, nil
 }
 
@@ -200,4 +201,22 @@ func dress(p *plot.Plot) {
 	p.Legend.XOffs, p.Legend.YOffs = vg.Points(-8), vg.Points(-6)
 	p.Legend.Padding = vg.Points(3)
 	p.Legend.ThumbnailWidth = vg.Points(24)
+}
+
+// placeLegend moves the legend from the top to the bottom where curves cross its place there and
+// leave it free here, as those of a run that has hardly learnt anything.
+func placeLegend(p *plot.Plot, curves ...plotter.XYs) {
+	low, high := 1.0, 0.0
+	for _, xys := range curves {
+		for i, q := range xys {
+			if i == len(xys)-1 || q.X > (p.X.Min+p.X.Max)/2 {
+				at := p.Y.Norm(min(max(q.Y, p.Y.Min), p.Y.Max))
+				low, high = min(low, at), max(high, at)
+			}
+		}
+	}
+	if high > 0.75 && low > 0.25 {
+		p.Legend.Top = false
+		p.Legend.YOffs = vg.Points(6)
+	}
 }

@@ -68,3 +68,27 @@ func TestCurvesEncode(t *testing.T) {
 		t.Error("an unknown format gave no error")
 	}
 }
+
+// TestLegendPlace: the legend leaves the top to curves that stay there.
+func TestLegendPlace(t *testing.T) {
+	nan := math.NaN()
+	flat := Curves{Points: []Point{{1, 90, 91, 2.3, 2.3, nan, nan}, {2, 89, 90, 2.3, 2.3, nan, nan}}}
+	apart := Curves{Points: []Point{{1, 90, 91, 2.3, 2.3, nan, nan}, {2, 15, 90, 2.3, 2.3, nan, nan}}}
+	of := func(p Point) [3]float64 { return [3]float64{p.TrainError, p.TestError, p.ValError} }
+	for _, c := range []struct {
+		curves Curves
+		top    bool
+	}{{flat, false}, {apart, true}, {decay(12), true}, {decay(300), true}} {
+		p, err := c.curves.panel("", errorLabel, "%.2f%%", of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Legend.Top != c.top {
+			t.Errorf("%d points from %v: the legend is at the top: %t, want %t", len(c.curves.Points), c.curves.Points[0], p.Legend.Top, c.top)
+		}
+	}
+	course := Course{Name: "flat", Runs: [][]Point{flat.Points}}
+	if p := (Overlay{}).panel(Panel{Courses: []Course{course}}); p.Legend.Top {
+		t.Error("an overlay's legend covers curves at the top")
+	}
+}

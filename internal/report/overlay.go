@@ -140,6 +140,7 @@ func (o Overlay) panel(panel Panel) *plot.Plot {
 	p.X.Min = 0
 	p.X.Max = max(p.X.Max, 1)
 	p.X.Tick.Marker = wholeTicks{}
+	placeLegend(p, ranges...)
 	return p
 }
 
