@@ -92,7 +92,7 @@ static void run(const shape *s, int workers) {
                   *g = tensor(s), *dst = tensor(s);
   sk_norm *m = norm(s);
 
-  const sk_stats stats = {m, 0};
+  const sk_stats stats = {m, 0, 0};
   const sk_stats_list stats_list = {1, &stats};
   sk_stats_run(pool, stats_list, x0, b);
   sk_norm_train(m, b, params, 0.1f);

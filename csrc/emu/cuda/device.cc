@@ -21,12 +21,14 @@ constexpr int kInstances = 7;
 
 // A card's or, with instance >= 0, an instance's UUID as it is written behind GPU- or MIG-.
 std::string uuid(int card, int instance) {
-  char s[40];
-  if (instance < 0)
-    snprintf(s, sizeof s, "7368616b-6520-656d-756c-61746f7220%02x", '0' + card);
-  else
-    snprintf(s, sizeof s, "7368616b-6520-656d-756c-61746f72%02x%02x", '0' + card, '0' + instance);
-  return s;
+  // The hexadecimal digits of the character '0' + n, which a small n leaves two.
+  const auto digits = [](int n) {
+    char s[9];
+    snprintf(s, sizeof s, "%02x", unsigned('0' + n));
+    return std::string(s);
+  };
+  return "7368616b-6520-656d-756c-61746f72" + (instance < 0 ? "20" : digits(card)) +
+         digits(instance < 0 ? card : instance);
 }
 
 int instances(int card) {
