@@ -56,13 +56,19 @@ func (p *Plan) Operations(n int) []Operation {
 }
 
 // LayerOf is the block, or the stem or head, of a parameter or value by its name: "stages.1.0" of
-// "stages.1.0.branches.0.1.weight".
+// "stages.1.0.branches.0.1.weight". Buffers have a word in front of the name, such as "d", or
+// behind it, such as "piece".
 func LayerOf(name string) string {
-	parts := strings.Split(name[strings.LastIndexByte(name, ' ')+1:], ".") // behind "d " and the like
-	if parts[0] == "stages" && len(parts) >= 3 {
-		return strings.Join(parts[:3], ".")
+	for word := range strings.FieldsSeq(name) {
+		parts := strings.Split(word, ".")
+		if parts[0] == "stages" && len(parts) >= 3 {
+			return strings.Join(parts[:3], ".")
+		}
+		if len(parts) > 1 {
+			return parts[0]
+		}
 	}
-	return parts[0]
+	return name
 }
 
 // placeOf is the name of a parameter or value of the layer that a step belongs to.
@@ -102,9 +108,22 @@ func (p *Plan) placeOf(s PlanStep) string {
 	case *SumsStep:
 		return norm(s.Sums[0].Of.Norm)
 	case *GradSumStep:
-		return p.Buffers[s.Buf].Name
+		return p.PlaceOfSum(s.Buf, s.Terms)
 	}
 	return ""
+}
+
+// PlaceOfSum is the name of a value or norm of the layer that a sum of gradients belongs to. The
+// gradient of a growing map is of a whole stage: there it is the norm whose gradient the sum adds.
+func (p *Plan) PlaceOfSum(sum BufID, terms []Grad) string {
+	if p.Buffers[sum].Grows {
+		for _, t := range terms {
+			if t.Norm != None {
+				return p.Norms[t.Norm].Parts[0].Name
+			}
+		}
+	}
+	return p.Buffers[sum].Name
 }
 
 // work is the cost of a step.

@@ -229,7 +229,7 @@ func (l *List) layerOf(o Op) string {
 	case *ConvFilter:
 		return buf(o.DY.Buf)
 	case *GradSum:
-		return buf(o.Dst.Buf)
+		return engine.LayerOf(l.Plan.PlaceOfSum(o.Dst.Buf, o.Terms))
 	}
 	return ""
 }
