@@ -159,6 +159,7 @@ func (p *program) Step(s engine.Step) error {
 		return engine.NotLoaded("cpu", "training")
 	}
 	n := len(s.Index)
+	p.iteration = s.Iteration
 	p.beginStep()
 	p.begin(opAugment)
 	draws := p.drawAugmentation(s.Iteration, min(n, p.cfg.Batch))
