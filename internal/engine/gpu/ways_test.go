@@ -31,7 +31,8 @@ func TestRivalsCompute(t *testing.T) {
 		{gpu.ConvStats, "resnext", "bf16", 3e-3},
 		{gpu.BatchNorm, "26", "fp32", 1e-5},
 		{gpu.BatchNorm, "resnext", "bf16", 3e-3},
-		{gpu.BatchNormBackward, "26", "fp32", 1e-5},
+		// Branches apart leave the 26 nets no backward pass of a single batch norm.
+		{gpu.BatchNormBackward, "resnext", "fp32", 1e-5},
 		{gpu.BatchNormBackward, "resnext", "bf16", 3e-3},
 	} {
 		t.Run(c.kind+"/"+c.family+"/"+c.precision, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestChoices(t *testing.T) {
 
 	p, _ := compileTuned(t, s, false)
 	taken, all := gpu.Taken(p)
-	if len(files()) != 1 || len(all) != 3 {
+	if len(files()) != 1 || len(all) != 2 {
 		t.Fatalf("rivals %v, files %v", all, files())
 	}
 	file := files()[0]
