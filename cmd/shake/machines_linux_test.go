@@ -6,11 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"shake/csrc/emu"
 	"shake/internal/exhaustive"
 )
 
@@ -87,18 +87,11 @@ func twoMachines(t *testing.T) (a, b netns) {
 // which the emulated cards meet.
 func TestTwoMachines(t *testing.T) {
 	exhaustive.Only(t)
-	folder, err := emu.Build()
-	if err != nil {
-		t.Skip(err)
-	}
-	shake, err := exec.LookPath("shake")
-	if err != nil {
-		t.Fatal(err)
-	}
+	shake, common := emulated(t)
 	a, b := twoMachines(t)
 	run := func(m netns, device, dir string, env ...string) *exec.Cmd {
 		c := m.in(shake, "run", "testdata/tiny.toml", "--device", device, "--out", dir, "-o", "train.max_steps=3")
-		c.Env = append(append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0"), env...)
+		c.Env = append(slices.Clone(common), env...)
 		return c
 	}
 	last := func(dir string) []byte {

@@ -229,23 +229,29 @@ func TestRanksDiffer(t *testing.T) {
 	}
 }
 
-// launched starts the ranks of a run as a launcher would, on this machine, and returns their
-// output, rank 0's first.
-func launched(t *testing.T, env [2]string, device [2]string, wrap ...string) (said [2]string) {
+// emulated returns the program under test and the environment in which it finds emulated cards.
+func emulated(t *testing.T) (shake string, env []string) {
 	t.Helper()
 	folder, err := emu.Build()
 	if err != nil {
 		t.Skip(err)
 	}
-	shake, err := exec.LookPath("shake")
-	if err != nil {
+	if shake, err = exec.LookPath("shake"); err != nil {
 		t.Fatal(err)
 	}
+	return shake, append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0")
+}
+
+// launched starts the ranks of a run as a launcher would, on this machine, and returns their
+// output, rank 0's first.
+func launched(t *testing.T, env [2]string, device [2]string, wrap ...string) (said [2]string) {
+	t.Helper()
+	shake, common := emulated(t)
 	var all sync.WaitGroup
 	for r := range said {
 		args := append(slices.Clone(wrap), shake, "run", "testdata/tiny.toml", "--device", device[r], "--out", filepath.Join(t.TempDir(), "run"), "-o", "train.max_steps=1")
 		c := exec.Command(args[0], args[1:]...)
-		c.Env = append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0", fmt.Sprint("RANK=", r), "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", fmt.Sprint("SHAKE_SECRET=", t.Name()), env[r])
+		c.Env = append(slices.Clone(common), fmt.Sprint("RANK=", r), "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", fmt.Sprint("SHAKE_SECRET=", t.Name()), env[r])
 		all.Go(func() {
 			out, err := c.CombinedOutput()
 			if said[r] = string(out); err == nil {
@@ -327,10 +333,6 @@ func TestRanksStop(t *testing.T) {
 // launcher.
 func TestLaunchers(t *testing.T) {
 	exhaustive.Only(t)
-	folder, err := emu.Build()
-	if err != nil {
-		t.Skip(err)
-	}
 	torchrun, _ := filepath.Abs("../../.venv/bin/torchrun")
 	if _, err := os.Stat(torchrun); err != nil {
 		torchrun, _ = exec.LookPath("torchrun")
@@ -339,10 +341,7 @@ func TestLaunchers(t *testing.T) {
 	if torchrun == "" || mpirun == "" {
 		t.Skipf("torchrun (%q) and mpirun (%q) are not both here", torchrun, mpirun)
 	}
-	shake, err := exec.LookPath("shake")
-	if err != nil {
-		t.Fatal(err)
-	}
+	shake, common := emulated(t)
 	for _, n := range []string{"2", "4"} {
 		var first []byte
 		for _, launcher := range [][]string{
@@ -357,7 +356,7 @@ func TestLaunchers(t *testing.T) {
 			}
 			args := append(launcher, shake, "run", "testdata/tiny.toml", "--device", device, "--out", dir, "-o", "train.max_steps=3", "-o", "train.replicas="+n)
 			c := exec.Command(args[0], args[1:]...)
-			c.Env = append(os.Environ(), emu.PathVariable+"="+folder, "SHAKE_AUTOTUNE=0", "SHAKE_EMU_CUDA=cards=4")
+			c.Env = append(slices.Clone(common), "SHAKE_EMU_CUDA=cards=4")
 			out, err := c.CombinedOutput()
 			if err != nil || !bytes.Contains(out, []byte(n+" cards: ")) {
 				t.Fatalf("%v: %v\n%s", args, err, out)
