@@ -1,5 +1,6 @@
-// Running blocks. Each thread that may wait is a fiber. The ready fibers take turns until all of
-// them wait; then release_barrier judges the operations that they wait in.
+// Running blocks. Each thread that may wait is a fiber. A warp's fibers take turns until all of them
+// wait, then those of the next warp. When all of the block wait, release_barrier judges the
+// operations that they wait in.
 #include <pthread.h>
 
 #include <algorithm>
@@ -55,7 +56,7 @@ unsigned char *stack_of(Worker &w, size_t i) { return w.stack + i * (fiber::kSta
 // Gives a thread its turn.
 void resume(Worker &w, unsigned t) {
   Thread &f = w.threads[w.base + t];
-  place_thread(w, t);
+  memcpy(w.block.tid, f.tid, sizeof f.tid);
   w.running = &f;
   w.block.near[SK_EMU_STACK] = range(uintptr_t(stack_of(w, w.base + t)), fiber::kStack);
   fiber::change(w.scheduler, f);
@@ -91,10 +92,21 @@ bool release_barrier(Worker &w) {
   const int result = first->kind == SK_EMU_COUNT ? n : first->kind == SK_EMU_AND ? all : n > 0;
   for (unsigned t = 0; t < w.group; t++) {
     Thread &f = w.threads[w.base + t];
-    if (f.state == Thread::kBarrier) f.predicate = result, f.state = Thread::kReady;
+    if (f.state == Thread::kBarrier) f.predicate = result, w.change(f, Thread::kReady);
   }
   w.arrived = 0;
   w.races.barrier();
+  return true;
+}
+
+// Runs the ready threads of a warp until none is left. False: the launch has failed.
+bool run_warp(Worker &w, unsigned warp, const Order &lanes) {
+  const Warp &state = w.warps[w.first_warp + warp];
+  for (unsigned lane = unsigned(lanes.first()); state.ready; lane = unsigned(lanes.next(lane))) {
+    if (!(state.ready >> lane & 1)) continue;
+    resume(w, warp * 32 + lane);
+    if (w.launch->error) return false;
+  }
   return true;
 }
 
@@ -108,19 +120,14 @@ Outcome turns(Worker &w, unsigned long long seed) {
     w.live += w.threads[w.base + t].state != Thread::kGone,
         w.arrived += w.threads[w.base + t].state == Thread::kBarrier;
   for (unsigned phase = 0;; phase++) {
-    const Order order(w.group, seed ? seed + phase : 0);
-    bool ran = false;
-    unsigned t = unsigned(order.first());
-    for (unsigned i = 0; i < w.group; i++, t = unsigned(order.next(t))) {
-      if (w.threads[w.base + t].state != Thread::kReady) continue;
-      resume(w, t);
-      ran = true;
-      if (l.error) return kFailed;
-    }
+    const unsigned long long s = seed ? seed + phase : 0;
+    const Order warps(w.warps_of_block(), s), lanes(32, s);
+    unsigned warp = unsigned(warps.first());
+    for (unsigned i = 0; i < w.warps_of_block(); i++, warp = unsigned(warps.next(warp)))
+      if (!run_warp(w, warp, lanes)) return kFailed;
     if (!w.live) return kFinished;
     if (w.arrived == w.live && release_barrier(w)) continue;
-    if (ran && w.arrived < w.live) continue;  // some may be ready again
-    for (t = 0; t < w.group; t++)
+    for (unsigned t = 0; t < w.group; t++)
       if (w.threads[w.base + t].state == Thread::kYielded) return kBlocked;
     w.running = nullptr;
     l.fail(CUDA_ERROR_LAUNCH_FAILED,
@@ -131,21 +138,35 @@ Outcome turns(Worker &w, unsigned long long seed) {
   }
 }
 
-void start(Worker &w, unsigned base, unsigned n) {
-  for (unsigned t = base; t < base + n; t++) {
+// Puts the threads of the block at their beginning.
+void start(Worker &w) {
+  std::fill_n(w.warps.begin() + w.first_warp, w.warps_of_block(), Warp());
+  for (unsigned t = 0; t < w.group; t++) {
     Thread fresh;
-    fresh.sp = w.threads[t].sp;  // if the platform keeps one
-    w.threads[t] = fresh;
+    fresh.sp = w.threads[w.base + t].sp;  // if the platform keeps one
+    fresh.number = t;
+    place_thread(w, t);
+    memcpy(fresh.tid, w.block.tid, sizeof fresh.tid);
+    w.threads[w.base + t] = fresh;
+    w.change(w.threads[w.base + t], Thread::kReady);
     // The stacks begin at different places of a page; otherwise they would compete for the same
     // lines of the cache.
-    fiber::prepare(w.threads[t], stack_of(w, t), fiber::kStack - t % 32 * 128, thread_main);
+    fiber::prepare(w.threads[w.base + t], stack_of(w, w.base + t), fiber::kStack - t % 32 * 128,
+                   thread_main);
   }
+}
+
+// Makes b the block whose turn it is, of those that are under way at one time.
+void select(Worker &w, unsigned long b) {
+  place_block(w, b);
+  w.base = unsigned(b * w.group);
+  w.first_warp = unsigned(b * w.warps_of_block());
 }
 
 void wake(Worker &w) {
   for (unsigned t = 0; t < w.group; t++)
     if (w.threads[w.base + t].state == Thread::kYielded)
-      w.threads[w.base + t].state = Thread::kReady;
+      w.change(w.threads[w.base + t], Thread::kReady);
 }
 
 // A block's static and dynamic shared memory begins as poison.
@@ -162,7 +183,7 @@ void blocks_with_fibers(Worker &w, unsigned char *shared) {
   for (unsigned long i; !l.error && (i = l.next++) < l.blocks;) {
     place_block(w, order(i));
     poison(w, shared);
-    start(w, 0, l.threads);
+    start(w);
     for (Outcome o; (o = turns(w, l.seed ? l.seed * 31 + i * 1009 : 0)) == kBlocked; wake(w)) {
       if (now() > l.deadline)
         l.fail(
@@ -184,14 +205,13 @@ void blocks_together(Worker &w, unsigned char *shared) {
   std::vector<bool> finished(l.blocks);
   unsigned char *all = w.block.dynamic;
   if (dynamic) memset(all, kPoison, dynamic * l.blocks);
-  start(w, 0, unsigned(l.blocks * l.threads));
+  for (unsigned long b = 0; b < l.blocks; b++) select(w, b), start(w);
   for (unsigned long left = l.blocks, round = 0; left && !l.error; round++) {
     const Order order(l.blocks, l.seed ? l.seed + round : 0);
     for (unsigned long i = 0; i < l.blocks && !l.error; i++) {
       const unsigned long b = order(i);
       if (finished[b]) continue;
-      place_block(w, b);
-      w.base = unsigned(b * l.threads);
+      select(w, b);
       w.block.dynamic = all + b * dynamic;
       w.block.near[SK_EMU_DYNAMIC] = range(uintptr_t(w.block.dynamic), l.work->dynamic);
       if (fixed) memcpy(shared, saved[b].data(), fixed);
@@ -232,7 +252,7 @@ void blocks_plainly(Worker &w, unsigned char *shared) {
 void abandon() {
   Worker &w = *worker;
   if (!w.running) longjmp(w.out, 1);
-  w.running->state = Thread::kGone;
+  w.change(*w.running, Thread::kGone);
   fiber::change(*w.running, w.scheduler);
   __builtin_unreachable();
 }
@@ -246,7 +266,7 @@ void work_on(Launch &l) {
   Worker &w = *mine;
   const Work &work = *l.work;
   w.launch = &l;
-  w.group = l.threads, w.base = 0;
+  w.group = l.threads, w.base = 0, w.first_warp = 0;
   const unsigned long at_once = work.cooperative ? l.blocks : 1;
   if (l.fibers) {
     w.stack = fiber::stacks(at_once * l.threads);
@@ -254,6 +274,7 @@ void work_on(Launch &l) {
       return l.fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
                     "kernel " + l.function->name + ": no memory for the stacks of its threads");
     w.threads.resize(std::max(w.threads.size(), size_t(at_once * l.threads)));
+    w.warps.resize(std::max(w.warps.size(), size_t(at_once * w.warps_of_block())));
   }
   const size_t dynamic = (work.dynamic + 1023) / 1024 * 1024;
   w.dynamic.resize(dynamic * at_once + 1024);

@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-// SK_EMU_UCONTEXT selects the code for all other processors, so that it can be tested.
 #if (!defined(__x86_64__) && !defined(__aarch64__)) || defined(SK_EMU_UCONTEXT)
 #include <ucontext.h>
 #define SK_SLOW 1
@@ -33,43 +32,16 @@ unsigned char *stacks(size_t n) {
   return s.base;
 }
 
-#if defined(__x86_64__) && !defined(SK_SLOW)
+#if defined(SK_EMU_INLINE_CHANGE)
 
-// Pushes the registers that a call preserves, then changes to the other stack.
-__asm__(R"(
-  .text
-  .p2align 4
-  .type sk_fiber_change, @function
-sk_fiber_change:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
-  movq %rsp, (%rdi)
-  movq (%rsi), %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
-  ret
-  .size sk_fiber_change, .-sk_fiber_change
-)");
-extern "C" void sk_fiber_change(void **from, void **to);
-
+// main begins as if it were called: the stack has the address of its return, which is none.
 void prepare(Fiber &f, unsigned char *stack, size_t size, void (*main)()) {
   auto *top =
       reinterpret_cast<uintptr_t *>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(15));
-  *--top = 0;  // main's return address: alignment as behind a call
+  *--top = 0;
   *--top = reinterpret_cast<uintptr_t>(main);
-  for (int i = 0; i < 6; i++) *--top = 0;
   f.sp = top;
 }
-
-void change(Fiber &from, Fiber &to) { sk_fiber_change(&from.sp, &to.sp); }
 
 #elif defined(__aarch64__) && !defined(SK_SLOW)
 

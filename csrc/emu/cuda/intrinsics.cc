@@ -10,52 +10,27 @@ using namespace emu;
 
 namespace {
 
-unsigned number_of(const sk_emu_block &b) {
-  return b.tid[0] + b.bdim[0] * (b.tid[1] + b.bdim[1] * b.tid[2]);
-}
-
 void wait(Worker &w) {
   if (w.block.watch) w.races.settle(w);
   fiber::change(*w.running, w.scheduler);
 }
 
-// Completes a warp's operation if all its lanes that have not returned are there.
-void try_warp(Worker &w, unsigned warp, unsigned mask) {
-  const unsigned first = warp * 32, lanes = w.group - first < 32 ? w.group - first : 32;
-  Thread *t = &w.threads[w.base + first];
-  const Thread *any = nullptr;
-  unsigned there = 0;
-  for (unsigned i = 0; i < lanes; i++) {
-    if (!(mask >> i & 1) || t[i].state == Thread::kGone) continue;
-    if (t[i].state != Thread::kWarp || t[i].mask != mask) return;
-    if (any && t[i].op == any->op && t[i].line == any->line && t[i].site != any->site)
-      fault(w, CUDA_ERROR_LAUNCH_FAILED,
-            "lanes of one warp meet in two calls of " + tensor_name(t[i].op) + " of line " +
-                std::to_string(t[i].line));
-    if (any && (t[i].op != any->op || t[i].line != any->line)) {
-      fault(w, CUDA_ERROR_LAUNCH_FAILED,
-            "lanes of one warp meet in different operations, at lines " +
-                std::to_string(any->line) + " and " + std::to_string(t[i].line));
-    }
-    any = &t[i];
-    there |= 1u << i;
-  }
-  if (!any) return;
-  const int op = any->op;
-  if (op >= SK_EMU_MMA_F16) {
-    if (there != 0xffffffff)
-      fault(w, CUDA_ERROR_LAUNCH_FAILED,
-            "line " + std::to_string(any->line) + ": " + tensor_name(op) +
-                " needs all 32 lanes of a warp, and has " +
-                std::to_string(__builtin_popcount(there)));
-    tensor(t, op);
-    for (unsigned i = 0; i < 32; i++) t[i].state = Thread::kReady;
-    w.races.warp(warp);
-    return;
-  }
+// Two lanes of one mask wait in operations that are not the same.
+[[noreturn, gnu::cold]] void disagree(Worker &w, const Thread &a, const Thread &b) {
+  if (a.op == b.op && a.line == b.line)
+    fault(w, CUDA_ERROR_LAUNCH_FAILED,
+          "lanes of one warp meet in two calls of " + tensor_name(b.op) + " of line " +
+              std::to_string(b.line));
+  fault(w, CUDA_ERROR_LAUNCH_FAILED,
+        "lanes of one warp meet in different operations, at lines " + std::to_string(a.line) +
+            " and " + std::to_string(b.line));
+}
+
+// What a vote or a reduction over the lanes that are there gives to each of them.
+unsigned long long reduce(const Thread *t, unsigned there, int op) {
   unsigned long long r = 0;
   bool begun = false;
-  for (unsigned i = 0; i < lanes; i++) {
+  for (unsigned i = 0; i < 32; i++) {
     if (!(there >> i & 1)) continue;
     const auto v = t[i].value;
     const unsigned a = unsigned(r), b = unsigned(v);
@@ -72,27 +47,69 @@ void try_warp(Worker &w, unsigned warp, unsigned mask) {
     }
     begun = true;
   }
-  unsigned long long out[32];
-  for (unsigned i = 0; i < lanes; i++) {
-    if (!(there >> i & 1)) continue;
-    out[i] = r;
-    if (op == SK_EMU_MATCH) {
-      out[i] = 0;
-      for (unsigned j = 0; j < lanes; j++)
-        if (there >> j & 1 && t[j].value == t[i].value) out[i] |= 1ull << j;
-    }
-    if (op < SK_EMU_SHFL || op > SK_EMU_SHFL_XOR) continue;
-    const int width = t[i].width, lo = int(i) / width * width, n = t[i].lane;
-    int from = int(i);
-    if (op == SK_EMU_SHFL) from = lo + (n & (width - 1));
-    if (op == SK_EMU_SHFL_UP) from = int(i) - n < lo ? int(i) : int(i) - n;
-    if (op == SK_EMU_SHFL_DOWN) from = int(i) + n >= lo + width ? int(i) : int(i) + n;
-    if (op == SK_EMU_SHFL_XOR) from = (int(i) ^ n) >= lo + width ? int(i) : int(i) ^ n;
-    // The value of a lane outside of the mask is undefined.
-    out[i] = from < 32 && there >> from & 1 ? t[from].value : 0xffffffffffffffffull;
+  return r;
+}
+
+// The lanes whose value is that of lane i.
+unsigned long long match(const Thread *t, unsigned there, unsigned i) {
+  unsigned long long r = 0;
+  for (unsigned j = 0; j < 32; j++)
+    if (there >> j & 1 && t[j].value == t[i].value) r |= 1ull << j;
+  return r;
+}
+
+// The value that a shuffle gives to lane i. That of a lane outside of the mask is undefined.
+unsigned long long shuffle(const Thread *t, unsigned there, int i) {
+  const int width = t[i].width, lo = i & -width, n = t[i].lane;
+  int from = i;
+  switch (t[i].op) {
+  case SK_EMU_SHFL: from = lo + (n & (width - 1)); break;
+  case SK_EMU_SHFL_UP: from = i - n < lo ? i : i - n; break;
+  case SK_EMU_SHFL_DOWN: from = i + n >= lo + width ? i : i + n; break;
+  case SK_EMU_SHFL_XOR: from = (i ^ n) >= lo + width ? i : i ^ n; break;
   }
-  for (unsigned i = 0; i < lanes; i++)
-    if (there >> i & 1) t[i].value = out[i], t[i].state = Thread::kReady;
+  return from < 32 && there >> from & 1 ? t[from].value : 0xffffffffffffffffull;
+}
+
+// Performs the operation in which the lanes of a warp have met.
+void perform(Worker &w, Thread *t, unsigned there, int op) {
+  if (op >= SK_EMU_MMA_F16) {
+    if (there != 0xffffffff)
+      fault(w, CUDA_ERROR_LAUNCH_FAILED,
+            "line " + std::to_string(t[__builtin_ctz(there)].line) + ": " + tensor_name(op) +
+                " needs all 32 lanes of a warp, and has " +
+                std::to_string(__builtin_popcount(there)));
+    return tensor(t, op);
+  }
+  if (op == SK_EMU_WARP_SYNC) return;
+  const bool shuffles = op >= SK_EMU_SHFL && op <= SK_EMU_SHFL_XOR;
+  const unsigned long long all = shuffles || op == SK_EMU_MATCH ? 0 : reduce(t, there, op);
+  unsigned long long out[32];
+  for (unsigned i = 0; i < 32; i++)
+    if (there >> i & 1)
+      out[i] = shuffles ? shuffle(t, there, int(i)) : op == SK_EMU_MATCH ? match(t, there, i) : all;
+  for (unsigned i = 0; i < 32; i++)
+    if (there >> i & 1) t[i].value = out[i];
+}
+
+// Completes a warp's operation once all lanes of its mask that have not returned wait in it.
+void try_warp(Worker &w, unsigned warp, unsigned mask) {
+  Warp &state = w.warps[w.first_warp + warp];
+  if (mask & ~(state.waiting | state.gone)) return;
+  const unsigned there = mask & state.waiting;
+  if (!there) return;
+  Thread *t = &w.threads[w.base + warp * 32];
+  const Thread &first = t[__builtin_ctz(there)];
+  for (unsigned i = 0; i < 32; i++) {
+    if (!(there >> i & 1)) continue;
+    if (t[i].mask != mask) return;
+    if (t[i].op != first.op || t[i].line != first.line || t[i].site != first.site)
+      disagree(w, first, t[i]);
+  }
+  perform(w, t, there, first.op);
+  state.waiting &= ~there, state.ready |= there;
+  for (unsigned i = 0; i < 32; i++)
+    if (there >> i & 1) t[i].state = Thread::kReady;
   w.races.warp(warp);
 }
 
@@ -106,27 +123,28 @@ void emu::fault(Worker &w, CUresult e, const std::string &what) {
 void emu::meet(Worker &w, int op, const unsigned *in, void *out, int line, const void *site) {
   Thread &f = *w.running;
   f.op = op, f.mask = 0xffffffff, f.in = in, f.out = out, f.line = line, f.site = site;
-  f.state = Thread::kWarp;
-  try_warp(w, number_of(w.block) / 32, f.mask);
+  w.change(f, Thread::kWarp);
+  try_warp(w, f.number / 32, f.mask);
   if (f.state == Thread::kWarp) wait(w);
   f.site = nullptr;
 }
 
 // The running thread has returned; other threads of its warp may have waited for it.
 void emu::leave(Worker &w) {
-  const unsigned warp = number_of(w.block) / 32, first = warp * 32;
+  const unsigned warp = w.running->number / 32;
   if (w.block.watch) w.races.settle(w);
-  w.running->state = Thread::kGone;
+  w.change(*w.running, Thread::kGone);
   w.live--;
-  for (unsigned i = first; i < w.group && i < first + 32; i++)
-    if (w.threads[w.base + i].state == Thread::kWarp) try_warp(w, warp, w.threads[w.base + i].mask);
+  const Warp &state = w.warps[w.first_warp + warp];
+  for (unsigned i = 0; i < 32 && state.waiting; i++)
+    if (state.waiting >> i & 1) try_warp(w, warp, w.threads[w.base + warp * 32 + i].mask);
 }
 
 SK_API int sk_emu_barrier(int kind, int predicate, int line) {
   Worker &w = *worker;
   Thread &f = *w.running;
   f.kind = kind, f.predicate = predicate, f.line = line;
-  f.state = Thread::kBarrier;
+  w.change(f, Thread::kBarrier);
   w.arrived++;
   wait(w);
   return f.predicate;
@@ -136,8 +154,7 @@ SK_API unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long 
                                       int width, int line) {
   Worker &w = *worker;
   Thread &f = *w.running;
-  const unsigned number = number_of(w.block);
-  if (!(mask >> number % 32 & 1))
+  if (!(mask >> f.number % 32 & 1))
     fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION,
           "line " + std::to_string(line) +
               ": the mask of a warp's operation lacks the lane that calls it");
@@ -145,15 +162,15 @@ SK_API unsigned long long sk_emu_warp(int op, unsigned mask, unsigned long long 
     fault(w, CUDA_ERROR_ILLEGAL_INSTRUCTION,
           "line " + std::to_string(line) + ": a width that is no power of two up to 32");
   f.op = op, f.mask = mask, f.value = value, f.lane = lane, f.width = width, f.line = line;
-  f.state = Thread::kWarp;
-  try_warp(w, number / 32, mask);
+  w.change(f, Thread::kWarp);
+  try_warp(w, f.number / 32, mask);
   if (f.state == Thread::kWarp) wait(w);
   return f.value;
 }
 
 SK_API void sk_emu_yield(void) {
   Worker &w = *worker;
-  w.running->state = Thread::kYielded;
+  w.change(*w.running, Thread::kYielded);
   wait(w);
 }
 

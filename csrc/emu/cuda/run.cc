@@ -16,7 +16,7 @@ __thread sk_emu_block *sk_emu_self
 
 namespace emu {
 
-thread_local Worker *worker = nullptr;
+__thread Worker *worker __attribute__((tls_model("initial-exec"))) = nullptr;
 
 void Launch::fail(CUresult e, const std::string &why) {
   std::lock_guard<std::mutex> lock(saying);

@@ -36,6 +36,8 @@ inline sk_emu_range range(uintptr_t lo, size_t size) {
 // A thread of a kernel that has a fiber.
 struct Thread : fiber::Fiber {
   enum State : unsigned char { kReady, kBarrier, kWarp, kYielded, kGone } state = kReady;
+  unsigned number = 0;  // in its block
+  unsigned tid[3] = {};
   int line = 0, kind = 0, predicate = 0;
   int op = 0, lane = 0, width = 0;
   unsigned mask = 0;
@@ -53,15 +55,22 @@ struct Thread : fiber::Fiber {
   unsigned groups = 0;
 };
 
+// The lanes of a warp, a bit each, that are in a state. Lanes that the block does not have are gone.
+struct Warp {
+  unsigned ready = 0, waiting = 0, gone = ~0u;
+};
+
 // The state of one OS thread that runs blocks.
 struct Worker {
   sk_emu_block block = {};
   Launch *launch = nullptr;
   std::vector<Thread> threads;
+  std::vector<Warp> warps;  // of all blocks under way, one block's behind the other's
   fiber::Fiber scheduler;
   Thread *running = nullptr;  // null: no fibers
   unsigned group = 0;         // threads of a block
-  unsigned base = 0;          // the number of the block's first thread
+  unsigned base = 0;          // index of the block's first thread
+  unsigned first_warp = 0;    // index of the block's first warp
   unsigned char *stack = nullptr;
   uintptr_t own_stack = 0, own_size = 0;
   std::vector<unsigned char> dynamic;
@@ -71,8 +80,19 @@ struct Worker {
   int round = 0;     // index of the recent range that is forgotten next
   Races races;
   std::jmp_buf out;
+
+  unsigned warps_of_block() const { return (group + 31) / 32; }
+
+  void change(Thread &t, Thread::State to) {
+    Warp &w = warps[first_warp + t.number / 32];
+    const unsigned lane = 1u << t.number % 32;
+    t.state = to;
+    w.ready = to == Thread::kReady ? w.ready | lane : w.ready & ~lane;
+    w.waiting = to == Thread::kWarp ? w.waiting | lane : w.waiting & ~lane;
+    w.gone = to == Thread::kGone ? w.gone | lane : w.gone & ~lane;
+  }
 };
-extern thread_local Worker *worker;
+extern __thread Worker *worker __attribute__((tls_model("initial-exec")));
 
 // Runs until no block is left to take.
 void work_on(Launch &l);
