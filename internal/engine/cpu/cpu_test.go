@@ -255,27 +255,3 @@ func TestStepAllocates(t *testing.T) {
 		t.Errorf("a step makes %v allocations, want none", n)
 	}
 }
-
-// TestDropoutOfLaterSteps: dropout draws anew each step, as the reference does. At a rate of nearly
-// nothing the weights stay, so that the losses show the draws alone.
-func TestDropoutOfLaterSteps(t *testing.T) {
-	s := graphtest.Dense(4, 2)
-	s.Net.Branch = append(s.Net.Branch, dsl.Layer{Kind: dsl.Dropout, Rate: 0.5})
-	var losses [2]float64
-	for i, b := range []engine.Backend{ref.Backend{}, cpu.Backend{}} {
-		p := program(t, b, s, 1, 4, 1, 2)
-		for iteration := range uint32(3) {
-			if err := p.Step(engine.Step{Iteration: iteration, Index: []int32{0, 1, 2, 3}, LR: 1e-30}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		m, err := p.Metrics(true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		losses[i] = m.Loss
-	}
-	if math.Abs(losses[0]-losses[1]) > 1e-5*losses[0] {
-		t.Errorf("three steps lose %g, the reference %g", losses[1], losses[0])
-	}
-}
