@@ -26,7 +26,7 @@ void wait(Worker &w) {
             " and " + std::to_string(b.line));
 }
 
-// What a vote or a reduction over the lanes that are there gives to each of them.
+// The result of a vote or a reduction over the lanes that are there.
 unsigned long long reduce(const Thread *t, unsigned there, int op) {
   unsigned long long r = 0;
   bool begun = false;
