@@ -156,7 +156,7 @@ void start(Worker &w) {
   }
 }
 
-// Makes b the block whose turn it is, of those that are under way at one time.
+// Makes b, one of the blocks under way, the block whose turn it is.
 void select(Worker &w, unsigned long b) {
   place_block(w, b);
   w.base = unsigned(b * w.group);
