@@ -1,5 +1,5 @@
-// Running blocks. Each thread that may wait is a fiber. A warp's fibers take turns until all of them
-// wait, then those of the next warp. When all of the block wait, release_barrier judges the
+// Running blocks. Each thread that may wait is a fiber. A warp's fibers take turns until all of
+// them wait, then those of the next warp. When the whole block waits, release_barrier judges the
 // operations that they wait in.
 #include <pthread.h>
 

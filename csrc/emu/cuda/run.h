@@ -55,7 +55,7 @@ struct Thread : fiber::Fiber {
   unsigned groups = 0;
 };
 
-// The lanes of a warp, a bit each, that are in a state. Lanes that the block does not have are gone.
+// The lanes of a warp, a bit each, that are in a state. Lanes that a block lacks are gone.
 struct Warp {
   unsigned ready = 0, waiting = 0, gone = ~0u;
 };
