@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shake/internal/engine"
+	"shake/internal/exhaustive"
 )
 
 // TestSyntheticBits pins the set: a run's images must not change with a release or a machine.
@@ -85,6 +86,7 @@ func moments(im *engine.Images) (mean, std [3]float64) {
 // TestSyntheticNeedsLearning: a classifier by single pixels or mean colours stays bad at the set.
 // Chance is 90 % error.
 func TestSyntheticNeedsLearning(t *testing.T) {
+	exhaustive.Sequential(t)
 	train, test := Synthetic(1, 1500, 300)
 	x, y := normalized(train), normalized(test)
 	for _, c := range []struct {

@@ -23,3 +23,12 @@ func Only(t testing.TB) {
 		t.Skip("exhaustive: only make check runs it (" + Variable + "=1)")
 	}
 }
+
+// Sequential skips the rest of t under -short, with which make race runs: one goroutine computes, so
+// that the race detector, ten times as slow, has nothing to find.
+func Sequential(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("one goroutine computes: not with -short, as make race has it")
+	}
+}

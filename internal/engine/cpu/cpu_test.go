@@ -13,6 +13,7 @@ import (
 	"shake/internal/engine/cpu"
 	"shake/internal/engine/enginetest"
 	"shake/internal/engine/ref"
+	"shake/internal/exhaustive"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
@@ -112,6 +113,7 @@ func worst(t *testing.T, have, want map[string]engine.Tensor) (name string, rel 
 // and float64 disagree about its ReLU, which no tolerance covers: a net that differs must agree
 // under both of two other seeds.
 func TestAgainstReference(t *testing.T) {
+	exhaustive.Sequential(t)
 	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
 	nets := map[string]*dsl.Spec{}
 	for _, f := range graphtest.Families {

@@ -11,7 +11,7 @@ import (
 // Run is the suite: every case against PyTorch within tol, then the contract of engine.Program,
 // then the mistakes of other implementations that a program can show. Each is a subtest; a
 // backend's test is one call. A backend that is slow to test names the cases that make test runs;
-// make check runs all of them.
+// make check runs all of them, and make race, for one goroutine's arithmetic, one.
 func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 	all := names(t)
 	for _, name := range quick {
@@ -23,6 +23,9 @@ func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 		t.Run("Vectors/"+name, func(t *testing.T) {
 			if len(quick) > 0 && !slices.Contains(quick, name) {
 				exhaustive.Only(t)
+			}
+			if name != "shake-s-s" {
+				exhaustive.Sequential(t)
 			}
 			vectors(t, b, tol, name)
 		})

@@ -21,6 +21,7 @@ var everything = Recipe{Clip: true, Average: true, Mixup: true}
 // built-in one but densenet-bc-190-40, which is densenet-bc-100-12 with more blocks, in its own
 // batch, and of every variant, in 16 and 32 bits, and with a loss scale.
 func everyList(t *testing.T, f func(t *testing.T, l *List)) {
+	exhaustive.Sequential(t)
 	types := map[string]kernels.Type{"bf16": kernels.BF16, "fp16": kernels.F16, "fp32": kernels.F32}
 	names := []string{"26-2x32d", "resnext29", "resnet20"}
 	if exhaustive.On() {

@@ -8,6 +8,7 @@ import (
 	kernels "shake/csrc/cuda"
 	"shake/dsl"
 	"shake/internal/engine"
+	"shake/internal/exhaustive"
 	"shake/internal/golden"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
@@ -57,6 +58,7 @@ func TestListGolden(t *testing.T) {
 // Every built-in network has a list. The launches of a step are counted here, so that an added one
 // shows.
 func TestLaunches(t *testing.T) {
+	exhaustive.Sequential(t)
 	want := map[string]int{"26-2x32d": 268, "26-2x64d": 275, "26-2x96d": 281, "26-2x96d-cutout": 281, "a": 268, "b": 184, "c": 115, "densenet-bc-100-12": 857, "densenet-bc-190-40": 1600, "preact-resnet18": 146,
 		"pyramidnet-shakedrop": 1104, "quick": 77, "resnet110": 783, "resnet20": 151, "resnext29": 361, "resnext29-16x64d": 233, "resnext29-8x64d": 228, "wrn28-10": 217}
 	for _, name := range nets.Names() {
