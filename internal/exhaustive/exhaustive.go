@@ -24,7 +24,7 @@ func Only(t testing.TB) {
 	}
 }
 
-// Sequential skips the rest of t under -short, with which make race runs: one goroutine computes, so
+// Sequential skips the rest of t under -short, which make race has. One goroutine computes, so
 // that the race detector, ten times as slow, has nothing to find.
 func Sequential(t testing.TB) {
 	t.Helper()

@@ -173,6 +173,19 @@ std::string wrap(const std::string &object, const Options &o) {
   return std::string(reinterpret_cast<char *>(&h), sizeof h) + object;
 }
 
+// A file of the cache: the object, and behind it the sum of its bytes.
+std::string sealed(const std::string &object) {
+  const uint64_t sum = image::sum(object.data(), object.size());
+  return object + std::string(reinterpret_cast<const char *>(&sum), sizeof sum);
+}
+
+// The object in a file of the cache; empty if the file is cut or changed.
+std::string unsealed(const std::string &file) {
+  if (file.size() <= sizeof(uint64_t)) return "";
+  const std::string object = file.substr(0, file.size() - sizeof(uint64_t));
+  return sealed(object) == file ? object : "";
+}
+
 // Removes a temporary folder and its files.
 void clear(const std::string &dir, const std::vector<std::string> &files) {
   for (auto &f : files) unlink((dir + "/" + f).c_str());
@@ -284,7 +297,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
            (unsigned long long)image::sum(key.data(), key.size()),
            (unsigned long long)std::hash<std::string>()(key));
   const std::string folder = here + "/kernels", kept = folder + "/" + number;
-  if (std::string object = read(kept); object.size() > 64 && object.compare(0, 4, "\177ELF") == 0)
+  if (const std::string object = unsealed(read(kept)); !object.empty())
     return utimensat(AT_FDCWD, kept.c_str(), nullptr, 0), r.ok = true, r.image = wrap(object, o), r;
 
   scan::Text text = scan::read(source, name);
@@ -325,7 +338,7 @@ Result run(const std::string &source, const std::string &name, const Options &o)
   mkdir(folder.c_str(), 0755);
   const std::string part =
       kept + "." + std::to_string(getpid()) + "." + std::to_string(uintptr_t(&r));
-  if (write(part, object)) rename(part.c_str(), kept.c_str());
+  if (write(part, sealed(object))) rename(part.c_str(), kept.c_str());
   r.ok = true, r.image = wrap(object, o);
   return r;
 }

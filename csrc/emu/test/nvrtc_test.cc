@@ -1,6 +1,8 @@
 // The compiler: options, logs, images.
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "harness.h"
 
 static const char *const kText = "extern \"C\" __global__ void k(float *x) { x[0] = N; }";
@@ -70,6 +72,19 @@ static void images() {
   EQ(load(compile(text, nullptr, "--gpu-architecture=sm_100")), CUDA_ERROR_NO_BINARY_FOR_GPU);
 }
 
+// A file of the cache that lost its end is compiled anew.
+static void cut(const std::string &folder) {
+  namespace fs = std::filesystem;
+  const std::string text = std::string(kText) + " // cut " + std::to_string(getpid());
+  const auto began = fs::file_time_type::clock::now() - std::chrono::seconds(1);
+  const std::string whole = compile(text, nullptr, "-arch=sm_90", NVRTC_SUCCESS, {"-DN=3"});
+  int files = 0;
+  for (auto &file : fs::directory_iterator(folder + "/kernels"))
+    if (file.last_write_time() > began) fs::resize_file(file, file.file_size() / 2), files++;
+  CHECK(files > 0);
+  CHECK(compile(text, nullptr, "-arch=sm_90", NVRTC_SUCCESS, {"-DN=3"}) == whole);
+}
+
 int main(int argc, char **argv) {
   open_libraries(argc, argv);
   setenv("SHAKE_EMU_CUDA", "log=none", 1);
@@ -82,6 +97,7 @@ int main(int argc, char **argv) {
   EQ(archs[0], 75);
   logs();
   options();
+  cut(argv[1]);
   fresh("images", images);
   setenv("SHAKE_EMU_CXX", "/nonexistent/c++", 1);
   std::string log;
