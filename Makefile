@@ -69,9 +69,7 @@ race: needs ## the tests of all packages but those of C under the race detector
 
 lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, and a look for undefined symbols in the binary
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
-	@if [ -x build/format/bin/clang-format ]; then \
-		build/format/bin/clang-format --dry-run -Werror $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$') || { echo "make format lays them out"; exit 1; }; \
-	else echo "make lint: clang-format could not be installed, so the layout of C was NOT CHECKED"; fi
+	@build/format/bin/clang-format --dry-run -Werror $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$') || { echo "make format lays them out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@if command -v ldd >/dev/null 2>&1; then \
@@ -85,8 +83,8 @@ format: build/format/.installed ## lay out Go, and the C of the folders that mak
 
 build/format/.installed: tools/clang-format.txt
 	@rm -rf build/format && mkdir -p build/format
-	@if ! { $(PYTHON) -m venv build/format && build/format/bin/pip install --quiet -r tools/clang-format.txt; }; then rm -f build/format/bin/clang-format; fi
-	@touch $@
+	@if $(PYTHON) -m venv build/format && build/format/bin/pip install --quiet -r $<; then touch $@; \
+	else rm -rf build/format; echo "clang-format could not be installed ($(PYTHON) and the package index are needed), so the layout of C was NOT CHECKED"; exit 1; fi
 
 bench: needs ## benchmarks; BENCH=regexp picks some
 	$(GO) test -run '^$$' -bench '$(BENCH)' ./bench/...
