@@ -84,7 +84,7 @@ func TestBindingIsShown(t *testing.T) {
 	}
 }
 
-// listed is what go list says of a package.
+// listed is a package as go list describes it.
 type listed struct {
 	ImportPath, Dir, Export string
 	CompiledGoFiles         []string
