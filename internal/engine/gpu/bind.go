@@ -162,10 +162,11 @@ func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 	if err != nil || !p.backend.Tune || plan.Time() > 0 {
 		return plan, err
 	}
-	if !p.tuned {
-		p.tuned = true
+	if p.tuned == nil {
 		p.say("timing cuDNN's engines on this card, which is done once for each shape")
+		p.tuned = p.counter("cuDNN's engines are timed for %d of %d convolutions", p.shapes())
 	}
+	defer p.tuned()
 	all, err := c.plans(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, append(options, cudnn.Candidates(candidates))...)
 	if err != nil {
 		return plan, nil // without tuning the heuristics' first proposal is taken

@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -180,6 +181,7 @@ func TestTune(t *testing.T) {
 	kernels := cuda.DefaultKernelCache().Dir
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv(cuda.KernelCacheVariable, kernels)
+	gpu.SetProgress(t, 0)
 	s := graphtest.Small("26", 16, 1)
 	for i, want := range []int{1, 0} {
 		var said []string
@@ -207,6 +209,17 @@ func TestTune(t *testing.T) {
 		}
 		if timing != want {
 			t.Errorf("program %d said %q, want %d announcements of timing", i, said, want)
+		}
+		for line, want := range map[string]int{"1 of %d kernels are compiled": 1, "cuDNN's engines are timed for 1 of %d convolutions": want, "1 of %d ways through the step are timed": want} {
+			have, all := 0, 0
+			for _, l := range said {
+				if _, err := fmt.Sscanf(l, line, &all); err == nil {
+					have++
+				}
+			}
+			if have != want || want > 0 && all < 2 {
+				t.Errorf("program %d said %q, want %q %d times", i, said, line, want)
+			}
 		}
 	}
 }

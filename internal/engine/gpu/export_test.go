@@ -2,9 +2,17 @@ package gpu
 
 import (
 	"testing"
+	"time"
 
 	"shake/internal/engine"
 )
+
+// SetProgress makes programs report the progress of a first start so often, for the rest of a test.
+func SetProgress(t *testing.T, every time.Duration) {
+	before := progressEvery
+	progressEvery = every
+	t.Cleanup(func() { progressEvery = before })
+}
 
 // SetBucket makes programs update so many parameters at a time, for the rest of a test. It returns
 // the number of updates in a program's step.

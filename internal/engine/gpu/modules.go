@@ -83,7 +83,9 @@ func (p *program) compile(all []*bound) (map[string][]byte, error) {
 		texts[b.Kernel.Text] = b.Kernel
 	}
 	images := map[string][]byte{}
+	one := p.counter("%d of %d kernels are compiled", len(texts))
 	err := compileTexts(texts, func(text string, b *cuda.Binary) {
+		one()
 		images[text] = b.Image
 		if b.Note != "" {
 			p.say(b.Note)

@@ -50,10 +50,10 @@ type program struct {
 	ranges   *ranges      // nil: no profiler is attached
 	recorder *cupti.Recorder
 	closed   bool
-	tuned    bool  // the report about timing of engines has been made
-	need     int64 // bytes of the list
-	free     int64 // bytes free on the card when the program was made
-	total    int64 // bytes of the card
+	tuned    func() // counts convolutions whose engines are timed; nil: none yet
+	need     int64  // bytes of the list
+	free     int64  // bytes free on the card when the program was made
+	total    int64  // bytes of the card
 
 	workspaces [streams]workspace
 }

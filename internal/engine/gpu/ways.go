@@ -139,10 +139,19 @@ func (p *program) overlaps(r *rival) bool {
 // fastest way through the step. Equal keys are measured once.
 func (p *program) time(c *choices) error {
 	known := map[string]time.Duration{}
+	keys := map[string]bool{}
+	for _, r := range p.rivals {
+		keys[r.key(p.cfg.Batch)] = true
+		for i := r.at; i < r.at+r.count; i++ {
+			keys[p.opKey(i, p.cfg.Batch)] = true
+		}
+	}
+	one := p.counter("%d of %d ways through the step are timed", len(keys))
 	measured := func(key string, bind func() ([]work, error)) (time.Duration, error) {
 		if t, ok := known[key]; ok {
 			return t, nil
 		}
+		defer one()
 		w, err := bind()
 		if err != nil {
 			return 0, err
