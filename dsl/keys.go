@@ -176,7 +176,7 @@ var trainKeys = []key{
 	{name: "milestones", kind: anyNumbers, min: 0, max: maxEpochs, above: true, def: "[]", field: in(func(s *Spec) *[]float64 { return &s.Train.Milestones }),
 		doc: "Where the schedule turns: epochs done, or, below 1, fractions of the training."},
 	{name: "factor", kind: number, min: 0, max: 1, def: "0.1", field: in(func(s *Spec) *float64 { return &s.Train.Factor }),
-		doc: "Factor of the rate at every milestone of `step`."},
+		doc: "Factor of the rate at every milestone of `step`; 0.1 for the other schedules."},
 	{name: "warmup", kind: subtables, keys: warmupKeys, def: "[]", field: in(func(s *Spec) *[]Phase { return &s.Train.Warmup }),
 		doc: "Phases of constant or rising learning rate at the start of training. The schedule counts their epochs too."},
 	{name: "swa", kind: number, min: 0, max: maxEpochs, below: true, def: "0.0", field: in(func(s *Spec) *float64 { return &s.Train.SWA }),

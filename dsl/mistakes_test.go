@@ -124,6 +124,13 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = [3]", `x.toml:28:15: train.milestones[1]: want milestones in order, within the 3 epochs of training, have 3`},
 		{`schedule = "cosine"`, "schedule = \"cosine\"\nmilestones = 2", `x.toml:28:14: train.milestones: want a list of numbers, each above 0, at most 50000, have 2`},
 
+		{"lr = 0.2", "lr = 0.2\nfactor = 1.5", `x.toml:27:10: train.factor: want a number from 0 to 1, have 1.5`},
+		{"lr = 0.2", "lr = 0.2\nfactor = 0.5", `x.toml:27:10: train.factor: want 0.1 unless schedule is "step": nothing else multiplies the rate, have 0.5 (write factor = 0.1)`},
+		{`schedule = "cosine"`, "schedule = \"constant\"\nfactor = 0", `x.toml:28:10: train.factor: want 0.1 unless schedule is "step": nothing else multiplies the rate, have 0 (write factor = 0.1)`},
+		{"lr = 0.2", "lr = 0.2\neval_every = 0", `x.toml:27:14: train.eval_every: want an integer from 1 to 50000, have 0`},
+
+		{"crop = 4", "crop = 4\ncutout = 65", `x.toml:38:10: data.cutout: want an integer from 0 to 64, have 65`},
+		{"crop = 4", "crop = 4\nerase = 1.5", `x.toml:38:9: data.erase: want a number from 0 to 1, have 1.5`},
 		{"crop = 4", "crop = 4\ntrain_images = 100\nvalidation = 100", `x.toml:39:14: data.validation: want fewer than the 100 training images that are used, have 100`},
 
 		{"lr = 0.2", "lr = 0.2\nswa = 3", `x.toml:27:7: train.swa: want whole epochs before the last of 3, or below 1 a fraction of the training, have 3`},

@@ -125,6 +125,9 @@ func (c *checker) milestones(t Train) {
 	case t.Schedule == "constant" && len(t.Milestones) > 0:
 		c.fail("train.milestones", `none with schedule = "constant"`, n.have(), "")
 	}
+	if c.ok("train.factor") && t.Schedule != "step" && t.Factor != 0.1 {
+		c.fail("train.factor", `0.1 unless schedule is "step": nothing else multiplies the rate`, c.nodes["train.factor"].have(), "write factor = 0.1")
+	}
 	before := 0.0
 	for i, m := range t.Milestones {
 		at := fmt.Sprintf("train.milestones[%d]", i+1)

@@ -111,13 +111,16 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Shake.Range = [2]float64{0, 1}
 	}
 	s.Shake.BackwardRange = s.Shake.Range
-	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(3)], Factor: r.Float64(), SWA: r.Float64(),
+	s.Train = Train{Epochs: 1 + pick(1800), Batch: 4 + pick(200), Replicas: 1 + pick(4), LR: r.Float64() + 1e-9, Schedule: scheduleWords[pick(3)], Factor: 0.1, SWA: r.Float64(),
 		Momentum: r.Float64(), Nesterov: coin(), WeightDecay: r.Float64() * 1e-4, Clip: r.Float64(), Mixup: r.Float64(), Smoothing: r.Float64(), MaxSteps: pick(3), LogSteps: pick(3), Workers: pick(3), CheckpointEvery: 1 + pick(3), CheckpointSteps: pick(3), EvalEvery: 1 + pick(3)}
 	if coin() {
 		s.Train.SWA, s.Train.EMA = 0, r.Float64()
 	}
 	if coin() {
 		s.Train.Warmup = []Phase{{1, r.Float64() + 1e-9, coin()}}
+	}
+	if s.Train.Schedule == "step" {
+		s.Train.Factor = r.Float64()
 	}
 	if s.Train.Schedule == "step" || s.Train.Schedule == "cosine" && coin() {
 		s.Train.Milestones = []float64{r.Float64()/2 + 1e-9, 0.5 + r.Float64()/2}
@@ -134,7 +137,7 @@ func randomSpec(r *rand.Rand) *Spec {
 		s.Data.Set, s.Data.Size, s.Data.Count = "images", 8+pick(217), 2+pick(65535)
 	}
 	for i := range 3 {
-		s.Data.Mean[i], s.Data.Std[i] = 255*r.Float64(), 1+254*(1-r.Float64())
+		s.Data.Mean[i], s.Data.Std[i] = 1+254*(1-r.Float64()), 1+254*(1-r.Float64())
 	}
 	if s.Data.Set == "images" && coin() {
 		s.Data.Channels, s.Data.Mean, s.Data.Std = 1, [3]float64{s.Data.Mean[0], s.Data.Mean[0], s.Data.Mean[0]}, [3]float64{s.Data.Std[0], s.Data.Std[0], s.Data.Std[0]}
