@@ -180,7 +180,7 @@ func TestOverrides(t *testing.T) {
 		{"shake.range[1]=0.5", nil, nil},
 		{"train.warmup=[{epochs=1, lr=0.1}]", func(s *Spec) any { return s.Train.Warmup }, []Phase{{1, 0.1, false}}},
 		{"train={lr=0.3, batch=64}", func(s *Spec) any { return []any{s.Train.LR, s.Train.Batch, s.Train.Epochs} }, []any{0.3, 64, 3}},
-		{"data.mean[2]=1", func(s *Spec) any { return s.Data.Mean }, [3]float64{125.3, 1, 113.9}},
+		{"data.mean[2]=100", func(s *Spec) any { return s.Data.Mean }, [3]float64{125.3, 100, 113.9}},
 	} {
 		s, err := builtin.Parse("x.toml", []byte(whole), c.over)
 		if c.have == nil {

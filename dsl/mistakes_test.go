@@ -108,6 +108,10 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 		// Data.
 		{"mean = [125.3, 123.0, 113.9]", "mean = [0.4914, 0.4822, 0.4465]", `x.toml:34:8: data.mean: want the means of pixels from 0 to 255, have [0.4914, 0.4822, 0.4465] (write [125.307, 122.961, 113.858])`},
 		{"std = [63.0, 62.1, 66.7]", "std = [0.247, 0.243, 0.261]", `x.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [0.247, 0.243, 0.261] (write [62.985, 61.965, 66.555])`},
+		{"std = [63.0, 62.1, 66.7]", "std = [63.0, 62.1, 0.26]", `x.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [63.0, 62.1, 0.26] (write [63, 62.1, 66.3])`},
+		{"std = [63.0, 62.1, 66.7]", "std = [63.0, 1, 66.7]", `x.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [63.0, 1, 66.7] (write [63, 255, 66.7])`},
+		{"mean = [125.3, 123.0, 113.9]", "mean = [125.3, 0.4, 113.9]", `x.toml:34:8: data.mean: want the means of pixels from 0 to 255, have [125.3, 0.4, 113.9] (write [125.3, 102, 113.9])`},
+		{"mean = [125.3, 123.0, 113.9]\nstd = [63.0, 62.1, 66.7]", "mean = [0.5]\nstd = [0.5]", "x.toml:34:8: data.mean: want the means of pixels from 0 to 255, have [0.5] (write [127.5])\nx.toml:35:7: data.std: want the deviations of pixels from 0 to 255, have [0.5] (write [127.5])"},
 		{`backward = "shake"`, "backward = \"m1\"\nlevel = \"batch\"", `x.toml:20:12: shake.backward: want "even", "shake" or "keep" at level "batch", have "m1" (write level = "image")`},
 
 		// Train.
@@ -176,6 +180,15 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 			t.Errorf("%.200q: no error, want\n\t%s", c.to, want)
 		} else if err.Error() != want {
 			t.Errorf("%.200q:\nwant\t%s\nhave\t%s", c.to, want, err)
+		}
+	}
+}
+
+// TestDarkChannels: the mean of a channel that is nearly black is no fraction.
+func TestDarkChannels(t *testing.T) {
+	for _, mean := range []string{"[0.8, 0.3, 0.0]", "[1]"} {
+		if _, err := builtin.Parse("x.toml", []byte(whole), "data.mean="+mean, "data.std=[13.8, 8.8, 1.1]"); err != nil {
+			t.Errorf("%s: %v", mean, err)
 		}
 	}
 }

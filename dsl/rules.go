@@ -186,8 +186,7 @@ func (c *checker) ownImages(d Data) {
 	}
 }
 
-// data wants images left to train on, and refuses a mean and a standard deviation for pixels from 0
-// to 1, as torchvision has them: the network's inputs would be near 1000.
+// data wants images left to train on.
 func (c *checker) data(s *Spec) {
 	c.ownImages(s.Data)
 	if n := s.Data.TrainImages; c.ok("data.validation", "data.train_images") && n > 0 && s.Data.Validation >= n {
@@ -196,20 +195,36 @@ func (c *checker) data(s *Spec) {
 	if c.ok("data.split", "data.validation") && s.Data.Split != "last" && s.Data.Validation == 0 {
 		c.fail("data.split", `"last" unless validation keeps images out of training`, c.nodes["data.split"].have(), "")
 	}
-	bytes := func(key, want string, v [3]float64) {
-		if c.ok(key) && max(v[0], v[1], v[2]) <= 1 && v != [3]float64{} {
-			for i := range v {
-				v[i] = math.Round(255e3*v[i]) / 1e3
+	c.bytes(s.Data)
+}
+
+// bytes refuses a mean and a standard deviation for pixels from 0 to 1, as torchvision has them:
+// the network's inputs would be near 1000. Those are a channel's deviation of at most 1, and a mean
+// of at most 1 that goes with one, or with a deviation that no bytes of that mean have, which is at
+// most sqrt(mean (255 - mean)). A dark channel's mean may be small.
+func (c *checker) bytes(d Data) {
+	if !c.ok("data.std") {
+		return
+	}
+	fractions := func(key, want string, v [3]float64, is func(i int) bool) {
+		wrong := false
+		for i := range v {
+			if is(i) {
+				wrong, v[i] = true, math.Round(255e3*v[i])/1e3
 			}
-			if list := c.nodes[key].value.([]*node); len(list) == 1 {
-				c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:1]))
-				return
-			}
-			c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:]))
+		}
+		if list, ok := c.nodes[key].value.([]*node); ok && wrong {
+			c.fail(key, want+" of pixels from 0 to 255", c.nodes[key].have(), "write "+floatsText(v[:len(list)]))
 		}
 	}
-	bytes("data.mean", "the means", s.Data.Mean)
-	bytes("data.std", "the deviations", s.Data.Std)
+	if c.ok("data.mean") {
+		fractions("data.mean", "the means", d.Mean, func(i int) bool {
+			const rounded = 0.05 // numbers of one decimal
+			m := d.Mean[i] + rounded
+			return d.Mean[i] > 0 && d.Mean[i] <= 1 && (d.Std[i] <= 1 || d.Std[i]-rounded > math.Sqrt(m*(255-m)))
+		})
+	}
+	fractions("data.std", "the deviations", d.Std, func(i int) bool { return d.Std[i] <= 1 })
 }
 
 func (c *checker) train(s *Spec) {
