@@ -23,7 +23,7 @@ const (
 // layers checks a list of layers and resolves their defaults.
 func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 	list, ok := n.value.([]*node)
-	if !ok || len(list) < k.least {
+	if !ok || len(list) < min(k.least, 1) { // layerLists says what a short list lacks
 		c.fail(path, k.want(), n.have(), "")
 		return
 	}
@@ -37,6 +37,10 @@ func (c *checker) layers(k key, n *node, path string, out *[]Layer) {
 		case table:
 			if !slices.Contains(k.words, "convRxS") || misplaced(k.words, v) {
 				c.fail(at, orList(layerForms(k.words)), item.have(), "")
+				continue
+			}
+			if kinds := tableKinds(v); len(kinds) > 1 {
+				c.fail(at, "one kind of layer a table", item.have(), "write "+strings.Join(kinds, " and ")+" as layers of their own")
 				continue
 			}
 			keys := layerKeys(k.words, func(name string) bool { return v[name] != nil })
@@ -73,6 +77,16 @@ func misplaced(words []string, t table) bool {
 		}
 	}
 	return false
+}
+
+// tableKinds are the kinds of layer that a table names.
+func tableKinds(t table) (kinds []string) {
+	for _, kind := range []LayerKind{Conv, MaxPool, AvgPool, Dropout} {
+		if name := layerWords[kind]; t[name] != nil {
+			kinds = append(kinds, name)
+		}
+	}
+	return kinds
 }
 
 // settle gives a layer the defaults of its missing keys.

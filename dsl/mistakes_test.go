@@ -73,6 +73,12 @@ func TestMistakes(t *testing.T) {
 		{`skip = "two-flow"`, "skip = \"two-flow\"\nafter = [\"relu\", \"relu\"]", `x.toml:8:9: net.after: want [] or ["relu"], have ["relu", "relu"]`},
 		{`skip = "two-flow"`, "skip = \"two-flow\"\nafter = [{ conv = \"1x1\" }]", `x.toml:8:10: net.after[1]: want "relu", have { conv = "1x1" }`},
 
+		{`["relu", "avgpool", "linear"]`, `["avgpool"]`, `x.toml:8:8: net.head: want "linear" at the end, have ["avgpool"]`},
+		{`["relu", "avgpool", "linear"]`, `["linear"]`, `x.toml:8:8: net.head: want "avgpool" before "linear", have ["linear"]`},
+		{`["relu", "avgpool", "linear"]`, `[]`, `x.toml:8:8: net.head: want a list of layers ("relu", "bn", "avgpool", "linear"), have []`},
+		{`"conv3x3", "bn", "relu"`, `{ conv = "3x3", maxpool = "2x2", out = 16 }, "bn", "relu"`, `x.toml:5:19: net.branch[2]: want one kind of layer a table, have { conv = "3x3", maxpool = "2x2", out ... (write conv and maxpool as layers of their own)`},
+		{`"conv3x3", "bn", "relu"`, `{ avgpool = "2x2", dropout = 0.5 }, "conv3x3", "relu"`, `x.toml:5:19: net.branch[2]: want one kind of layer a table, have { avgpool = "2x2", dropout = 0.5 } (write avgpool and dropout as layers of their own)`},
+
 		// Shapes.
 		{`"relu", "conv3x3", "bn", "relu"`, `"relu", { conv = "3x3", groups = 32 }, "bn", "relu"`, `x.toml:5:44: net.branch[2].groups: want a divisor of 16 input and 32 output channels in stage 1, have 32`},
 		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", groups = 5 }, "bn"]`, `x.toml:5:69: net.branch[5].groups: want a divisor of 32 input and 32 output channels in stage 1, have 5`},
