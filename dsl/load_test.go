@@ -219,8 +219,10 @@ func TestOverrideErrors(t *testing.T) {
 		{"net.branch[2].out=1", `-o net.branch[2].out=1: net.branch[2]: want a table to set out in, have "conv3x3"`},
 		{"train.warmup[1].lr=1", `-o train.warmup[1].lr=1: train.warmup: want an index up to 0, have 1`},
 		{"extends=quick", `-o extends=quick: extends: want a key other than extends, which only a file may have, have "extends=quick"`},
-		{"train.lr=[1", `-o train.lr=[1: train.lr: want a TOML value or a word, have "[1"`},
-		{"train.lr=", `-o train.lr=: train.lr: want a TOML value or a word, have ""`},
+		{"seed=18446744073709551615", `-o seed=18446744073709551615: seed: want a number that fits, have "18446744073709551615" (an integer is at most 9223372036854775807)`},
+		{"train.lr=2+2", `-o train.lr=2+2: train.lr: want a TOML value or a word, have "2+2" (write the number itself: nothing is computed)`},
+		{"train.lr=[1", `-o train.lr=[1: train.lr: want a TOML value or a word, have "[1" (close the list with ])`},
+		{"train.lr=", `-o train.lr=: train.lr: want a TOML value or a word, have "" (give the key a value, or leave it out)`},
 		{"train.lr=1\nw=2", `-o train.lr=1 w=2: train.lr: want one value, have "1\nw=2"`},
 		{"net.stage[2].width=33", `-o net.stage[2].width=33: net.stage[2].width: want an even number: each flow of a two-flow skip makes half of the channels, have 33`},
 		{"train.replicas=256", `x.toml:24:9: train.batch: want at least one image for each of 256 replicas, have 128`},
@@ -235,7 +237,7 @@ func TestOverrideErrors(t *testing.T) {
 	_, err := builtin.Parse("x.toml", []byte(strings.Replace(whole, "batch = 128", "batch = 0", 1)), "seed=-1", "train.lr=", "data.crop=99")
 	want := `x.toml:24:9: train.batch: want an integer from 1 to 65536, have 0
 -o seed=-1: seed: want an integer of at least 0, have -1
--o train.lr=: train.lr: want a TOML value or a word, have ""
+-o train.lr=: train.lr: want a TOML value or a word, have "" (give the key a value, or leave it out)
 -o data.crop=99: data.crop: want an integer from 0 to 16, have 99`
 	if err == nil || err.Error() != want {
 		t.Errorf("all at once:\nwant %s\nhave %v", want, err)

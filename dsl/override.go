@@ -66,10 +66,12 @@ func parseOverride(s string) (override, Errors) {
 		if len(t.value.(table)) != 1 {
 			return fail(k, "one value", quoteShort(v), "")
 		}
+	} else if strings.Contains(err[0].Have, "out of range") {
+		return fail(k, "a number that fits", quoteShort(v), err[0].Hint)
 	} else if bareWord.MatchString(v) {
 		o.value = &node{value: v, raw: strconv.Quote(v)}
 	} else {
-		return fail(k, "a TOML value or a word", quoteShort(v), "")
+		return fail(k, "a TOML value or a word", quoteShort(v), err[0].Hint)
 	}
 	if k == "shake" {
 		o.value = expandShake(o.value)

@@ -16,7 +16,9 @@ type slip struct {
 
 // slips are tried in order.
 var slips = []slip{
-	{"", regexp.MustCompile(`\x00\s*//?`), "a comment begins with #"},
+	{"top-level item to end", regexp.MustCompile(`[0-9]\s*\x00\s*[-+*/^]+\s*[0-9.(]`), "write the number itself: nothing is computed"},
+	{"top-level item to end", regexp.MustCompile(`\x00\s*[,;]?\s*[A-Za-z0-9_.-]+\s*=`), "every key has a line of its own"},
+	{"", regexp.MustCompile(`\x00\s*/|^\s*\x00;|\x00\s*;\s*[^\s#]`), "a comment begins with #"},
 	{"", regexp.MustCompile(`\x00:`), "write = between a key and its value"},
 	{"expected value", regexp.MustCompile(`=\s*\x00=`), "write one ="},
 	{"expected value", regexp.MustCompile(`\x00(?i:true|yes|on)\b`), "write true"},
@@ -38,7 +40,10 @@ var slips = []slip{
 	{"table array name", regexp.MustCompile(``), "close the name with ]]"},
 	{"table name", regexp.MustCompile(``), "close the name with ]"},
 	{"top-level item to end", regexp.MustCompile(`[0-9]\x00,[0-9]`), "write a decimal point"},
-	{"top-level item to end", regexp.MustCompile(`\x00[,;]`), "every key has a line of its own, without , or ; at its end"},
+	{"Invalid float", regexp.MustCompile(`\x00[+-]?[0-9.]+[eE][+-]?[^0-9+-]*$`), "an exponent has digits, such as 1e-4"},
+	{"out of range for int64", regexp.MustCompile(``), "an integer is at most 9223372036854775807"},
+	{"out of range for float64", regexp.MustCompile(``), "a number is at most 1.8e308"},
+	{"top-level item to end", regexp.MustCompile(`\x00\s*[,;]`), "every key has a line of its own, without , or ; at its end"},
 }
 
 // remedy returns the remedy of a common slip at an offset of a text that is no TOML; "" for any
@@ -46,6 +51,9 @@ var slips = []slip{
 func (d *document) remedy(message string, at int) string {
 	if key, ok := strings.CutSuffix(message, "' has already been defined."); ok {
 		return d.earlier(strings.TrimPrefix(key, "Key '"), at)
+	}
+	if key, ok := strings.CutSuffix(message, "' was already created and cannot be used as an array."); ok {
+		return d.header(strings.TrimPrefix(key, "Key '"), at)
 	}
 	start := d.lines[d.place(at).line-1]
 	end := len(d.text)
@@ -62,16 +70,45 @@ func (d *document) remedy(message string, at int) string {
 	return ""
 }
 
+// header tells how the header of a table that stands a second time at an offset, as one of a list,
+// is to be written where it stands first.
+func (d *document) header(key string, at int) string {
+	first := d.earlier(key, at)
+	if m := d.before(key, at); m != nil && isList(key) {
+		first = fmt.Sprintf("write [[%s]] in line %d too", key, d.place(m.key).line)
+	}
+	return first
+}
+
+// isList says whether the tables of that name stand in a list.
+func isList(key string) bool {
+	for _, full := range append(listedKeys(language, ""), listedKeys(sweepKeys, "")...) {
+		if parentKey(full) == key+"[]" {
+			return true
+		}
+	}
+	return false
+}
+
 // earlier tells where a key that stands a second time at an offset stands first.
 func (d *document) earlier(key string, at int) string {
 	if full := strings.TrimPrefix(key, "net."); full == "stage" {
 		return "write [[net.stage]] for every stage"
 	}
+	m := d.before(key, at)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf("the first one is in line %d", d.place(m.key).line)
+}
+
+// before is the mark of a key in the lines in front of an offset; nil if it is not there.
+func (d *document) before(key string, at int) *mark {
 	m, _ := scan(d.text[:d.lines[d.place(at).line-1]])
 	for _, name := range strings.Split(key, ".") {
 		if m = m.table[name]; m == nil {
-			return ""
+			return nil
 		}
 	}
-	return fmt.Sprintf("the first one is in line %d", d.place(m.key).line)
+	return m
 }

@@ -3,6 +3,7 @@ package dsl
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"unicode"
@@ -100,6 +101,12 @@ func (d *document) place(offset int) place {
 	return place{d.file, line, 1 + utf8.RuneCountInString(d.text[d.lines[line-1]:offset])}
 }
 
+// headerFault matches the library's messages of a table's header, headerName the header.
+var (
+	headerFault = regexp.MustCompile(`table (array )?name|^Key '`)
+	headerName  = regexp.MustCompile(`^\[+\s*([A-Za-z0-9_.-]*)`)
+)
+
 func (d *document) syntaxError(err error) Errors {
 	e := Error{File: d.file, Line: 1, Col: 1, Have: strings.TrimSpace(err.Error())}
 	var pe toml.ParseError
@@ -107,6 +114,10 @@ func (d *document) syntaxError(err error) Errors {
 		at := max(0, min(pe.Position.Start, len(d.text)))
 		p := d.place(at)
 		e.Line, e.Col, e.Key, e.Have, e.Hint = p.line, p.col, pe.LastKey, pe.Message, oneLine(d.remedy(pe.Message, at))
+		if strings.HasPrefix(d.text[d.lines[p.line-1]:at], "[") && headerFault.MatchString(pe.Message) {
+			// The library has the table before.
+			e.Key = headerName.FindStringSubmatch(d.text[d.lines[p.line-1]:at])[1]
+		}
 	}
 	e.Key, e.Have = oneLine(e.Key), oneLine(e.Have)
 	return Errors{e}
