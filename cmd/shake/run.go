@@ -138,7 +138,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	}
 	o.Train, o.Validation, o.Test = sets.Train, sets.Validation, sets.Test
 	crew.brief(o.Spec, sets)
-	o.DataNote = fmt.Sprintf("%s, %s", sets.Source, sets.Note)
+	o.DataNote, o.Notices = fmt.Sprintf("%s, %s", sets.Source, sets.Note), sets.Notices
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree
 	o.Observer = newWatcher(scr)

@@ -18,6 +18,7 @@ type Sets struct {
 	Train, Test *engine.Images
 	Validation  *engine.Images // nil unless data.validation keeps some out of training
 	Names       []string       // of the classes; nil: numbers
+	Notices     []string       // of classes without a training image
 	Provenance
 }
 
@@ -49,15 +50,25 @@ func Load(d dsl.Data, seed uint64, path string) (*Sets, error) {
 	}
 	s.Train.Mean, s.Train.Std = d.Mean[:s.Train.C], d.Std[:s.Train.C]
 	s.Test.Mean, s.Test.Std = d.Mean[:s.Train.C], d.Std[:s.Train.C]
+	if d.TrainImages > 0 {
+		s.lacks("data.train_images", "")
+	}
 	if d.Validation > 0 {
 		if d.Validation >= s.Train.N {
-			return nil, fmt.Errorf("data.validation: %w", &CountError{Want: d.Validation + 1, Have: s.Train.N})
+			return nil, fmt.Errorf("data.validation: %w", &CountError{Want: d.Validation, Have: s.Train.N, Some: true})
 		}
 		if d.Split == "random" {
 			train, validation := engine.Split(seed, s.Train.N, d.Validation)
 			s.Train, s.Validation = chosen(s.Train, train), chosen(s.Train, validation)
 		} else {
 			s.Train, s.Validation = imagesOf(s.Train, 0, s.Train.N-d.Validation), imagesOf(s.Train, s.Train.N-d.Validation, s.Train.N)
+		}
+		if len(s.Notices) == 0 {
+			remedy := ""
+			if d.Split != "random" {
+				remedy = ` (data.split = "random" draws them from all classes)`
+			}
+			s.lacks("data.validation", remedy)
 		}
 	}
 	return s, nil
@@ -84,9 +95,15 @@ func loadSynthetic(d dsl.Data, seed uint64) (train, test *engine.Images, err err
 }
 
 // CountError says that a set has fewer images than the run asks for.
-type CountError struct{ Want, Have int }
+type CountError struct {
+	Want, Have int
+	Some       bool // the run asks for fewer than all
+}
 
 func (e *CountError) Error() string {
+	if e.Some {
+		return fmt.Sprintf("want fewer images than the %d to train on, have %d (0 keeps none out)", e.Have, e.Want)
+	}
 	return fmt.Sprintf("want %d images, the set has %d (0 takes all)", e.Want, e.Have)
 }
 

@@ -49,6 +49,44 @@ func TestLoadValidation(t *testing.T) {
 	}
 }
 
+// TestNoticesOfClasses: a split of images that are sorted by class leaves the last ones none, which
+// Load says, with the classes' names where they have some.
+func TestNoticesOfClasses(t *testing.T) {
+	labels := make([]byte, 40) // of 4 classes, ten images each
+	for i := range labels {
+		labels[i] = byte(i / 10)
+	}
+	path := npz(t, map[string][]byte{"train_images": npy("|u1", "(40, 8, 8)", make([]byte, 40*64)), "train_labels": npy("|u1", "(40,)", labels)})
+	own := dsl.Data{Set: "images", Size: 8, Channels: 1, Count: 4, Split: "last"}
+	for want, change := range map[string]func(*dsl.Data){
+		"": func(d *dsl.Data) { d.Validation = 9 },
+		`data.validation leaves no training image of class 3 (data.split = "random" draws them from all classes)`:         func(d *dsl.Data) { d.Validation = 10 },
+		`data.validation leaves no training image of classes 1, 2, 3 (data.split = "random" draws them from all classes)`: func(d *dsl.Data) { d.Validation = 35 },
+		"data.validation leaves no training image of classes 1, 2":                                                        func(d *dsl.Data) { d.Validation, d.Split = 38, "random" },
+		"data.train_images leaves no training image of classes 2, 3":                                                      func(d *dsl.Data) { d.TrainImages, d.Validation = 20, 9 },
+	} {
+		d := own
+		change(&d)
+		s, err := Load(d, 1, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := strings.Join(s.Notices, "; "); have != want {
+			t.Errorf("want %s\nhave %s", want, have)
+		}
+	}
+	s, err := Load(dsl.Data{Set: "synthetic", TrainImages: 8, TestImages: 1}, 1, "")
+	want := "data.train_images leaves no training image of classes " + SyntheticNames[8] + ", " + SyntheticNames[9]
+	if err != nil || len(s.Notices) != 1 || s.Notices[0] != want {
+		t.Errorf("%v, %v, want %s", s.Notices, err, want)
+	}
+	own.Validation = 40
+	want = "data.validation: want fewer images than the 40 to train on, have 40 (0 keeps none out)"
+	if _, err := Load(own, 1, path); err == nil || err.Error() != want {
+		t.Errorf("want %s\nhave %v", want, err)
+	}
+}
+
 func TestLoadRefusesWrongCounts(t *testing.T) {
 	for key, d := range map[string]dsl.Data{
 		"data.train_images": {Set: "synthetic", TrainImages: 50001, TestImages: 1},

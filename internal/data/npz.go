@@ -91,6 +91,9 @@ func readPair(path string, members map[string]*zip.File, part string, o OwnOptio
 	if part == "train" && im.Classes < 2 {
 		return nil, &ImagesError{Path: path + ": " + part + "_labels", Detail: "want labels of at least 2 classes, 0 and 1, have 1"}
 	}
+	if gaps := without(im); part == "train" && len(gaps) > 0 {
+		return nil, &ImagesError{Path: path + ": " + part + "_labels", Detail: fmt.Sprintf("want an image of each class from 0 to the last, %d, have none of %s: number the classes without gaps", im.Classes-1, few(gaps, nil))}
+	}
 	return im, nil
 }
 
@@ -199,7 +202,11 @@ func (a *array) labels(n int) ([]uint16, error) {
 	for i := range out {
 		v := a.integer(i)
 		if v < 0 || v >= maxClasses {
-			return nil, fmt.Errorf("label of image %d: want 0..%d, have %d", i, maxClasses-1, v)
+			have := strconv.FormatInt(v, 10)
+			if a.kind == "u" {
+				have = strconv.FormatUint(uint64(v), 10)
+			}
+			return nil, fmt.Errorf("label of image %d: want 0..%d, have %s", i, maxClasses-1, have)
 		}
 		out[i] = uint16(v)
 	}

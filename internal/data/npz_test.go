@@ -39,20 +39,20 @@ func npz(t *testing.T, arrays map[string][]byte) string {
 
 // TestArrays: the last dimension becomes planes, labels are of any type, N or N×1.
 func TestArrays(t *testing.T) {
-	pix := make([]byte, 2*8*8*3)
+	pix := make([]byte, 3*8*8*3)
 	for i := range pix {
 		pix[i] = byte(i)
 	}
-	labels := []byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}
+	labels := []byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	path := npz(t, map[string][]byte{
-		"train_images": npy("|u1", "(2, 8, 8, 3)", pix), "train_labels": npy("<i8", "(2,)", labels),
-		"test_images": npy("|u1", "(1, 8, 8, 3)", pix[192:]), "test_labels": npy(">u2", "(1, 1)", []byte{0, 2}),
+		"train_images": npy("|u1", "(3, 8, 8, 3)", pix), "train_labels": npy("<i8", "(3,)", labels),
+		"test_images": npy("|u1", "(1, 8, 8, 3)", pix[192:384]), "test_labels": npy(">u2", "(1, 1)", []byte{0, 2}),
 	})
 	train, test, names, _, err := Own(path, OwnOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train.N != 2 || train.C != 3 || train.H != 8 || train.Classes != 3 || !slices.Equal(train.Labels, []uint16{1, 2}) || test.Labels[0] != 2 || names != nil {
+	if train.N != 3 || train.C != 3 || train.H != 8 || train.Classes != 3 || !slices.Equal(train.Labels, []uint16{1, 2, 0}) || test.Labels[0] != 2 || names != nil {
 		t.Fatalf("%+v %+v", train, test)
 	}
 	for i, v := range []int{0, 3, 189, 1, 190, 2} {
@@ -91,6 +91,9 @@ func TestArrayMistakes(t *testing.T) {
 		"not NumPy's":    {with("train_images", []byte("hello, world")), "want NumPy's format"},
 		"negative label": {with("train_labels", npy("|i1", "(2,)", []byte{0, 255})), "label of image 1: want 0..65535, have -1"},
 		"a large label":  {with("train_labels", npy("<i4", "(2,)", []byte{0, 0, 0, 0, 0, 0, 1, 0})), "label of image 1: want 0..65535, have 65536"},
+		"a huge label":   {with("train_labels", npy("<u8", "(2,)", []byte{0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 128})), "label of image 1: want 0..65535, have 9223372036854775809"},
+		"a gap":          {with("train_labels", npy("|i1", "(2,)", []byte{0, 3})), "train_labels: want an image of each class from 0 to the last, 3, have none of 1, 2: number the classes without gaps"},
+		"many gaps":      {with("train_labels", npy("<u2", "(2,)", []byte{0, 0, 120, 230})), "the last, 59000, have none of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 58989 more"},
 		"three labels":   {with("train_labels", npy("|i1", "(3,)", []byte{0, 1, 2})), "want 2 integers, one an image, have [3] of i1"},
 		"one class":      {with("train_labels", npy("|i1", "(2,)", []byte{0, 0})), "want labels of at least 2 classes"},
 		"a test label":   {with("test_images", images, "test_labels", npy("|i1", "(2,)", []byte{0, 7})), "label of image 1: want 0..1, as the training labels are, have 7"},

@@ -28,9 +28,10 @@ type Options struct {
 	Test    *engine.Images // nil: no evaluation
 	// Validation is evaluated beside Test; nil: none
 	Validation *engine.Images
-	DataNote   string // the source of the data, for the record
-	Weights    string // safetensors file with the first weights; "": a fresh draw
-	Version    string // of the program, for the record
+	DataNote   string   // the source of the data, for the record
+	Notices    []string // of the data, for the run's beginning
+	Weights    string   // safetensors file with the first weights; "": a fresh draw
+	Version    string   // of the program, for the record
 	// FreeBytes is the memory available on the machine, for Decisions; 0: unknown.
 	FreeBytes int64
 	Observer  Observer // nil: none
@@ -310,7 +311,7 @@ func (r *run) start(resumed bool) {
 		d.MemoryBytes += int64(len(r.o.Validation.Pix))
 	}
 	r.obs.Start(d)
-	for _, s := range []string{r.warning, targets(t)} {
+	for _, s := range append([]string{r.warning, targets(t)}, r.o.Notices...) {
 		if s != "" {
 			r.obs.Notice(s)
 		}
