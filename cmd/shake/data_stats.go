@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"shake/internal/data"
+	"shake/internal/engine"
 	"shake/internal/report"
 )
 
@@ -39,15 +41,39 @@ test_labels. Files of a folder are cut to the square in their middle and scaled.
 			if len(names) > 0 {
 				fmt.Fprintf(report.PlainWriter(a.err), "classes: %s\n", strings.Join(names[:min(len(names), 100)], ", "))
 			}
-			mean, std := data.Stats(train)
-			_, err = fmt.Fprintf(a.out, "[data]\nset      = \"images\"\nsize     = %d\nchannels = %d\nclasses  = %d\nmean     = %s\nstd      = %s\n",
-				train.H, train.C, train.Classes, tenths(mean), tenths(std))
+			table, notes := dataTable(train)
+			for _, n := range notes {
+				fmt.Fprintln(a.err, n)
+			}
+			_, err = io.WriteString(a.out, table)
 			return err
 		},
 	}
 	c.Flags().IntVar(&o.Size, "size", 0, "height and width in `pixels` to scale files to (default 32; an array has its own)")
 	c.Flags().IntVar(&o.Channels, "channels", 0, "`channels`: 3, or 1 for grey (default 3; an array has its own)")
 	return c
+}
+
+// leastStd is the least deviation of one decimal that [data] takes.
+const leastStd = 1.1
+
+// dataTable is the [data] of training images. The notes are of channels whose deviation it does not
+// take.
+func dataTable(train *engine.Images) (table string, notes []string) {
+	mean, std := data.Stats(train)
+	for c, v := range std {
+		if v >= leastStd {
+			continue
+		}
+		is := "is constant"
+		if v > 0 {
+			is = fmt.Sprintf("hardly varies, with a deviation of %.2g", v)
+		}
+		notes = append(notes, fmt.Sprintf("channel %d %s: its std is the least that [data] takes, %v", c+1, is, leastStd))
+		std[c] = leastStd
+	}
+	return fmt.Sprintf("[data]\nset      = \"images\"\nsize     = %d\nchannels = %d\nclasses  = %d\nmean     = %s\nstd      = %s\n",
+		train.H, train.C, train.Classes, tenths(mean), tenths(std)), notes
 }
 
 // tenths writes numbers as a TOML list.
