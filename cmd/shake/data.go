@@ -32,6 +32,9 @@ func takesSet(c *cobra.Command, args []string) error {
 	if err := takes("cifar10|cifar100")(c, args); err != nil {
 		return err
 	}
+	if args[0] == "images" {
+		return exit(exitUsage, fmt.Errorf("%s: want cifar10 or cifar100: shake data stats PATH reads your own images", c.Name()))
+	}
 	if !slices.Contains(cifarSets, args[0]) {
 		return exit(exitUsage, fmt.Errorf("%s: want cifar10 or cifar100, have %q", c.Name(), args[0]))
 	}
@@ -160,8 +163,8 @@ func (a *app) dataShowCmd() *cobra.Command {
 		Use:   "show SET|NET FILE.png",
 		Short: "Draw a sheet of images as a network sees them, augmented",
 		Long: `show writes a PNG with one row an image: as it is, then as the first iterations
-would augment it. SET is cifar10, cifar100 or synthetic; with NET the network's own [data] holds.
-FILE may be - for standard output.`,
+would augment it. SET is cifar10, cifar100 or synthetic; with NET the network's own [data] holds,
+which may be of your own images. FILE may be - for standard output.`,
 		Example: "  shake data show synthetic sheet.png\n  shake data show quick sheet.png -o data.crop=8 --first 20",
 		Args:    takes("SET|NET", "FILE.png"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -169,6 +172,9 @@ FILE may be - for standard output.`,
 				return err
 			}
 			name := args[0]
+			if name == "images" {
+				return exit(exitUsage, fmt.Errorf(`show: want a NET with set = "images", and --data PATH, to show your own images; shake data stats PATH prints its [data]`))
+			}
 			if n, ok := exemplar[name]; ok {
 				name = n
 			}
