@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -110,6 +111,10 @@ func TestAverage(t *testing.T) {
 	var line averageLine
 	if err := json.Unmarshal(last[len(last)-1], &line); err != nil || line.Event != "average" || line.Epochs != 2 || *line.TestLoss != *s.Average.TestLoss || line.ValImages != 2 {
 		t.Errorf("the last line is %s (%v)", last[len(last)-1], err)
+	}
+	o.Resume, o.Observer = true, nil
+	if again := mustRun(t, o); !reflect.DeepEqual(again.Average, s.Average) {
+		t.Errorf("resumed when it was complete: %+v, before %+v", again.Average, s.Average)
 	}
 }
 

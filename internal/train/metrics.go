@@ -117,28 +117,48 @@ func line(v any) ([]byte, error) {
 // line cut by a kill; a missing file has no lines.
 func ReadEpochs(file string) ([]EpochRecord, error) { return readEpochs(store{}, file) }
 
-func readEpochs(from store, file string) ([]EpochRecord, error) {
+func readEpochs(from store, file string) (epochs []EpochRecord, err error) {
+	err = eachLine(from, file, "epoch", func(text []byte) {
+		var r EpochRecord
+		if json.Unmarshal(text, &r) == nil {
+			epochs = append(epochs, r)
+		}
+	})
+	return epochs, err
+}
+
+// readAverage returns the line of the average after so many steps, nil if there is none.
+func readAverage(from store, file string, steps int) (average *AverageRecord, err error) {
+	err = eachLine(from, file, "average", func(text []byte) {
+		var r AverageRecord
+		if json.Unmarshal(text, &r) == nil && r.Step == steps {
+			average = &r
+		}
+	})
+	return average, err
+}
+
+// eachLine calls each with the lines of one event. A missing file has no lines.
+func eachLine(from store, file, event string, each func(text []byte)) error {
 	f, err := from.OpenFile(file, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	var epochs []EpochRecord
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<20)
 	line := 1
 	for ; s.Scan(); line++ {
 		var kind struct{ Event string }
-		var r EpochRecord
-		if json.Unmarshal(s.Bytes(), &kind) == nil && kind.Event == "epoch" && json.Unmarshal(s.Bytes(), &r) == nil {
-			epochs = append(epochs, r)
+		if json.Unmarshal(s.Bytes(), &kind) == nil && kind.Event == event {
+			each(s.Bytes())
 		}
 	}
 	if errors.Is(s.Err(), bufio.ErrTooLong) {
-		return epochs, &Corrupt{File: file, Detail: fmt.Sprintf("line %d has more than 1 MiB", line), Remedy: "resume the run, which cuts the file to what its checkpoint vouches for"}
+		return &Corrupt{File: file, Detail: fmt.Sprintf("line %d has more than 1 MiB", line), Remedy: "resume the run, which cuts the file to what its checkpoint vouches for"}
 	}
-	return epochs, s.Err()
+	return s.Err()
 }

@@ -107,7 +107,7 @@ type Summary struct {
 	ValImages    int
 	Epochs       int // completed epochs
 	Steps        int
-	Average      *AverageRecord // of the averaged weights, if this process made them
+	Average      *AverageRecord // of the averaged weights, once they are made
 	Evaluated    bool           // an epoch line exists, so that the figures above have a meaning
 	Finished     bool           // the recipe of the network file (or max_steps) is complete
 	Diverged     *Divergence

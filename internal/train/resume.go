@@ -27,7 +27,9 @@ func (r *run) resume() (done bool, err error) {
 	if known == nil && r.complete() {
 		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")
 		r.k.Step, r.k.Epochs = r.rec.Steps, r.rec.Epochs
-		r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile))
+		if r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile)); err == nil {
+			r.average, err = readAverage(r.dir.store, r.dir.path(MetricsFile), r.rec.Steps)
+		}
 		return true, err
 	}
 	g, err := graph.Build(r.spec)
