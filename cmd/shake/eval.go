@@ -64,8 +64,9 @@ func (a *app) eval(f evalFlags, name string) error {
 	if err != nil {
 		return err
 	}
+	own := f.weights == "" // the run's own weights
 	switch {
-	case f.weights != "":
+	case !own:
 	case dir != "":
 		f.weights = filepath.Join(dir, train.WeightsFile)
 		if f.average {
@@ -91,6 +92,11 @@ func (a *app) eval(f evalFlags, name string) error {
 	sets, err := loadData(spec, f.data)
 	if err != nil {
 		return err
+	}
+	if own {
+		if err := a.sameImages(dir, f.on, sets); err != nil {
+			return err
+		}
 	}
 	images, err := evalImages(sets, f.on)
 	if err != nil {
@@ -143,11 +149,45 @@ func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *eng
 	return err
 }
 
+// sameImages compares images with those of the run whose weights are to be measured. Other classes
+// are an error, and so is a validation split that the run may have trained on. Other images are
+// said.
+func (a *app) sameImages(dir, on string, s *data.Sets) error {
+	rec, err := train.ReadRecord(dir)
+	if err != nil {
+		fmt.Fprintf(report.PlainWriter(a.err), "%v: whether the run had these images is not known\n", err)
+		return nil
+	}
+	if other := rec.OtherClass(s.Names); other != "" {
+		return exit(exitUsage, fmt.Errorf("eval: the classes are not those of the run (%s): %s", rec.Data, other))
+	}
+	trained, measured := rec.OtherImages(s.Train, s.Test, s.Validation)
+	what := ""
+	switch {
+	case trained && on == "validation":
+		return exit(exitUsage, fmt.Errorf("eval: --on validation: the images to train on are not those of the run (%s), which may have been trained on some of these", rec.Data))
+	case trained && measured:
+		what = "neither the training images nor those to measure on are"
+	case trained:
+		what = "the training images are not"
+	case measured:
+		what = "the images to measure on are not"
+	default:
+		return nil
+	}
+	fmt.Fprintf(report.PlainWriter(a.err), "%s those of the run (%s)\n", what, rec.Data)
+	return nil
+}
+
 // evalImages are the images that --on names.
 func evalImages(s *data.Sets, on string) (*engine.Images, error) {
 	switch {
-	case on == "test":
+	case on == "test" && s.Test.N > 0:
 		return s.Test, nil
+	case on == "test" && s.Validation != nil:
+		return nil, exit(exitUsage, fmt.Errorf("eval: there are no test images: --on validation measures %s kept out of training", report.Plural(s.Validation.N, "image")))
+	case on == "test":
+		return nil, exit(exitUsage, errors.New("eval: there are no test images, and data.validation keeps none out of training"))
 	case on == "validation" && s.Validation != nil:
 		return s.Validation, nil
 	case on == "validation":

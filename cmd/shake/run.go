@@ -137,6 +137,9 @@ func (a *app) train(f runFlags, o train.Options) error {
 		return err
 	}
 	o.Train, o.Validation, o.Test = sets.Train, sets.Validation, sets.Test
+	if o.Spec.Data.Set == "images" {
+		o.Classes = sets.Names
+	}
 	crew.brief(o.Spec, sets)
 	o.DataNote, o.Notices = fmt.Sprintf("%s, %s", sets.Source, sets.Note), sets.Notices
 	o.Version = revision()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"shake/internal/engine"
@@ -44,6 +45,7 @@ type Record struct {
 	Data       string    `json:"data"`
 	TrainData  string    `json:"train_data"` // SHA-256 of images and labels
 	TestData   string    `json:"test_data,omitempty"`
+	Classes    []string  `json:"classes,omitempty"` // names of those of own images, by label
 	Started    time.Time `json:"started"`
 	Updated    time.Time `json:"updated"`
 	Seconds    float64   `json:"seconds"` // of training and evaluation, over all processes
@@ -109,6 +111,41 @@ func (r *Record) platform(version string) {
 	if r.Commit = version; version == "unknown" {
 		r.Commit = ""
 	}
+}
+
+// OtherImages says which images are not those of the run: the training images, and the test images
+// with those kept out of training.
+func (r *Record) OtherImages(train, test, val *engine.Images) (trained, measured bool) {
+	return Fingerprint(train) != r.TrainData, Fingerprint(Joined(some(test), some(val))) != r.TestData
+}
+
+// some is nil in place of no images.
+func some(im *engine.Images) *engine.Images {
+	if im == nil || im.N == 0 {
+		return nil
+	}
+	return im
+}
+
+// OtherClass describes the first class whose name is another than in the run, "" if there is none.
+// A run knows the names of own images alone.
+func (r *Record) OtherClass(names []string) string {
+	if r.Classes == nil || names == nil {
+		return ""
+	}
+	for i := range max(len(r.Classes), len(names)) {
+		have, was := "missing", "missing"
+		if i < len(names) {
+			have = strconv.Quote(names[i])
+		}
+		if i < len(r.Classes) {
+			was = strconv.Quote(r.Classes[i])
+		}
+		if have != was {
+			return fmt.Sprintf("class %d is %s, and was %s", i, have, was)
+		}
+	}
+	return ""
 }
 
 // Fingerprint is the SHA-256 of a data set's pixels, labels and normalisation; "" without images.

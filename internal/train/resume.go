@@ -74,7 +74,7 @@ func (r *run) findRecord() error {
 	rec, err := r.dir.readRecord()
 	if err != nil {
 		r.rec = &Record{
-			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote,
+			Name: r.spec.Name, Status: Running, Seed: r.spec.Seed, Data: r.o.DataNote, Classes: r.o.Classes,
 			TrainData: Fingerprint(r.o.Train), TestData: Fingerprint(Joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 		}
 		return err
@@ -162,10 +162,14 @@ func (r *run) restore(p checkpoint) error {
 // sameData refuses other images than those of the run.
 func (r *run) sameData() error {
 	var keys []string
-	if Fingerprint(r.o.Train) != r.rec.TrainData {
+	if other := r.rec.OtherClass(r.o.Classes); other != "" {
+		keys = append(keys, "the classes are not those the run began with: "+other)
+	}
+	trained, measured := r.rec.OtherImages(r.o.Train, r.o.Test, r.o.Validation)
+	if trained {
 		keys = append(keys, "the training images are not those the run began with ("+r.rec.Data+")")
 	}
-	if Fingerprint(Joined(r.o.Test, r.o.Validation)) != r.rec.TestData {
+	if measured {
 		keys = append(keys, "the test images are not those the run began with ("+r.rec.Data+")")
 	}
 	if keys != nil {

@@ -30,6 +30,7 @@ type Options struct {
 	Validation *engine.Images
 	DataNote   string   // the source of the data, for the record
 	Notices    []string // of the data, for the run's beginning
+	Classes    []string // names of the classes of own images, by label, for the record
 	Weights    string   // safetensors file with the first weights; "": a fresh draw
 	Version    string   // of the program, for the record
 	// FreeBytes is the memory available on the machine, for Decisions; 0: unknown.
@@ -59,12 +60,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.Train == nil || o.Train.N == 0 {
 		return nil, errors.New("train: no training images")
 	}
-	if o.Test != nil && o.Test.N == 0 {
-		o.Test = nil
-	}
-	if o.Validation != nil && o.Validation.N == 0 {
-		o.Validation = nil
-	}
+	o.Test, o.Validation = some(o.Test), some(o.Validation)
 	if o.Weights != "" {
 		if o.Resume {
 			return nil, errors.New("train: a resumed run has weights of its own: leave --weights out")
@@ -198,7 +194,7 @@ func (r *run) now() time.Time {
 // create begins a new run.
 func (r *run) create() error {
 	r.rec = &Record{
-		Name: r.spec.Name, Status: Starting, Seed: r.spec.Seed, Weights: r.o.Weights, Data: r.o.DataNote,
+		Name: r.spec.Name, Status: Starting, Seed: r.spec.Seed, Weights: r.o.Weights, Data: r.o.DataNote, Classes: r.o.Classes,
 		TrainData: Fingerprint(r.o.Train), TestData: Fingerprint(Joined(r.o.Test, r.o.Validation)), Started: r.began.Truncate(time.Second),
 	}
 	g, err := r.compile()
