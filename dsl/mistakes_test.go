@@ -1,7 +1,9 @@
 package dsl
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -188,6 +190,34 @@ range = [0.2, 0.8]`, `x.toml:21:9: shake.range: want [0.0, 1.0] unless forward o
 			t.Errorf("%.200q:\nwant\t%s\nhave\t%s", c.to, want, err)
 		}
 	}
+}
+
+// TestEasyMistakes writes the ten mistakes of testdata/easy.golden, each into a valid network, with
+// its message below it. docs/language.md names that file.
+func TestEasyMistakes(t *testing.T) {
+	mistakes := [][2]string{
+		{"momentum = 0.9", "momentun = 0.9"},
+		{`backward = "shake"`, `backward = "shale"`},
+		{"crop = 4", "crop = 4\nweight_decay = 1e-4"},
+		{`skip = "two-flow"`, "skip = two-flow"},
+		{"nesterov = true", "nesterov = True"},
+		{"lr = 0.2\n", ""},
+		{"epochs = 3", `epochs = "3"`},
+		{"[[net.stage]]", "[net.stage]"},
+		{"mean = [125.3, 123.0, 113.9]", "mean = [0.4914, 0.4822, 0.4465]"},
+		{`"relu", "conv3x3", "bn"]`, `"relu", { conv = "3x3", out = 48 }, "bn"]`},
+	}
+	var b strings.Builder
+	for _, m := range mistakes {
+		_, err := builtin.Parse("mynet.toml", []byte(strings.Replace(whole, m[0], m[1], 1)))
+		var es Errors
+		if !errors.As(err, &es) || len(es) != 1 {
+			t.Fatalf("%s: %v", m[1], err)
+		}
+		place := func(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+		fmt.Fprintf(&b, "%s  ->  %s\n%v\n\n", place(m[0]), cmp.Or(place(m[1]), "(nothing)"), err)
+	}
+	golden.Compare(t, "testdata/easy.golden", b.String())
 }
 
 // TestDarkChannels: the mean of a channel that is nearly black is no fraction.
