@@ -2,8 +2,10 @@
 // few thousand numbers a training step, and the merge of partial sums is where float32 loses them.
 //
 //   train     (count, mean, M2) of images merged in order by Chan's formula; var = M2/P,
-//             scale = gamma/sqrt(var+SK_NORM_EPSILON), shift = beta - mean*scale
-//   backward  dx = gamma*invstd*(g' - S1/P - (x-mean)*invstd*S2/P) = dx_g*g' + dx_x*x + dx_1
+//             scale = params[gamma_at]/sqrt(var+SK_NORM_EPSILON),
+//             shift = params[beta_at] - mean*scale
+//   backward  dx = params[gamma_at]*invstd*(g' - S1/P - (x-mean)*invstd*S2/P)
+//                = dx_g*g' + dx_x*x + dx_1
 //
 // P is the number of values that a channel has in a replica.
 #include "norm.h"
@@ -46,11 +48,11 @@ void sk_norm_train(const sk_norm *m, const sk_batch *b, const float *params, flo
       for (int l = 0; l < SK_LANES; l++) {
         const int c = c0 + l, i = r * width + c;
         const double invstd = 1 / sqrt(m2[l] / total + SK_NORM_EPSILON);
-        const float gamma = param(params, m->gamma_at[c]), beta = param(params, m->beta_at[c]);
+        const float gamma = param(params, m->gamma_at[c]), zero = param(params, m->beta_at[c]);
         m->mean[i] = (float)mean[l];
         m->invstd[i] = (float)invstd;
         m->scale[i] = (float)(gamma * invstd);
-        m->shift[i] = (float)(beta - mean[l] * gamma * invstd);
+        m->shift[i] = (float)(zero - mean[l] * gamma * invstd);
         if (m->gamma_at[c] < 0) continue;
         const double var = m2[l] / (total > 1 ? total - 1 : 1);
         m->running_mean[i] =

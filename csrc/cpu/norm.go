@@ -16,8 +16,8 @@ const Epsilon = C.SK_NORM_EPSILON
 type NormSpec struct {
 	C, Replicas, MaxN, HW int
 
-	// GammaAt and BetaAt are the indices of each channel's gamma and beta in the flat parameters; -1
-	// in both makes the channel a padding lane, whose output and gradient are 0.
+	// GammaAt and BetaAt are the indices of each channel's two parameters in the flat array; -1 in
+	// both makes the channel a padding lane, whose output and gradient are 0.
 	GammaAt, BetaAt []int32
 
 	// Moments are the partial sums of the forward pass, where norms of the first channels of one
@@ -40,7 +40,7 @@ func NewMoments(p *Pool, c, maxN int) *Moments {
 
 // Norm is batch normalisation over the channels of one stored tensor, with statistics per replica:
 //
-//	y = gamma * (x - mean) / sqrt(var + Epsilon) + beta
+//	y = params[GammaAt] * (x - mean) / sqrt(var + Epsilon) + params[BetaAt]
 //
 // Its own calls turn the partial sums of single images into coefficients for each replica and
 // channel (y = scale*x + shift and dx = dx_g*g' + dx_x*x + dx_1). Operations that take a Norm apply
@@ -66,28 +66,28 @@ func NewNorm(p *Pool, s NormSpec) (*Norm, error) {
 	if m := s.Moments; m != nil && (m.width < wide || m.maxN < s.MaxN) {
 		return nil, fmt.Errorf("cpu: norm: %d channels of %d images with sums for %d of %d", s.C, s.MaxN, m.width, m.maxN)
 	}
-	gamma, beta := calloc[int32](p, wide), calloc[int32](p, wide)
+	gammaAt, betaAt := calloc[int32](p, wide), calloc[int32](p, wide)
 	n := &Norm{spec: s, top: -1, c: &calloc[C.sk_norm](p, 1)[0], rmean: p.Floats(s.Replicas * wide), rvar: p.Floats(s.Replicas * wide)}
-	n.spec.GammaAt, n.spec.BetaAt = gamma[:s.C], beta[:s.C]
+	n.spec.GammaAt, n.spec.BetaAt = gammaAt[:s.C], betaAt[:s.C]
 	for i := range wide {
-		gamma[i], beta[i] = -1, -1
+		gammaAt[i], betaAt[i] = -1, -1
 		if i < s.C {
-			gamma[i], beta[i] = s.GammaAt[i], s.BetaAt[i]
+			gammaAt[i], betaAt[i] = s.GammaAt[i], s.BetaAt[i]
 		}
-		if min(gamma[i], beta[i]) < -1 || (gamma[i] < 0) != (beta[i] < 0) {
-			return nil, fmt.Errorf("cpu: norm: channel %d: want two parameters, or -1 for both, have %d and %d", i, gamma[i], beta[i])
+		if min(gammaAt[i], betaAt[i]) < -1 || (gammaAt[i] < 0) != (betaAt[i] < 0) {
+			return nil, fmt.Errorf("cpu: norm: channel %d: want two parameters, or -1 for both, have %d and %d", i, gammaAt[i], betaAt[i])
 		}
-		n.top = max(n.top, gamma[i], beta[i])
+		n.top = max(n.top, gammaAt[i], betaAt[i])
 	}
 	for i := range n.rvar {
-		if gamma[i%wide] >= 0 {
+		if gammaAt[i%wide] >= 0 {
 			n.rvar[i] = 1
 		}
 	}
 	array := func() *C.float { return cfloats(p.Floats(s.Replicas * wide)) }
 	*n.c = C.sk_norm{channels: C.int(s.C), blocks: C.int(blocks(s.C)), replicas: C.int(s.Replicas),
 		most_images: C.int(s.MaxN), positions: C.int(s.HW),
-		gamma_at: (*C.int32_t)(&gamma[0]), beta_at: (*C.int32_t)(&beta[0]),
+		gamma_at: (*C.int32_t)(&gammaAt[0]), beta_at: (*C.int32_t)(&betaAt[0]),
 		mean: array(), invstd: array(), scale: array(), shift: array(), dx_g: array(), dx_x: array(), dx_1: array(),
 		running_mean: cfloats(n.rmean), running_var: cfloats(n.rvar), partial: cfloats(p.Floats(s.MaxN * 2 * wide))}
 	n.c.moments, n.c.moments_width = n.c.partial, C.int(wide)
@@ -130,7 +130,7 @@ func (n *Norm) FinalizeEval(params []float32, replica int) {
 // FinalizeBackward merges S1 = sum g' and S2 = sum g'*xhat of each replica's images in their order
 // and sets, with P the number of values that a channel has in the replica,
 //
-//	dx = gamma*invstd*(g' - S1/P - xhat*S2/P), kept as dx_g*g' + dx_x*x + dx_1
+//	dx = params[GammaAt]*invstd*(g' - S1/P - xhat*S2/P), kept as dx_g*g' + dx_x*x + dx_1
 //
 // It overwrites grads[GammaAt] with the sum of S2 over replicas and grads[BetaAt] with that of S1.
 func (n *Norm) FinalizeBackward(b *Batch, params, grads []float32) {

@@ -54,9 +54,9 @@ func checkOutput(t *testing.T, name string, n int, y Slice, have, before tensor,
 	}
 }
 
-// normParams are the parameters of a norm: the indexes of each channel's gamma and beta in the flat
-// array. Channel 1, if any, is padding.
-type normParams struct{ gamma, beta *memory }
+// normParams are the parameters of a norm: gamma_at and beta_at, each channel's indexes into the
+// flat array. Channel 1, if any, is padding.
+type normParams struct{ gammaAt, betaAt *memory }
 
 func newNormParams(free *[]int, c int) normParams {
 	g, b := slices.Clone((*free)[:c]), slices.Clone((*free)[c:2*c])
@@ -67,12 +67,12 @@ func newNormParams(free *[]int, c int) normParams {
 	return normParams{ints(g...), ints(b...)}
 }
 
-// of is gamma and beta of channel c.
+// of is the two parameters of channel c.
 func (p normParams) of(params *memory, c int) (gamma, beta float64) {
-	if p.gamma.int(c) < 0 {
+	if p.gammaAt.int(c) < 0 {
 		return 0, 0
 	}
-	return params.at(p.gamma.int(c)), params.at(p.beta.int(c))
+	return params.at(p.gammaAt.int(c)), params.at(p.betaAt.int(c))
 }
 
 func scratch(k *Kernel, n int) *memory { return newMemory(F32, make([]float64, k.Scratch(n))) }

@@ -17,9 +17,9 @@
 // each launch, at most the capacity of the buffers.
 //
 // A norm of C channels is one array float[7][R][C], in this order: mean, invstd; scale, shift (y =
-// scale*x + shift); ca, cb, cc (dx = ca*g + cb*x + cc). Its running statistics are float[2][R][C]:
-// mean, unbiased variance. gamma_at and beta_at are int[C], each channel's index into the flat
-// parameters, or -1 for a padding channel, whose output and gradient are 0.
+// scale*x + shift); dx_g, dx_x, dx_1 (dx = dx_g*g' + dx_x*x + dx_1). Its running statistics are
+// float[2][R][C]: mean, unbiased variance. gamma_at and beta_at are int[C], each channel's index
+// into the flat parameters, or -1 for a padding channel, whose output and gradient are 0.
 //
 // Sums over a batch are cut by shape and n, never by the card. Each block adds up its part in a
 // fixed order and writes it to a scratch array. An integer counter tells the last block to finish;

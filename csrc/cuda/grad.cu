@@ -1,7 +1,7 @@
 // grad.cu: reading gradients. With g further up, coefficient beta, mask and y as a Grad says:
 //
 //   g' = g * beta * [mask > 0] * [v(y) > 0]       v(y) = scale*y + shift with a norm, y without
-//   dy = ca*g' + cb*y + cc with a norm, g' without
+//   dy = dx_g*g' + dx_x*y + dx_1 with a norm, g' without
 //
 // A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM,
 // NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's coefficients, -1: none)
@@ -45,14 +45,14 @@ template <class M> struct sk_behind {
 // A whole member, given g masked by the parts that all members share.
 template <class M> struct sk_grad {
   sk_behind<M> behind;
-  float ca[V], cb[V], cc[V];
+  float dx_g[V], dx_x[V], dx_1[V];
 
   __device__ __forceinline__ void init(const sk_pointers *p, int replica, int c) {
     behind.init(p, replica, c);
     if constexpr (M::NORM) {
-      sk_norm_load<M>(ca, p[M::INDEX].norm, SK_CA, replica, c);
-      sk_norm_load<M>(cb, p[M::INDEX].norm, SK_CB, replica, c);
-      sk_norm_load<M>(cc, p[M::INDEX].norm, SK_CC, replica, c);
+      sk_norm_load<M>(dx_g, p[M::INDEX].norm, SK_DX_G, replica, c);
+      sk_norm_load<M>(dx_x, p[M::INDEX].norm, SK_DX_X, replica, c);
+      sk_norm_load<M>(dx_1, p[M::INDEX].norm, SK_DX_1, replica, c);
     }
   }
   __device__ __forceinline__ void value(float *out, const float *g, const float *beta,
@@ -64,7 +64,7 @@ template <class M> struct sk_grad {
 #pragma unroll
     for (int i = 0; i < V; i++) {
       if constexpr (M::COEF >= 0) out[i] *= beta[M::COEF];
-      if constexpr (M::NORM) out[i] = fmaf(ca[i], out[i], fmaf(cb[i], f[i], cc[i]));
+      if constexpr (M::NORM) out[i] = fmaf(dx_g[i], out[i], fmaf(dx_x[i], f[i], dx_1[i]));
     }
   }
 };

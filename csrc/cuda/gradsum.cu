@@ -1,13 +1,13 @@
 // gradsum.cu: completes a gradient, and takes the backward sums of the norms that it belongs to.
 //
 //   dst = (ACCUMULATE ? dst : 0) + [x > 0, if masked] * dx + sum of the terms (grad.cu), as T
-//   S1, S2, ca, cb, cc, gradients of gamma and beta of the norms with gradient dst
+//   S1, S2, dx_g, dx_x, dx_1, grads at gamma_at and beta_at of the norms with gradient dst
 //   (norm_backward.cu)
 //
 // gradsum(step, dst, dx, x, g_k, mask_k, y_k, norm_k, block_k for every term k, mask_j, y_j,
 // norm_j, block_j, gamma_at_j, beta_at_j for every sum j, params, grads, partial, counter, n):
-// without WRITE dst is only read. dx may be dst. ca, cb, cc of the norms' channels and the
-// gradients of gamma and beta are overwritten. sizeof(T) bytes an element of each operand (dst
+// without WRITE dst is only read. dx may be dst. dx_g, dx_x, dx_1 of the norms' channels and their
+// grads at gamma_at and beta_at are overwritten. sizeof(T) bytes an element of each operand (dst
 // twice with ACCUMULATE); 5 FLOPs for each sum.
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 

@@ -11,8 +11,8 @@ import (
 //	dst = (Accumulate ? dst : 0) + [x > 0, if X] * dx, if DX, + sum of Terms
 //
 // or, with Read, leaves it unchanged, and takes the backward sums of Sums, whose G lie within Dst.
-// It turns the sums into the coefficients of the norms' backward pass and the gradients of gamma
-// and beta. DX may be Dst; Terms may read Dst at the same place.
+// It turns the sums into the coefficients of the norms' backward pass and the gradients at gamma_at
+// and beta_at. DX may be Dst; Terms may read Dst at the same place.
 //
 //	gradsum(step, dst, dx, x, g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0,
 //	        snorm0, sblock0, gamma_at0, beta_at0, smask1, ..., params, grads, partial, counter, n)

@@ -73,7 +73,7 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 		p := newNormParams(&free, g.Norm.C)
 		parts, before = append(parts, p), append(before, norm{g.m.clone(), g.m.c, g.m.replicas})
 		args[fmt.Sprintf("smask%d", k)], args[fmt.Sprintf("sy%d", k)], args[fmt.Sprintf("snorm%d", k)] = g.mask.arg(), g.y.arg(), g.m.arg()
-		args[fmt.Sprintf("sblock%d", k)], args[fmt.Sprintf("gamma_at%d", k)], args[fmt.Sprintf("beta_at%d", k)] = g.block, p.gamma, p.beta
+		args[fmt.Sprintf("sblock%d", k)], args[fmt.Sprintf("gamma_at%d", k)], args[fmt.Sprintf("beta_at%d", k)] = g.block, p.gammaAt, p.betaAt
 	}
 	k, err := spec.Kernel()
 	if err != nil {
@@ -113,7 +113,7 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 	owned := map[int]bool{}
 	for k, g := range sums {
 		for c := range g.G.C {
-			owned[parts[k].gamma.int(g.Norm.Off+c)], owned[parts[k].beta.int(g.Norm.Off+c)] = true, true
+			owned[parts[k].gammaAt.int(g.Norm.Off+c)], owned[parts[k].betaAt.int(g.Norm.Off+c)] = true, true
 		}
 	}
 	for i := range params {
@@ -123,8 +123,8 @@ func testGradSum(t *testing.T, r *rand.Rand, name string, s Shape, n, i, combo i
 	}
 }
 
-// sumsOf is a gradient whose sums were taken: its norm before, the places of gamma and beta among
-// all parameters, and the gradients of these.
+// sumsOf is a gradient whose sums were taken: its norm before, the places of its parameters among
+// all, and the gradients of these.
 type sumsOf struct {
 	grad
 	before      norm
@@ -132,7 +132,7 @@ type sumsOf struct {
 	flat, grads *memory
 }
 
-// check checks the coefficients of the norm's channels and the gradients of gamma and beta.
+// check checks the coefficients of the norm's channels and the gradients of its parameters.
 func (g sumsOf) check(t *testing.T, name string, step Step, n int) {
 	t.Helper()
 	s, betas := g.g.shape, g.betas(step, n, g.m.replicas)
@@ -142,7 +142,7 @@ func (g sumsOf) check(t *testing.T, name string, step Step, n int) {
 		gamma, _ := g.params.of(g.flat, c)
 		for r := range g.m.replicas {
 			lo, hi := engine.ReplicaRange(n, g.m.replicas, r)
-			want := [3]float64{g.before.get(gradG, r, c), g.before.get(gradY, r, c), g.before.get(gradOne, r, c)}
+			want := [3]float64{g.before.get(dxG, r, c), g.before.get(dxX, r, c), g.before.get(dx1, r, c)}
 			most := 1.0
 			if within && hi > lo {
 				s1, s2, count := 0.0, 0.0, float64((hi-lo)*s.H*s.W)
@@ -157,27 +157,27 @@ func (g sumsOf) check(t *testing.T, name string, step Step, n int) {
 				}
 				dgamma, dbeta = dgamma+s2, dbeta+s1
 				size += most
-				ca := gamma * inv
-				want = [3]float64{ca, -ca * inv * s2 / count, ca * (m*inv*s2 - s1) / count}
-				most = most/count*math.Abs(ca)*(1+math.Abs(inv))*(1+math.Abs(m)) + math.Abs(ca)
+				byG := gamma * inv
+				want = [3]float64{byG, -byG * inv * s2 / count, byG * (m*inv*s2 - s1) / count}
+				most = most/count*math.Abs(byG)*(1+math.Abs(inv))*(1+math.Abs(m)) + math.Abs(byG)
 			}
 			for a := range want {
-				have := g.m.get(gradG+a, r, c)
+				have := g.m.get(dxG+a, r, c)
 				if !within && have != want[a] || !closeTo(have, want[a], most) {
 					t.Fatalf("%s: replica %d, channel %d, coefficient %d: want %v, have %v", name, r, c, a, want[a], have)
 				}
 			}
 		}
-		for a := range mean + gradG {
+		for a := range mean + dxG {
 			for r := range g.m.replicas {
 				if g.m.get(a, r, c) != g.before.get(a, r, c) {
 					t.Fatalf("%s: array %d of the norm changed", name, a)
 				}
 			}
 		}
-		at, bt := g.params.gamma.int(c), g.params.beta.int(c)
+		at, bt := g.params.gammaAt.int(c), g.params.betaAt.int(c)
 		if within && at >= 0 && (!closeTo(g.grads.at(at), dgamma, size) || !closeTo(g.grads.at(bt), dbeta, size)) {
-			t.Fatalf("%s: channel %d: want gradients of gamma and beta %v and %v, have %v and %v", name, c, dgamma, dbeta, g.grads.at(at), g.grads.at(bt))
+			t.Fatalf("%s: channel %d: want gradients of the parameters %v and %v, have %v and %v", name, c, dgamma, dbeta, g.grads.at(at), g.grads.at(bt))
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (s NormEvalSpec) Kernel() (*Kernel, error) {
 
 // NormSumsSpec does the work of StatsSpec for a norm of C channels, from existing sums. The sums
 // are those of Channels channels over maps of HW pixels; the norm's channels begin at Off. Every
-// channel of the norm must have a gamma and a beta.
+// channel of the norm must have parameters.
 //
 //	norm_sums(gamma_at, beta_at, params, sums, norm, running, n)
 type NormSumsSpec struct{ C, Off, Channels, HW, Replicas int }
@@ -44,7 +44,7 @@ func (s NormSumsSpec) Kernel() (*Kernel, error) {
 }
 
 // NormAffineSpec sets a norm's scale and shift, for every replica, from its mean and invstd. Every
-// channel must have a gamma and a beta. Its launches do not depend on n.
+// channel must have parameters. Its launches do not depend on n.
 //
 //	norm_affine(gamma_at, beta_at, params, norm)
 type NormAffineSpec struct{ C, Replicas int }
@@ -57,8 +57,8 @@ func (s NormAffineSpec) Kernel() (*Kernel, error) {
 	return b.done(k)
 }
 
-// NormBackwardReplicasSpec adds up the gradients of gamma and beta of the replicas that have
-// images. Every channel must have a gamma and a beta.
+// NormBackwardReplicasSpec adds up the gradients at gamma_at and beta_at of the replicas that
+// have images. Every channel must have parameters.
 //
 //	norm_backward_replicas(gamma_at, beta_at, sums, grads, n)
 type NormBackwardReplicasSpec struct{ C, Replicas int }

@@ -1,7 +1,7 @@
 // norm_affine.cu: a norm's affine map from the statistics that cuDNN's batch norm saved, for
 // kernels that recompute the norm.
 //
-//   scale = gamma*invstd    shift = beta - mean*scale
+//   scale = params[gamma_at]*invstd    shift = params[beta_at] - mean*scale
 //
 // norm_affine(gamma_at, beta_at, params, norm): scale and shift of norm are overwritten, for every
 // replica. A thread a channel, 16 bytes read, 8 written.

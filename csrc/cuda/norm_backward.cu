@@ -3,9 +3,10 @@
 //
 //   S1 = sum g'    S2 = sum g'*(y - mean)*invstd
 //   for each Grad whose g is dst, per replica of P numbers a channel
-//   ca = gamma*invstd    cb = -ca*invstd*S2/P    cc = ca*(mean*invstd*S2 - S1)/P
-//   so that dy = ca*g' + cb*y + cc
-//   gradient of gamma = sum of S2 over replicas, of beta = sum of S1
+//   dx_g = params[gamma_at]*invstd    dx_x = -dx_g*invstd*S2/P
+//   dx_1 = dx_g*(mean*invstd*S2 - S1)/P
+//   so that dy = dx_g*g' + dx_x*y + dx_1
+//   grads[gamma_at] = sum of S2 over replicas    grads[beta_at] = sum of S1
 //
 // A sum is 5 FLOPs an element. A thread's sums are float32; the merge of the slots is float64.
 struct sk_sum_pointers {
@@ -87,11 +88,11 @@ __device__ inline void sk_finish(const sk_sum_pointers *pointers, const float *p
                           });
     double s1 = 0, s2 = 0;
     if (mine) {
-      const double ca = gamma * invstd, share = 1 / ((double)images * HW);
+      const double dx_g = gamma * invstd, share = 1 / ((double)images * HW);
       s1 = sk_slot_sum(shared, 0), s2 = sk_slot_sum(shared, 1) * invstd;
-      p.norm[SK_CA * array + i] = (float)ca;
-      p.norm[SK_CB * array + i] = (float)(-ca * invstd * s2 * share);
-      p.norm[SK_CC * array + i] = (float)(ca * (mean * invstd * s2 - s1) * share);
+      p.norm[SK_DX_G * array + i] = (float)dx_g;
+      p.norm[SK_DX_X * array + i] = (float)(-dx_g * invstd * s2 * share);
+      p.norm[SK_DX_1 * array + i] = (float)(dx_g * (mean * invstd * s2 - s1) * share);
     }
     if constexpr (REPLICAS > 1) {
       __syncthreads();

@@ -1,7 +1,7 @@
-// norm_backward_replicas.cu: the gradients of gamma and beta from the replicas' gradients by
-// cuDNN's backward batch norm.
+// norm_backward_replicas.cu: the gradients at gamma_at and beta_at from the replicas' gradients
+// by cuDNN's backward batch norm.
 //
-//   dgamma = sum over replicas of dscale    dbeta = sum of dbias
+//   grads[gamma_at] = sum over replicas of dscale    grads[beta_at] = sum of dbias
 //
 // norm_backward_replicas(gamma_at, beta_at, sums, grads, n): sums are [replica][dscale, dbias][C];
 // a replica without images does not count. A thread a channel.

@@ -1,6 +1,7 @@
 // norm_eval.cu: a norm for evaluation, from the running statistics of replica 0, for every replica.
 //
-//   scale = gamma/sqrt(running var + 1e-5)    shift = beta - running mean*scale
+//   scale = params[gamma_at]/sqrt(running var + 1e-5)
+//   shift = params[beta_at] - running mean*scale
 //
 // norm_eval(gamma_at, beta_at, params, running, norm): scale and shift of norm are overwritten. A
 // thread a channel.

@@ -2,7 +2,7 @@
 // the norm.
 //
 //   mean = sum y / P    var = sum y^2 / P - mean^2    invstd = 1/sqrt(var + 1e-5)
-//   scale = gamma*invstd    shift = beta - mean*scale
+//   scale = params[gamma_at]*invstd    shift = params[beta_at] - mean*scale
 //   running mean += 0.1 (mean - running mean)    running var += 0.1 (var*P/(P-1) - running var)
 //
 // per replica of P numbers a channel. norm_sums(gamma_at, beta_at, params, sums, norm, running, n):

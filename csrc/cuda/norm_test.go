@@ -15,7 +15,7 @@ func TestNormEval(t *testing.T) {
 		free := r.Perm(400)
 		flat, p, m, run0 := randoms(r, F32, 400, 1, 1), newNormParams(&free, c.c), newNorm(r, c.c, c.replicas), randoms(r, F32, 2*c.replicas*c.c, 3, 0.1)
 		before := norm{m.clone(), m.c, m.replicas}
-		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "running": run0, "norm": m.memory})
+		run(t, NormEvalSpec{C: c.c, Replicas: c.replicas}, 1, map[string]any{"gamma_at": p.gammaAt, "beta_at": p.betaAt, "params": flat, "running": run0, "norm": m.memory})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				gamma, beta := p.of(flat, ch)
@@ -78,7 +78,7 @@ func TestNormSums(t *testing.T) {
 			}
 		}
 		run(t, NormSumsSpec{C: c.c, Off: off, Channels: channels, HW: hw, Replicas: c.replicas}, c.n,
-			map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "sums": sums, "norm": m.memory, "running": running, "n": c.n})
+			map[string]any{"gamma_at": p.gammaAt, "beta_at": p.betaAt, "params": flat, "sums": sums, "norm": m.memory, "running": running, "n": c.n})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				w := want[[2]int{rep, ch + off}]
@@ -121,7 +121,7 @@ func TestNormAffine(t *testing.T) {
 		free := r.Perm(600)
 		flat, p, m := randoms(r, F32, 600, 1, 1), wholeParams(&free, c.c), newNorm(r, c.c, c.replicas)
 		before := norm{m.clone(), m.c, m.replicas}
-		run(t, NormAffineSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "params": flat, "norm": m.memory})
+		run(t, NormAffineSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gammaAt, "beta_at": p.betaAt, "params": flat, "norm": m.memory})
 		for rep := range c.replicas {
 			for ch := range c.c {
 				gamma, beta := p.of(flat, ch)
@@ -152,7 +152,7 @@ func TestNormBackwardReplicas(t *testing.T) {
 			want[i] = grads.at(i)
 		}
 		for ch := range c.c {
-			for which, m := range []*memory{p.gamma, p.beta} {
+			for which, m := range []*memory{p.gammaAt, p.betaAt} {
 				sum := 0.0
 				for rep := range c.replicas {
 					if lo, hi := engine.ReplicaRange(c.n, c.replicas, rep); hi > lo {
@@ -162,7 +162,7 @@ func TestNormBackwardReplicas(t *testing.T) {
 				want[m.int(ch)] = float64(float32(sum))
 			}
 		}
-		run(t, NormBackwardReplicasSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gamma, "beta_at": p.beta, "sums": sums, "grads": grads, "n": c.n})
+		run(t, NormBackwardReplicasSpec{C: c.c, Replicas: c.replicas}, c.n, map[string]any{"gamma_at": p.gammaAt, "beta_at": p.betaAt, "sums": sums, "grads": grads, "n": c.n})
 		for i, w := range want {
 			if have := grads.at(i); have != w {
 				t.Fatalf("%+v: gradient %d: want %v, have %v", c, i, w, have)

@@ -33,11 +33,11 @@ func TestOrder(t *testing.T) {
 		spec Spec
 		args map[string]any // inputs, and outputs with their first values
 	}{
-		{"stats", StatsSpec{s, slice, []StatsOf{{0, c, NormRef{C: c}}}}, map[string]any{"x": tensorOf(), "gamma_at0": p.gamma, "beta_at0": p.beta, "norm0": newNorm(r, c, 2).memory,
+		{"stats", StatsSpec{s, slice, []StatsOf{{0, c, NormRef{C: c}}}}, map[string]any{"x": tensorOf(), "gamma_at0": p.gammaAt, "beta_at0": p.betaAt, "norm0": newNorm(r, c, 2).memory,
 			"running0": zeros(4 * c), "params": flat}},
 		{"gradsum", GradSumSpec{Shape: s, Dst: slice, DX: &slice, Sums: []Grad{{G: slice, Norm: &NormRef{C: c}, Y: &slice, ReLU: true}, {G: slice, Norm: &NormRef{C: c}, Y: &slice,
 			Draw: &Draw{Branches: 2, Forward: Shaken, Backward: M2, High: 1}}}}, map[string]any{"step": step, "dst": tensorOf(), "dx": tensorOf(), "x": nil, "smask0": nil, "smask1": nil, "sy0": tensorOf(),
-			"sy1": tensorOf(), "snorm0": newNorm(r, c, 2).memory, "snorm1": newNorm(r, c, 2).memory, "gamma_at0": p.gamma, "gamma_at1": p.gamma, "beta_at0": p.beta, "beta_at1": p.beta, "sblock0": 0, "sblock1": 1,
+			"sy1": tensorOf(), "snorm0": newNorm(r, c, 2).memory, "snorm1": newNorm(r, c, 2).memory, "gamma_at0": p.gammaAt, "gamma_at1": p.gammaAt, "beta_at0": p.betaAt, "beta_at1": p.betaAt, "sblock0": 0, "sblock1": 1,
 			"params": flat, "grads": zeros(params)}},
 		{"correlate", CorrelateSpec{s, View{Slice: slice}, View{Slice: slice, ReLU: true}}, map[string]any{"xa": tensorOf(), "norma": nil, "xb": tensorOf(), "normb": nil, "state": zeros(12)}},
 		{"head", HeadSpec{Shape: s, X: View{Slice: slice}, Classes: 5, BOff: 5 * c, Train: true, DX: &slice, Mask: true}, map[string]any{"step": step, "scaler": nil, "x": tensorOf(), "norm": nil,

@@ -2,7 +2,7 @@
 // several norms.
 //
 //   mean = sum x / P    var = sum (x - mean)^2 / P    invstd = 1/sqrt(var + 1e-5)
-//   scale = gamma*invstd    shift = beta - mean*scale
+//   scale = params[gamma_at]*invstd    shift = params[beta_at] - mean*scale
 //   running mean += 0.1 (mean - running mean)    running var += 0.1 (var*P/(P-1) - running var)
 //
 // per replica of P numbers a channel, of x as it is stored. A block takes sums about a number from
@@ -22,7 +22,7 @@ struct sk_norm_pointers {
 // while the slots are added up.
 struct sk_norm_before {
   int at;
-  float gamma, zero, mean, var;  // zero is the norm's beta; running mean and variance
+  float gamma, zero, mean, var;  // zero is at beta_at; running mean and variance
 };
 
 template <class S>

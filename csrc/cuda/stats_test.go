@@ -41,7 +41,7 @@ func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
 	for j, o := range spec.Norms {
 		m, run, p := newNorm(r, o.Norm.C, s.Replicas), randoms(r, F32, 2*s.Replicas*o.Norm.C, 0, 1), newNormParams(&free, o.Norm.C)
 		norms, before, running, was, parts = append(norms, m), append(before, norm{m.clone(), m.c, m.replicas}), append(running, run), append(was, run.clone()), append(parts, p)
-		args[fmt.Sprintf("gamma_at%d", j)], args[fmt.Sprintf("beta_at%d", j)] = p.gamma, p.beta
+		args[fmt.Sprintf("gamma_at%d", j)], args[fmt.Sprintf("beta_at%d", j)] = p.gammaAt, p.betaAt
 		args[fmt.Sprintf("norm%d", j)], args[fmt.Sprintf("running%d", j)] = m.memory, run
 	}
 	run(t, spec, n, args)
@@ -61,7 +61,7 @@ func testStats(t *testing.T, r *rand.Rand, name string, s Shape, n, i int) {
 					gamma, beta := parts[j].of(flat, c)
 					want[mean], want[invstd] = m, 1/math.Sqrt(v+graph.NormEpsilon)
 					want[scale], want[shift] = gamma*want[invstd], beta-m*gamma*want[invstd]
-					if parts[j].gamma.int(c) >= 0 {
+					if parts[j].gammaAt.int(c) >= 0 {
 						wantMean += graph.NormMomentum * (m - wantMean)
 						wantVar += graph.NormMomentum * (v*count/max(count-1, 1) - wantVar)
 					}

@@ -41,9 +41,9 @@ const (
 	invstd
 	scale
 	shift
-	gradG
-	gradY
-	gradOne
+	dxG
+	dxX
+	dx1
 )
 
 func (m norm) index(which, replica, c int) int { return (which*m.replicas+replica)*m.c + c }
@@ -137,7 +137,7 @@ func (d grad) whole(g, b float64, i, n, p, c int) float64 {
 		return g
 	}
 	r := replicaOf(i, n, d.m.replicas)
-	return d.m.get(gradG, r, d.Norm.Off+c)*g + d.m.get(gradY, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c) + d.m.get(gradOne, r, d.Norm.Off+c)
+	return d.m.get(dxG, r, d.Norm.Off+c)*g + d.m.get(dxX, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c) + d.m.get(dx1, r, d.Norm.Off+c)
 }
 
 // betas are the coefficients of every image.
@@ -189,7 +189,7 @@ func (d grad) size(g float64, i, n, p, c int) float64 {
 	size := math.Abs(g) + 3
 	if d.Norm != nil {
 		r := replicaOf(i, n, d.m.replicas)
-		size += math.Abs(d.m.get(gradG, r, d.Norm.Off+c)*g) + math.Abs(d.m.get(gradY, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c))
+		size += math.Abs(d.m.get(dxG, r, d.Norm.Off+c)*g) + math.Abs(d.m.get(dxX, r, d.Norm.Off+c)*d.y.get(*d.Y, i, p, c))
 	}
 	return 2 * size
 }

@@ -60,15 +60,16 @@ static const sk_tensor *tensor(const shape *s) {
 static sk_norm *norm(const shape *s) {
   const int wide = sk_blocks(s->c) * SK_LANES, all = s->replicas * wide;
   sk_norm *m = get(sizeof *m, 0);
-  int32_t *gamma = get(4 * wide, 0), *beta = get(4 * wide, 0);
-  for (int i = 0; i < wide; i++) gamma[i] = i < s->c ? i : -1, beta[i] = i < s->c ? s->c + i : -1;
+  int32_t *gamma_at = get(4 * wide, 0), *beta_at = get(4 * wide, 0);
+  for (int i = 0; i < wide; i++)
+    gamma_at[i] = i < s->c ? i : -1, beta_at[i] = i < s->c ? s->c + i : -1;
   *m = (sk_norm){.channels = s->c,
                  .blocks = sk_blocks(s->c),
                  .replicas = s->replicas,
                  .most_images = s->n,
                  .positions = s->h * s->w,
-                 .gamma_at = gamma,
-                 .beta_at = beta};
+                 .gamma_at = gamma_at,
+                 .beta_at = beta_at};
   float **arrays[] = {&m->mean, &m->invstd, &m->scale,        &m->shift,      &m->dx_g,
                       &m->dx_x, &m->dx_1,   &m->running_mean, &m->running_var};
   for (int i = 0; i < 9; i++) *arrays[i] = get(4 * all, 1);
