@@ -47,7 +47,7 @@ typedef struct {
 } sk_view;
 
 // The gradient of a stored tensor y, recomputed on load from a gradient g further up: engine.Grad
-// has the formula. The norm's backward map is dx_g*g' + dx_x*y + dx_1.
+// has the formula, norm.h a norm's part of it.
 typedef struct {
   const sk_tensor *g;
   int g_block0, blocks;

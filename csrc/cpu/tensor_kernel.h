@@ -79,8 +79,7 @@ static void view_store(float *dst, const view_strip *v, positions p) {
   view_cases(v, p, vf_set(1), NULL, dst);
 }
 
-// One strip of a gradient: g' = beta*g where mask > 0 and scale*y + shift > 0;
-// dy = dx_g*g' + dx_x*y + dx_1, beta being taken into dx_g.
+// One strip of a gradient, by the formula of engine.Grad, beta being taken into dx_g.
 typedef struct {
   const float *g, *mask, *y;
   vf beta, scale, shift, dx_g, dx_x, dx_1;

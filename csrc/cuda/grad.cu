@@ -1,7 +1,5 @@
-// grad.cu: reading gradients. With g further up, coefficient beta, mask and y as a Grad says:
-//
-//   g' = g * beta * [mask > 0] * [v(y) > 0]       v(y) = scale*y + shift with a norm, y without
-//   dy = dx_g*g' + dx_x*y + dx_1 with a norm, g' without
+// grad.cu: reading gradients, by the formula of engine.Grad. dx_g, dx_x and dx_1 are a norm's
+// (norm_backward.cu).
 //
 // A member M describes one Grad at compile time: G, MASK, YS (slices), HAS_MASK, HAS_Y, NORM,
 // NORM_C, NORM_OFF, RELU, DRAW, BRANCH, COEF (its place among the block's coefficients, -1: none)

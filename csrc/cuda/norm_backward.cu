@@ -1,14 +1,12 @@
 // norm_backward.cu: the backward pass of batch normalisation y -> dst (gradsum.cu takes the sums
 // while it has dst at hand).
 //
-//   S1 = sum g'    S2 = sum g'*(y - mean)*invstd
-//   for each Grad whose g is dst, per replica of P numbers a channel
 //   dx_g = params[gamma_at]*invstd    dx_x = -dx_g*invstd*S2/P
 //   dx_1 = dx_g*(mean*invstd*S2 - S1)/P
-//   so that dy = dx_g*g' + dx_x*y + dx_1
 //   grads[gamma_at] = sum of S2 over replicas    grads[beta_at] = sum of S1
 //
-// A sum is 5 FLOPs an element. A thread's sums are float32; the merge of the slots is float64.
+// for each Grad whose g is dst, per replica. S1, S2 and P are those of engine.Grad's formula. A sum
+// is 5 FLOPs an element. A thread's sums are float32; the merge of the slots is float64.
 struct sk_sum_pointers {
   const int *gamma_at, *beta_at;
   float *norm;

@@ -60,8 +60,8 @@ type View struct {
 }
 
 // Grad is the gradient of C channels of a tensor Y, recomputed on load from a gradient G further
-// up, with the formula of engine.Grad; with Draw, beta is the coefficient of Branch. With a norm, y
-// is scale*y + shift forward, and dy = dx_g*g' + dx_x*y + dx_1: see the package comment.
+// up, with the formula of engine.Grad; with Draw, beta is the coefficient of Branch. The package
+// comment has a norm's arrays.
 type Grad struct {
 	G      Slice
 	Mask   *Slice
