@@ -16,7 +16,7 @@ import (
 //	Keep    beta = alpha
 //	M1..M5  beta from alpha and a fresh r in [0, 1), the paper's Table 4
 //	Drop    1 where the branch's gate is open, else uniform in the pass's range (ShakeDrop, Yamada et
-//	        al. 2018): b + a - ba and b + beta - b beta with the gate b, the same in both passes
+//	        al. 2018): g + alpha - g alpha and g + beta - g beta with the gate g of both passes
 //
 // The counter of a draw is (iteration, block, index, Alpha or Beta): index is the image's position
 // in the global batch at level Image, the replica's number at level Batch, where all images of the
@@ -102,29 +102,29 @@ func gated(seed uint64, ctr [4]uint32, k int) (gate, u float64) {
 // within maps u in [0, 1) to a range.
 func within(r [2]float64, u float64) float64 { return r[0] + float64(u*(r[1]-r[0])) }
 
-// betaRule is b of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches.
+// betaRule is beta of the paper's Table 4 (docs/paper.md, Draws) for the first of two branches.
 // Products are rounded by a conversion so that no platform fuses them with the sum.
-func betaRule(m dsl.Mode, a, r float64) float64 {
-	low := a < 0.5
+func betaRule(m dsl.Mode, alpha, r float64) float64 {
+	low := alpha < 0.5
 	switch {
 	case m == dsl.M1:
-		return 1 - a
+		return 1 - alpha
 	case m == dsl.M2 && low:
-		return float64(r * a)
+		return float64(r * alpha)
 	case m == dsl.M2:
-		return float64(r*(1-a)) + a
+		return float64(r*(1-alpha)) + alpha
 	case m == dsl.M3 && low:
-		return float64(r*(0.5-a)) + a
+		return float64(r*(0.5-alpha)) + alpha
 	case m == dsl.M3:
-		return float64(r*(a-0.5)) + 0.5
+		return float64(r*(alpha-0.5)) + 0.5
 	case m == dsl.M4 && low:
-		return float64(r*(0.5-a)) + 0.5
+		return float64(r*(0.5-alpha)) + 0.5
 	case m == dsl.M4:
-		return float64(r*(0.5-(1-a))) + (1 - a)
+		return float64(r*(0.5-(1-alpha))) + (1 - alpha)
 	case low:
-		return float64(r*a) + (1 - a)
+		return float64(r*alpha) + (1 - alpha)
 	default:
-		return float64(r * (1 - a))
+		return float64(r * (1 - alpha))
 	}
 }
 

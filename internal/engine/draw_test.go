@@ -25,7 +25,7 @@ func drawn(seed uint64, iteration uint32, number int, b graph.Block, n, replicas
 	return alpha, beta
 }
 
-// TestDrawCounters: the first branch's a and b at level image are word 0 of the documented
+// TestDrawCounters: the first branch's alpha and beta at level image are word 0 of the documented
 // counters.
 func TestDrawCounters(t *testing.T) {
 	b := block(2, dsl.Shaken, dsl.Shaken, dsl.Image)
@@ -68,7 +68,7 @@ func TestDrawModes(t *testing.T) {
 						}
 					}
 					if forward == dsl.Shaken && backward == dsl.Shaken && branches > 1 && alpha[0][0] == beta[0][0] {
-						t.Errorf("%s: a and b are one draw, %v", name, alpha[0][0])
+						t.Errorf("%s: alpha and beta are one draw, %v", name, alpha[0][0])
 					}
 				}
 			}
