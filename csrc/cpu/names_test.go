@@ -12,7 +12,7 @@ import (
 // stems are the operations of this folder and the parts of a convolution. Each has a file of its
 // own, each file belongs to one, and README.md names each.
 var stems = []string{
-	"augment", "join", "correlate", "pooling", "dropout", "channels", "gradsum", "sgd", "clip", "head", "norm", "norm_sums", "tensor", "threads", "isa",
+	"augment", "join", "correlate", "pooling", "dropout", "widen", "gradsum", "sgd", "clip", "head", "norm", "norm_sums", "tensor", "threads", "isa",
 	"dispatch", "vec", "peak", "spans", "conv", "conv_spec", "conv_plan", "conv_panel", "conv_area", "conv_pack", "conv_kernels",
 	"conv_stage", "conv_gemm", "conv_weight_gradient", "conv_transform", "conv_winograd", "conv_strassen",
 	"batch",

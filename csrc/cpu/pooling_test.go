@@ -94,7 +94,7 @@ func TestPoolingRefuses(t *testing.T) {
 	if _, err := NewDropout(f.p, DropoutSpec{X: x, Off: 24, Y: y}); err == nil {
 		t.Error("dropout of half a block: no error")
 	}
-	if _, err := NewChannels(f.p, ChannelsSpec{X: x, XOff: 20, C: 16, Y: y}); err == nil {
+	if _, err := NewWiden(f.p, WidenSpec{X: x, XOff: 20, C: 16, Y: y}); err == nil {
 		t.Error("channels beyond the last: no error")
 	}
 }

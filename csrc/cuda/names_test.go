@@ -8,11 +8,9 @@ import (
 	"testing"
 )
 
-// others are texts whose specs or tests stand with those of a neighbour.
+// others are texts whose specs and tests stand with those of a neighbour.
 var others = map[string][]string{
-	"drop":     {"drop.go", "pool_test.go"},
 	"poolgrad": {"pool.go", "pool_test.go"},
-	"widen":    {"drop.go", "pool_test.go"},
 }
 
 // TestStems checks that a text with an entry point has that entry's name, and that the stem in

@@ -75,7 +75,7 @@ func (b *binder) forward(s engine.PlanStep) {
 	case *engine.DropStep:
 		b.drop(s)
 	case *engine.CopyStep:
-		op := try[*kernel.Channels](b)(kernel.NewChannels(b.pool, kernel.ChannelsSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y], YOff: s.YOff, End: s.End}))
+		op := try[*kernel.Widen](b)(kernel.NewWiden(b.pool, kernel.WidenSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y], YOff: s.YOff, End: s.End}))
 		b.both(func() { op.Run(b.batch) }, func() { op.Run(b.batch) })
 	case *engine.JoinStep:
 		b.join(s)
@@ -150,7 +150,7 @@ func (b *binder) backward(s engine.PlanStep) {
 	case *engine.DropStep:
 		b.drop(s)
 	case *engine.CopyStep:
-		op := try[*kernel.Channels](b)(kernel.NewChannels(b.pool, kernel.ChannelsSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y], YOff: s.YOff, End: s.End}))
+		op := try[*kernel.Widen](b)(kernel.NewWiden(b.pool, kernel.WidenSpec{X: b.tensors[s.X], XOff: s.XOff, C: s.C, Y: b.tensors[s.Y], YOff: s.YOff, End: s.End}))
 		b.trainOnly(func() { op.Run(b.batch) })
 	case *engine.NormBackStep:
 		n := b.norms[s.Norm]

@@ -38,7 +38,7 @@ func (l *List) dropLaunch(o *Drop, m mode) (*Launch, error) {
 	}
 	y := l.whole(o.Y)
 	of := l.operands(o.X, y)
-	return launch(kernels.DropSpec{Shape: l.shape(o.Y), X: of.part(o.X), Y: of.part(y), Channels: o.X.C,
+	return launch(kernels.DropoutSpec{Shape: l.shape(o.Y), X: of.part(o.X), Y: of.part(y), Channels: o.X.C,
 		Rate: o.Op.Rate, Threshold: engine.DropThreshold(o.Op.Rate), Index: o.Op.Index},
 		map[string]Arg{"x": buffer(o.X.Buf), "y": buffer(o.Y)})
 }

@@ -2,16 +2,16 @@ package cpu
 
 import "testing"
 
-// TestChannels copies channels that are no whole blocks, to the front of others and behind some.
-func TestChannels(t *testing.T) {
+// TestWiden copies channels that are no whole blocks, to the front of others and behind some.
+func TestWiden(t *testing.T) {
 	everyGeometry(t, 12, func(f *fixture) {
 		c, front, behind := f.someC(), f.IntN(20), f.IntN(20)
-		s := ChannelsSpec{X: f.tensor(front + c + f.IntN(20)), XOff: front, C: c, YOff: f.IntN(2) * f.IntN(40)}
+		s := WidenSpec{X: f.tensor(front + c + f.IntN(20)), XOff: front, C: c, YOff: f.IntN(2) * f.IntN(40)}
 		s.End = s.YOff + c + behind
 		s.Y = f.tensor(s.End + f.IntN(40))
 		end := min(blocks(s.End)*lanes, s.Y.C)
 		before := all(s.Y)
-		op, err := NewChannels(f.p, s)
+		op, err := NewWiden(f.p, s)
 		if err != nil {
 			f.Fatal(err)
 		}

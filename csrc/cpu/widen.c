@@ -1,10 +1,10 @@
-// channels.c: copies of channels over a batch, a task a block of y of an image.
-#include "channels.h"
+// widen.c: copies of channels over a batch, a task a block of y of an image.
+#include "widen.h"
 #include <string.h>
 
 static void task(void *arg, int task, int worker) {
   (void)worker;
-  const sk_channels *o = arg;
+  const sk_widen *o = arg;
   const sk_tensor *x = o->x, *y = o->y;
   const int begin = o->y_channel0 / SK_LANES, blocks = o->end_block - begin;
   const int n = task / blocks, b = begin + task % blocks, positions = y->h * y->w;
@@ -26,6 +26,6 @@ static void task(void *arg, int task, int worker) {
   }
 }
 
-void sk_channels_run(sk_pool *p, const sk_channels *o, const sk_batch *b) {
+void sk_widen_run(sk_pool *p, const sk_widen *o, const sk_batch *b) {
   sk_parallel(p, b->n * (o->end_block - o->y_channel0 / SK_LANES), task, (void *)o);
 }

@@ -1,13 +1,13 @@
-// drop.cu: dropout, of activations or of their gradients.
+// dropout.cu: dropout, of activations or of their gradients.
 //
 //   y = x * (u >= rate ? 1/(1-rate) : 0)
 //
 // u is the uniform of engine.Kept, to the bit: word c%4 of counter (iteration, INDEX, position in
 // the global batch, SK_DROPOUT) in chunk pixel*CHUNKS + c/4.
 //
-// drop(step, x, y, n): y is overwritten. 2*sizeof(T) bytes and a quarter of a draw an element.
+// dropout(step, x, y, n): y is overwritten. 2*sizeof(T) bytes and a quarter of a draw an element.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    drop(const sk_step *step, const void *x, void *y, int n) {
+    dropout(const sk_step *step, const void *x, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
   if (c >= X::C) return;

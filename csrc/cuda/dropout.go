@@ -1,10 +1,10 @@
 package cuda
 
-// DropSpec is dropout: y = x * (u >= Rate ? 1/(1-Rate) : 0), with the draws of engine.Kept for
+// DropoutSpec is dropout: y = x * (u >= Rate ? 1/(1-Rate) : 0), with the draws of engine.Kept for
 // dropout Index of the graph, of a map of Channels channels.
 //
-//	drop(step, x, y, n)
-type DropSpec struct {
+//	dropout(step, x, y, n)
+type DropoutSpec struct {
 	Shape
 	X, Y      Slice
 	Channels  int // without the lanes behind the last
@@ -13,9 +13,9 @@ type DropSpec struct {
 	Index     int
 }
 
-// Kernel specialises drop.cu; its launches are for n images.
-func (s DropSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("drop")
+// Kernel specialises dropout.cu; its launches are for n images.
+func (s DropoutSpec) Kernel() (*Kernel, error) {
+	b := newBuilder("dropout")
 	b.fits("Y", s.Y)
 	b.same("X", s.X, s.Y.C)
 	b.want(s.Rate > 0 && s.Rate < 1, "Rate", "between 0 and 1", s.Rate)
@@ -30,30 +30,7 @@ func (s DropSpec) Kernel() (*Kernel, error) {
 	b.include("types", "philox", "norm", "tile")
 	b.slice("X", s.X)
 	b.slice("Y", s.Y)
-	b.include("drop")
+	b.include("dropout")
 	b.add("step", "x", "y", "n:i")
-	return b.done(t.elementwise())
-}
-
-// WidenSpec copies channels: Y has X's channels and zeros behind them.
-//
-//	widen(x, y, n)
-type WidenSpec struct {
-	Shape
-	X, Y Slice
-}
-
-// Kernel specialises widen.cu; its launches are for n images.
-func (s WidenSpec) Kernel() (*Kernel, error) {
-	b := newBuilder("widen")
-	b.fits("X", s.X)
-	b.fits("Y", s.Y)
-	b.want(s.X.C <= s.Y.C, "X.C", "at most Y's channels", s.X.C)
-	t := b.newTile(s.Shape, elements, 2, []int{s.Y.C}, s.X, s.Y)
-	b.include("types", "norm", "tile")
-	b.slice("X", s.X)
-	b.slice("Y", s.Y)
-	b.include("widen")
-	b.add("x", "y", "n:i")
 	return b.done(t.elementwise())
 }

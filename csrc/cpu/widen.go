@@ -1,28 +1,28 @@
 package cpu
 
-// #include "channels.h"
+// #include "widen.h"
 import "C"
 
 import "fmt"
 
-// ChannelsSpec copies channels XOff .. XOff+C-1 of X to channels from YOff on of Y. Channels behind
+// WidenSpec copies channels XOff .. XOff+C-1 of X to channels from YOff on of Y. Channels behind
 // them, to End-1 and to the end of that block, become zeros. No offset need be a multiple of 16.
-type ChannelsSpec struct {
+type WidenSpec struct {
 	X         *Tensor
 	XOff, C   int
 	Y         *Tensor
 	YOff, End int
 }
 
-// Channels is a copy of channels bound to its tensors.
-type Channels struct {
+// Widen is a copy of channels bound to its tensors.
+type Widen struct {
 	fit
 	p *Pool
-	c *C.sk_channels
+	c *C.sk_widen
 }
 
-// NewChannels lays the operation out in memory of the pool. The error says what does not fit.
-func NewChannels(p *Pool, s ChannelsSpec) (*Channels, error) {
+// NewWiden lays the operation out in memory of the pool. The error says what does not fit.
+func NewWiden(p *Pool, s WidenSpec) (*Widen, error) {
 	f := fitOf(s.Y)
 	switch {
 	case f.err != nil:
@@ -36,16 +36,16 @@ func NewChannels(p *Pool, s ChannelsSpec) (*Channels, error) {
 		f.n = min(f.n, s.X.N)
 	}
 	if f.err != nil {
-		return nil, fmt.Errorf("cpu: channels: %w", f.err)
+		return nil, fmt.Errorf("cpu: widen: %w", f.err)
 	}
-	op := &Channels{fit: f, p: p, c: &calloc[C.sk_channels](p, 1)[0]}
-	*op.c = C.sk_channels{x: s.X.c, y: s.Y.c, x_channel0: C.int(s.XOff), c: C.int(s.C),
+	op := &Widen{fit: f, p: p, c: &calloc[C.sk_widen](p, 1)[0]}
+	*op.c = C.sk_widen{x: s.X.c, y: s.Y.c, x_channel0: C.int(s.XOff), c: C.int(s.C),
 		y_channel0: C.int(s.YOff), end_block: C.int(blocks(s.End))}
 	return op, nil
 }
 
 // Run computes the batch.
-func (o *Channels) Run(b *Batch) {
+func (o *Widen) Run(b *Batch) {
 	o.run(b)
-	C.sk_channels_run(o.p.c, o.c, b.c)
+	C.sk_widen_run(o.p.c, o.c, b.c)
 }

@@ -1,6 +1,7 @@
-// channels.h: copies of channels.
-#ifndef SK_CHANNELS_H
-#define SK_CHANNELS_H
+// widen.h: channels copied to others, with zeros behind them. A concatenation and the gradient of a
+// widening are copies too.
+#ifndef SK_WIDEN_H
+#define SK_WIDEN_H
 #include "tensor.h"
 #include "threads.h"
 
@@ -10,7 +11,7 @@ typedef struct {
   const sk_tensor *x, *y;
   int x_channel0, c;
   int y_channel0, end_block;
-} sk_channels;
+} sk_widen;
 
-void sk_channels_run(sk_pool *, const sk_channels *, const sk_batch *);
+void sk_widen_run(sk_pool *, const sk_widen *, const sk_batch *);
 #endif
