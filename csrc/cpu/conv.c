@@ -3,7 +3,7 @@
 // An image is staged: read through its view (norm, ReLU) or its gradient (masks, coefficients,
 // norm) into scratch of the worker, with zero borders and with columns split by stride phase. Every
 // tap of every position is then one address plus a constant, and neighbouring positions are 64
-// bytes apart. All three directions are products of 16x16 blocks from the lists of conv_plan.c:
+// bytes apart. All three directions are block products, 16x16, from the lists of conv_plan.c:
 //
 //   forward    y[kb] = sum over (ib, tap) of w[kb][ib][tap] * x[ib] moved by tap
 //   data       dx[ib], a phase of its positions at a time,
@@ -38,8 +38,8 @@ static int64_t accumulator_pitch(const sk_conv *c) {
 }
 
 // Images that share an accumulator. A transformed accumulator of Winograd is 4 times as large as
-// the weights. Strassen's product has so many channels that fewer accumulators are too few to keep
-// every worker busy to the end.
+// the weights. Strassen's matrix product has so many channels that fewer accumulators are too few
+// to keep every worker busy to the end.
 static int accumulator_images(const sk_conv *c) {
   const int64_t n = c->shape.n, positions = (int64_t)c->shape.p * c->shape.q;
   const int64_t least = !c->transform.on                        ? ACCUMULATOR_POSITIONS

@@ -7,7 +7,7 @@
 // The weights of one part at one tap for the output channels begin .. end-1 of an output block.
 typedef struct {
   const sk_conv_part *part;
-  int element;  // row and column of the part's kernel
+  int kernel_at;  // row * part->s + column of the part's kernel
   int tap;
   int begin;
   int end;
@@ -19,7 +19,7 @@ typedef struct {
   int kb;
   int ib;
   int part;
-  int element;
+  int kernel_at;
 } sk_conv_areas;
 
 // The next area; 0 behind the last.
@@ -44,6 +44,6 @@ static inline sk_conv_row sk_conv_row_at(const sk_conv_area *a, int ib, int k) {
   const int end = first + channels - block;
   const int64_t at = (int64_t)k * channels + block + lane0 - first;
   return (sk_conv_row){(p->y_channel0 + k) % SK_LANES, lane0, end < SK_LANES ? end : SK_LANES,
-                       p->weight_at + at * kernel + a->element, kernel};
+                       p->weight_at + at * kernel + a->kernel_at, kernel};
 }
 #endif

@@ -1,6 +1,6 @@
-// conv_gemm_kernel.h: the product that all convolutions consist of. Its micro-tiles are sized by
-// the registers there are. The order of every sum is the same for all of them, so results depend on
-// neither the micro-tile nor the worker.
+// conv_gemm_kernel.h: the matrix product that all convolutions consist of. Its micro-tiles are
+// sized by the registers there are. The order of every sum is the same for all of them, so results
+// depend on neither the micro-tile nor the worker.
 #ifndef SK_CONV_GEMM_KERNEL_H
 #define SK_CONV_GEMM_KERNEL_H
 #include "conv_kernels.h"

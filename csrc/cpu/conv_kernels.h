@@ -3,8 +3,8 @@
 #define SK_CONV_KERNELS_H
 #include "conv_plan.h"
 
-// The positions of a product, images x rows x cols. Columns of x are a block's 16 lanes apart; all
-// pitches are in floats.
+// The positions of a matrix product, images x rows x cols. Columns of x are a block's 16 lanes
+// apart; all pitches are in floats.
 typedef struct {
   const float *x;
   float *y;

@@ -231,7 +231,7 @@ static sk_conv_panels panels_between(const sk_conv_plan *p, int begin, int end) 
 
 static void list_transform(sk_conv *c, sk_conv_connection *all) {
   sk_conv_transform *w = &c->transform;
-  const int transformed = c->taps;  // the place of transformed products behind the taps
+  const int transformed = c->taps;  // the place of transformed block products behind the taps
   const listing forward = {c, &TRANSFORM_FORWARD, all, c->y_blocks, c->x_blocks, transformed, 1};
   const listing backward = {c, &TRANSFORM_BACKWARD, all, c->x_blocks, c->y_blocks, transformed, 1};
   w->forward = list(&forward, 1, w->elements);

@@ -35,7 +35,7 @@ struct sk_conv {
   sk_conv_staged dy;     // [block][row][column][16]
   sk_conv_staged dx;     // of one panel, without borders, before it is added to its place
   int direct;            // whether some block of x or y takes no part in the transform
-  sk_conv_plan forward;  // of the direct products; weight gradients follow it
+  sk_conv_plan forward;  // of the direct block products; weight gradients follow it
   sk_conv_plan backward;
   sk_conv_transform transform;
   int accumulator_images;  // images whose weight gradients share an accumulator
@@ -50,7 +50,7 @@ struct sk_conv_pass {
 };
 
 // The connections between output block kb and input block ib, one for each tap, and behind the
-// taps, at `conv->taps`, one for the transformed products.
+// taps, at `conv->taps`, one for the transformed block products.
 static inline sk_conv_connection *sk_conv_connections(const sk_conv *c, sk_conv_connection *all,
                                                       int kb, int ib) {
   return all + ((int64_t)kb * c->x_blocks + ib) * (c->taps + 1);

@@ -1,5 +1,5 @@
-// conv_strassen_kernel.h: the transforms of Strassen's product (Numer. Math. 13, 1969), y = w x by
-// quarters with 7 products instead of 8.
+// conv_strassen_kernel.h: the transforms of Strassen's matrix product (Numer. Math. 13, 1969),
+// y = w x by quarters with 7 products instead of 8.
 //
 // Quarter 2i + j of w is half i of the outputs by half j of the inputs; of x, half i of the
 // channels by half j of the rows; of y the same. A tile is the four values at the same place of the

@@ -1,7 +1,7 @@
 // conv_transform.c: convolutions with fewer products than the direct ones, by bilinear algorithms.
 //
 // An algorithm transforms a tile of x and a filter g linearly, multiplies element by element, and
-// transforms the products into a tile of y. Over channels each element is a product of matrices,
+// transforms the products into a tile of y. Over channels each element is a matrix product,
 // [output channels][input channels] times [input channels][tiles]. The gradients are the adjoints
 // of the same maps, so the three directions share their transforms:
 //
@@ -24,10 +24,10 @@
 //
 // Tiles are transformed a chunk at a time, so that V, E and M are read back from a near cache;
 // nothing transformed outlives its chunk. The transforms read through the view and the gradients a
-// few rows at a time, so nothing is staged. The products are those of the direct kernels, with a
-// chunk as a row of positions and an input block as a term. A task is some images of one island;
-// backward, the images of one accumulator. Tasks follow each other island by island, so that an
-// island's weights are fetched once where all of them do not fit the cache.
+// few rows at a time, so nothing is staged. The matrix products are those of the direct kernels,
+// with a chunk as a row of positions and an input block as a term. A task is some images of one
+// island; backward, the images of one accumulator. Tasks follow each other island by island, so
+// that an island's weights are fetched once where all of them do not fit the cache.
 #include "conv_plan.h"
 #include "dispatch.h"
 #include <string.h>

@@ -79,9 +79,8 @@ int sk_conv_transform_pays(const sk_conv_shape *, int algorithm, int inputs);
 void sk_conv_transform_measure(sk_conv *);
 int64_t sk_conv_transform_scratch(const sk_conv *);  // floats
 
-// The passes, but for the direct products and the merge of accumulators. The accumulator of images
-// that share number i starts accumulator_pitch * i floats behind acc. Statistics and sums are taken
-// where nothing is direct.
+// The passes, but for the direct block products and the merge of accumulators. Accumulator i starts
+// accumulator_pitch * i floats behind acc. Statistics and sums are taken where nothing is direct.
 void sk_conv_transform_forward(const sk_conv_pass *);
 void sk_conv_transform_backward(const sk_conv_pass *, float *acc, int64_t accumulator_pitch);
 

@@ -1,6 +1,6 @@
-// conv_transform_kernel.h: the products of conv_transform.c, the same for every algorithm. They go
-// element by element, so that an element's tiles of all input blocks are read from the first-level
-// cache by every panel but the first.
+// conv_transform_kernel.h: the matrix products of conv_transform.c, the same for every algorithm.
+// They go element by element, so that an element's tiles of all input blocks are read from the
+// first-level cache by every panel but the first.
 #ifndef SK_CONV_TRANSFORM_KERNEL_H
 #define SK_CONV_TRANSFORM_KERNEL_H
 #include "conv_weight_gradient_kernel.h"

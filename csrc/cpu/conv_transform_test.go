@@ -41,8 +41,8 @@ func winogradSpec(r *rand.Rand) ConvSpec {
 	return s
 }
 
-// strassenSpec is a random convolution that goes through Strassen's product: 1x1 kernels of one
-// part or several, which may share their inputs.
+// strassenSpec is a random convolution that goes through Strassen's matrix product: 1x1 kernels
+// of one part or several, which may share their inputs.
 func strassenSpec(r *rand.Rand) ConvSpec {
 	s := ConvSpec{N: 1 + r.IntN(5), H: 1 + r.IntN(14), W: 1 + r.IntN(9), Stride: 1 + r.IntN(3), transform: true}
 	s.P, s.Q = (s.H+s.Stride-1)/s.Stride, (s.W+s.Stride-1)/s.Stride

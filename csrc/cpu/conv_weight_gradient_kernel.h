@@ -16,7 +16,8 @@ enum { WEIGHT_INPUTS = 3 };
 #define WEIGHT_SIZES(M) SK_SIZES_3(M, 1)
 #endif
 
-// Some channels of x and some blocks of dy over rows x cols positions, and where their products go.
+// Some channels of x and some blocks of dy over rows x cols positions, and where their
+// outer products go.
 typedef struct {
   const float *x, *dy;
   int64_t x_row_pitch, dy_row_pitch, dy_block_pitch;  // floats
