@@ -34,6 +34,36 @@ func TestCommentWidth(t *testing.T) {
 	})
 }
 
+// TestProseWidth: no line of a document's prose reaches beyond column 100. Code, rows of tables and
+// a line that is one link may.
+func TestProseWidth(t *testing.T) {
+	exhaustive.Only(t)
+	link := regexp.MustCompile(`^\W*\[[^\]]*\]\([^)]*\)\W*$`)
+	lines := 0
+	for _, name := range files(t) {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		fenced := false
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if fence := strings.HasPrefix(strings.TrimSpace(line), "```"); fence || fenced {
+				fenced = fenced != fence
+				continue
+			}
+			if strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "|") {
+				continue
+			}
+			lines++
+			if have := utf8.RuneCountInString(line); have > 100 && !link.MatchString(line) {
+				t.Errorf("%s:%d: a line reaches to column %d, want 100 at most", name, i+1, have)
+			}
+		}
+	}
+	if lines < 2000 {
+		t.Errorf("only %d lines of prose were found", lines)
+	}
+}
+
 // eachCommented calls f with the text of every file of Go, C, C++ and CUDA, and where its comments
 // stand.
 func eachCommented(t *testing.T, f func(name, text string, comments [][2]int)) {
