@@ -32,8 +32,8 @@ func TestPaper(t *testing.T) {
 }
 
 // TestMap holds docs/map.md to the code, and the code to it: every place exists, no operation of
-// the graph, no CUDA kernel is missing, and both walks go from a file to the kernels of both
-// devices.
+// the graph, no CUDA kernel is missing, each operation of the first table has its tests in the
+// second, and both walks go from a file to the kernels of both devices.
 func TestMap(t *testing.T) {
 	const document = "docs/map.md"
 	if n := checkPlaces(t, document); n < 60 {
@@ -49,6 +49,22 @@ func TestMap(t *testing.T) {
 		if m[1] != "Subsample" { // part of the two-flow skip
 			missing("the operation "+m[1], "internal/graph/graph.go:"+m[1])
 		}
+	}
+	tested := map[string]bool{}
+	for _, row := range tableOf(t, text, "| operation | tests: CPU |") {
+		for _, name := range strings.Split(row, "; ") {
+			tested[name] = true
+		}
+	}
+	operations := tableOf(t, text, "| operation | formula |")
+	for _, row := range operations {
+		name := regexp.MustCompile(`: | \(`).Split(row, 2)[0]
+		if !tested[name] {
+			t.Errorf("%s: the table of tests has no %q: write a row of it, or add it to one, behind a semicolon", document, name)
+		}
+	}
+	if len(operations) < 30 {
+		t.Errorf("%s: only %d operations were found", document, len(operations))
 	}
 	for _, walk := range []string{"the width of a stage", "a draw of alpha"} {
 		_, steps, _ := strings.Cut(text, "\n## "+strings.ToUpper(walk[:1])+walk[1:])
@@ -75,6 +91,23 @@ func TestMap(t *testing.T) {
 	if kernels < 15 {
 		t.Errorf("only %d kernels were found", kernels)
 	}
+}
+
+// tableOf returns the first cells of the table whose heading begins so.
+func tableOf(t *testing.T, text, heading string) (rows []string) {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, "\n"+heading)
+	if !ok {
+		t.Fatalf("no table %s", heading)
+	}
+	for _, line := range strings.Split(rest, "\n")[2:] {
+		if !strings.HasPrefix(line, "| ") {
+			return rows
+		}
+		row, _, _ := strings.Cut(line[2:], " | ")
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // TestPlaces checks the places and the targets of make that documents name.
