@@ -38,6 +38,8 @@ func Example() {
 	// Output: [4 6 4 6 9 6 4 6 4]
 }
 
+// must and check stand in this file, as in the other examples, so that a reader has the whole
+// program here.
 func must[T any](v T, err error) T {
 	check(err)
 	return v

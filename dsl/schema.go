@@ -11,7 +11,8 @@ type object = map[string]any
 
 // Schema returns the JSON Schema (draft 7) of the language, for editors: taplo finds it by the line
 // "#:schema PATH" at the top of a file. It says what each key may be on its own. Conditions of
-// several keys, such as shapes that fit, are the parser's alone.
+// several keys, such as shapes that fit, are the parser's alone. Its only callers are tests:
+// TestSchemaFile holds schema.json to it.
 func Schema() []byte {
 	s := tableSchema(language, nil)
 	s["$schema"] = "http://json-schema.org/draft-07/schema#"

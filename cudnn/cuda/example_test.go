@@ -77,6 +77,8 @@ func ExampleGraph() {
 	// Output: 1000000
 }
 
+// must and check stand in this file, as in the other examples, so that a reader has the whole
+// program here.
 func must[T any](v T, err error) T {
 	check(err)
 	return v

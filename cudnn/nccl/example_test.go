@@ -42,6 +42,8 @@ func sum(id nccl.ID, rank int, device cuda.Device) []float32 {
 	return x
 }
 
+// must and check stand in this file, as in the other examples, so that a reader has the whole
+// program here.
 func must[T any](v T, err error) T {
 	check(err)
 	return v

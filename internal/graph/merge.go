@@ -16,7 +16,8 @@ import "sort"
 // The last is both branches' first conv, with the two-flow skip as 1x1 parts of it, and, once Norms
 // has merged their norms, both branches' later convs. Every former value begins at a multiple of
 // align channels in the merged one, except convs that only a Concat brought together; convs that
-// would break this stay apart. An align below 1 counts as 1.
+// would break this stay apart. An align below 1 counts as 1. Merge alone is for tests: engines
+// run Passes.
 func Merge(g *Graph, align int) *Graph { return merge(g, align, false) }
 
 // merge is Merge; apart leaves out operations that read different channels (Apart).

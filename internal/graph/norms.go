@@ -3,6 +3,7 @@ package graph
 // Norms returns g with batch normalisations fused: a Norm whose output only ReLUs read applies the
 // ReLU itself, and Norms over adjacent channels of one value become one with a part for each BN,
 // where they agree on the ReLU. Statistics are per channel, so parts stay as they were.
+// Norms alone is for tests: engines run Passes.
 func Norms(g *Graph) *Graph { return norms(g, false) }
 
 // norms is Norms; apart leaves out operations that read different channels (Apart).

@@ -86,8 +86,8 @@ func TestAbandonedStep(t *testing.T) {
 			ctx, cancel = context.WithCancel(context.Background())
 			if b.eval {
 				go func() { <-b.reached; cancel() }()
-				if _, err := Evaluate(ctx, o.Spec, b, dir+"/"+WeightsFile, o.Test); !errors.Is(err, context.Canceled) {
-					t.Errorf("Evaluate: %v", err)
+				if _, err := Predict(ctx, o.Spec, b, dir+"/"+WeightsFile, o.Test, nil); !errors.Is(err, context.Canceled) {
+					t.Errorf("Predict: %v", err)
 				}
 			}
 			cancel()

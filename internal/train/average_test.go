@@ -102,7 +102,7 @@ func TestAverage(t *testing.T) {
 			}
 		}
 	}
-	e, err := Evaluate(t.Context(), o.Spec, o.Backend, filepath.Join(o.Dir, AverageFile), o.Test)
+	e, err := Predict(t.Context(), o.Spec, o.Backend, filepath.Join(o.Dir, AverageFile), o.Test, nil)
 	if err != nil || math.Abs(e.TestLoss-*s.Average.TestLoss) > 1e-5 || e.TestError != *s.Average.TestError {
 		t.Errorf("the file has %+v, %v, the line %v and %v", e, err, *s.Average.TestLoss, *s.Average.TestError)
 	}

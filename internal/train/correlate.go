@@ -19,9 +19,9 @@ type Correlation struct {
 }
 
 // Correlate runs every test image through spec's network with the weights of a file, in one pass
-// and as Evaluate does, and compares the branches of its blocks, pair by pair in the order of
+// and as Predict does, and compares the branches of its blocks, pair by pair in the order of
 // graph.Correlations. All images, channels and positions are one population. Errors are those of
-// Evaluate; a network without two branches has no pairs.
+// Predict; a network without two branches has no pairs.
 func Correlate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) ([]Correlation, error) {
 	g, err := graph.Build(spec)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"shake/internal/graph"
 )
 
-// Evaluation is the result of Evaluate. TestError is in per cent.
+// Evaluation is the result of Predict. TestError is in per cent.
 type Evaluation struct {
 	TestError float64
 	TestLoss  float64 // not finite if a logit is not
@@ -21,15 +21,10 @@ type Evaluation struct {
 	Images    int
 }
 
-// Evaluate compiles spec's network on backend b, loads the safetensors file weights into it, and
-// runs every image of test with running statistics and even coefficients. Errors are those of Run,
-// *WeightsError above all, and ctx's when it ends.
-func Evaluate(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images) (*Evaluation, error) {
-	return Predict(ctx, spec, b, weights, test, nil)
-}
-
-// Predict is Evaluate, and calls each, unless it is nil, with the network's answer to every image,
-// in order. An error of each ends it.
+// Predict compiles spec's network on backend b, loads the safetensors file weights into it, and
+// runs every image of test with running statistics and even coefficients. It calls each, unless
+// that is nil, with the network's answer to every image, in order; an error of each ends it. Other
+// errors are those of Run, *WeightsError above all, and ctx's when it ends.
 func Predict(ctx context.Context, spec *dsl.Spec, b engine.Backend, weights string, test *engine.Images, each func(Prediction) error) (*Evaluation, error) {
 	g, err := graph.Build(spec)
 	if err != nil {

@@ -220,7 +220,7 @@ func TestEvaluate(t *testing.T) {
 	dir := tempDir(t)
 	o := options(t, dir)
 	s := mustRun(t, o)
-	e, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test)
+	e, err := Predict(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestEvaluate(t *testing.T) {
 	if err := exported(copied, func(w io.Writer) error { return ExportRun(spec(t), dir, WeightsFile, w) }); !errors.As(err, &bad) {
 		t.Errorf("damaged weights were exported: %v", err)
 	}
-	if _, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test); !errors.As(err, &bad) {
+	if _, err := Predict(t.Context(), o.Spec, toy{bad: -1}, filepath.Join(dir, WeightsFile), o.Test, nil); !errors.As(err, &bad) {
 		t.Errorf("damaged weights were evaluated: %v", err)
 	}
 }
@@ -255,7 +255,7 @@ func TestEvaluatePieces(t *testing.T) {
 	weights, n, batch := filepath.Join(o.Dir, WeightsFile), o.Test.N, o.Spec.Train.Batch
 	for _, c := range []struct{ piece, want int }{{0, (n + batch - 1) / batch}, {n - 1, 2}, {1000, 1}} {
 		calls := 0
-		e, err := Evaluate(t.Context(), o.Spec, toy{bad: -1, piece: c.piece, onEval: func(int) { calls++ }}, weights, o.Test)
+		e, err := Predict(t.Context(), o.Spec, toy{bad: -1, piece: c.piece, onEval: func(int) { calls++ }}, weights, o.Test, nil)
 		if err != nil || calls != c.want || e.Images != n {
 			t.Errorf("pieces of %d: want %d calls for %d images, have %d, %+v, %v", c.piece, c.want, n, calls, e, err)
 		}

@@ -25,11 +25,11 @@ func TestValidation(t *testing.T) {
 		t.Fatalf("last epoch %+v, summary %+v", last, s)
 	}
 	weights := filepath.Join(o.Dir, WeightsFile)
-	test, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, weights, o.Test)
+	test, err := Predict(t.Context(), o.Spec, toy{bad: -1}, weights, o.Test, nil)
 	if err != nil || test.TestLoss != last.TestLoss || test.TestError != last.TestError {
 		t.Errorf("the test images alone have %+v, %v, in the run %+v", test, err, last)
 	}
-	all, err := Evaluate(t.Context(), o.Spec, toy{bad: -1}, weights, Joined(o.Test, o.Validation))
+	all, err := Predict(t.Context(), o.Spec, toy{bad: -1}, weights, Joined(o.Test, o.Validation), nil)
 	if sum := 11*last.TestLoss + 7*last.ValLoss; err != nil || all.Images != 18 || math.Abs(18*all.TestLoss-sum) > 1e-12 {
 		t.Errorf("all images have %+v, %v, in the run %v together", all, err, sum)
 	}

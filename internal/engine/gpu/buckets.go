@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -53,11 +52,6 @@ func (*AllReduce) uses(func(BufID, bool)) {}
 type Span struct {
 	Kind    ArgKind // Gradients or PackedGrads
 	From, N int
-}
-
-// LowerShare is Lower for one card of several; n and replicas are its own.
-func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s Several) (*List, error) {
-	return lower(g, t, n, replicas, r, &s)
 }
 
 // exchange adds the sums over cards to a list. They are on a stream of their own, beside the

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	kernels "shake/csrc/cuda"
 	"shake/internal/engine"
+	"shake/internal/graph"
 )
 
 // SetProgress makes programs report the progress of a first start so often, for the rest of a test.
@@ -73,4 +75,9 @@ func Unordered(prog engine.Program) error {
 		p.list.before[i] = newBits(len(p.list.Ops))
 	}
 	return p.do(func() error { p.dropRunners(); return nil })
+}
+
+// LowerShare is Lower for one card of several; n and replicas are its own.
+func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s Several) (*List, error) {
+	return lower(g, t, n, replicas, r, &s)
 }

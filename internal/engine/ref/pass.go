@@ -117,7 +117,8 @@ func Train(g *graph.Graph, params [][]float64, b Batch) (*Pass, error) {
 	return p, nil
 }
 
-// Infer runs one forward pass with running statistics and even coefficients. x is n×C×H×W.
+// Infer runs one forward pass with running statistics and even coefficients. x is n×C×H×W. It is
+// for tests: the backend calls infer.
 func Infer(g *graph.Graph, params [][]float64, running Running, x []float64, n int) (*Pass, error) {
 	return infer(g, params, running, x, n, nil)
 }
