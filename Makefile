@@ -22,6 +22,10 @@ SMALL  := -ldflags "-s -w -X main.commit=$(COMMIT)"
 GPU_TESTS = cudnn/cuda cudnn/nccl cudnn csrc/cuda internal/engine/gpu
 # Folders whose C, C++ and CUDA have the layout of .clang-format.
 FORMATTED = csrc cudnn
+# The files that make format and make lint look at. Without one, gofmt and clang-format would read
+# standard input.
+TRACKED_GO = git ls-files '*.go'
+TRACKED_C  = git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$'
 # make bundle TRIM= takes the packages that make test has compiled, and is quicker; the bundle then
 # names this machine's folders.
 TRIM   ?= -trimpath
@@ -68,8 +72,10 @@ race: needs ## the tests of all packages but those of C under the race detector
 	$(GO) test -race -short -timeout 30m $(PURE)
 
 lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, and a look for undefined symbols in the binary
-	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
-	@build/format/bin/clang-format --dry-run -Werror $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$') || { echo "make format lays them out"; exit 1; }
+	@all=$$($(TRACKED_GO)); if [ -z "$$all" ]; then echo "make lint: git knows no Go files here"; exit 1; fi; \
+	files=$$(gofmt -l $$all) || exit 1; if [ -n "$$files" ]; then echo "not gofmt-clean:"; echo "$$files"; exit 1; fi
+	@all=$$($(TRACKED_C)); if [ -z "$$all" ]; then echo "make lint: git knows no C files here"; exit 1; fi; \
+	build/format/bin/clang-format --dry-run -Werror $$all || { echo "make format lays them out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@if command -v ldd >/dev/null 2>&1; then \
@@ -78,8 +84,8 @@ lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, an
 	@echo "make lint: clean"
 
 format: build/format/.installed ## lay out Go, and the C of the folders that make lint looks at
-	gofmt -w $$(git ls-files '*.go')
-	build/format/bin/clang-format -i $$(git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$')
+	@all=$$($(TRACKED_GO)); if [ -z "$$all" ]; then echo "make format: git knows no Go files here"; exit 1; fi; gofmt -w $$all
+	@all=$$($(TRACKED_C)); if [ -z "$$all" ]; then echo "make format: git knows no C files here"; exit 1; fi; build/format/bin/clang-format -i $$all
 
 build/format/.installed: tools/clang-format.txt
 	@rm -rf build/format && mkdir -p build/format

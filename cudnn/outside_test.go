@@ -12,7 +12,7 @@ import (
 
 // TestReadmeFromOutside follows the README's instructions to another module: the commands and the
 // program are the README's own text. The test may download nothing, so the binding imports only the
-// standard library.
+// standard library and packages of this module.
 func TestReadmeFromOutside(t *testing.T) {
 	if os.Getenv("SHAKE_NVIDIA") != "" {
 		t.Skip("SHAKE_NVIDIA: this process asks the real library, without a card")

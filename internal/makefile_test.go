@@ -59,6 +59,18 @@ func TestMakeNeeds(t *testing.T) {
 	}
 }
 
+// TestMakeFormat: without a file that git knows, make format and make lint say so and fail, and no
+// tool reads standard input.
+func TestMakeFormat(t *testing.T) {
+	_, run := makefile(t)
+	for _, target := range []string{"format", "lint"} {
+		out, err := run("-o", "build", "-o", "build/format/.installed", "GO=true", target)
+		if err == nil || !strings.Contains(out, "make "+target+": git knows no Go files here") || strings.Contains(out, "standard input") {
+			t.Errorf("%s: have %q, %v", target, out, err)
+		}
+	}
+}
+
 // TestMakeCommit: the commit that is built in is that of the folder's own repository, and never
 // that of one around it.
 func TestMakeCommit(t *testing.T) {
