@@ -17,6 +17,7 @@ import (
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/graph"
+	"shake/nets"
 )
 
 // drawsFile is the result of tools/vectors/draws.py, which computes from docs/formats.md.
@@ -35,14 +36,15 @@ type drawsFile struct {
 			Weight  string
 			Partner []int32
 		}
+		Dropout     [][]uint32   // [dropout][image]: CRC-32 of the factors
 		Alpha, Beta [][][]string // [block][branch][image]
 	}
 }
 
 // TestDraws compares, bit for bit, the numbers that docs/formats.md describes with those of this
-// package: initial weights, order, augmentation, alpha and beta of ten steps.
+// package: initial weights, order, augmentation, mixup, dropout, alpha and beta of ten steps.
 func TestDraws(t *testing.T) {
-	for _, name := range []string{"image", "batch", "m4"} {
+	for _, name := range []string{"image", "batch", "m4", "drop", "keep"} {
 		t.Run(name, func(t *testing.T) {
 			spec, err := (&dsl.Loader{}).Load("testdata/draws-" + name + ".toml")
 			if err != nil {
@@ -120,6 +122,7 @@ func compareStep(t *testing.T, spec *dsl.Spec, g *graph.Graph, want *drawsFile, 
 			t.Errorf("step %d: want mixup %+v, have %x, %v", i, w.Mixup, have, partner)
 		}
 	}
+	compareDropout(t, spec.Seed, g, i, len(order), w.Dropout)
 	if len(w.Alpha) != len(g.Blocks) {
 		t.Fatalf("want %d blocks, have %d", len(w.Alpha), len(g.Blocks))
 	}
@@ -135,6 +138,35 @@ func compareStep(t *testing.T, spec *dsl.Spec, g *graph.Graph, want *drawsFile, 
 	}
 }
 
+func compareDropout(t *testing.T, seed uint64, g *graph.Graph, i, n int, want [][]uint32) {
+	dropouts := 0
+	for _, op := range g.Ops {
+		o, is := op.(*graph.Dropout)
+		if !is {
+			continue
+		}
+		if dropouts++; o.Index >= len(want) || len(want[o.Index]) != n {
+			t.Fatalf("step %d: no dropout %d of %d images", i, o.Index, n)
+		}
+		pixels := g.Values[o.X.Value].H * g.Values[o.X.Value].W
+		for at := range n {
+			kept := engine.Kept(seed, uint32(i), at, o)
+			b := make([]byte, 8*o.X.C*pixels)
+			for pixel := range pixels {
+				for c := range o.X.C {
+					binary.LittleEndian.PutUint64(b[8*(c*pixels+pixel):], math.Float64bits(kept.Factor(pixel, c)))
+				}
+			}
+			if have := crc32.ChecksumIEEE(b); have != want[o.Index][at] {
+				t.Errorf("step %d: dropout %d, position %d: want %d, have %d", i, o.Index, at, want[o.Index][at], have)
+			}
+		}
+	}
+	if dropouts != len(want) {
+		t.Errorf("step %d: want %d dropouts, have %d", i, len(want), dropouts)
+	}
+}
+
 func differing(want [][]string, have [][]float64) string {
 	for k := range have {
 		for i, h := range have[k] {
@@ -144,6 +176,39 @@ func differing(want [][]string, have [][]float64) string {
 		}
 	}
 	return ""
+}
+
+// TestNumbers: docs/formats.md names, shapes and numbers the parameters of every built-in network.
+func TestNumbers(t *testing.T) {
+	text, err := os.ReadFile("testdata/numbers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]struct {
+		Params int
+		CRC32  uint32
+	}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range nets.Names() {
+		spec, err := nets.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := graph.Build(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines strings.Builder
+		for _, p := range g.Params {
+			shape := strings.ReplaceAll(strings.Trim(fmt.Sprint(p.Shape), "[]"), " ", "×")
+			fmt.Fprintf(&lines, "%s %s\n", p.Name, shape)
+		}
+		if have := crc32.ChecksumIEEE([]byte(lines.String())); have != want[name].CRC32 || len(g.Params) != want[name].Params {
+			t.Errorf("%s: want %+v, have %d parameters and %d", name, want[name], len(g.Params), have)
+		}
+	}
 }
 
 // TestDrawsAnew has Python compute the files again.
