@@ -42,7 +42,7 @@ def main():
     for path in sorted(TESTDATA.glob("*.toml")):
         spec = load(path)
         weights = trained(path)
-        pix, _ = images(1000, spec["data"]["test_images"], spec["classes"])
+        pix, _ = images(1000, spec["data"]["test_images"], spec)
         lines = [json.dumps({"name": name, "shape": list(w.shape)})[:-1] + ', "values": ' + text(w.numpy()) + "}" for name, w in weights.items()]
         pairs = [json.dumps({"block": block, "left": left, "right": right, "layers": [i, j], "correlation": r})
                  for block, left, right, i, j, r in correlations(spec, weights, pix)]
