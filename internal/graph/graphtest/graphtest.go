@@ -28,7 +28,7 @@ func Spec(family string, width, blocks int) *dsl.Spec {
 	s := &dsl.Spec{
 		Name: family, Seed: 1,
 		Shake: dsl.Shake{Forward: dsl.Shaken, Backward: dsl.Shaken, Level: dsl.Image, Range: [2]float64{0, 1}, BackwardRange: [2]float64{0, 1}, Gate: 0.5},
-		Train: dsl.Train{Epochs: 1800, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1, EvalEvery: 1},
+		Train: dsl.Train{Epochs: 1800, Batch: 128, Replicas: 2, LR: 0.2, Schedule: "cosine", Factor: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4, CheckpointEvery: 1, EvalEvery: 1},
 		Data: dsl.Data{Set: "cifar10", Split: "last", Size: 32, Channels: 3, Mean: [3]float64{125.3, 123.0, 113.9}, Std: [3]float64{63.0, 62.1, 66.7},
 			Flip: true, Crop: 4, Augment: true, Shuffle: true},
 		Engine: dsl.Engine{Conv: "auto", Precision: "auto", Deterministic: true},
