@@ -87,6 +87,13 @@ func (a *app) report(f reportFlags, args []string) error {
 			return err
 		}
 	}
+	for _, o := range slices.Concat(outcomes, others) {
+		for i, s := range o.Statuses {
+			if s.State == experiment.Damaged {
+				fmt.Fprintf(report.PlainWriter(a.err), "%s is damaged and left out: %s\n", o.Runs[i].Dir, s.Note)
+			}
+		}
+	}
 	if err := drawOutcomes(f, outcomes); err != nil {
 		return err
 	}

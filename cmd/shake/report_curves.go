@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"shake/dsl"
 	"shake/internal/experiment"
@@ -30,7 +29,13 @@ func drawOutcomes(f reportFlags, outcomes []experiment.Outcome) error {
 		if n := out.Count(experiment.Diverged); n > 0 {
 			c.Name += ", diverged"
 		}
-		for _, run := range out.Runs {
+		if n := out.Count(experiment.Damaged); n > 0 {
+			c.Name += fmt.Sprintf(", %d damaged", n)
+		}
+		for i, run := range out.Runs {
+			if s := out.Statuses[i].State; s == experiment.Damaged || s == experiment.Waiting {
+				continue
+			}
 			points, lr, err := curve(run.Dir)
 			if err != nil {
 				return err
@@ -69,9 +74,13 @@ func drawsText(s dsl.Shake) string {
 
 // curve reads a run's errors and learning rates, epoch by epoch.
 func curve(dir string) (points []report.Point, lr []float64, err error) {
-	epochs, err := train.ReadEpochs(filepath.Join(dir, train.MetricsFile))
+	rec, err := train.ReadRecord(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the metrics of %s: %w", dir, err)
+		return nil, nil, err
+	}
+	epochs, err := train.ReadEpochs(dir, rec)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, e := range epochs {
 		points, lr = append(points, e.Point(float64(e.Epoch))), append(lr, e.LR)

@@ -117,9 +117,9 @@ func (a *app) readRun(dir string) runInfo {
 		return r
 	}
 	r.Network, r.Seed, r.Epochs, r.State, r.Device, r.Started, r.Updated = rec.Name, rec.Seed, rec.Epochs, string(rec.Status), rec.Device, rec.Started, rec.Updated
-	epochs, err := train.ReadEpochs(filepath.Join(dir, train.MetricsFile))
+	epochs, err := train.ReadEpochs(dir, rec)
 	if err != nil {
-		r.Problem = err.Error()
+		r.State, r.Problem = "damaged", err.Error()
 	}
 	if n := len(epochs); n > 0 {
 		last := epochs[n-1]
@@ -184,25 +184,34 @@ func (a *app) printRuns(infos []runInfo, format string) error {
 	return t.Write(a.out, format)
 }
 
-// reportRuns lists and draws run directories.
+// reportRuns lists run directories, and draws them if none is damaged.
 func (a *app) reportRuns(f reportFlags, dirs []string) error {
 	var infos []runInfo
+	var problems []error
 	panel := report.Panel{}
 	for _, d := range dirs {
 		if _, err := new(netFlags).readConfig(d); err != nil {
 			return err
 		}
-		infos = append(infos, a.readRun(d))
+		info := a.readRun(d)
+		infos = append(infos, info)
+		if info.Problem != "" {
+			problems = append(problems, errors.New(info.Problem))
+			continue
+		}
 		points, lr, err := curve(d)
 		if err != nil {
 			return err
 		}
 		panel.Courses = append(panel.Courses, report.Course{Name: d, Runs: [][]report.Point{points}, LR: lr})
 	}
-	if len(f.figures) > 0 {
+	if len(f.figures) > 0 && problems == nil {
 		if err := writeFigures(f.figures, report.Overlay{Panels: []report.Panel{panel}, LR: f.lr}); err != nil {
 			return err
 		}
 	}
-	return a.printRuns(infos, f.format)
+	if err := a.printRuns(infos, f.format); err != nil {
+		return err
+	}
+	return exit(exitCorrupt, errors.Join(problems...))
 }

@@ -61,7 +61,7 @@ func Look(r Run) Status {
 		return s
 	}
 	s.Epochs, s.Steps, s.Seconds = rec.Epochs, rec.Steps, rec.Seconds
-	epochs, err := train.ReadEpochs(filepath.Join(r.Dir, train.MetricsFile))
+	epochs, err := train.ReadEpochs(r.Dir, rec)
 	if err != nil {
 		s.State, s.Note = Damaged, err.Error()
 		return s

@@ -82,6 +82,7 @@ func TestDamagedJournals(t *testing.T) {
 			"cut within a line": func(b []byte) []byte { return b[:len(b)-30] },
 			"cut to nothing":    func([]byte) []byte { return nil },
 			"flipped":           func(b []byte) []byte { b[200] ^= 1; return b },
+			"a line":            func(b []byte) []byte { copy(b, "!!!!!!!!"); return b },
 			"flipped line end":  func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
 			"zeros at the end":  func(b []byte) []byte { return append(b[:len(b)-100], make([]byte, 100)...) },
 		} {
@@ -130,11 +131,91 @@ func TestDamagedJournals(t *testing.T) {
 				if !l.noticed("complete") || len(l.notices) != 1 {
 					t.Errorf("again: notices %q", l.notices)
 				}
+				if _, err := readEpochs(dir); err != nil {
+					t.Error(err)
+				}
 				after := result(t, dir)
 				delete(after, MetricsFile)
 				same(t, map[string][]byte{WeightsFile: after[WeightsFile]}, map[string][]byte{WeightsFile: want[WeightsFile]})
 			})
 		}
+	}
+}
+
+// TestDamagedMetrics: no figure comes out of a damaged metrics.jsonl, but for a last line that a
+// kill cut. A resume makes it readable again, without the damaged lines.
+func TestDamagedMetrics(t *testing.T) {
+	finished, stopped := tempDir(t), tempDir(t)
+	mustRun(t, options(t, finished))
+	mustRun(t, options(t, stopped, "train.max_steps=11"))
+	cut := func(b string, lines int) string {
+		return strings.Join(strings.SplitAfter(b, "\n")[:lines], "")
+	}
+	for name, c := range map[string]struct {
+		run    string
+		damage func(b string) string // nil: the file is removed
+		want   string                // "": no damage
+	}{
+		"whole":                {finished, func(b string) string { return b }, ""},
+		"gone":                 {finished, nil, "lines of 0 epochs"},
+		"empty":                {finished, func(b string) string { return "" }, "lines of 0 epochs"},
+		"a line less":          {finished, func(b string) string { return cut(b, 3) }, "lines of 3 epochs, and run.json has 4"},
+		"a line in the middle": {finished, func(b string) string { return strings.Replace(b, cut(b, 1), "", 1) }, "lines of 3 epochs"},
+		"last line torn":       {finished, func(b string) string { return b[:len(b)-5] }, "lines of 3 epochs"},
+		"last line":            {finished, func(b string) string { return cut(b, 3) + "!" + strings.TrimPrefix(b, cut(b, 3))[1:] }, "line 4 cannot be read"},
+		"first line":           {finished, func(b string) string { return "!" + b[1:] }, "line 1 cannot be read"},
+		"its event": {finished, func(b string) string {
+			return cut(b, 3) + strings.Replace(strings.TrimPrefix(b, cut(b, 3)), "epoch", "epocg", 1)
+		}, "lines of 3 epochs"},
+		"its epoch": {finished, func(b string) string { return strings.Replace(b, `"epoch":4`, `"epoch":5`, 1) }, "lines of 3 epochs"},
+		"its error": {finished, func(b string) string {
+			i := strings.LastIndex(b, `"test_error":`) + len(`"test_error":`)
+			return b[:i] + string(b[i]^1) + b[i+1:]
+		}, "the last epoch has test_error"},
+		"stopped":        {stopped, func(b string) string { return b }, ""},
+		"a line ahead":   {stopped, func(b string) string { return b + "{" }, ""},
+		"stopped, a cut": {stopped, func(b string) string { return cut(b, 1) }, "lines of 1 epoch, and run.json has 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			if err := os.CopyFS(dir, os.DirFS(c.run)); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, MetricsFile)
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.damage == nil {
+				err = os.Remove(file)
+			} else {
+				err = os.WriteFile(file, []byte(c.damage(string(b))), 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := func(when string, err error) {
+				var bad *Corrupt
+				if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &bad) || bad.File != file || !strings.Contains(bad.Detail, c.want)) {
+					t.Errorf("%s: %v, want %q", when, err, c.want)
+				}
+			}
+			_, err = readEpochs(dir)
+			check("read", err)
+			o := options(t, dir)
+			o.Resume = true
+			if c.run == finished { // there is nothing to do
+				_, err = Run(context.Background(), o)
+				check("resumed", err)
+				return
+			}
+			mustRun(t, o)
+			epochs, err := readEpochs(dir)
+			rec, _ := ReadRecord(dir)
+			if err != nil || len(epochs)+rec.Lost != 4 || epochs[len(epochs)-1].Epoch != 4 || (rec.Lost > 0) != (c.want != "") {
+				t.Errorf("after the resume: %d epochs and %d lost, %v", len(epochs), rec.Lost, err)
+			}
+		})
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // FuzzJournal opens journals of any bytes at any length. The kept part is whole, no longer than the
-// checkpoint says and a prefix of the earlier content; an appended entry is read again.
+// checkpoint says and a prefix of the earlier content, but for unreadable lines, which are blanked;
+// an appended entry is read again.
 func FuzzJournal(f *testing.F) {
 	lines1 := []byte("{\"event\":\"step\",\"step\":1}\n{\"event\":\"epoch\",\"epoch\":1}\n")
 	tfrecords := append(eventHeader(time.Unix(1, 0)), eventScalars(time.Unix(2, 0), 3, []scalar{{"step/loss", 1.5}})...)
@@ -41,7 +42,7 @@ func FuzzJournal(f *testing.F) {
 		if j.size > size || j.size > int64(len(b)) || j.notice == "" && j.size != size {
 			t.Fatalf("%d of %d bytes kept, the checkpoint says %d, notice %q", j.size, len(b), size, j.notice)
 		}
-		more := []byte("{}\n")
+		more := []byte("{\"event\":\"step\"}\n")
 		if !text {
 			more = eventScalars(time.Unix(3, 0), 4, nil)
 		}
@@ -50,6 +51,13 @@ func FuzzJournal(f *testing.F) {
 		}
 		sum, kept := j.digest(), j.size
 		j.Close()
+		if text {
+			for line := range bytes.Lines(b[:kept-int64(len(more))]) {
+				if _, _, err := parseLine(line[:len(line)-1]); err != nil {
+					copy(line, bytes.Repeat([]byte(" "), len(line)-1))
+				}
+			}
+		}
 		if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, append(b[:kept-int64(len(more)):kept-int64(len(more))], more...)) {
 			t.Fatalf("%q, %v", have, err)
 		}
@@ -130,10 +138,10 @@ func FuzzEpochs(f *testing.F) {
 		if err := os.WriteFile(file, b, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		epochs, err := ReadEpochs(file)
+		epochs, err := ReadEpochs(filepath.Dir(file), &Record{Epochs: 1})
 		var bad *Corrupt
-		if err != nil && (!errors.As(err, &bad) || bad.File != file || len(b) < 1<<20) {
-			t.Fatal(err)
+		if err != nil && (!errors.As(err, &bad) || bad.File != file) || err == nil && len(epochs) == 0 {
+			t.Fatalf("%d epochs, %v", len(epochs), err)
 		}
 		for _, e := range epochs {
 			text, err := json.Marshal(e)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"shake/internal/files"
+	"shake/internal/report"
 )
 
 // journal is a file that only grows during a run. A resume cuts it back to the length that its
@@ -27,6 +28,9 @@ type entries interface {
 	// next reads an entry and returns its bytes. io.EOF is the end behind a whole entry; any other
 	// error is an incomplete entry.
 	next(r *bufio.Reader) ([]byte, error)
+	// blank overwrites a whole entry that cannot be read with one of the same length that readers
+	// pass over, and tells whether it did.
+	blank(b []byte) bool
 }
 
 // openJournal opens or makes path and cuts it to size, or to its last whole entry if that is
@@ -53,9 +57,17 @@ func (j *journal) open(size int64, by entries) error {
 		return err
 	}
 	r := bufio.NewReader(io.LimitReader(j.file, size))
+	type entry struct {
+		at int64
+		b  []byte
+	}
+	var blanked []entry
 	for err == nil {
 		var b []byte
 		if b, err = by.next(r); err == nil {
+			if by.blank(b) {
+				blanked = append(blanked, entry{j.size, b})
+			}
 			j.sum.Write(b)
 			j.size += int64(len(b))
 		}
@@ -68,6 +80,16 @@ func (j *journal) open(size int64, by entries) error {
 		j.notice = fmt.Sprintf("%s has %d bytes, the checkpoint knows of %d: what is missing cannot be had again", name, end, size)
 	case j.size < size:
 		j.notice = fmt.Sprintf("%s is damaged at offset %d: it is cut there, what followed up to the checkpoint cannot be had again", name, j.size)
+	case blanked != nil:
+		j.notice = fmt.Sprintf("%s is damaged at offset %d: %s blanked, what they said cannot be had again", name, blanked[0].at, report.Plural(len(blanked), "line"))
+	}
+	for _, e := range blanked {
+		if _, err := j.file.Seek(e.at, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := j.file.Write(e.b); err != nil {
+			return err
+		}
 	}
 	if end > j.size {
 		if err := j.file.Truncate(j.size); err != nil {
@@ -113,6 +135,18 @@ func (*lines) next(r *bufio.Reader) ([]byte, error) {
 	return b, err
 }
 
+// blank fills an unreadable line with blanks up to its end.
+func (*lines) blank(b []byte) bool {
+	line := b[:len(b)-1]
+	if _, _, err := parseLine(line); err == nil {
+		return false
+	}
+	for i := range line {
+		line[i] = ' '
+	}
+	return true
+}
+
 // records divides a TensorBoard file into TFRecords (see record). A record with a wrong checksum is
 // incomplete: TensorBoard reads no record behind it.
 type records struct{}
@@ -135,3 +169,6 @@ func (*records) next(r *bufio.Reader) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// blank leaves every record as it is: one that cannot be read is no whole entry.
+func (*records) blank([]byte) bool { return false }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,33 +114,84 @@ func line(v any) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// ReadEpochs returns the epoch lines of a metrics.jsonl. It skips unreadable lines, such as a last
-// line cut by a kill; a missing file has no lines.
-func ReadEpochs(file string) ([]EpochRecord, error) { return readEpochs(store{}, file) }
+// ReadEpochs returns the epoch lines of the run in dir, whose record is rec. A last line without
+// its end is left out: a kill cuts it. Any other unreadable line is *Corrupt, as are lines that
+// lack epochs of the record, or whose last epoch is not that of the record of a finished run.
+func ReadEpochs(dir string, rec *Record) ([]EpochRecord, error) {
+	return (&rundir{dir: dir}).readEpochs(rec)
+}
 
-func readEpochs(from store, file string) (epochs []EpochRecord, err error) {
-	err = eachLine(from, file, "epoch", func(text []byte) {
-		var r EpochRecord
-		if json.Unmarshal(text, &r) == nil {
+func (d *rundir) readEpochs(rec *Record) ([]EpochRecord, error) {
+	file := d.path(MetricsFile)
+	damaged := func(format string, args ...any) ([]EpochRecord, error) {
+		return nil, &Corrupt{File: file, Detail: fmt.Sprintf(format, args...), Remedy: "restore it from a copy"}
+	}
+	epochs, bad, err := readLines(d.store, file)
+	if err != nil {
+		return nil, err
+	}
+	if bad > 0 {
+		return damaged("line %d cannot be read", bad)
+	}
+	if n := closed(epochs, rec.Epochs); n+rec.Lost < rec.Epochs {
+		return damaged("it has lines of %s, and %s has %d", report.Plural(n, "epoch"), RecordFile, rec.Epochs)
+	}
+	if len(epochs) == 0 || rec.Status != Finished {
+		return epochs, nil
+	}
+	last := epochs[len(epochs)-1]
+	for _, of := range []struct {
+		key      string
+		have     float64
+		recorded *float64
+	}{{"train_error", last.TrainError, rec.TrainError}, {"test_error", last.TestError, rec.TestError}} {
+		if of.recorded != nil && of.have != *of.recorded {
+			return damaged("the last epoch has %s %v, and %s has %v", of.key, of.have, RecordFile, *of.recorded)
+		}
+	}
+	return epochs, nil
+}
+
+// closed counts the lines of epochs 1 to n.
+func closed(epochs []EpochRecord, n int) (lines int) {
+	for _, e := range epochs {
+		if e.Epoch >= 1 && e.Epoch <= n {
+			lines++
+		}
+	}
+	return lines
+}
+
+// readLines returns the epoch lines of a metrics.jsonl, and the number of its first unreadable
+// line, 0 without one.
+func readLines(from store, file string) (epochs []EpochRecord, bad int, err error) {
+	err = eachLine(from, file, func(number int, text []byte) {
+		r, epoch, err := parseLine(text)
+		switch {
+		case err == nil && epoch:
 			epochs = append(epochs, r)
+		case err != nil && bad == 0:
+			bad = number
 		}
 	})
-	return epochs, err
+	return epochs, bad, err
 }
 
 // readAverage returns the line of the average after so many steps, nil if there is none.
 func readAverage(from store, file string, steps int) (average *AverageRecord, err error) {
-	err = eachLine(from, file, "average", func(text []byte) {
+	err = eachLine(from, file, func(_ int, text []byte) {
+		var kind struct{ Event string }
 		var r AverageRecord
-		if json.Unmarshal(text, &r) == nil && r.Step == steps {
+		if json.Unmarshal(text, &kind) == nil && kind.Event == "average" && json.Unmarshal(text, &r) == nil && r.Step == steps {
 			average = &r
 		}
 	})
 	return average, err
 }
 
-// eachLine calls each with the lines of one event. A missing file has no lines.
-func eachLine(from store, file, event string, each func(text []byte)) error {
+// eachLine calls each with the number and the text of every line, but for a last line without its
+// end. A missing file has no lines.
+func eachLine(from store, file string, each func(number int, text []byte)) error {
 	f, err := from.OpenFile(file, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -150,15 +202,43 @@ func eachLine(from store, file, event string, each func(text []byte)) error {
 	defer f.Close()
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<20)
+	s.Split(wholeLines)
 	line := 1
 	for ; s.Scan(); line++ {
-		var kind struct{ Event string }
-		if json.Unmarshal(s.Bytes(), &kind) == nil && kind.Event == event {
-			each(s.Bytes())
-		}
+		each(line, s.Bytes())
 	}
 	if errors.Is(s.Err(), bufio.ErrTooLong) {
 		return &Corrupt{File: file, Detail: fmt.Sprintf("line %d has more than 1 MiB", line), Remedy: "resume the run, which cuts the file to what its checkpoint vouches for"}
 	}
 	return s.Err()
+}
+
+// wholeLines divides at line ends, and leaves out a last line without one.
+func wholeLines(b []byte, atEOF bool) (advance int, line []byte, err error) {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1, b[:i], nil
+	}
+	if atEOF {
+		return len(b), nil, nil
+	}
+	return 0, nil, nil
+}
+
+// parseLine reads a line of metrics.jsonl. epoch is false for another event, and for the blanks
+// that stand in place of a line that was damaged.
+func parseLine(b []byte) (r EpochRecord, epoch bool, err error) {
+	if len(bytes.Trim(b, " ")) == 0 {
+		return r, false, nil
+	}
+	var kind struct{ Event string }
+	if err := json.Unmarshal(b, &kind); err != nil {
+		return r, false, err
+	}
+	switch kind.Event {
+	case "":
+		return r, false, errors.New("no event")
+	case "epoch":
+		return r, true, json.Unmarshal(b, &r)
+	}
+	return r, false, nil
 }

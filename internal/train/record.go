@@ -51,6 +51,7 @@ type Record struct {
 	Seconds    float64   `json:"seconds"` // of training and evaluation, over all processes
 	Steps      int       `json:"steps"`
 	Epochs     int       `json:"epochs"`
+	Lost       int       `json:"lost_epochs,omitempty"` // whose lines a resume found damaged
 	// Of a finished run's last epoch, per cent
 	TrainError *float64    `json:"train_error,omitempty"`
 	TestError  *float64    `json:"test_error,omitempty"`
@@ -88,8 +89,8 @@ func (r *Record) check() error {
 		return fmt.Errorf("status is %q", r.Status)
 	case r.Name == "" || r.Device == "" || r.TrainData == "":
 		return errors.New("name, device or train_data is missing")
-	case r.Steps < 0 || r.Epochs < 0 || r.Epochs > r.Steps || r.Seconds < 0:
-		return fmt.Errorf("steps is %d, epochs %d, seconds %g", r.Steps, r.Epochs, r.Seconds)
+	case r.Steps < 0 || r.Epochs < 0 || r.Epochs > r.Steps || r.Lost < 0 || r.Seconds < 0:
+		return fmt.Errorf("steps is %d, epochs %d, lost_epochs %d, seconds %g", r.Steps, r.Epochs, r.Lost, r.Seconds)
 	case (r.Status == DivergedRun) != (r.Diverged != nil):
 		return fmt.Errorf("status is %q, diverged %v", r.Status, r.Diverged)
 	}

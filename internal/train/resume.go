@@ -27,7 +27,7 @@ func (r *run) resume() (done bool, err error) {
 	if known == nil && r.complete() {
 		r.obs.Notice("the run in " + r.dir.dir + " is complete: nothing to do")
 		r.k.Step, r.k.Epochs = r.rec.Steps, r.rec.Epochs
-		if r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile)); err == nil {
+		if r.epochs, err = r.dir.readEpochs(r.rec); err == nil {
 			r.average, err = readAverage(r.dir.store, r.dir.path(MetricsFile), r.rec.Steps)
 		}
 		return true, err
@@ -152,10 +152,16 @@ func (r *run) restore(p checkpoint) error {
 	r.k = p.counters
 	// A finished run may get more steps
 	r.rec.Status, r.rec.TrainError, r.rec.TestError = Running, nil, nil
+	if r.rec.Epochs > r.k.Epochs { // the lines of the epochs after the checkpoint are about to go
+		if err := r.record(r.k); err != nil {
+			return err
+		}
+	}
 	if err := r.openJournals(); err != nil {
 		return err
 	}
-	r.epochs, err = readEpochs(r.dir.store, r.dir.path(MetricsFile))
+	r.epochs, _, err = readLines(r.dir.store, r.dir.path(MetricsFile))
+	r.rec.Lost = max(0, r.k.Epochs-closed(r.epochs, r.k.Epochs))
 	return err
 }
 

@@ -43,6 +43,15 @@ func result(t *testing.T, dir string) map[string][]byte {
 	return out
 }
 
+// readEpochs reads a run's epochs as a report does.
+func readEpochs(dir string) ([]EpochRecord, error) {
+	rec, err := ReadRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	return ReadEpochs(dir, rec)
+}
+
 // generations are the paths of the checkpoints in dir, newest first.
 func generations(t *testing.T, dir string) []string {
 	t.Helper()
@@ -128,7 +137,7 @@ func TestRun(t *testing.T) {
 	if err != nil || rec.Status != Finished || rec.Device != "toy" || rec.Seed != 7 {
 		t.Errorf("record %+v, %v", rec, err)
 	}
-	epochs, err := ReadEpochs(filepath.Join(dir, MetricsFile))
+	epochs, err := ReadEpochs(dir, rec)
 	if err != nil || len(epochs) != 4 || epochs[3].TestLoss != s.TestLoss {
 		t.Errorf("epochs %+v, %v", epochs, err)
 	}
@@ -213,7 +222,7 @@ func TestMaxStepsThenMore(t *testing.T) {
 		if s.Steps != stop || s.Epochs != stop/4 || !s.Evaluated || !s.Finished {
 			t.Errorf("stopped at %d: %+v", stop, s)
 		}
-		epochs, _ := ReadEpochs(filepath.Join(dir, MetricsFile))
+		epochs, _ := readEpochs(dir)
 		if n := len(epochs); n != (stop+3)/4 || epochs[n-1].Step != stop || epochs[n-1].TestImages != 11 {
 			t.Errorf("stopped at %d: epochs %+v", stop, epochs)
 		}

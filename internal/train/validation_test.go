@@ -33,7 +33,7 @@ func TestValidation(t *testing.T) {
 	if sum := 11*last.TestLoss + 7*last.ValLoss; err != nil || all.Images != 18 || math.Abs(18*all.TestLoss-sum) > 1e-12 {
 		t.Errorf("all images have %+v, %v, in the run %v together", all, err, sum)
 	}
-	epochs, err := ReadEpochs(filepath.Join(o.Dir, MetricsFile))
+	epochs, err := readEpochs(o.Dir)
 	if err != nil || len(epochs) != 4 {
 		t.Fatalf("%d epochs, %v", len(epochs), err)
 	}
@@ -86,11 +86,11 @@ func TestEvalEvery(t *testing.T) {
 	if evals != 3 {
 		t.Errorf("%d evaluations, want those of steps 6, 12 and 16", evals)
 	}
-	have, err := ReadEpochs(filepath.Join(o.Dir, MetricsFile))
+	have, err := readEpochs(o.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _ := ReadEpochs(filepath.Join(plain.Dir, MetricsFile))
+	want, _ := readEpochs(plain.Dir)
 	for i, e := range have {
 		if due := i == 2 || i == 3; due != (e.TestImages > 0) || due && e != want[i] || e.TrainLoss != want[i].TrainLoss {
 			t.Errorf("epoch %d: %+v, want the figures of %+v", i+1, e, want[i])
