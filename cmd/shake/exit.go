@@ -7,6 +7,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/data"
+	"shake/internal/engine"
 	"shake/internal/experiment"
 	"shake/internal/files"
 	"shake/internal/train"
@@ -16,7 +17,7 @@ import (
 const (
 	exitOK       = 0
 	exitInternal = 1 // a fault of shake or of the machine: no space left, out of memory, a bug
-	exitUsage    = 2 // an unknown verb, flag, device or argument, or a missing file
+	exitUsage    = 2 // an unknown verb, flag, device or argument, a setting that the device lacks, or a missing file
 	exitSpec     = 3 // the network cannot be read: every mistake is listed with its place
 	exitData     = 4 // the data set is missing, foreign or damaged
 	// exitDiverged: the loss became infinite or not a number. This is a result, and the run directory
@@ -33,7 +34,8 @@ const (
 // exitCodes is the list as "shake help exit-codes" prints it.
 const exitCodes = `  0  ok
   1  internal     a fault of shake or of the machine: no space left, out of memory, a bug
-  2  usage        an unknown verb, flag, device or argument, or a file that is not there
+  2  usage        an unknown verb, flag, device or argument, a file that is not there, or a
+                 precision that the device lacks
   3  bad spec     the network cannot be read; every mistake is listed with its place
   4  data         the data set is missing, foreign or damaged
   5  diverged     the loss became infinite or not a number; the run directory records it
@@ -88,7 +90,7 @@ func classify(err error) int {
 		return exitCorrupt
 	case as[*experiment.Other](err), as[*experiment.Changed](err), as[*experiment.NoSweep](err):
 		return exitUsage
-	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err), as[*files.NotRegular](err):
+	case as[*train.Exists](err), as[*train.NoRun](err), as[*train.Mismatch](err), as[*data.SetError](err), as[*files.NotRegular](err), as[*engine.PrecisionError](err):
 		return exitUsage
 	case as[dsl.Errors](err), as[*dsl.NotFoundError](err):
 		return exitSpec

@@ -76,13 +76,18 @@ func (c Config) Check(backend string, maxCrop int) error {
 	return nil
 }
 
+// PrecisionError is the error of an engine.precision that a device lacks.
+type PrecisionError struct{ Text string }
+
+func (e *PrecisionError) Error() string { return e.Text }
+
 // CheckPrecision returns nil if the precision asked for is "auto" or one of the backend's.
-// Otherwise the error lists the backend's.
+// Otherwise the error, a *PrecisionError, lists the backend's.
 func (c Config) CheckPrecision(backend string, have ...string) error {
 	if c.Precision == "" || c.Precision == "auto" || slices.Contains(have, c.Precision) {
 		return nil
 	}
-	return fmt.Errorf("%s: engine.precision is %s: want %s", backend, c.Precision, strings.Join(append([]string{"auto"}, have...), " or "))
+	return &PrecisionError{fmt.Sprintf("%s: engine.precision is %s: want %s", backend, c.Precision, strings.Join(append([]string{"auto"}, have...), " or "))}
 }
 
 // CheckBatch returns nil if index is a batch of a data set of n images: from 1 to c.Batch images,

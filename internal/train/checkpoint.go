@@ -39,6 +39,9 @@ type checkpoints struct {
 	last  string // path of the newest whole checkpoint, as far as this process knows
 	of    length // of the run; a checkpoint is checked against it
 	most  int64  // bytes of a checkpoint of this network; 0: any number
+	// belongs is *Mismatch for another experiment than this run's. It comes before the counters, which
+	// are those of their own experiment. nil: every experiment belongs.
+	belongs func(experiment) error
 }
 
 func (c *checkpoints) path(step int) string {
@@ -101,7 +104,8 @@ type passed struct {
 
 // load returns the newest whole generation, and the newer ones that it passed over: damaged and
 // unreadable ones. If none is left the error is *Corrupt, or that of reading the newest;
-// errNoCheckpoint if the folder has none; *Later if one is of a later version.
+// errNoCheckpoint if the folder has none; *Later if one is of a later version; *Mismatch if one is
+// of another experiment.
 func (c *checkpoints) load() (p checkpoint, over []passed, err error) {
 	paths, err := c.list()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -110,11 +114,12 @@ func (c *checkpoints) load() (p checkpoint, over []passed, err error) {
 	for _, path := range paths {
 		p, err = c.read(path)
 		var later *Later
+		var other *Mismatch
 		if err == nil {
 			c.last = path
 			return p, over, nil
 		}
-		if errors.As(err, &later) {
+		if errors.As(err, &later) || errors.As(err, &other) {
 			return checkpoint{}, nil, err
 		}
 		over = append(over, passed{path, err})
@@ -160,6 +165,11 @@ func (c *checkpoints) read(path string) (checkpoint, error) {
 	if errors.As(err, &later) {
 		later.File = path
 		return checkpoint{}, later
+	}
+	if err == nil && c.belongs != nil {
+		if err := c.belongs(p.experiment); err != nil {
+			return checkpoint{}, err
+		}
 	}
 	if err == nil {
 		step, _ := stepOf(filepath.Base(path))

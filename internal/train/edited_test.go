@@ -21,6 +21,15 @@ func parse(t *testing.T, text []byte) *dsl.Spec {
 	return s
 }
 
+// made gives the images that a run's network asks for, as the built-in set does.
+func made(o Options) Options {
+	d := o.Spec.Data
+	o.Train = images(d.TrainImages-d.Validation, o.Spec.Seed)
+	o.Test = images(d.TestImages, o.Spec.Seed+1)
+	o.Train.Mean, o.Test.Mean, o.Train.Std, o.Test.Std = d.Mean[:], d.Mean[:], d.Std[:], d.Std[:]
+	return o
+}
+
 // TestEditedConfig edits config.toml between a run and its resume. A change of the experiment is
 // refused with its key; a change of a free key is accepted.
 func TestEditedConfig(t *testing.T) {
@@ -28,6 +37,16 @@ func TestEditedConfig(t *testing.T) {
 		{"lr = 0.1", "lr = 0.2", "train.lr: 0.1, now 0.2"},
 		{"epochs = 4", "epochs = 8", "train.epochs: 4, now 8"},
 		{"seed = 7", "seed = 8", "seed: 7, now 8"},
+		{`name = "toy"`, `name = "other"`, "name: toy, now other"},
+		{"batch = 8", "batch = 4", "train.batch: 8, now 4"},
+		{"batch = 8", "batch = 16", "train.batch: 8, now 16"},
+		{"replicas = 2", "replicas = 1", "train.replicas: 2, now 1"},
+		{"seed = 7", "seed = 9", "seed: 7, now 9"},
+		{"train_images = 29", "train_images = 28", "data.train_images: 29, now 28"},
+		{"test_images = 11", "test_images = 10", "data.test_images: 11, now 10"},
+		{"validation = 0", "validation = 5", "data.validation: 0, now 5"},
+		{"mean = [127.5,", "mean = [100.5,", "data.mean: "},
+		{"std = [64,", "std = [60,", "data.std: "},
 		{`forward = "shake"`, `forward = "even"`, "shake.forward: shake, now even"},
 		{"momentum = 0.9", "momentum = 0.8", "train.momentum"},
 		{"weight_decay = 0.0001", "weight_decay = 0.001", "train.weight_decay"},
@@ -49,7 +68,7 @@ func TestEditedConfig(t *testing.T) {
 	} {
 		t.Run(edit.new, func(t *testing.T) {
 			dir := tempDir(t)
-			mustRun(t, options(t, dir, "train.max_steps=6"))
+			mustRun(t, made(options(t, dir, "train.max_steps=6", "data.train_images=29", "data.test_images=11")))
 			file := filepath.Join(dir, ConfigFile)
 			b, err := os.ReadFile(file)
 			if err != nil || !strings.Contains(string(b), edit.old) {
@@ -62,6 +81,7 @@ func TestEditedConfig(t *testing.T) {
 			o := options(t, dir)
 			o.Resume = true
 			o.Spec = parse(t, b)
+			o = made(o)
 			o.Spec.Train.MaxSteps = 8 // max_steps is a free key
 			before := result(t, dir)
 			_, err = Run(context.Background(), o)

@@ -52,11 +52,13 @@ func (e experiment) same(dir string, spec *dsl.Spec, train, test string) error {
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint's network: %w", err)
 	}
-	if e.TrainData != train {
-		keys = append(keys, "the training images are not those of the checkpoint")
-	}
-	if e.TestData != test {
-		keys = append(keys, "the test images are not those of the checkpoint")
+	if keys == nil { // keys of the data make other images, and say more
+		if e.TrainData != train {
+			keys = append(keys, "the training images are not those of the checkpoint")
+		}
+		if e.TestData != test {
+			keys = append(keys, "the test images are not those of the checkpoint")
+		}
 	}
 	if len(keys) > 0 {
 		return &Mismatch{Dir: dir, Keys: keys, Checkpoint: true}

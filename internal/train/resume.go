@@ -15,6 +15,12 @@ func (r *run) resume() (done bool, err error) {
 	if err := r.dir.sameConfig(r.spec); err != nil {
 		return false, err
 	}
+	g, err := graph.Build(r.spec)
+	if err != nil {
+		return false, err
+	}
+	r.ck.most = checkpointLimit(g, r.spec.Train.Replicas)
+	r.ck.belongs = func(e experiment) error { return e.same(r.dir.dir, r.spec, r.rec.TrainData, r.rec.TestData) }
 	if known == nil {
 		if err := r.sameData(); err != nil {
 			return false, err
@@ -32,11 +38,6 @@ func (r *run) resume() (done bool, err error) {
 		}
 		return true, err
 	}
-	g, err := graph.Build(r.spec)
-	if err != nil {
-		return false, err
-	}
-	r.ck.most = checkpointLimit(g, r.spec.Train.Replicas)
 	p, over, err := r.ck.load()
 	if errors.Is(err, errNoCheckpoint) {
 		if known != nil {
@@ -51,9 +52,6 @@ func (r *run) resume() (done bool, err error) {
 		return false, err
 	}
 	r.tell(known, over)
-	if err := p.same(r.dir.dir, r.spec, r.rec.TrainData, r.rec.TestData); err != nil {
-		return false, err
-	}
 	device, detail := r.rec.Device, r.rec.Detail
 	if _, err := r.compile(); err != nil {
 		return false, err
@@ -80,11 +78,6 @@ func (r *run) findRecord() error {
 		return err
 	}
 	r.rec = rec
-	if r.rec.Name != r.spec.Name { // the name comes from a file called config.toml
-		named := *r.spec
-		named.Name = r.rec.Name
-		r.spec = &named
-	}
 	return nil
 }
 
@@ -165,7 +158,8 @@ func (r *run) restore(p checkpoint) error {
 	return err
 }
 
-// sameData refuses other images than those of the run.
+// sameData refuses other images than those of the run. Where an edit of config.toml made them others
+// the error names its key.
 func (r *run) sameData() error {
 	var keys []string
 	if other := r.rec.OtherClass(r.o.Classes); other != "" {
@@ -178,8 +172,12 @@ func (r *run) sameData() error {
 	if measured {
 		keys = append(keys, "the test images are not those the run began with ("+r.rec.Data+")")
 	}
-	if keys != nil {
-		return &Mismatch{Dir: r.dir.dir, Keys: keys}
+	if keys == nil {
+		return nil
 	}
-	return nil
+	var edited *Mismatch
+	if _, _, err := r.ck.load(); errors.As(err, &edited) {
+		return edited
+	}
+	return &Mismatch{Dir: r.dir.dir, Keys: keys}
 }

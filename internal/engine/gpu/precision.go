@@ -40,7 +40,7 @@ func choosePrecision(c engine.Config, card string, major, minor int) (precision,
 	for _, p := range precisions {
 		if auto && major >= p.major || c.Precision == p.name {
 			if major < p.major {
-				return p, fmt.Errorf("gpu: engine.precision is %s, which needs compute capability %d.0: %s has %d.%d; take fp16 or fp32", p.name, p.major, card, major, minor)
+				return p, &engine.PrecisionError{Text: fmt.Sprintf("gpu: engine.precision is %s, which needs compute capability %d.0: %s has %d.%d; take fp16 or fp32", p.name, p.major, card, major, minor)}
 			}
 			return p, nil
 		}
