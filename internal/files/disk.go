@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 )
 
@@ -29,7 +30,7 @@ const (
 )
 
 // cannot is the notice of a file system that cannot make files durable.
-const cannot = "cannot be made durable (%v): a kill loses nothing, a power cut may"
+const cannot = "cannot be made durable (%s): a kill loses nothing, a power cut may"
 
 // ErrShort, as an injected error of a write, lets half of the bytes through; the rest is a new
 // call.
@@ -45,10 +46,29 @@ type Disk struct {
 	Inject func(op Op, path string) error
 	// Changed, if set, receives every change of the file system after its call.
 	Changed func(c Change)
-	// Notice, if set, receives each limit of the file system once.
+	// Notice, if set, receives each limit of the file system once, with the first place where it shows.
 	Notice func(text string)
 
-	told map[string]bool
+	told *told
+}
+
+// told is the limits that Notice has received.
+type told struct {
+	sync.Mutex
+	limits map[limit]bool
+}
+
+// limit is a limit of a file system: what it lacks, and the error that says so.
+type limit struct{ what, reason string }
+
+// Beside is another Disk with the same hooks, for another goroutine. Of what one has noticed the
+// other is silent.
+func (d *Disk) Beside() *Disk {
+	if d.told == nil {
+		d.told = &told{}
+	}
+	other := *d
+	return &other
 }
 
 // Change is a call that has changed the file system, or made a change durable. A crash of the
@@ -86,16 +106,25 @@ func (d *Disk) call(op Op, path string, f func() error) error {
 	}
 }
 
-func (d *Disk) notice(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if d == nil || d.Notice == nil || d.told[text] {
+// notice reports a limit of the file system at a place. text has room for place and reason.
+func (d *Disk) notice(what, text, place string, err error) {
+	if d == nil || d.Notice == nil {
 		return
 	}
 	if d.told == nil {
-		d.told = map[string]bool{}
+		d.told = &told{}
 	}
-	d.told[text] = true
-	d.Notice(text)
+	l := limit{what, reason(err).Error()}
+	d.told.Lock()
+	known := d.told.limits[l]
+	if d.told.limits == nil {
+		d.told.limits = map[limit]bool{}
+	}
+	d.told.limits[l] = true
+	d.told.Unlock()
+	if !known {
+		d.Notice(fmt.Sprintf(text, place, l.reason))
+	}
 }
 
 // refused tells whether err says that the file system does not know a call. The failure of a known
@@ -215,7 +244,7 @@ func (d *Disk) SyncDir(dir string) error {
 		}
 	}
 	if refused(err) || isAny(err, syscall.EACCES, syscall.EPERM, syscall.EBADF, syscall.EISDIR) {
-		d.notice("%s: names in it "+cannot, dir, reason(err))
+		d.notice("fsync", "%s: names in it "+cannot, dir, err)
 		return nil
 	}
 	return err

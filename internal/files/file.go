@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -119,7 +120,7 @@ func (f *File) Sync() error {
 		f.d.changed(Change{Op: OpSync, Path: f.f.Name()})
 	}
 	if refused(err) {
-		f.d.notice("%s "+cannot, f.path, reason(err))
+		f.d.notice("fsync", "%s: files in it "+cannot, filepath.Dir(f.path), err)
 		return nil
 	}
 	return err

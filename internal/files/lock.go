@@ -32,7 +32,7 @@ func (d *Disk) Lock(path string) (*Lock, error) {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		err = ErrLocked
 	case refused(err) || errors.Is(err, syscall.ENOLCK):
-		d.notice("%s: its file system has no locks (%v): take care that no second process works there", filepath.Dir(path), reason(err))
+		d.notice("flock", "%s: its file system has no locks (%s): take care that no second process works there", filepath.Dir(path), err)
 		err = nil
 	}
 	if err != nil {

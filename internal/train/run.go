@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	defer logFile.Close()
 
-	beside := &files.Disk{Inject: disk.Inject, Changed: disk.Changed}
+	beside := disk.Beside()
 	r := &run{o: o, spec: o.Spec, dir: d, obs: &logger{w: logFile, next: o.Observer}, ck: checkpoints{store: store{beside}, dir: d.path(StateDir)}, began: time.Now(), plotted: time.Now()}
 	defer r.close()
 	disk.Notice, beside.Notice = r.notice, r.notice
@@ -174,8 +174,7 @@ func (r *run) close() {
 	}
 }
 
-// notice reports a limit of the file system, once: the disks of the run and of its checkpoints may
-// both find it.
+// notice reports a limit of the file system, or an old checkpoint that stays; each text once.
 func (r *run) notice(text string) {
 	if !slices.Contains(r.noticed, text) {
 		r.noticed = append(r.noticed, text)
