@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -168,7 +169,7 @@ which may be of your own images. FILE may be - for standard output.`,
 		Example: "  shake data show synthetic sheet.png\n  shake data show quick sheet.png -o data.crop=8 --first 20",
 		Args:    takes("SET|NET", "FILE.png"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := ends(args[1], ".png"); err != nil {
+			if err := cmp.Or(ends(args[1], ".png"), foreign(args[1])); err != nil {
 				return err
 			}
 			name := args[0]

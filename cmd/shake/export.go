@@ -27,8 +27,8 @@ is written into, any other file replaced once all of the new one is written.`,
 				return err
 			}
 			// A run that resumes meanwhile would keep the older weights.
-			if train.Own(args[1]) {
-				return exit(exitUsage, fmt.Errorf("export: %s is a run's own file, which the run writes: name another file", args[1]))
+			if err := foreign(args[1]); err != nil {
+				return err
 			}
 			spec, dir, err := net.loadRun(args[0])
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"shake/internal/files"
+	"shake/internal/train"
 )
 
 // write gives a file of the user the content that f writes. A regular file is written whole or not
@@ -35,11 +36,22 @@ func (a *app) write(name, content string, f func(io.Writer) error) error {
 	return err
 }
 
-// writable refuses a file that could not be written after a long measurement: its folder is
-// missing, or it is a folder. "" and "-" are none.
+// foreign refuses to write a file that belongs to a run. "-" is none.
+func foreign(name string) error {
+	if name != "-" && train.Own(name) {
+		return exit(exitUsage, fmt.Errorf("%s is a run's own file, which the run writes: name another file", name))
+	}
+	return nil
+}
+
+// writable refuses a file that could not be written after a long measurement, or should not: its
+// folder is missing, it is a folder, or it belongs to a run. "" and "-" are none.
 func writable(name string) error {
 	if name == "" || name == "-" {
 		return nil
+	}
+	if err := foreign(name); err != nil {
+		return err
 	}
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return exit(exitUsage, fmt.Errorf("%s is a folder: name a file in it", name))

@@ -22,7 +22,7 @@ func Write(path string, f func(io.Writer) error) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func into(path string, f func(io.Writer) error) error {
 	return err
 }
 
-// follow returns the end of a chain of links that begins at path.
-func follow(path string) (string, error) {
+// Follow returns the end of a chain of links that begins at path.
+func Follow(path string) (string, error) {
 	for range 40 {
 		next, err := os.Readlink(path)
 		if err != nil {

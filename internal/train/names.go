@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"shake/internal/files"
@@ -68,18 +69,37 @@ func isTemp(name string) bool {
 	return false
 }
 
-// Own tells whether path is that of weights or of a checkpoint in a run directory, which only the
-// run writes.
+// Own tells whether path leads to a file of a run, whether it exists or not, which only the run
+// writes. Links are followed, as files.Write follows them.
 func Own(path string) bool {
+	path, err := files.Follow(path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return false // no file
+	}
 	dir, name := filepath.Split(path)
-	dir = filepath.Clean(dir)
-	if _, step := stepOf(name); step && filepath.Base(dir) == StateDir {
-		dir = filepath.Dir(dir)
-	} else if name != WeightsFile && name != AverageFile {
+	if dir, err = filepath.EvalSymlinks(filepath.Clean(dir)); err != nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(dir, ConfigFile))
-	return err == nil
+	if _, step := stepOf(name); step && filepath.Base(dir) == StateDir {
+		dir = filepath.Dir(dir)
+	} else if !slices.Contains(ownFiles, name) && !isEvents(name) {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err != nil {
+		return false
+	}
+	_, record := os.Stat(filepath.Join(dir, RecordFile))
+	_, state := os.Stat(filepath.Join(dir, StateDir))
+	return record == nil || state == nil
+}
+
+// ownFiles are the files of a run directory, but for the TensorBoard file and checkpoints.
+var ownFiles = []string{
+	ConfigFile, RecordFile, MetricsFile, WeightsFile, AverageFile, LogFile, lockFile, GPUSamplesFile,
+	"curves.svg", "curves.png", "gpu.svg", "gpu.png",
 }
 
 func between(s, prefix, suffix string) (string, bool) {

@@ -44,6 +44,60 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestOwn: every file that a run makes is its own, by its path and through links, and no other is.
+func TestOwn(t *testing.T) {
+	root := tempDir(t)
+	dir := filepath.Join(root, "run")
+	o := options(t, dir)
+	o.plain = false
+	mustRun(t, o)
+	link := func(name, to string) string {
+		path := filepath.Join(root, name)
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	linked := link("linked", "run")
+	count := 0
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		count++
+		name, _ := filepath.Rel(dir, path)
+		for _, p := range []string{path, filepath.Join(linked, name), link("to-"+e.Name(), filepath.Join("run", name)), link("again-"+e.Name(), "to-"+e.Name())} {
+			if !Own(p) {
+				t.Errorf("%s is not the run's own", p)
+			}
+		}
+		return nil
+	})
+	if err != nil || count < 9 {
+		t.Errorf("%d files, %v", count, err)
+	}
+	for _, name := range []string{WeightsFile, AverageFile, GPUSamplesFile, "state/step-0000000099.safetensors"} {
+		if !Own(filepath.Join(linked, name)) { // it may not exist yet
+			t.Errorf("%s is not the run's own", name)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, ConfigFile), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{
+		"run/mine.safetensors", "run/state/best.safetensors", "run/step-0000000016.safetensors", "run/state/last.safetensors",
+		"last.safetensors", "nowhere/last.safetensors", "curves.svg", "config.toml",
+	} {
+		if Own(filepath.Join(root, p)) {
+			t.Errorf("%s is the run's own", p)
+		}
+	}
+	t.Chdir(filepath.Join(dir, StateDir))
+	if name := filepath.Base(generations(t, dir)[0]); !Own(name) || !Own("../"+WeightsFile) {
+		t.Error("relative paths within the run")
+	}
+}
+
 // TestForeignFiles trains in a directory whose name would match another run's as a pattern, beside
 // the user's own files. It reads, writes and deletes only the run's own files, and the run can be
 // resumed.
