@@ -86,12 +86,12 @@ type model struct {
 }
 
 func (a *app) correlate(f correlateFlags, args []string) error {
+	sig := interruptible(func() {})
+	defer sig.stop()
 	models, err := f.models(args)
 	if err != nil {
 		return err
 	}
-	sig := interruptible(func() {})
-	defer sig.stop()
 	for i := range models {
 		err := a.correlateOne(sig, f, &models[i])
 		if errors.Is(err, context.Canceled) {

@@ -60,6 +60,8 @@ coefficients. RUN is a run directory, whose own weights are taken unless --weigh
 }
 
 func (a *app) eval(f evalFlags, name string) error {
+	sig := interruptible(func() {})
+	defer sig.stop()
 	spec, dir, err := f.net.loadRun(name)
 	if err != nil {
 		return err
@@ -102,20 +104,25 @@ func (a *app) eval(f evalFlags, name string) error {
 	if err != nil {
 		return err
 	}
+	if sig.Err() != nil { // while the data was read
+		return errEvalInterrupted
+	}
 	fmt.Fprintf(report.PlainWriter(a.err), "%s on %d %s images of %s, %s\n", f.weights, images.N, f.on, sets.Source, sets.Note)
 	if f.predictions == "" {
-		return a.measure(f, spec, b, images, sets.Names, nil)
+		return a.measure(sig, f, spec, b, images, sets.Names, nil)
 	}
 	return a.write(f.predictions, "predictions", func(w io.Writer) error {
 		lines := bufio.NewWriter(w)
-		err := a.measure(f, spec, b, images, sets.Names, json.NewEncoder(lines))
+		err := a.measure(sig, f, spec, b, images, sets.Names, json.NewEncoder(lines))
 		return errors.Join(err, lines.Flush())
 	})
 }
 
+var errEvalInterrupted = exit(exitInterrupted, errors.New("eval: interrupted"))
+
 // measure evaluates, and writes the results that were asked for: a line a prediction, the picture,
 // the figures.
-func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, names []string, lines *json.Encoder) error {
+func (a *app) measure(sig *interruption, f evalFlags, spec *dsl.Spec, b engine.Backend, images *engine.Images, names []string, lines *json.Encoder) error {
 	tally := train.NewTally(images.Classes)
 	var each func(train.Prediction) error
 	if f.asJSON || f.confusion != "" || lines != nil {
@@ -127,11 +134,9 @@ func (a *app) measure(f evalFlags, spec *dsl.Spec, b engine.Backend, images *eng
 			return lines.Encode(p)
 		}
 	}
-	sig := interruptible(func() {})
-	defer sig.stop()
 	ev, err := train.Predict(sig, spec, b, f.weights, images, each)
 	if errors.Is(err, context.Canceled) {
-		return exit(exitInterrupted, errors.New("eval: interrupted"))
+		return errEvalInterrupted
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -182,7 +183,18 @@ func picture(file string, draw func(format string) ([]byte, error)) func(io.Writ
 
 // takeProfile compiles the network, trains, and measures the roofs of the device.
 func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*profile.Profile, error) {
-	crew, err := a.crew(interruptible(func() {}), runFlags{device: f.device}, spec)
+	sig := interruptible(func() { fmt.Fprintln(a.err, "stopping after this step; Ctrl-C again stops now") })
+	defer sig.stop()
+	p, err := a.takeProfileUntil(sig, f, spec, g)
+	if sig.Err() != nil {
+		return nil, exit(exitInterrupted, errors.New("profile: interrupted"))
+	}
+	return p, err
+}
+
+// takeProfileUntil is takeProfile, until sig.
+func (a *app) takeProfileUntil(sig *interruption, f profileFlags, spec *dsl.Spec, g *graph.Graph) (*profile.Profile, error) {
+	crew, err := a.crew(sig, runFlags{device: f.device}, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -206,11 +218,14 @@ func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*prof
 		fmt.Fprintf(a.err, "the cards are not watched: %v\n", err)
 	}
 	defer cards.close()
-	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, cards.sample)
+	p, err := profile.Take(sig, prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, cards.sample)
 	if err != nil {
 		return nil, err
 	}
 	p.Counters = cards.counters
+	if err := sig.Err(); err != nil { // between the steps and the peaks
+		return nil, err
+	}
 	if p.Device == "gpu" {
 		return p, cardRoofs(p, prog)
 	}

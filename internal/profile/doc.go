@@ -2,7 +2,7 @@
 // be timed (engine.Profiler), and makes a table, pictures and a trace of them, the same for every
 // device.
 //
-//	p, err := profile.Take(prog, g, spec, profile.Options{Warmup: 2, Steps: 5})
+//	p, err := profile.Take(ctx, prog, g, spec, profile.Options{Warmup: 2, Steps: 5})
 //	rows, err := p.Rows(profile.ByShape)
 //	err = p.WriteTrace(w)
 package profile

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,17 +75,31 @@ type Options struct {
 // ErrNoProfiler is the error of a program that cannot time its operations.
 var ErrNoProfiler = errors.New("this device cannot time its operations")
 
-// Take trains prog, whose weights it sets, on built-in images. Steps with the profiler and without
+// Take trains prog, whose weights it sets, on built-in images, until ctx ends. Steps with the profiler and without
 // alternate, so that both see the same machine. Before and behind every pair it calls sample with
 // the time by the traces' clock; sample may be nil.
-func Take(prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, sample func(now time.Duration)) (*Profile, error) {
+func Take(ctx context.Context, prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, sample func(now time.Duration)) (*Profile, error) {
 	pr, ok := prog.(engine.Profiler)
 	if !ok {
 		return nil, fmt.Errorf("profile: %s: %w", prog.Info().Device, ErrNoProfiler)
 	}
-	step, err := Prepare(prog, g, spec)
+	train, err := Prepare(prog, g, spec)
 	if err != nil {
 		return nil, err
+	}
+	if a, ok := prog.(engine.Abandoner); ok {
+		a.Abandon(func() bool { return ctx.Err() != nil })
+		defer a.Abandon(nil)
+	}
+	step := func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := train()
+		if errors.Is(err, engine.ErrAbandoned) {
+			return ctx.Err()
+		}
+		return err
 	}
 	for range max(o.Warmup, 1) {
 		if err := step(); err != nil {
