@@ -33,7 +33,8 @@ func claim(name string) (dir string, undo func(), err error) {
 		dir = filepath.Join(runs, fmt.Sprintf("%s-%d", name, n))
 	}
 	return dir, func() {
-		if os.Remove(dir) == nil && ours { // Remove fails for a folder with content
+		os.Remove(dir) // which fails for a folder with content
+		if ours {
 			os.Remove(runs)
 		}
 	}, nil

@@ -79,12 +79,13 @@ func (a *app) begin(f runFlags, name string) error {
 		return err
 	}
 	dir, undo := f.out, func() {}
-	if dir == "" {
+	claimed := dir == ""
+	if claimed {
 		if dir, undo, err = claim(spec.Name); err != nil {
 			return err
 		}
 	}
-	err = a.train(f, train.Options{Spec: spec, Dir: dir, Weights: f.weights})
+	err = a.train(f, train.Options{Spec: spec, Dir: dir, Claimed: claimed, Weights: f.weights})
 	if err != nil {
 		undo() // a mistake before the run began leaves no folder behind
 	}

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Spec    *dsl.Spec
 	Dir     string // the run directory; made if it does not exist
+	Claimed bool   // Dir was made for this run; a start that fails removes it again, as if Run had made it
 	Resume  bool   // continue the run in Dir
 	Backend engine.Backend
 	Train   *engine.Images // already cut to Spec.Data.TrainImages
@@ -82,6 +83,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		return nil, err
 	}
 	defer d.close()
+	d.made = d.made || o.Claimed
 	logFile, err := disk.OpenFile(d.path(LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, writing(d.path(LogFile), err)
@@ -114,6 +116,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if err != nil && !errors.As(err, &div) {
 		err = r.stopped(err)
 		r.obs.(*logger).printf("stopped: %v", err)
+		d.remove()
 		return nil, err
 	}
 	s := r.summary()

@@ -34,6 +34,7 @@ type rundir struct {
 	dir   string
 	store store
 	lock  *files.Lock
+	made  bool // for this run
 }
 
 func (d *rundir) path(name string) string { return filepath.Join(d.dir, name) }
@@ -49,10 +50,15 @@ func openDir(dir string, resume bool, s store) (*rundir, error) {
 		} else if err != nil {
 			return nil, err
 		}
-	} else if err := s.MkdirAll(dir); err != nil {
-		return nil, fmt.Errorf("making the run directory: %w", err)
-	} else if err := d.vacant(); err != nil {
-		return nil, err
+	} else {
+		_, err := os.Lstat(dir)
+		d.made = errors.Is(err, fs.ErrNotExist)
+		if err := s.MkdirAll(dir); err != nil {
+			return nil, fmt.Errorf("making the run directory: %w", err)
+		}
+		if err := d.vacant(); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	d.lock, err = s.Lock(d.path(lockFile))
@@ -85,6 +91,24 @@ func (d *rundir) open(resume bool) error {
 		}
 	}
 	return nil
+}
+
+// remove takes a directory that was made for this run away again, if it holds no more than every
+// start leaves: the lock, the log and no checkpoint.
+func (d *rundir) remove() {
+	if !d.made || d.ours() != nil {
+		return
+	}
+	names, err := d.store.Names(d.dir)
+	if err != nil || slices.ContainsFunc(names, func(n string) bool { return n != lockFile && n != LogFile && n != StateDir }) {
+		return
+	}
+	if d.store.Remove(d.path(StateDir)) != nil { // it has files
+		return
+	}
+	for _, path := range []string{d.path(LogFile), d.path(lockFile), d.dir} {
+		_ = d.store.Remove(path) // what stays is harmless
+	}
 }
 
 // close releases the lock.

@@ -15,6 +15,7 @@ import (
 
 	"shake/internal/engine"
 	"shake/internal/files"
+	"shake/internal/graph"
 )
 
 func TestDamagedCheckpoint(t *testing.T) {
@@ -315,4 +316,74 @@ func TestPaused(t *testing.T) {
 	if s := mustRun(t, o); s.Seconds < 3600 || s.ImagesPerSec > 29*4./3600 || l.epochs[1].Took < time.Hour || l.epochs[2].Took > time.Hour/2 {
 		t.Errorf("summary %+v, epochs %+v", s, l.epochs)
 	}
+}
+
+// TestFailedStart: a start that fails removes the directory that was made for it, and leaves
+// another as it was. Whatever else is in the directory, or a run that began, stays.
+func TestFailedStart(t *testing.T) {
+	fail := func(dir string, change func(o *Options)) {
+		t.Helper()
+		o := options(t, dir)
+		o.Weights = filepath.Join(dir, "no weights")
+		if change != nil {
+			change(&o)
+		}
+		if _, err := Run(t.Context(), o); err == nil {
+			t.Error("it ran")
+		}
+	}
+	there := func(path string) bool {
+		_, err := os.Lstat(path)
+		return err == nil
+	}
+	root := tempDir(t)
+	made, before, claimed, kept := filepath.Join(root, "a", "made"), filepath.Join(root, "before"), filepath.Join(root, "claimed"), filepath.Join(root, "kept")
+	fail(made, nil)
+	if there(made) || !there(filepath.Join(root, "a")) {
+		t.Error("the directory that the run made is there, or the folder above it is not")
+	}
+	for _, dir := range []string{before, claimed} {
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail(before, nil)
+	fail(claimed, func(o *Options) { o.Claimed = true })
+	if !there(before) || there(claimed) {
+		t.Errorf("a directory from before: %t, a claimed one: %t", there(before), there(claimed))
+	}
+	// A file of someone else's.
+	fail(kept, func(o *Options) {
+		o.Backend = refusing(func() error { return os.WriteFile(filepath.Join(kept, "notes.txt"), nil, 0o666) })
+	})
+	if !there(filepath.Join(kept, "notes.txt")) || !there(filepath.Join(kept, LogFile)) {
+		t.Error("a directory with another file was touched")
+	}
+	// A run that has its config.toml can be resumed, and stays.
+	began := filepath.Join(root, "began")
+	fail(began, func(o *Options) {
+		o.Weights = ""
+		o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+			if op == files.OpOpen && filepath.Base(path) == MetricsFile {
+				return syscall.EIO
+			}
+			return nil
+		}}
+	})
+	if !there(filepath.Join(began, ConfigFile)) {
+		t.Error("a run that began is gone")
+	}
+	fail(began, func(o *Options) { o.Resume, o.Weights, o.Train = true, "", images(29, 99) })
+	if !there(filepath.Join(began, ConfigFile)) {
+		t.Error("a run that could not be resumed is gone")
+	}
+}
+
+// refusing is a backend that refuses every network, after it has acted.
+type refusing func() error
+
+func (refusing) Name() string { return "refusing" }
+
+func (f refusing) Compile(*graph.Graph, engine.Config) (engine.Program, error) {
+	return nil, errors.Join(errors.New("refused"), f())
 }
