@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"shake/dsl"
 	"shake/internal/report"
@@ -69,6 +71,8 @@ that its TOML language can say. Start with:
 		SilenceUsage:  true,
 		Args:          verb,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return given(c, pathFlags(c)...) },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit(exitUsage, fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
@@ -149,10 +153,24 @@ func exclusive(c *cobra.Command, flags ...string) error {
 	return exit(exitUsage, fmt.Errorf("%s: only one of %s at a time", c.Name(), strings.Join(given, ", ")))
 }
 
+// pathFlags are the flags of a verb that name files or folders, by their usage.
+func pathFlags(c *cobra.Command) (names []string) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if what, _ := pflag.UnquoteUsage(f); slices.Contains([]string{"file", "folder", "directory", "URL"}, what) {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
 // given is an error if one of the flags was given with an empty value, as from an unset variable.
 func given(c *cobra.Command, flags ...string) error {
 	for _, f := range flags {
-		if c.Flags().Changed(f) && c.Flag(f).Value.String() == "" {
+		values := []string{c.Flag(f).Value.String()}
+		if list, ok := c.Flag(f).Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if c.Flags().Changed(f) && slices.Contains(values, "") {
 			return exit(exitUsage, fmt.Errorf("--%s is empty: give it a value or leave it out", f))
 		}
 	}
