@@ -22,7 +22,8 @@ func worked(t *testing.T, c *exec.Cmd, least time.Duration) {
 			t.Fatal(err)
 		}
 		_, rest, _ := strings.Cut(string(b), ") ")
-		fields := strings.Fields(rest) // from the third on; user time is the 14th, in hundredths of a second
+		// The fields from the third on. User time is the 14th, in hundredths of a second.
+		fields := strings.Fields(rest)
 		if fields[0] == "Z" {
 			t.Fatal("it ended")
 		}
@@ -35,8 +36,8 @@ func worked(t *testing.T, c *exec.Cmd, least time.Duration) {
 	}
 }
 
-// TestInterruptedBefore interrupts verbs that have said nothing yet: eval while it makes its images,
-// profile while it takes steps.
+// TestInterruptedBefore interrupts verbs that have said nothing yet: eval while it makes its
+// images, profile while it takes steps.
 func TestInterruptedBefore(t *testing.T) {
 	for _, verb := range []struct {
 		args []string

@@ -46,7 +46,8 @@ type Disk struct {
 	Inject func(op Op, path string) error
 	// Changed, if set, receives every change of the file system after its call.
 	Changed func(c Change)
-	// Notice, if set, receives each limit of the file system once, with the first place where it shows.
+	// Notice, if set, receives each limit of the file system once, with the first place where it
+	// shows.
 	Notice func(text string)
 
 	told *told
@@ -58,11 +59,11 @@ type told struct {
 	limits map[limit]bool
 }
 
-// limit is a limit of a file system: what it lacks, and the error that says so.
-type limit struct{ what, reason string }
+// limit is a limit of a file system: a call, and the error by which it is refused.
+type limit struct{ call, reason string }
 
-// Beside is another Disk with the same hooks, for another goroutine. Of what one has noticed the
-// other is silent.
+// Beside is another Disk with the same hooks, for another goroutine. Each limit is noticed by one
+// of the two.
 func (d *Disk) Beside() *Disk {
 	if d.told == nil {
 		d.told = &told{}
@@ -107,14 +108,14 @@ func (d *Disk) call(op Op, path string, f func() error) error {
 }
 
 // notice reports a limit of the file system at a place. text has room for place and reason.
-func (d *Disk) notice(what, text, place string, err error) {
+func (d *Disk) notice(call, text, place string, err error) {
 	if d == nil || d.Notice == nil {
 		return
 	}
 	if d.told == nil {
 		d.told = &told{}
 	}
-	l := limit{what, reason(err).Error()}
+	l := limit{call, reason(err).Error()}
 	d.told.Lock()
 	known := d.told.limits[l]
 	if d.told.limits == nil {

@@ -75,9 +75,9 @@ type Options struct {
 // ErrNoProfiler is the error of a program that cannot time its operations.
 var ErrNoProfiler = errors.New("this device cannot time its operations")
 
-// Take trains prog, whose weights it sets, on built-in images, until ctx ends. Steps with the profiler and without
-// alternate, so that both see the same machine. Before and behind every pair it calls sample with
-// the time by the traces' clock; sample may be nil.
+// Take trains prog, whose weights it sets, on built-in images, until ctx ends. Steps with the
+// profiler and without alternate, so that both see the same machine. Before and behind every pair
+// it calls sample with the time by the traces' clock; sample may be nil.
 func Take(ctx context.Context, prog engine.Program, g *graph.Graph, spec *dsl.Spec, o Options, sample func(now time.Duration)) (*Profile, error) {
 	pr, ok := prog.(engine.Profiler)
 	if !ok {

@@ -158,8 +158,8 @@ func (r *run) restore(p checkpoint) error {
 	return err
 }
 
-// sameData refuses other images than those of the run. Where an edit of config.toml made them others
-// the error names its key.
+// sameData refuses other images than those of the run. Where an edit of config.toml made them
+// others the error names its key.
 func (r *run) sameData() error {
 	var keys []string
 	if other := r.rec.OtherClass(r.o.Classes); other != "" {

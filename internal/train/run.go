@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Spec    *dsl.Spec
 	Dir     string // the run directory; made if it does not exist
-	Claimed bool   // Dir was made for this run; a start that fails removes it again, as if Run had made it
+	Claimed bool   // Dir was made for this run: a start that fails removes it
 	Resume  bool   // continue the run in Dir
 	Backend engine.Backend
 	Train   *engine.Images // already cut to Spec.Data.TrainImages

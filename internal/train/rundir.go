@@ -107,7 +107,7 @@ func (d *rundir) remove() {
 		return
 	}
 	for _, path := range []string{d.path(LogFile), d.path(lockFile), d.dir} {
-		_ = d.store.Remove(path) // what stays is harmless
+		_ = d.store.Remove(path) // a file that stays is harmless
 	}
 }
 

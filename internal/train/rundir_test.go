@@ -319,7 +319,7 @@ func TestPaused(t *testing.T) {
 }
 
 // TestFailedStart: a start that fails removes the directory that was made for it, and leaves
-// another as it was. Whatever else is in the directory, or a run that began, stays.
+// another as it was. A run that began stays, and so does a directory with another file.
 func TestFailedStart(t *testing.T) {
 	fail := func(dir string, change func(o *Options)) {
 		t.Helper()
