@@ -135,6 +135,9 @@ func (l *Loader) read(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a network: %w", err)
 	}
+	if info, err := os.Stat(file); len(text) == 0 && err == nil && !info.Mode().IsRegular() {
+		return nil, Errors{{File: file, Want: "a regular file, or a pipe that a network comes through", Have: "nothing to read"}}
+	}
 	return text, nil
 }
 

@@ -19,9 +19,9 @@ const (
 	exitInternal = 1 // a fault of shake or of the machine: no space left, out of memory, a bug
 	// exitUsage: an unknown verb, flag, device or argument, a missing file, or a precision that the
 	// device lacks.
-	exitUsage    = 2
-	exitSpec     = 3 // the network cannot be read: every mistake is listed with its place
-	exitData     = 4 // the data set is missing, foreign or damaged
+	exitUsage = 2
+	exitSpec  = 3 // the network cannot be read: every mistake is listed with its place
+	exitData  = 4 // the data set is missing, foreign or damaged
 	// exitDiverged: the loss became infinite or not a number. This is a result, and the run directory
 	// records it.
 	exitDiverged = 5

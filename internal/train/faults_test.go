@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 	mustRun(t, options(t, began, append(overrides, "train.max_steps=5")...))
 
 	// prepare makes a directory for a new run, or one of a run to resume.
-	count := 0
+	count, total := 0, 0
 	prepare := func(resume, background bool) Options {
 		count++
 		o := options(t, filepath.Join(root, fmt.Sprint(count), "run"), overrides...)
@@ -113,7 +113,7 @@ func TestFaults(t *testing.T) {
 		}
 		return o
 	}
-	table := map[string]map[string]int{}
+	table := map[cell]map[string]int{}
 	for mode := range 4 {
 		resume, background := mode&1 != 0, mode&2 != 0
 		o := prepare(resume, background)
@@ -134,26 +134,65 @@ func TestFaults(t *testing.T) {
 				if outcome == "" { // a short write on a call that is not a write
 					continue
 				}
-				row := fmt.Sprintf("%-9s %v", p.op, fault)
-				if table[row] == nil {
-					table[row] = map[string]int{}
+				c := cell{p.op, fault}
+				if table[c] == nil {
+					table[c] = map[string]int{}
 				}
-				table[row][outcome]++
+				table[c][outcome]++
+				total++
 			}
 		}
 	}
-	rows, total := []string{}, 0
-	for row, outcomes := range table {
-		rows = append(rows, fmt.Sprintf("%-40s went on %4d, notice %4d, error %4d", row, outcomes["went on"], outcomes["notice"], outcomes["error"]))
-		for _, n := range outcomes {
-			total += n
-		}
-	}
-	slices.Sort(rows)
-	t.Logf("%d faults\n%s", total, strings.Join(rows, "\n"))
+	t.Logf("%d faults: went on, with a notice, ended with an error\n%s", total, matrix(table))
 	if total < 100 {
 		t.Errorf("only %d faults tried", total)
 	}
+}
+
+// cell is a place in the table of faults: a call, and the error that it was answered with.
+type cell struct {
+	op    files.Op
+	fault error
+}
+
+// matrix is the table of faults as docs/status.md has it: a row a call, a column the errors with
+// the same outcomes. A cell counts the runs that went on, went on with a notice, ended with an
+// error.
+func matrix(table map[cell]map[string]int) string {
+	var ops []files.Op
+	for c := range table {
+		if !slices.Contains(ops, c.op) {
+			ops = append(ops, c.op)
+		}
+	}
+	slices.Sort(ops)
+	var columns [][]string
+	var heads []string
+	for _, fault := range faults {
+		var column []string
+		for _, op := range ops {
+			text := ""
+			if o := table[cell{op, fault}]; o != nil {
+				text = fmt.Sprintf("%d, %d, %d", o["went on"], o["notice"], o["error"])
+			}
+			column = append(column, text)
+		}
+		at := slices.IndexFunc(columns, func(c []string) bool { return slices.Equal(c, column) })
+		if at < 0 {
+			columns, heads = append(columns, column), append(heads, fault.Error())
+		} else {
+			heads[at] += "; " + fault.Error()
+		}
+	}
+	text := "| call | " + strings.Join(heads, " | ") + " |\n|---" + strings.Repeat("|---", len(heads)) + "|\n"
+	for i, op := range ops {
+		text += "| " + string(op) + " |"
+		for _, column := range columns {
+			text += " " + column[i] + " |"
+		}
+		text += "\n"
+	}
+	return text
 }
 
 // try runs o with one fault, resumes it without, and returns the outcome of the first run.

@@ -19,9 +19,10 @@ const topClasses = 5
 type Prediction struct {
 	Image int
 	Label int
-	// Top is the most probable classes, at most five; of equal ones the lowest number comes first
+	// Top is the most probable classes, at most five; of equal ones the lowest number comes first.
+	// Empty if a logit is not a number.
 	Top         []int
-	Probability float64 // of the first of them
+	Probability float64 // of the first of them; not a number without one
 	Loss        float64 // cross-entropy; not finite if a logit is not
 }
 
@@ -67,7 +68,10 @@ func predict(ctx context.Context, p engine.Program, test *engine.Images, batch i
 // newPrediction computes softmax and cross-entropy of an image's logits in float64.
 func newPrediction(image, label int, logits []float32) Prediction {
 	order := make([]int, len(logits))
-	for k := range order {
+	for k, z := range logits {
+		if z != z {
+			return Prediction{Image: image, Label: label, Top: []int{}, Probability: math.NaN(), Loss: math.NaN()}
+		}
 		order[k] = k
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
@@ -81,16 +85,17 @@ func newPrediction(image, label int, logits []float32) Prediction {
 	}
 }
 
-// Tally counts predictions: Confusion[label][class], and the images whose label is not among the
-// five most probable classes.
+// Tally counts predictions: Confusion[label][class], the images whose label is not among the five
+// most probable classes, and by label those of which nothing is probable.
 type Tally struct {
 	Confusion [][]int
 	NotInTop  int
+	None      []int
 }
 
 // NewTally counts predictions of so many classes.
 func NewTally(classes int) *Tally {
-	t := &Tally{}
+	t := &Tally{None: make([]int, classes)}
 	for range classes {
 		t.Confusion = append(t.Confusion, make([]int, classes))
 	}
@@ -99,7 +104,11 @@ func NewTally(classes int) *Tally {
 
 // Add counts one prediction.
 func (t *Tally) Add(p Prediction) {
-	t.Confusion[p.Label][p.Top[0]]++
+	if len(p.Top) > 0 {
+		t.Confusion[p.Label][p.Top[0]]++
+	} else {
+		t.None[p.Label]++
+	}
 	if p.Rank() < 0 {
 		t.NotInTop++
 	}
@@ -107,6 +116,7 @@ func (t *Tally) Add(p Prediction) {
 
 // Class returns the images and the errors of a label.
 func (t *Tally) Class(label int) (images, errors int) {
+	images = t.None[label]
 	for _, n := range t.Confusion[label] {
 		images += n
 	}

@@ -23,9 +23,14 @@ func TestPrediction(t *testing.T) {
 		{"two classes", 1, []float32{0, 0}, []int{0, 1}, 1, 0.5, math.Ln2},
 		{"sixth", 0, []float32{0, 9, 1, 2, 3, 4}, []int{1, 5, 4, 3, 2}, -1, math.NaN(), math.NaN()},
 		{"large", 0, []float32{1000, 999}, []int{0, 1}, 0, 1 / (1 + math.Exp(-1)), math.Log(1 + math.Exp(-1))},
+		{"not a number", 0, []float32{1, float32(math.NaN())}, nil, -1, math.NaN(), math.NaN()},
+		{"first of them not a number", 0, []float32{float32(math.NaN()), 1}, nil, -1, math.NaN(), math.NaN()},
 		{"infinite", 0, []float32{inf, 1}, []int{0, 1}, 0, math.Inf(1), math.Inf(1)},
 	} {
 		p := newPrediction(7, c.label, c.logits)
+		if c.top == nil && len(p.Top) > 0 {
+			t.Errorf("%s: %v", c.name, p.Top)
+		}
 		for i, k := range c.top {
 			if p.Top[i] != k {
 				t.Fatalf("%s: %v, want %v", c.name, p.Top, c.top)
@@ -58,6 +63,18 @@ func TestTally(t *testing.T) {
 	tally.Add(Prediction{Label: 0, Top: []int{2, 1, 3, 4, 5}})
 	if n, wrong := tally.Class(1); n != 2 || wrong != 1 || tally.NotInTop != 1 || tally.Confusion[0][2] != 1 {
 		t.Errorf("%+v", tally)
+	}
+	// An image with a logit that is not a number is wrong in every count.
+	for label := range 3 {
+		tally.Add(newPrediction(0, label, []float32{float32(math.NaN()), 1, 2, 3, 4, 5, 6}))
+	}
+	for label, want := range [][2]int{{2, 2}, {3, 2}, {1, 1}} {
+		if n, wrong := tally.Class(label); n != want[0] || wrong != want[1] || tally.NotInTop != 4 {
+			t.Errorf("label %d: %d images, %d wrong, want %v; %+v", label, n, wrong, want, tally)
+		}
+	}
+	if b, err := json.Marshal(newPrediction(3, 1, []float32{0, float32(math.NaN())})); err != nil || string(b) != `{"image":3,"label":1,"top":[],"probability":null,"loss":null}` {
+		t.Errorf("%s, %v", b, err)
 	}
 }
 

@@ -1,9 +1,11 @@
 package ref
 
 import (
+	"math"
 	"strings"
 	"testing"
 
+	"shake/internal/engine"
 	"shake/internal/graph"
 )
 
@@ -51,5 +53,17 @@ func TestTrainErrors(t *testing.T) {
 	running := Running{"n0": Moments{Mean: make([]float64, 4), Var: make([]float64, 4)}}
 	if _, err := Infer(g, params(), running, good.X, 2); err == nil || !strings.Contains(err.Error(), "n1: want running statistics of 4") {
 		t.Errorf("statistics missing: have %v", err)
+	}
+}
+
+// TestNotANumber: an image with a logit that is not a number counts as wrong, wherever the logit is.
+func TestNotANumber(t *testing.T) {
+	nan := math.NaN()
+	for _, z := range [][]float64{{nan, 1}, {1, nan}, {nan, nan}} {
+		var m engine.Metrics
+		(&program{}).count(&m, &Pass{Logits: [][]float64{z}}, []int{0})
+		if m.Images != 1 || m.Errors != 1 || !math.IsNaN(m.Loss) {
+			t.Errorf("%v: %+v", z, m)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"math"
+	"slices"
 
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -214,7 +215,7 @@ func (p *program) count(m *engine.Metrics, pass *Pass, labels []int) {
 		} else {
 			m.Loss += crossEntropy(z, oneHot(labels[i], len(z)))
 		}
-		if argmax(z) != labels[i] {
+		if slices.ContainsFunc(z, math.IsNaN) || argmax(z) != labels[i] {
 			m.Errors++
 		}
 	}
