@@ -56,7 +56,7 @@ func TestTrainErrors(t *testing.T) {
 	}
 }
 
-// TestNotANumber: an image with a logit that is not a number counts as wrong, wherever the logit is.
+// TestNotANumber: an image counts as wrong if the logit of any class is not a number.
 func TestNotANumber(t *testing.T) {
 	nan := math.NaN()
 	for _, z := range [][]float64{{nan, 1}, {1, nan}, {nan, nan}} {
