@@ -178,19 +178,17 @@ func writing(file string, err error) error {
 	return &unwritten{file, err}
 }
 
-// stopped says more of an error of writing: that the directory has gone from its place, or the
+// stopped says more of an error of a file: that the directory has gone from its place, or the
 // checkpoint to resume from, if there is one.
 func (r *run) stopped(err error) error {
 	var full *DiskFull
 	var other *unwritten
-	if !errors.As(err, &full) && !errors.As(err, &other) {
-		return err
-	}
+	wrote := errors.As(err, &full) || errors.As(err, &other)
 	var gone *Replaced
-	if errors.As(r.dir.ours(), &gone) {
+	if (wrote || files.Failed(err)) && errors.As(r.dir.ours(), &gone) {
 		return gone
 	}
-	if r.ck.last == "" {
+	if !wrote || r.ck.last == "" {
 		return err
 	}
 	return &Stopped{r.ck.last, err}

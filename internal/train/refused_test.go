@@ -99,6 +99,24 @@ func TestReplacedDirectory(t *testing.T) {
 		}
 	})
 
+	t.Run("removed before the list of checkpoints", func(t *testing.T) {
+		dir := filepath.Join(tempDir(t), "run")
+		o := options(t, dir)
+		lists := 0
+		o.disk = &files.Disk{Inject: func(op files.Op, path string) error {
+			if op == files.OpList && filepath.Base(path) == StateDir && generationsIn(dir) > 0 {
+				lists++
+				return os.RemoveAll(dir)
+			}
+			return nil
+		}}
+		_, err := Run(context.Background(), o)
+		var replaced *Replaced
+		if !errors.As(err, &replaced) || lists == 0 {
+			t.Errorf("%d lists: %v", lists, err)
+		}
+	})
+
 	t.Run("begun anew", func(t *testing.T) {
 		dir := filepath.Join(tempDir(t), "run")
 		whole := tempDir(t)
@@ -117,6 +135,12 @@ func TestReplacedDirectory(t *testing.T) {
 		}
 		same(t, result(t, dir), result(t, whole))
 	})
+}
+
+// generationsIn counts the checkpoints in dir.
+func generationsIn(dir string) int {
+	paths, _ := (&checkpoints{dir: filepath.Join(dir, StateDir)}).list()
+	return len(paths)
 }
 
 // TestUnreadable tells errors of reading from missing files. If the newest checkpoint is unreadable
