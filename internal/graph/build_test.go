@@ -170,7 +170,7 @@ func TestBuildErrors(t *testing.T) {
 		{"unknown skip", "net.skip", "?", "26", func(s *dsl.Spec) { s.Net.Skip = 9 }},
 		{"odd two-flow", "net.stage[1].width", "even", "26", func(s *dsl.Spec) { s.Net.Stages[0].Width = 5 }},
 		{"after", "net.after[1]", "relu", "resnext", func(s *dsl.Spec) { s.Net.After[0].Kind = dsl.BN }},
-		{"head without pool", "net.head", "a list of layers", "26", func(s *dsl.Spec) { s.Net.Head = s.Net.Head[:1] }},
+		{"head without pool", "net.head", `want "avgpool" before "linear"`, "26", func(s *dsl.Spec) { s.Net.Head = s.Net.Head[:1] }},
 		{"two pools", "net.head[2]", "a second", "26", func(s *dsl.Spec) { s.Net.Head[0].Kind = dsl.AvgPool }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
