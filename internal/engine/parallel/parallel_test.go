@@ -284,6 +284,49 @@ func TestSilentRank(t *testing.T) {
 	}
 }
 
+// A rank 0 that reads its data for long, and says nothing meanwhile, is not gone; it is once its
+// connection ends, or once its beats had begun and stop.
+func TestSlowLoad(t *testing.T) {
+	const short = 50 * time.Millisecond
+	begin := func() (ours net.Conn, served chan error) {
+		ours, theirs := pair(t)
+		w := NewWorker(theirs, func(_, _ []byte, _ <-chan struct{}) (engine.Program, error) { return &toy{rank: 1}, nil })
+		w.beat, served = short, make(chan error, 1)
+		go func() { served <- w.Serve() }()
+		select {
+		case err := <-served:
+			t.Fatalf("rank 1 ends while rank 0 loads: %v", err)
+		case <-time.After(3 * silent * short):
+		}
+		return ours, served
+	}
+	ours, served := begin()
+	b := &Backend{Peers: []*Peer{{Rank: 1, Conn: ours}}}
+	b.Local = func(<-chan struct{}) (engine.Backend, []byte, error) { return toyBackend{&toy{}}, nil, nil }
+	p, err := b.Compile(nil, engine.Config{})
+	if err == nil {
+		err = p.Close()
+	}
+	if err := errors.Join(err, <-served); err != nil {
+		t.Errorf("after a slow load: %v", err)
+	}
+	for name, end := range map[string]func(net.Conn){
+		"it ends":     func(c net.Conn) { c.Close() },
+		"it is still": func(c net.Conn) { newLine(c).send(request{Op: opBeat}) },
+	} {
+		ours, served := begin()
+		end(ours)
+		select {
+		case err := <-served:
+			if !errors.Is(err, ErrLeft) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s: rank 1 does not notice", name)
+		}
+	}
+}
+
 // A rank that cannot open its program ends the run before it begins.
 func TestRefused(t *testing.T) {
 	c := newCrew(t)

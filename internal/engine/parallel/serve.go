@@ -43,10 +43,12 @@ func (w *Worker) AskStop(signal string) { w.line.send(answer{Stop: signal}) }
 func (w *Worker) AskSave() { w.line.send(answer{Save: true}) }
 
 // Serve answers rank 0's requests until it closes. Errors are told to rank 0 and returned; ErrLeft
-// if rank 0 is gone.
+// if rank 0 is gone. Silence counts from rank 0's first word on, since rank 0 reads its data before
+// it compiles; the end of a process that still reads ends the connection.
 func (w *Worker) Serve() error {
 	requests := make(chan request, 64)
 	var missed atomic.Int32
+	var heard atomic.Bool // rank 0's beats have begun
 	go func() {
 		defer close(requests)
 		for {
@@ -56,6 +58,7 @@ func (w *Worker) Serve() error {
 				return
 			}
 			missed.Store(0)
+			heard.Store(true)
 			if r.Op == opBeat {
 				continue
 			}
@@ -77,7 +80,7 @@ func (w *Worker) Serve() error {
 				return
 			case <-t.C:
 			}
-			if missed.Add(1) > silent {
+			if heard.Load() && missed.Add(1) > silent {
 				w.leave()
 			}
 			b := answer{Op: opBeat}
