@@ -25,7 +25,7 @@ type source struct {
 	rank, world       []string
 	local, localWorld []string
 	host              func(env) string
-	secret            []string
+	secret            func(env) string
 	needs             string // a variable without which it is not this launcher
 	nested            bool
 }
@@ -41,15 +41,49 @@ func (e env) first(names []string) (name, value string) {
 	return "", ""
 }
 
+// said lists the variables of these names that are set.
+func (e env) said(names ...string) string {
+	var list []string
+	for _, n := range names {
+		if v := e(n); v != "" {
+			list = append(list, n+"="+v)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// torchrunSecret is a job of torchrun. Its run id is the constant "none" without --standalone and
+// --rdzv-id; the address and port of its store, which all ranks have, tell the jobs of one host
+// apart.
+func torchrunSecret(e env) string {
+	if e("TORCHELASTIC_RUN_ID") == "none" && (e("MASTER_ADDR") == "" || e("MASTER_PORT") == "") {
+		return ""
+	}
+	return e.said("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT")
+}
+
+func openMPISecret(e env) string {
+	name, _ := e.first([]string{"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"})
+	return e.said(name)
+}
+
+// slurmSecret is a step: the steps of one job may run beside each other.
+func slurmSecret(e env) string {
+	if e("SLURM_JOB_ID") == "" {
+		return ""
+	}
+	return e.said("SLURM_JOB_ID", "SLURM_STEP_ID")
+}
+
 // The launchers. A nested one starts processes within the task of another one, so it goes before.
 var sources = []source{
 	{launcher: "SHAKE_RANK and SHAKE_WORLD", rank: []string{"SHAKE_RANK", "JOB_COMPLETION_INDEX"}, world: []string{"SHAKE_WORLD"}, local: []string{"SHAKE_LOCAL_RANK"}, needs: "SHAKE_WORLD", nested: true},
-	{launcher: "torchrun", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, secret: []string{"TORCHELASTIC_RUN_ID"}, needs: "TORCHELASTIC_RUN_ID", nested: true},
+	{launcher: "torchrun", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, secret: torchrunSecret, needs: "TORCHELASTIC_RUN_ID", nested: true},
 	{launcher: "PyTorchJob", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, needs: "WORLD_SIZE"},
 	{launcher: "TrainJob", rank: []string{"PET_NODE_RANK"}, world: []string{"PET_NNODES"}, needs: "PET_NNODES"},
-	{launcher: "mpirun of Open MPI", rank: []string{"OMPI_COMM_WORLD_RANK"}, world: []string{"OMPI_COMM_WORLD_SIZE"}, local: []string{"OMPI_COMM_WORLD_LOCAL_RANK"}, localWorld: []string{"OMPI_COMM_WORLD_LOCAL_SIZE"}, secret: []string{"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"}, needs: "OMPI_COMM_WORLD_SIZE"},
+	{launcher: "mpirun of Open MPI", rank: []string{"OMPI_COMM_WORLD_RANK"}, world: []string{"OMPI_COMM_WORLD_SIZE"}, local: []string{"OMPI_COMM_WORLD_LOCAL_RANK"}, localWorld: []string{"OMPI_COMM_WORLD_LOCAL_SIZE"}, secret: openMPISecret, needs: "OMPI_COMM_WORLD_SIZE"},
 	{launcher: "mpirun of MPICH", rank: []string{"PMI_RANK", "PMIX_RANK"}, world: []string{"PMI_SIZE"}, local: []string{"MPI_LOCALRANKID"}, localWorld: []string{"MPI_LOCALNRANKS"}, needs: "PMI_SIZE"},
-	{launcher: "srun", rank: []string{"SLURM_PROCID"}, world: []string{"SLURM_STEP_NUM_TASKS"}, local: []string{"SLURM_LOCALID"}, host: slurmHost, secret: []string{"SLURM_JOB_ID"}, needs: "SLURM_STEP_ID"},
+	{launcher: "srun", rank: []string{"SLURM_PROCID"}, world: []string{"SLURM_STEP_NUM_TASKS"}, local: []string{"SLURM_LOCALID"}, host: slurmHost, secret: slurmSecret, needs: "SLURM_STEP_ID"},
 }
 
 // Find reads the place of this process from the environment. Without a launcher, or with one that
@@ -118,8 +152,8 @@ func (s *source) read(e env) (p *Place, variables string, err error) {
 			p.LocalWorld = p.World
 		}
 	}
-	if name, v := e.first(s.secret); name != "" {
-		p.Secret = name + "=" + v
+	if s.secret != nil {
+		p.Secret = s.secret(e)
 	}
 	// auto and gpu, the Training Operator's own default, are as many as a pod has cards.
 	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && !slices.Contains([]string{"", "1", "auto", "gpu"}, n) {

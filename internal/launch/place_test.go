@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,9 +22,11 @@ func TestFind(t *testing.T) {
 		want      Place
 	}{
 		{"torchrun", "TORCHELASTIC_RUN_ID=77 RANK=3 WORLD_SIZE=4 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=node1 MASTER_PORT=29500",
-			Place{"torchrun", 3, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=77", 0}},
+			Place{"torchrun", 3, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=77 MASTER_ADDR=node1 MASTER_PORT=29500", 0}},
+		{"torchrun of no run id", "TORCHELASTIC_RUN_ID=none RANK=1 WORLD_SIZE=4 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=node1 MASTER_PORT=29511",
+			Place{"torchrun", 1, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=none MASTER_ADDR=node1 MASTER_PORT=29511", 0}},
 		{"torchrun in a task of srun", "SLURM_STEP_ID=0 SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 TORCHELASTIC_RUN_ID=77 RANK=3 WORLD_SIZE=4 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=node1",
-			Place{"torchrun", 3, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=77", 0}},
+			Place{"torchrun", 3, 4, 1, 2, "node1", "TORCHELASTIC_RUN_ID=77 MASTER_ADDR=node1", 0}},
 		{"PyTorchJob", "RANK=1 WORLD_SIZE=2 MASTER_ADDR=job-master-0 MASTER_PORT=23456 SHAKE_SECRET=abc", Place{"PyTorchJob", 1, 2, -1, 0, "job-master-0", "abc", 0}},
 		{"PyTorchJob of an operator that tells torchrun too", "RANK=1 WORLD_SIZE=2 PET_NNODES=2 PET_NODE_RANK=1 PET_NPROC_PER_NODE=auto MASTER_ADDR=job-master-0 PET_MASTER_ADDR=job-master-0 SHAKE_SECRET=abc",
 			Place{"PyTorchJob", 1, 2, -1, 0, "job-master-0", "abc", 0}},
@@ -32,9 +35,9 @@ func TestFind(t *testing.T) {
 			Place{"mpirun of Open MPI", 1, 2, 1, 2, "127.0.0.1", "PMIX_NAMESPACE=prte@1", 0}},
 		{"MPICH", "PMI_RANK=0 PMI_SIZE=2 MPI_LOCALRANKID=0 MPI_LOCALNRANKS=1 SHAKE_ADDRESS=node3:4000 SHAKE_SECRET=s", Place{"mpirun of MPICH", 0, 2, 0, 1, "node3", "s", 4000}},
 		{"srun", "SLURM_STEP_ID=0 SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4 SLURM_LOCALID=0 SLURM_STEP_NUM_NODES=2 SLURM_STEP_NODELIST=gpu[07-08,11],login SLURM_JOB_ID=12",
-			Place{"srun", 2, 4, 0, 0, "gpu07", "SLURM_JOB_ID=12", 0}},
+			Place{"srun", 2, 4, 0, 0, "gpu07", "SLURM_JOB_ID=12 SLURM_STEP_ID=0", 0}},
 		{"srun with PMI", "SLURM_STEP_ID=0 SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=1 SLURM_STEP_NUM_NODES=1 SLURM_STEP_NODELIST=n1 SLURM_JOB_ID=12 PMI_RANK=1 PMI_SIZE=2",
-			Place{"mpirun of MPICH", 1, 2, -1, 0, "n1", "SLURM_JOB_ID=12", 0}},
+			Place{"mpirun of MPICH", 1, 2, -1, 0, "n1", "SLURM_JOB_ID=12 SLURM_STEP_ID=0", 0}},
 		{"JobSet", "SHAKE_WORLD=2 JOB_COMPLETION_INDEX=1 SHAKE_ADDRESS=[fd00::7]:4000 SHAKE_SECRET=s RANK=9 WORLD_SIZE=2", Place{"SHAKE_RANK and SHAKE_WORLD", 1, 2, -1, 0, "fd00::7", "s", 4000}},
 		{"a port", "SHAKE_WORLD=2 SHAKE_RANK=0 SHAKE_ADDRESS=h SHAKE_PORT=4001 SHAKE_SECRET=s", Place{"SHAKE_RANK and SHAKE_WORLD", 0, 2, -1, 0, "h", "s", 4001}},
 	} {
@@ -55,6 +58,23 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// Two jobs on one host, or two steps of one job, know each other not, and take other ports.
+func TestSecrets(t *testing.T) {
+	for _, two := range [][2]string{
+		{"TORCHELASTIC_RUN_ID=none WORLD_SIZE=2 RANK=0 MASTER_ADDR=h MASTER_PORT=29500", "TORCHELASTIC_RUN_ID=none WORLD_SIZE=2 RANK=1 MASTER_ADDR=h MASTER_PORT=29501"},
+		{"SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 SLURM_STEP_NODELIST=h", "SLURM_JOB_ID=7 SLURM_STEP_ID=1 SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 SLURM_STEP_NODELIST=h"},
+	} {
+		a, bad := find(vars(two[0]))
+		b, worse := find(vars(two[1]))
+		if bad != nil || worse != nil {
+			t.Fatal(bad, worse)
+		}
+		if a.Secret == b.Secret || slices.Equal(a.ports(), b.ports()) {
+			t.Errorf("%q and %q meet at %v", a.Secret, b.Secret, a.ports())
+		}
+	}
+}
+
 func TestFindContradictions(t *testing.T) {
 	for env, want := range map[string]string{
 		"WORLD_SIZE=2 MASTER_ADDR=a": "PyTorchJob says WORLD_SIZE=2: want a rank from RANK that is less than WORLD_SIZE",
@@ -64,6 +84,7 @@ func TestFindContradictions(t *testing.T) {
 		"WORLD_SIZE=2 RANK=1 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=1": "two launchers contradict each other: PyTorchJob says RANK=1 WORLD_SIZE=2; mpirun of Open MPI says OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=4; SHAKE_RANK",
 		"OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=1 PMIX_NAMESPACE=a":    "nothing names that of rank 0: set MASTER_ADDR",
 		"WORLD_SIZE=2 RANK=1 MASTER_ADDR=a":                                 "names no job by which its processes know each other: set SHAKE_SECRET",
+		"TORCHELASTIC_RUN_ID=none WORLD_SIZE=2 RANK=1 MASTER_ADDR=a":        "names no job by which its processes know each other: set SHAKE_SECRET",
 		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=a:b SHAKE_SECRET=s":       "SHAKE_ADDRESS=a:b: want a host",
 		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=a SHAKE_PORT=0":           "SHAKE_PORT=0: want a number from 1",
 		"PET_NNODES=2 PET_NODE_RANK=0 PET_NPROC_PER_NODE=8":                 "start shake by torchrun",
