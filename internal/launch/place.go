@@ -28,6 +28,7 @@ type source struct {
 	secret            func(env) string
 	needs             string // a variable without which it is not this launcher
 	nested            bool
+	within            string // a launcher in one task of which this one may start its processes
 }
 
 type env func(string) string
@@ -81,8 +82,8 @@ var sources = []source{
 	{launcher: "torchrun", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, secret: torchrunSecret, needs: "TORCHELASTIC_RUN_ID", nested: true},
 	{launcher: "PyTorchJob", rank: []string{"RANK"}, world: []string{"WORLD_SIZE"}, local: []string{"LOCAL_RANK"}, localWorld: []string{"LOCAL_WORLD_SIZE"}, needs: "WORLD_SIZE"},
 	{launcher: "TrainJob", rank: []string{"PET_NODE_RANK"}, world: []string{"PET_NNODES"}, needs: "PET_NNODES"},
-	{launcher: "mpirun of Open MPI", rank: []string{"OMPI_COMM_WORLD_RANK"}, world: []string{"OMPI_COMM_WORLD_SIZE"}, local: []string{"OMPI_COMM_WORLD_LOCAL_RANK"}, localWorld: []string{"OMPI_COMM_WORLD_LOCAL_SIZE"}, secret: openMPISecret, needs: "OMPI_COMM_WORLD_SIZE"},
-	{launcher: "mpirun of MPICH", rank: []string{"PMI_RANK", "PMIX_RANK"}, world: []string{"PMI_SIZE"}, local: []string{"MPI_LOCALRANKID"}, localWorld: []string{"MPI_LOCALNRANKS"}, needs: "PMI_SIZE"},
+	{launcher: "mpirun of Open MPI", rank: []string{"OMPI_COMM_WORLD_RANK"}, world: []string{"OMPI_COMM_WORLD_SIZE"}, local: []string{"OMPI_COMM_WORLD_LOCAL_RANK"}, localWorld: []string{"OMPI_COMM_WORLD_LOCAL_SIZE"}, secret: openMPISecret, needs: "OMPI_COMM_WORLD_SIZE", within: "srun"},
+	{launcher: "mpirun of MPICH", rank: []string{"PMI_RANK", "PMIX_RANK"}, world: []string{"PMI_SIZE"}, local: []string{"MPI_LOCALRANKID"}, localWorld: []string{"MPI_LOCALNRANKS"}, needs: "PMI_SIZE", within: "srun"},
 	{launcher: "srun", rank: []string{"SLURM_PROCID"}, world: []string{"SLURM_STEP_NUM_TASKS"}, local: []string{"SLURM_LOCALID"}, host: slurmHost, secret: slurmSecret, needs: "SLURM_STEP_ID"},
 }
 
@@ -92,8 +93,12 @@ var sources = []source{
 func Find() (*Place, error) { return find(os.Getenv) }
 
 func find(e env) (*Place, error) {
+	if r := e.said("SHAKE_RANK"); r != "" && e("SHAKE_WORLD") == "" {
+		return nil, fmt.Errorf("launch: %s and no SHAKE_WORLD, the number of all processes: set both, or neither", r)
+	}
 	var found []*Place
 	var seen []string
+	var last source
 	for _, s := range sources {
 		if e(s.needs) == "" {
 			continue
@@ -102,16 +107,22 @@ func find(e env) (*Place, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, seen = append(found, p), append(seen, what)
+		if n := len(found); n > 0 && last.within == s.launcher && !p.as(found[n-1]) {
+			continue // mpirun in a task of srun, whose facts are those of another set of processes
+		}
+		found, seen, last = append(found, p), append(seen, what), s
 		if s.nested {
 			break
 		}
 	}
 	if len(found) == 0 {
+		if r := e.said("PMIX_RANK", "PMI_RANK"); r != "" {
+			return nil, fmt.Errorf("launch: a launcher says %s, and nothing the number of all processes: set SHAKE_WORLD, and SHAKE_RANK to the rank", r)
+		}
 		return nil, nil
 	}
 	for _, p := range found[1:] {
-		if p.Rank != found[0].Rank || p.World != found[0].World {
+		if !p.as(found[0]) {
 			return nil, fmt.Errorf("launch: two launchers contradict each other: %s; SHAKE_RANK, SHAKE_WORLD and SHAKE_ADDRESS decide", strings.Join(seen, "; "))
 		}
 	}
@@ -130,6 +141,9 @@ func find(e env) (*Place, error) {
 	return p, p.complete(e)
 }
 
+// as says whether two launchers mean the same process.
+func (p *Place) as(q *Place) bool { return p.Rank == q.Rank && p.World == q.World }
+
 // read reads the variables of one launcher. variables lists them, for errors.
 func (s *source) read(e env) (p *Place, variables string, err error) {
 	var list []string
@@ -142,6 +156,9 @@ func (s *source) read(e env) (p *Place, variables string, err error) {
 		n, bad := strconv.Atoi(v)
 		if bad != nil || n < 0 {
 			err = fmt.Errorf("launch: %s=%q of %s: want a whole number", name, v, s.launcher)
+			if name == "PET_NNODES" && strings.Contains(v, ":") {
+				err = fmt.Errorf("launch: %s=%s of %s: a number of machines that may change while a job runs is not supported: want one number", name, v, s.launcher)
+			}
 		}
 		return n
 	}
@@ -157,6 +174,9 @@ func (s *source) read(e env) (p *Place, variables string, err error) {
 	}
 	// auto and gpu, the Training Operator's own default, are as many as a pod has cards.
 	if n := e("PET_NPROC_PER_NODE"); s.launcher == "TrainJob" && !slices.Contains([]string{"", "1", "auto", "gpu"}, n) {
+		if _, bad := strconv.Atoi(n); bad != nil {
+			return nil, "", fmt.Errorf("launch: PET_NPROC_PER_NODE=%s: processes that train together do so on cards: want 1, gpu or auto", n)
+		}
 		return nil, "", fmt.Errorf("launch: PET_NPROC_PER_NODE=%s: start shake by torchrun, which makes %s processes of each", n, n)
 	}
 	variables = s.launcher + " says " + strings.Join(list, " ")
@@ -172,24 +192,19 @@ func (s *source) read(e env) (p *Place, variables string, err error) {
 
 // complete adds the address, the port and the secret.
 func (p *Place) complete(e env) error {
-	address := e("SHAKE_ADDRESS")
-	if host, port, err := net.SplitHostPort(address); err == nil {
-		address = host
-		if p.Port, err = strconv.Atoi(port); err != nil || p.Port < 1 || p.Port > 65535 {
-			return fmt.Errorf("launch: SHAKE_ADDRESS=%s: want a host, or a host and a port", e("SHAKE_ADDRESS"))
-		}
-	}
-	if v := e("SHAKE_PORT"); v != "" {
-		var err error
-		if p.Port, err = strconv.Atoi(v); err != nil || p.Port < 1 || p.Port > 65535 {
-			return fmt.Errorf("launch: SHAKE_PORT=%s: want a number from 1 to 65535", v)
-		}
+	address, err := p.address(e)
+	if err != nil {
+		return err
 	}
 	here := p.LocalWorld == p.World
 	_, named := e.first([]string{"MASTER_ADDR", "PET_MASTER_ADDR"})
+	// PET_MASTER_ADDR is torchrun's own argument, and MASTER_ADDR its result.
+	other := e("PET_MASTER_ADDR")
 	switch {
 	case address != "":
 		p.Host = address
+	case other != "" && other != named && p.Launcher != "torchrun":
+		return fmt.Errorf("launch: %s contradict each other: SHAKE_ADDRESS decides", e.said("MASTER_ADDR", "PET_MASTER_ADDR"))
 	case named != "":
 		p.Host = named
 	case here:
@@ -208,6 +223,38 @@ func (p *Place) complete(e env) error {
 		return fmt.Errorf("launch: %s names no job by which its processes know each other: set SHAKE_SECRET to the same words for all", p.Launcher)
 	}
 	return nil
+}
+
+// address reads SHAKE_ADDRESS and SHAKE_PORT. An address of IPv6 may have brackets.
+func (p *Place) address(e env) (host string, err error) {
+	number := func(v string) (n int, ok bool) {
+		n, err := strconv.Atoi(v)
+		return n, err == nil && n >= 1 && n <= 65535
+	}
+	all := e("SHAKE_ADDRESS")
+	host = all
+	if h, port, bad := net.SplitHostPort(all); bad == nil {
+		var ok bool
+		if p.Port, ok = number(port); !ok || h == "" {
+			return "", fmt.Errorf("launch: SHAKE_ADDRESS=%s: want a host, or a host and a port", all)
+		}
+		host = h
+	} else if h, ok := strings.CutPrefix(all, "["); ok {
+		host = strings.TrimSuffix(h, "]")
+	}
+	v := e("SHAKE_PORT")
+	if v == "" {
+		return host, nil
+	}
+	port, ok := number(v)
+	if !ok {
+		return "", fmt.Errorf("launch: SHAKE_PORT=%s: want a number from 1 to 65535", v)
+	}
+	if p.Port > 0 && p.Port != port {
+		return "", fmt.Errorf("launch: %s contradict each other: name the port once", e.said("SHAKE_ADDRESS", "SHAKE_PORT"))
+	}
+	p.Port = port
+	return host, nil
 }
 
 // slurmHost is the first host of a step's list, such as node[03-05,9],login1.

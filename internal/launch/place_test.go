@@ -38,6 +38,14 @@ func TestFind(t *testing.T) {
 			Place{"srun", 2, 4, 0, 0, "gpu07", "SLURM_JOB_ID=12 SLURM_STEP_ID=0", 0}},
 		{"srun with PMI", "SLURM_STEP_ID=0 SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=1 SLURM_STEP_NUM_NODES=1 SLURM_STEP_NODELIST=n1 SLURM_JOB_ID=12 PMI_RANK=1 PMI_SIZE=2",
 			Place{"mpirun of MPICH", 1, 2, -1, 0, "n1", "SLURM_JOB_ID=12 SLURM_STEP_ID=0", 0}},
+		{"mpirun of Open MPI in a shell of srun", "SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 SLURM_LOCALID=0 SLURM_STEP_NODELIST=n1 SLURM_JOB_ID=12 OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_LOCAL_RANK=1 OMPI_COMM_WORLD_LOCAL_SIZE=2 PMIX_NAMESPACE=prte@1",
+			Place{"mpirun of Open MPI", 1, 2, 1, 2, "127.0.0.1", "PMIX_NAMESPACE=prte@1", 0}},
+		{"mpirun of MPICH in a shell of srun", "SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 SLURM_STEP_NODELIST=n1 SLURM_JOB_ID=12 PMI_RANK=1 PMI_SIZE=2 MASTER_ADDR=n2 SHAKE_SECRET=s",
+			Place{"mpirun of MPICH", 1, 2, -1, 0, "n2", "s", 0}},
+		{"torchrun by its own arguments", "TORCHELASTIC_RUN_ID=7 RANK=0 WORLD_SIZE=2 PET_NNODES=1:2 PET_MASTER_ADDR=service MASTER_ADDR=pod MASTER_PORT=1", Place{"torchrun", 0, 2, -1, 0, "pod", "TORCHELASTIC_RUN_ID=7 MASTER_ADDR=pod MASTER_PORT=1", 0}},
+		{"brackets", "SHAKE_WORLD=2 SHAKE_RANK=0 SHAKE_ADDRESS=[fd00::7] SHAKE_PORT=4001 SHAKE_SECRET=s", Place{"SHAKE_RANK and SHAKE_WORLD", 0, 2, -1, 0, "fd00::7", "s", 4001}},
+		{"the port twice", "SHAKE_WORLD=2 SHAKE_RANK=0 SHAKE_ADDRESS=h:4000 SHAKE_PORT=4000 SHAKE_SECRET=s", Place{"SHAKE_RANK and SHAKE_WORLD", 0, 2, -1, 0, "h", "s", 4000}},
+		{"two names of rank 0, and one that decides", "RANK=1 WORLD_SIZE=2 MASTER_ADDR=a PET_MASTER_ADDR=b SHAKE_ADDRESS=c SHAKE_SECRET=s", Place{"PyTorchJob", 1, 2, -1, 0, "c", "s", 0}},
 		{"JobSet", "SHAKE_WORLD=2 JOB_COMPLETION_INDEX=1 SHAKE_ADDRESS=[fd00::7]:4000 SHAKE_SECRET=s RANK=9 WORLD_SIZE=2", Place{"SHAKE_RANK and SHAKE_WORLD", 1, 2, -1, 0, "fd00::7", "s", 4000}},
 		{"a port", "SHAKE_WORLD=2 SHAKE_RANK=0 SHAKE_ADDRESS=h SHAKE_PORT=4001 SHAKE_SECRET=s", Place{"SHAKE_RANK and SHAKE_WORLD", 0, 2, -1, 0, "h", "s", 4001}},
 	} {
@@ -87,7 +95,15 @@ func TestFindContradictions(t *testing.T) {
 		"TORCHELASTIC_RUN_ID=none WORLD_SIZE=2 RANK=1 MASTER_ADDR=a":        "names no job by which its processes know each other: set SHAKE_SECRET",
 		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=a:b SHAKE_SECRET=s":       "SHAKE_ADDRESS=a:b: want a host",
 		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=a SHAKE_PORT=0":           "SHAKE_PORT=0: want a number from 1",
-		"PET_NNODES=2 PET_NODE_RANK=0 PET_NPROC_PER_NODE=8":                 "start shake by torchrun",
+		"SHAKE_RANK=1": "SHAKE_RANK=1 and no SHAKE_WORLD",
+		"SHAKE_RANK=1 RANK=1 WORLD_SIZE=2 MASTER_ADDR=a": "SHAKE_RANK=1 and no SHAKE_WORLD",
+		"PMIX_RANK=1": "a launcher says PMIX_RANK=1, and nothing the number",
+		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=h:4000 SHAKE_PORT=5000":    "SHAKE_ADDRESS=h:4000 SHAKE_PORT=5000 contradict each other",
+		"SHAKE_WORLD=2 SHAKE_RANK=1 SHAKE_ADDRESS=:4000":                     "SHAKE_ADDRESS=:4000: want a host",
+		"RANK=1 WORLD_SIZE=2 MASTER_ADDR=a PET_MASTER_ADDR=b SHAKE_SECRET=s": "MASTER_ADDR=a PET_MASTER_ADDR=b contradict each other: SHAKE_ADDRESS decides",
+		"PET_NNODES=1:2 PET_NODE_RANK=0":                                     "PET_NNODES=1:2 of TrainJob: a number of machines that may change while a job runs is not supported",
+		"PET_NNODES=2 PET_NODE_RANK=0 PET_NPROC_PER_NODE=cpu":                "PET_NPROC_PER_NODE=cpu: processes that train together do so on cards: want 1, gpu or auto",
+		"PET_NNODES=2 PET_NODE_RANK=0 PET_NPROC_PER_NODE=8":                  "start shake by torchrun",
 	} {
 		if p, err := find(vars(env)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: have %+v, %v, want %q", env, p, err, want)
