@@ -21,13 +21,24 @@ import (
 const Deadline = 5 * time.Minute
 
 // The greeting: rank 0 sends a nonce of 32 bytes. The other side answers with its rank and world, a
-// nonce of its own, and the proof that it knows the secret; rank 0 with a byte for yes or no, and a
-// proof of its own. A proof is HMAC-SHA256 by the secret over the nonces and numbers.
+// nonce of its own, and the proof that it knows the secret; rank 0 with a byte for yes or no, the
+// number of ranks that it knows, and a proof of its own. A proof is HMAC-SHA256 by the secret over
+// the nonces and numbers.
 const (
 	nonceBytes = 32
 	helloBytes = 4 + 4 + nonceBytes + sha256.Size
+	replyBytes = 1 + 4 + sha256.Size
 	tries      = 4 // ports
+
+	stranger, welcome, contradiction = 0, 1, 2 // rank 0's answers; a stranger gets no more
 )
+
+// differentError is a rank of the job that believes in another number of ranks, or in no rank.
+type differentError struct{ rank, world, own int }
+
+func (e *differentError) Error() string {
+	return fmt.Sprintf("launch: a process says that it is rank %d of %d, and rank 0 that there are %d ranks: start all with the same number", e.rank, e.world, e.own)
+}
 
 func proof(secret, who string, parts ...[]byte) []byte {
 	m := hmac.New(sha256.New, []byte(secret))
@@ -124,7 +135,11 @@ func (p *Place) gather(ctx context.Context, deadline time.Duration) ([]net.Conn,
 	for left := p.World - 1; left > 0; {
 		select {
 		case a := <-arrivals:
+			different := (*differentError)(nil)
 			switch {
+			case errors.As(a.err, &different):
+				closeAll(conns)
+				return nil, different
 			case a.err != nil:
 				if s := a.err.Error(); !slices.Contains(odd, s) && len(odd) < 4 {
 					odd = append(odd, s)
@@ -195,17 +210,19 @@ func (p *Place) examine(c net.Conn) (rank int, err error) {
 	}
 	numbers, theirs, tag := hello[:8], hello[8:8+nonceBytes], hello[8+nonceBytes:]
 	if !hmac.Equal(tag, proof(p.Secret, "joins", nonce, numbers, theirs)) {
-		c.Write([]byte{0})
+		c.Write([]byte{stranger})
 		return 0, errors.New("another secret, of another job perhaps")
 	}
 	rank, world := int(binary.LittleEndian.Uint32(numbers)), int(binary.LittleEndian.Uint32(numbers[4:]))
-	if _, err := c.Write(append([]byte{1}, proof(p.Secret, "welcomes", nonce, theirs)...)); err != nil {
-		return 0, err
-	}
+	reply := binary.LittleEndian.AppendUint32([]byte{welcome}, uint32(p.World))
 	if world != p.World || rank < 1 || rank >= world {
-		return 0, fmt.Errorf("it says that it is rank %d of %d", rank, world)
+		reply[0] = contradiction
+		err = &differentError{rank, world, p.World}
 	}
-	return rank, nil
+	if _, bad := c.Write(append(reply, proof(p.Secret, "welcomes", nonce, theirs, reply)...)); err == nil {
+		err = bad
+	}
+	return rank, err
 }
 
 // join is another rank's side: it tries the ports until rank 0 answers.
@@ -220,6 +237,9 @@ func (p *Place) join(ctx context.Context, deadline time.Duration) (net.Conn, err
 					return c, nil
 				}
 				c.Close()
+			}
+			if different := (*differentError)(nil); errors.As(err, &different) {
+				return nil, different
 			}
 			if ctx.Err() == nil {
 				last = err
@@ -249,12 +269,16 @@ func (p *Place) introduce(c net.Conn) error {
 	if _, err := c.Write(slices.Concat(numbers, own, proof(p.Secret, "joins", nonce, numbers, own))); err != nil {
 		return err
 	}
-	reply := make([]byte, 1+sha256.Size)
-	if _, err := io.ReadFull(c, reply[:1]); err != nil || reply[0] != 1 {
+	reply := make([]byte, replyBytes)
+	if _, err := io.ReadFull(c, reply[:1]); err != nil || reply[0] == stranger {
 		return fmt.Errorf("%v refuses the secret: it is of another job, or SHAKE_SECRET differs", c.RemoteAddr())
 	}
-	if _, err := io.ReadFull(c, reply[1:]); err != nil || !hmac.Equal(reply[1:], proof(p.Secret, "welcomes", nonce, own)) {
+	said := reply[:replyBytes-sha256.Size]
+	if _, err := io.ReadFull(c, reply[1:]); err != nil || !hmac.Equal(reply[len(said):], proof(p.Secret, "welcomes", nonce, own, said)) {
 		return fmt.Errorf("%v does not know the secret", c.RemoteAddr())
+	}
+	if said[0] != welcome {
+		return &differentError{p.Rank, p.World, int(binary.LittleEndian.Uint32(said[1:]))}
 	}
 	c.SetDeadline(time.Time{})
 	return nil

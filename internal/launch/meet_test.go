@@ -101,6 +101,26 @@ func TestMeetTwice(t *testing.T) {
 	all.Wait()
 }
 
+// A rank that believes in another number of ranks ends at once, and so does rank 0.
+func TestMeetAnotherWorld(t *testing.T) {
+	zero, other := place(0, 2), place(1, 3)
+	const want = "launch: a process says that it is rank 1 of 3, and rank 0 that there are 2 ranks: start all with the same number"
+	const wait = 2 * time.Minute
+	from := time.Now()
+	var all sync.WaitGroup
+	for _, p := range []*Place{zero, other} {
+		all.Go(func() {
+			if _, err := p.Meet(context.Background(), wait); err == nil || err.Error() != want {
+				t.Errorf("rank %d: %v", p.Rank, err)
+			}
+		})
+	}
+	all.Wait()
+	if d := time.Since(from); d > wait/2 {
+		t.Errorf("it took %v", d)
+	}
+}
+
 // A port in use is passed over, unless it was asked for; an end of the context ends the wait.
 func TestPorts(t *testing.T) {
 	p := place(0, 2)
