@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -77,26 +77,6 @@ func (p *Place) Meet(ctx context.Context, deadline time.Duration) ([]net.Conn, e
 	return []net.Conn{c}, err
 }
 
-// listen opens the first port that is free.
-func (p *Place) listen() (net.Listener, error) {
-	host := "" // all interfaces: a name may stand for several
-	if ip := net.ParseIP(p.Host); ip != nil && ip.IsLoopback() {
-		host = p.Host
-	}
-	var failed []error
-	for _, port := range p.ports() {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err == nil {
-			return l, nil
-		}
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("port %d is in use", port)
-		}
-		failed = append(failed, err)
-	}
-	return nil, fmt.Errorf("launch: rank 0 cannot listen for the others: %w; SHAKE_PORT names another port, the same for all ranks", errors.Join(failed...))
-}
-
 // arrival is a rank that has greeted rank 0, or a greeting that failed.
 type arrival struct {
 	rank int
@@ -106,30 +86,32 @@ type arrival struct {
 
 // gather is rank 0's side.
 func (p *Place) gather(ctx context.Context, deadline time.Duration) ([]net.Conn, error) {
-	l, err := p.listen()
+	ls, err := p.listen(os.Getenv(Interfaces))
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
+	defer closeListeners(ls)
 	arrivals := make(chan arrival)
 	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				a := p.greet(c)
-				select {
-				case arrivals <- a:
-				case <-done:
-					c.Close()
+	for _, l := range ls {
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
 				}
-			}()
-		}
-	}()
+				go func() {
+					a := p.greet(c)
+					select {
+					case arrivals <- a:
+					case <-done:
+						c.Close()
+					}
+				}()
+			}
+		}()
+	}
 	conns := make([]net.Conn, p.World)
 	var odd []string
 	for left := p.World - 1; left > 0; {
