@@ -3,6 +3,7 @@
 #ifndef SHAKE_CUDNN_NCCL_CALLS_H
 #define SHAKE_CUDNN_NCCL_CALLS_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ static inline int sk_nccl_all_gather(uint64_t send, uint64_t recv, uint64_t coun
                                 SK_STREAM(s));
 }
 
+static inline uintptr_t sk_nccl_thread(void) { return (uintptr_t)pthread_self(); }
 static inline int sk_nccl_group_start(void) { return sk_nccl->ncclGroupStart(); }
 static inline int sk_nccl_group_end(void) { return sk_nccl->ncclGroupEnd(); }
 

@@ -64,3 +64,6 @@ func cAllGather(send, recv cuda.Ptr, count int64, t Type, comm, stream uintptr) 
 
 func cGroupStart() Status { return Status(C.sk_nccl_group_start()) }
 func cGroupEnd() Status   { return Status(C.sk_nccl_group_end()) }
+
+// cThread is the calling thread.
+func cThread() uintptr { return uintptr(C.sk_nccl_thread()) }

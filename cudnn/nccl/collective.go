@@ -2,6 +2,7 @@ package nccl
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"shake/cudnn/cuda"
@@ -61,7 +62,7 @@ func (c *Comm) AllReduce(send, recv cuda.Ptr, count int64, t Type, op Op, s *cud
 	if n := count * t.Size(); send != recv && overlap(send, n, recv, n) {
 		return invalid(name, "%d bytes at %#x and at %#x overlap", n, uint64(send), uint64(recv))
 	}
-	return c.queue(name, func(h uintptr) Status { return cAllReduce(send, recv, count, t, op, h, s.Handle()) })
+	return c.queue(name, s, func(h uintptr) Status { return cAllReduce(send, recv, count, t, op, h, s.Handle()) })
 }
 
 // Broadcast gives every rank the array of rank root:
@@ -81,7 +82,7 @@ func (c *Comm) Broadcast(send, recv cuda.Ptr, count int64, t Type, root int, s *
 	if n := count * t.Size(); send != recv && overlap(send, n, recv, n) {
 		return invalid(name, "%d bytes at %#x and at %#x overlap", n, uint64(send), uint64(recv))
 	}
-	return c.queue(name, func(h uintptr) Status { return cBroadcast(send, recv, count, t, root, h, s.Handle()) })
+	return c.queue(name, s, func(h uintptr) Status { return cBroadcast(send, recv, count, t, root, h, s.Handle()) })
 }
 
 // AllGather gives every rank the arrays of all ranks, in the order of their numbers:
@@ -103,13 +104,13 @@ func (c *Comm) AllGather(send, recv cuda.Ptr, count int64, t Type, s *cuda.Strea
 	if own := recv + cuda.Ptr(n*int64(c.config.Rank)); send != own && overlap(send, n, recv, n*int64(c.config.World)) {
 		return invalid(name, "%d bytes at %#x overlap the result at %#x, and are not their own place in it", n, uint64(send), uint64(recv))
 	}
-	return c.queue(name, func(h uintptr) Status { return cAllGather(send, recv, count, t, h, s.Handle()) })
+	return c.queue(name, s, func(h uintptr) Status { return cAllGather(send, recv, count, t, h, s.Handle()) })
 }
 
 // Group makes one launch of the collective calls that f makes, and calls f at once. The streams
 // may differ. An error of f, or of a call in it, is returned; the calls before it are queued
-// nevertheless, since the other ranks make them too. Groups do not nest. Abort waits for the end of
-// a group, so f must not call it. (ncclGroupStart, ncclGroupEnd)
+// nevertheless, since the other ranks make them too. So they are if f panics. Groups do not nest.
+// Abort and Close wait for the end of f; in f they are errors. (ncclGroupStart, ncclGroupEnd)
 func (c *Comm) Group(f func() error) error {
 	const op = "Comm.Group"
 	if c == nil {
@@ -127,24 +128,56 @@ func (c *Comm) Group(f func() error) error {
 	if nested {
 		return invalid(op, "a group in a group")
 	}
+	going, err := c.grouped(op, f)
+	if !going {
+		return err
+	}
+	// The group is closed, so that Abort ends this wait.
+	if late := c.settle(op, time.Time{}, ""); err == nil {
+		err = late
+	}
+	return err
+}
+
+// grouped calls f in a group; going says that the library has not accepted the calls yet.
+func (c *Comm) grouped(op string, f func() error) (going bool, err error) {
 	c.groups.Lock()
 	defer c.groups.Unlock()
 	if !c.ctx.IsCurrent() {
-		return wrongThread(op)
+		return false, wrongThread(op)
 	}
-	if err := c.queue(op, func(uintptr) Status { c.group = true; return cGroupStart() }); err != nil {
-		return err
+	if err := c.openGroup(op); err != nil {
+		return false, err
 	}
-	err := f()
-	end := c.queue(op, func(uintptr) Status { c.group = false; return cGroupEnd() })
-	if err != nil {
-		return err
-	}
-	return end
+	defer func() { // after a panic too
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.group = false
+		s := cGroupEnd()
+		going = s == inProgress
+		if err == nil {
+			err = failed(op, dropProgress(s), lastError(c.handle, s))
+		}
+	}()
+	return false, f()
 }
 
-// queue makes a call of the library and waits until it is accepted, unless a group is open.
-func (c *Comm) queue(op string, call func(handle uintptr) Status) error {
+func (c *Comm) openGroup(op string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.handle == 0 {
+		return c.shut(op)
+	}
+	s := cGroupStart()
+	if c.group = s == 0; c.group {
+		c.owner = cThread()
+	}
+	return failed(op, s, lastError(c.handle, s))
+}
+
+// queue makes a call of the library on a stream and waits until it is accepted, unless a group is
+// open.
+func (c *Comm) queue(op string, on *cuda.Stream, call func(handle uintptr) Status) error {
 	c.mu.Lock()
 	if c.handle == 0 {
 		c.mu.Unlock()
@@ -153,9 +186,12 @@ func (c *Comm) queue(op string, call func(handle uintptr) Status) error {
 	s := call(c.handle)
 	last := lastError(c.handle, s)
 	open := c.group
+	if c.config.Blocking && !slices.Contains(c.streams, on) {
+		c.streams = append(c.streams, on)
+	}
 	c.mu.Unlock()
 	if s == inProgress && !open {
-		return c.settle(op, time.Time{})
+		return c.settle(op, time.Time{}, "")
 	}
 	return failed(op, dropProgress(s), last)
 }

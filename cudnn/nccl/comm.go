@@ -15,7 +15,7 @@ type Config struct {
 	// Timeout is the longest time that New waits for the other ranks; 0: for ever.
 	Timeout time.Duration
 	// Blocking makes the library itself wait in New and in the first collective calls. Abort cannot
-	// end such a wait, and Timeout has no meaning.
+	// end such a wait, and Timeout has no meaning. Close waits for the streams of the calls so far.
 	Blocking bool
 	// MinCTAs and MaxCTAs bound the multiprocessors that a collective call takes; 0: the library
 	// chooses.
@@ -36,7 +36,10 @@ type Comm struct {
 	mu      sync.Mutex // held for calls of the library and for the fields below
 	handle  uintptr    // 0 when closed or aborted
 	aborted bool
-	group   bool // a group is open
+	closing bool           // Close is under way
+	group   bool           // a group is open
+	owner   uintptr        // the thread that opened it
+	streams []*cuda.Stream // of the calls so far, if Blocking
 }
 
 // New makes this rank's end of the communicator id on the context's card, and waits until all ranks
@@ -54,7 +57,7 @@ func New(ctx *cuda.Context, id ID, c Config) (*Comm, error) {
 	if c.Timeout > 0 {
 		end = time.Now().Add(c.Timeout)
 	}
-	err = comm.settle(op, end)
+	err = comm.settle(op, end, fmt.Sprintf("not all ranks came within %v", c.Timeout))
 	if err != nil {
 		comm.Abort()
 		return nil, err
@@ -85,8 +88,11 @@ func Start(ctx *cuda.Context, id ID, c Config) (*Comm, error) {
 		return nil, wrongThread(op)
 	}
 	h, s := cInit(id, c)
-	if s != 0 && s != inProgress || h == 0 {
+	if s != 0 && s != inProgress {
 		return nil, failed(op, s, lastError(0, s))
+	}
+	if h == 0 {
+		return nil, &Error{Op: op, Status: ErrInternal, Detail: "the library made no communicator, and gave no reason"}
 	}
 	return &Comm{ctx: ctx, config: c, handle: h}, nil
 }
@@ -147,15 +153,16 @@ func (c *Comm) state(op string) (Status, error) {
 	return found, nil
 }
 
-// settle waits until the library has accepted a call, but not longer than end, if that is not zero.
-func (c *Comm) settle(op string, end time.Time) error {
+// settle waits until the library has accepted a call, but not longer than end, if that is not zero;
+// late says what was not done by then.
+func (c *Comm) settle(op string, end time.Time, late string) error {
 	for i := 0; ; i++ {
 		s, err := c.state(op)
 		if err != nil || s == 0 {
 			return err
 		}
 		if !end.IsZero() && time.Now().After(end) {
-			return &Error{Op: op, Detail: fmt.Sprintf("rank %d of %d: not all ranks came within %v", c.config.Rank, c.config.World, c.config.Timeout), cause: ErrTimeout}
+			return c.tooLate(op, late)
 		}
 		if i < 100 {
 			runtime.Gosched()
@@ -163,6 +170,10 @@ func (c *Comm) settle(op string, end time.Time) error {
 			time.Sleep(100 * time.Microsecond)
 		}
 	}
+}
+
+func (c *Comm) tooLate(op, late string) error {
+	return &Error{Op: op, Detail: fmt.Sprintf("rank %d of %d: %s", c.config.Rank, c.config.World, late), cause: ErrTimeout}
 }
 
 // shut is the error of using a communicator that is nil, closed or aborted.
@@ -175,16 +186,29 @@ func (c *Comm) shut(op string) error {
 
 // Abort ends all work of the communicator on this rank, also work that waits for a rank that will
 // never come, and frees it. The results of that work have no meaning. It may be called from
-// any goroutine and more than once. (ncclCommAbort)
+// any goroutine and more than once; the function of a Group is an exception. (ncclCommAbort)
 func (c *Comm) Abort() error {
 	if c == nil {
 		return nil
+	}
+	if err := c.within("Comm.Abort"); err != nil {
+		return err
 	}
 	c.groups.Lock()
 	defer c.groups.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.abort()
+}
+
+// within is an error if this thread's group is open: its end would be waited for in vain.
+func (c *Comm) within(op string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.group && c.owner == cThread() {
+		return invalid(op, "called by the function of a group: return from it first")
+	}
+	return nil
 }
 
 func (c *Comm) abort() error {
@@ -199,28 +223,22 @@ func (c *Comm) abort() error {
 
 // Close ends the communicator once its work is done. Work that has failed, or is not done within
 // five seconds, is aborted, and that is an error. Close the graphs that captured calls first. It
-// may be called twice. (ncclCommFinalize, ncclCommDestroy, ncclCommAbort)
+// may be called twice, but not by the function of a Group. (ncclCommFinalize, ncclCommDestroy,
+// ncclCommAbort)
 func (c *Comm) Close() error {
 	const op = "Comm.Close"
 	if c == nil {
 		return nil
 	}
-	c.groups.Lock()
-	defer c.groups.Unlock()
-	c.mu.Lock()
-	if c.handle == 0 {
-		c.mu.Unlock()
+	if err := c.within(op); err != nil {
+		return err
+	}
+	// Abort may come while Close waits, so that no lock is held meanwhile.
+	if !c.beginClose() {
 		return nil
 	}
-	found, s := cAsyncError(c.handle)
-	if s == 0 && found == 0 {
-		s = cFinalize(c.handle)
-	}
-	c.mu.Unlock()
-	err := failed(op, dropProgress(s), "")
-	if err == nil {
-		err = c.settle(op, time.Now().Add(closeWait))
-	}
+	end := time.Now().Add(closeWait)
+	err := c.drain(op, end)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.handle == 0 { // aborted meanwhile
@@ -232,8 +250,76 @@ func (c *Comm) Close() error {
 	}
 	h := c.handle
 	c.handle = 0
-	s = cDestroy(h)
+	s := cDestroy(h)
 	return failed(op, s, lastError(0, s))
+}
+
+// beginClose waits for the end of a group; false: there is nothing to close.
+func (c *Comm) beginClose() bool {
+	c.groups.Lock()
+	defer c.groups.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := c.handle != 0 && !c.closing
+	c.closing = c.closing || begun
+	return begun
+}
+
+// drain waits until the work under way is done.
+func (c *Comm) drain(op string, end time.Time) error {
+	late := fmt.Sprintf("work under way was not done within %v: a rank that makes other calls, or a card that hangs", closeWait)
+	if err := c.settle(op, end, late); err != nil {
+		return err
+	}
+	if !c.config.Blocking {
+		c.mu.Lock()
+		var s Status
+		if c.handle != 0 {
+			s = cFinalize(c.handle)
+		}
+		c.mu.Unlock()
+		if err := failed(op, dropProgress(s), ""); err != nil {
+			return err
+		}
+		return c.settle(op, end, late)
+	}
+	// ncclCommFinalize of a blocking communicator would wait itself, where nothing could end the
+	// wait. The streams end when the calls on them do.
+	done := make(chan error, 1)
+	go func() { done <- c.synchronize() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(time.Millisecond):
+		}
+		if err := c.AsyncError(); err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return c.tooLate(op, late)
+		}
+	}
+}
+
+// synchronize waits for the streams of a blocking communicator. Its thread ends with it.
+func (c *Comm) synchronize() error {
+	runtime.LockOSThread()
+	if err := c.ctx.SetCurrent(); err != nil {
+		return err
+	}
+	for _, s := range c.streams {
+		if s.Handle() == 0 {
+			continue
+		}
+		if capturing, err := s.Capturing(); err != nil || capturing {
+			continue
+		}
+		if err := s.Synchronize(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropProgress is s, or success where the work goes on.

@@ -185,4 +185,8 @@ func TestOldLibrary(t *testing.T) {
 	if _, err := New(first(t), id, Config{World: 1}); !errors.Is(err, ErrSystem) || !strings.Contains(err.Error(), "--shm-size") {
 		t.Errorf("no shared memory: %v", err)
 	}
+	t.Setenv("SHAKE_EMU_NCCL", "none=1")
+	if c, err := Start(first(t), id, Config{World: 1}); c != nil || !errors.Is(err, ErrInternal) {
+		t.Errorf("no communicator: %v, %v", c, err)
+	}
 }

@@ -192,26 +192,117 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// Close ends a call that hangs although nothing failed: rank 1 is there, and does not call.
+// Close ends a call that hangs although nothing failed: rank 1 is there, and does not call. Abort
+// of another goroutine ends it sooner.
 func TestCloseEndsAHang(t *testing.T) {
 	before := closeWait
-	closeWait = 300 * time.Millisecond
 	defer func() { closeWait = before }()
-	var done sync.WaitGroup
-	done.Add(1)
-	ranks(t, 2, Config{}, func(r rank) {
-		if r.Rank() == 1 {
-			done.Wait()
-			r.check(r.Abort())
-			return
+	for _, c := range []struct {
+		name            string
+		blocking, abort bool
+	}{{"close", false, false}, {"close of a blocking one", true, false}, {"abort", false, true}, {"abort of a blocking one", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			if closeWait = 300 * time.Millisecond; c.abort {
+				closeWait = time.Minute
+			}
+			var done sync.WaitGroup
+			done.Add(1)
+			ranks(t, 2, Config{Blocking: c.blocking}, func(r rank) {
+				if r.Rank() == 1 {
+					done.Wait()
+					r.check(r.Abort())
+					return
+				}
+				defer done.Done()
+				x := r.alloc([]float32{1})
+				r.check(r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream))
+				from := time.Now()
+				if c.abort {
+					time.AfterFunc(200*time.Millisecond, func() { r.check(r.Abort()) })
+				}
+				err := r.Close()
+				took := time.Since(from)
+				switch {
+				case c.abort && (err != nil || took > closeWait/2):
+					t.Errorf("an aborted close took %v: %v", took, err)
+				case !c.abort && (!errors.Is(err, ErrAborted) || !strings.Contains(err.Error(), "rank 0 of 2: work under way was not done within 300ms") || took < closeWait || took > closeWait+10*time.Second):
+					t.Errorf("closing took %v: %v", took, err)
+				}
+				r.check(errors.Join(r.stream.Synchronize(), x.Close()))
+			})
+		})
+	}
+}
+
+// A group that the library goes on with is waited for, and Abort ends the wait.
+func TestGroupInProgress(t *testing.T) {
+	emu.Only(t)
+	ctx := first(t)
+	for busy, want := range map[string]error{"40": nil, "600000": ErrAborted} {
+		t.Setenv("SHAKE_EMU_NCCL", "group="+busy)
+		id, err := NewID()
+		if err != nil {
+			t.Fatal(err)
 		}
-		defer done.Done()
-		x := r.alloc([]float32{1})
-		r.check(r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream))
+		comm, err := New(ctx, id, Config{World: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := ctx.NewStream()
+		r := rank{comm, t, ctx, s}
+		x := r.alloc([]float32{7})
+		if want != nil {
+			time.AfterFunc(50*time.Millisecond, func() { r.check(comm.Abort()) })
+		}
+		ended := make(chan struct{})
+		go func() { // a test that hangs says so
+			select {
+			case <-ended:
+			case <-time.After(time.Minute):
+				panic("Group does not end")
+			}
+		}()
 		from := time.Now()
-		if err := r.Close(); !errors.Is(err, ErrAborted) || time.Since(from) < closeWait || time.Since(from) > closeWait+5*time.Second {
-			t.Errorf("closing took %v: %v", time.Since(from), err)
+		err = comm.Group(func() error { return comm.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, s) })
+		close(ended)
+		if !errors.Is(err, want) || time.Since(from) < 30*time.Millisecond {
+			t.Errorf("%s ms: after %v: have %v, want %v", busy, time.Since(from), err, want)
 		}
-		r.check(errors.Join(r.stream.Synchronize(), x.Close()))
-	})
+		r.check(errors.Join(comm.Close(), s.Synchronize(), x.Close(), s.Close()))
+	}
+}
+
+// Close and Abort in a group's function are errors, and the group ends after a panic.
+func TestWithinGroup(t *testing.T) {
+	ctx := first(t)
+	id, err := NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	comm, err := New(ctx, id, Config{World: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := ctx.NewStream()
+	r := rank{comm, t, ctx, s}
+	x, y := r.alloc([]float32{7}), r.alloc([]float32{0})
+	for name, call := range map[string]func() error{"Comm.Close": comm.Close, "Comm.Abort": comm.Abort} {
+		if err := comm.Group(call); !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), name+": ") || !strings.Contains(err.Error(), "called by the function of a group") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	func() {
+		defer func() {
+			if recover() != "out" {
+				t.Error("the panic is lost")
+			}
+		}()
+		comm.Group(func() error {
+			r.check(comm.AllReduce(x.Ptr(), y.Ptr(), 1, F32, Sum, s))
+			panic("out")
+		})
+	}()
+	r.want("of the group that panicked", r.read(y.Ptr(), 1), 7)
+	r.check(comm.AllReduce(y.Ptr(), x.Ptr(), 1, F32, Sum, s))
+	r.check(errors.Join(s.Synchronize(), comm.Close(), x.Close(), y.Close(), s.Close()))
 }

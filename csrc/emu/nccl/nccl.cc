@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -36,6 +37,11 @@ std::shared_ptr<Comm> find(ncclComm_t comm) {
 void forget(ncclComm_t comm) {
   std::lock_guard<std::mutex> lock(mutex);
   comms().erase(comm);
+}
+
+long long now() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
 // A call on its way to a stream.
@@ -155,6 +161,7 @@ SK_API ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniq
   if (!comm) return refuse(ncclInvalidArgument, "no place for the communicator");
   *comm = nullptr;
   if (const long e = setting("init", 0)) return refuse(int(e), "asked to fail by SHAKE_EMU_NCCL");
+  if (setting("none", 0)) return ncclSuccess;
   if (ranks < 1 || ranks > kMostRanks || rank < 0 || rank >= ranks)
     return refuse(ncclInvalidArgument,
                   "rank " + std::to_string(rank) + " of " + std::to_string(ranks));
@@ -184,7 +191,7 @@ SK_API ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *error) 
   auto c = find(comm);
   if (!c || !error) return ncclInvalidArgument;
   const bool all = complete(*c);
-  const bool going = !all || (c->finalizing && c->pending);
+  const bool going = !all || (c->finalizing && c->pending) || now() < c->settled;
   *error = c->error ? c->error.load() : int(going ? ncclInProgress : ncclSuccess);
   return ncclSuccess;
 }
@@ -249,8 +256,13 @@ SK_API ncclResult_t ncclGroupEnd(void) {
   if (!depth) return refuse(ncclInvalidUsage, "ncclGroupEnd without ncclGroupStart");
   if (--depth) return ncclSuccess;
   int first = ncclSuccess;
-  for (Job *j : grouped)
+  bool going = false;
+  const long busy = setting("group", 0);
+  for (Job *j : grouped) {
+    const auto c = j->comm;
     if (int e = queue(j); e && !first) first = e;
+    if (!first && busy && !c->blocking) c->settled = now() + busy, going = true;
+  }
   grouped.clear();
-  return first;
+  return first ? first : int(going ? ncclInProgress : ncclSuccess);
 }

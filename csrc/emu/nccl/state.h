@@ -58,10 +58,11 @@ struct Comm {
   uint64_t round = 0;       // of the running call; calls run one at a time
   std::mutex running;
   std::atomic<int> aborted{0}, error{0}, finalizing{0};
-  std::atomic<long> pending{0};  // calls queued, not captured, and not done
-  std::mutex mutex;              // of the fields below
-  std::string message;           // of error
-  std::set<void *> streams;      // with calls that were not captured
+  std::atomic<long long> settled{0};  // the clock's milliseconds until which a group goes on
+  std::atomic<long> pending{0};       // calls queued, not captured, and not done
+  std::mutex mutex;                   // of the fields below
+  std::string message;                // of error
+  std::set<void *> streams;           // with calls that were not captured
   ~Comm();
   void fail(int status, const std::string &why);  // the first failure counts
 };
@@ -94,7 +95,8 @@ struct Driver {
 Driver &driver();
 
 // A setting of SHAKE_EMU_NCCL, "version=21800; init=3": version is the library's, init the status
-// of every ncclCommInitRankConfig.
+// of every ncclCommInitRankConfig, and none=1 has it make no communicator; group is the time in
+// milliseconds for which communicators that do not block are in progress behind ncclGroupEnd.
 long setting(const char *key, long otherwise);
 
 }  // namespace ncl
