@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"shake/csrc/load"
 	"shake/cudnn/cuda"
@@ -30,6 +31,29 @@ func openCards() (*gpustat.Driver, []*gpustat.Card, error) {
 		return nil, nil, err
 	}
 	return d, cards, nil
+}
+
+// watched are the cards of this machine that have these UUIDs, or instances of MIG with them, and
+// the UUIDs that no card here has.
+func watched(all []*gpustat.Card, uuids []string) (cards []*gpustat.Card, others []string) {
+	for _, u := range uuids {
+		i := slices.IndexFunc(all, func(c *gpustat.Card) bool {
+			return c.UUID == u || slices.ContainsFunc(c.Instances, func(p gpustat.Instance) bool { return p.UUID == u })
+		})
+		switch {
+		case i < 0:
+			others = append(others, u)
+		case !slices.Contains(cards, all[i]):
+			cards = append(cards, all[i])
+		}
+	}
+	slices.SortFunc(cards, func(a, b *gpustat.Card) int { return a.Index - b.Index })
+	return cards, others
+}
+
+// elsewhere is the notice on cards of a run that another machine has.
+func elsewhere(uuids []string) string {
+	return fmt.Sprintf("NVML of this machine does not know %s, which are on another one perhaps: no samples of them", strings.Join(uuids, ", "))
 }
 
 // cardInfo is a card in "shake devices": NVML's information, and the card's number among the ones

@@ -38,6 +38,9 @@ func withCards(t *testing.T, settings string) {
 	t.Setenv("SHAKE_EMU_NVML", settings)
 }
 
+// emulatedCards are the stand-in's cards.
+var emulatedCards = []string{"GPU-7368616b-6520-656d-756c-61746f722030", "GPU-7368616b-6520-656d-756c-61746f722031"}
+
 func TestMeter(t *testing.T) {
 	withCards(t, "used=41G; gpu=80; power=360; 1.name=another; 1.fail.power=no-permission; 1.fail.energy=no-permission")
 	dir := t.TempDir()
@@ -45,7 +48,7 @@ func TestMeter(t *testing.T) {
 	for process := range 2 {
 		m := newMeter()
 		m.every = 10 * time.Millisecond
-		if err := m.Begin(dir, []string{"00000000:3b:00.0", "0000:19:00.0"}); err != nil {
+		if err := m.Begin(dir, []string{emulatedCards[1], emulatedCards[0]}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -93,7 +96,7 @@ func TestMeterOfOneCard(t *testing.T) {
 	withCards(t, "1.lost=3")
 	m := newMeter()
 	m.every = 5 * time.Millisecond
-	if err := m.Begin(t.TempDir(), []string{"0000:3b:00.0"}); err != nil {
+	if err := m.Begin(t.TempDir(), []string{emulatedCards[1]}); err != nil {
 		t.Fatal(err)
 	}
 	<-m.watcher.Done() // its only card is lost
@@ -107,10 +110,32 @@ func TestMeterOfOneCard(t *testing.T) {
 	}
 }
 
+// A card of another machine is said, and no card here taken for it; an instance of MIG leads to its
+// card.
+func TestMeterOfCardsElsewhere(t *testing.T) {
+	withCards(t, "1.mig=2")
+	m := newMeter()
+	if err := m.Begin(t.TempDir(), []string{"MIG-7368616b-6520-656d-756c-61746f723130", "GPU-7"}); err != nil {
+		t.Fatal(err)
+	}
+	m.End()
+	if use := m.Use(); len(use) != 1 || use[0].UUID != emulatedCards[1] {
+		t.Errorf("have %+v", use)
+	}
+	if n := strings.Join(m.Notices(), "|"); !strings.Contains(n, "NVML of this machine does not know GPU-7, which are on another one perhaps") {
+		t.Errorf("have notices %q", n)
+	}
+	s, err := newSampler([]string{emulatedCards[1], "GPU-7"})
+	if err == nil || !strings.Contains(err.Error(), "does not know GPU-7") || len(s.cards) != 1 {
+		t.Errorf("a sampler of %d cards, %v", len(s.cards), err)
+	}
+	s.close()
+}
+
 func TestMeterCannotBegin(t *testing.T) {
 	withCards(t, "")
-	err := newMeter().Begin(t.TempDir(), []string{"0000:77:00.0"})
-	if err == nil || !strings.Contains(err.Error(), "0000:19:00.0, 0000:3b:00.0, none of the run's, which are at 0000:77:00.0") {
+	err := newMeter().Begin(t.TempDir(), []string{"GPU-7"})
+	if err == nil || !strings.Contains(err.Error(), "NVML knows the cards "+emulatedCards[0]+", "+emulatedCards[1]+", and none of the run's, GPU-7") {
 		t.Errorf("have %v", err)
 	}
 	t.Setenv("SHAKE_EMU_NVML", "init=no-driver")
@@ -173,7 +198,7 @@ type claims struct{ engine.Program }
 
 func (p claims) Info() engine.Info {
 	i := p.Program.Info()
-	i.Cards = []string{"0000:19:00.0", "0000:3b:00.0"}
+	i.Cards = emulatedCards
 	return i
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,22 +34,22 @@ type meter struct {
 func newMeter() *meter { return &meter{every: meterEvery} }
 
 // Begin opens NVML, selects the cards, reads the journal of earlier processes and starts to watch.
-func (m *meter) Begin(dir string, addresses []string) error {
+func (m *meter) Begin(dir string, uuids []string) error {
 	d, all, err := openCards()
 	if err != nil {
 		return err
 	}
-	var cards []*gpustat.Card
-	var known []string
-	for _, c := range all {
-		known = append(known, c.Bus)
-		if slices.ContainsFunc(addresses, func(a string) bool { return gpustat.BusAddress(a) == c.Bus }) {
-			cards = append(cards, c)
-		}
-	}
+	cards, others := watched(all, uuids)
 	if len(cards) == 0 {
+		var known []string
+		for _, c := range all {
+			known = append(known, c.UUID)
+		}
 		d.Close()
-		return fmt.Errorf("NVML knows cards at %s, none of the run's, which are at %s", strings.Join(known, ", "), strings.Join(addresses, ", "))
+		return fmt.Errorf("NVML knows the cards %s, and none of the run's, %s", strings.Join(known, ", "), strings.Join(uuids, ", "))
+	}
+	if others != nil {
+		m.notices = append(m.notices, elsewhere(others))
 	}
 	if m.journal, err = gpustat.OpenJournal(filepath.Join(dir, train.GPUSamplesFile), m.tally.Add); err != nil {
 		d.Close()

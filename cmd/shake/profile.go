@@ -215,7 +215,11 @@ func (a *app) takeProfileUntil(sig *interruption, f profileFlags, spec *dsl.Spec
 	}
 	cards, err := newSampler(prog.Info().Cards)
 	if err != nil {
-		fmt.Fprintf(a.err, "the cards are not watched: %v\n", err)
+		what := "the cards are not watched"
+		if len(cards.cards) > 0 {
+			what = "not all cards are watched"
+		}
+		fmt.Fprintf(a.err, "%s: %v\n", what, err)
 	}
 	defer cards.close()
 	p, err := profile.Take(sig, prog, g, spec, profile.Options{Warmup: f.warmup, Steps: f.steps}, cards.sample)

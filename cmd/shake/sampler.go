@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,10 +17,11 @@ type sampler struct {
 	counters []profile.Counter
 }
 
-// newSampler opens the cards at these addresses. Without any it reads nothing.
-func newSampler(addresses []string) (*sampler, error) {
+// newSampler opens those of these cards that this machine has; an error says which it has not. Of
+// none it reads nothing.
+func newSampler(uuids []string) (*sampler, error) {
 	s := &sampler{}
-	if len(addresses) == 0 {
+	if len(uuids) == 0 {
 		return s, nil
 	}
 	d, all, err := openCards()
@@ -27,12 +29,11 @@ func newSampler(addresses []string) (*sampler, error) {
 		return s, err
 	}
 	s.driver = d
-	for _, c := range all {
-		if slices.ContainsFunc(addresses, func(a string) bool { return gpustat.BusAddress(a) == c.Bus }) {
-			s.cards = append(s.cards, c)
-		}
+	cards, others := watched(all, uuids)
+	if s.cards = cards; others != nil {
+		err = errors.New(elsewhere(others))
 	}
-	return s, nil
+	return s, err
 }
 
 // sample reads every card at a time of the profile's clock. A figure that a card does not tell has

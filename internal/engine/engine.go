@@ -111,7 +111,7 @@ type Info struct {
 	Workers int
 	Memory  int64    // bytes the program holds, with its copy of the data set if it has one
 	Free    int64    // bytes that its device had free before; 0: unknown, or the machine's own
-	Cards   []string // its cards on the PCI bus, such as "0000:18:00.0"; nil: it needs none
+	Cards   []string // its cards, or instances of MIG, by UUID; nil: it needs none
 	Piece   int      // images that one Eval may take and still end well within a second; 0: a batch
 }
 

@@ -10,8 +10,8 @@ import (
 // Meter watches the cards of a run. It works on its own, from Begin to End, and never delays the
 // run; the calls come from the goroutine of Run.
 type Meter interface {
-	// Begin starts to watch the cards at these addresses (engine.Info.Cards). It continues the
-	// records of the run's earlier processes in dir.
+	// Begin starts to watch those of these cards (engine.Info.Cards) that this machine has. It
+	// continues the records of the run's earlier processes in dir.
 	Begin(dir string, cards []string) error
 	// Notices returns the news for the user since the last call: a lost card, an unavailable
 	// figure.

@@ -86,7 +86,7 @@ func (p *program) Info() engine.Info {
 	return engine.Info{
 		Device:  "gpu",
 		Detail:  fmt.Sprintf("%s, %s, cuDNN %s", p.card.Name(), p.precision.name, version),
-		Cards:   []string{p.card.PCIBusID()},
+		Cards:   []string{p.card.UUID()},
 		Workers: 1,
 		Memory:  p.dev.held + p.workspaceBytes(),
 		Free:    p.free,
