@@ -26,7 +26,6 @@ type crew struct {
 	parallel.Backend
 	started []*launch.Process
 	data    string // where started ranks find the images
-	card    string // rank 0's, by UUID
 }
 
 // mission is the training that rank 0 asks of the others: parallel.Backend.Hello.
@@ -40,7 +39,6 @@ type mission struct {
 	Tune        bool
 	NCCL        string // its version
 	BuiltIn     bool   // the images are those of a profile
-	Card        string // rank 0's, by UUID
 }
 
 // crew finds or starts the other ranks. Launched processes find each other; without a launcher
@@ -67,7 +65,8 @@ func (a *app) crew(sig *interruption, f runFlags, spec *dsl.Spec) (*crew, error)
 	if err := cardsWork(); err != nil {
 		return nil, exit(exitUsage, fmt.Errorf("--device %s: %w", f.device, err))
 	}
-	c := &crew{data: f.data, card: uuid(cards[0])}
+	c := &crew{data: f.data}
+	c.Card = uuid(cards[0])
 	c.Stop = func(rank int, signal string) {
 		fmt.Fprintf(report.PlainWriter(a.err), "rank %d was asked to stop (%s)\n", rank, signal)
 		sig.cancel()
@@ -158,7 +157,7 @@ func (c *crew) backend() engine.Backend {
 
 // profile fills in that the other ranks train on the built-in images of a profile.
 func (c *crew) profile(spec *dsl.Spec) {
-	o := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), World: len(c.Peers) + 1, Tune: tunes(), BuiltIn: true, Card: c.card}
+	o := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), World: len(c.Peers) + 1, Tune: tunes(), BuiltIn: true}
 	o.NCCL, _ = nccl.Version()
 	c.Hello, _ = json.Marshal(o)
 }
@@ -170,7 +169,7 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 	}
 	o := mission{
 		Version: revision(), Name: spec.Name, Spec: spec.TOML(), Train: train.Fingerprint(sets.Train), Test: train.Fingerprint(train.Joined(sets.Test, sets.Validation)),
-		World: len(c.Peers) + 1, Tune: tunes(), Card: c.card,
+		World: len(c.Peers) + 1, Tune: tunes(),
 	}
 	o.NCCL, _ = nccl.Version() // cardsWork asked for it
 	if c.started != nil {

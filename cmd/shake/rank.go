@@ -94,6 +94,7 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 // serve trains until rank 0 closes. Signals are rank 0's to answer.
 func (r rank) serve(conn net.Conn) error {
 	w := parallel.NewWorker(conn, r.open)
+	w.Card = func() string { return uuid(r.card) }
 	signals := make(chan os.Signal, 16)
 	signal.Ignore(deafSignals...)
 	signal.Notify(signals, append(slices.Clone(stopSignals), saveSignals...)...)
@@ -167,9 +168,6 @@ func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, e
 	}
 	if v, _ := nccl.Version(); v != o.NCCL {
 		return nil, fmt.Errorf("rank %d has NCCL %s, rank 0 NCCL %s: install the same version on all machines", r.number, v, o.NCCL)
-	}
-	if own := uuid(r.card); own != "" && own == o.Card {
-		return nil, fmt.Errorf("rank %d takes the card of rank 0, %s: start as many processes as there are cards, each with one of its own", r.number, own)
 	}
 	var id nccl.ID
 	copy(id[:], token)

@@ -24,6 +24,7 @@ type Peer struct {
 
 	line    *line
 	answers chan answer
+	card    chan string  // its first word
 	missed  atomic.Int32 // beats since its last word
 	at      atomic.Uint64
 	working atomic.Bool
@@ -65,7 +66,7 @@ type group struct {
 func newGroup(b *Backend) *group {
 	g := &group{b: b, beat: cmp.Or(b.beat, beat), peers: b.Peers, lost: make(chan struct{}), ended: make(chan struct{})}
 	for _, p := range g.peers {
-		p.line, p.answers = newLine(p.Conn), make(chan answer, 1)
+		p.line, p.answers, p.card = newLine(p.Conn), make(chan answer, 1), make(chan string, 1)
 		go g.hear(p)
 	}
 	go g.beats()
@@ -163,6 +164,11 @@ func (g *group) hear(p *Peer) {
 			if g.b.Save != nil {
 				g.b.Save()
 			}
+		case a.Op == opCard:
+			select {
+			case p.card <- a.Card:
+			default: // once is enough
+			}
 		case a.Op == opBeat:
 			p.at.Store(a.At)
 			p.working.Store(a.Working)
@@ -175,6 +181,24 @@ func (g *group) hear(p *Peer) {
 			}
 		}
 	}
+}
+
+// apart waits for the cards of all ranks. Two ranks on one card are an error: NCCL would say so
+// later, with neither's name.
+func (g *group) apart(own string) error {
+	ranks := map[string]int{own: 0}
+	for _, p := range g.peers {
+		select {
+		case card := <-p.card:
+			if r, ok := ranks[card]; ok && card != "" {
+				return fmt.Errorf("rank %d takes the card of rank %d, %s: start as many processes as there are cards, each with one of its own", p.Rank, r, card)
+			}
+			ranks[card] = p.Rank
+		case <-g.lost:
+			return g.reason()
+		}
+	}
+	return nil
 }
 
 // beats sends signs of life and counts the ones that do not come.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -323,6 +324,48 @@ func TestSlowLoad(t *testing.T) {
 			}
 		case <-time.After(30 * time.Second):
 			t.Errorf("%s: rank 1 does not notice", name)
+		}
+	}
+}
+
+// Two ranks on one card end before a program is made; ranks whose cards are not known go on.
+func TestOneCardTwice(t *testing.T) {
+	for _, c := range []struct {
+		cards [3]string
+		want  string
+	}{
+		{[3]string{"a", "b", "b"}, "rank 2 takes the card of rank 1, b: start as many"},
+		{[3]string{"a", "b", "a"}, "rank 2 takes the card of rank 0, a: start as many"},
+		{[3]string{"a", "b", "c"}, ""},
+		{[3]string{"", "", ""}, ""},
+	} {
+		b := &Backend{Card: c.cards[0]}
+		b.Local = func(<-chan struct{}) (engine.Backend, []byte, error) { return toyBackend{&toy{}}, nil, nil }
+		var made atomic.Int32
+		served := make(chan error, 2)
+		for rank := 1; rank < 3; rank++ {
+			ours, theirs := pair(t)
+			b.Peers = append(b.Peers, &Peer{Rank: rank, Conn: ours})
+			w := NewWorker(theirs, func(_, _ []byte, _ <-chan struct{}) (engine.Program, error) {
+				made.Add(1)
+				return &toy{rank: rank}, nil
+			})
+			w.Card = func() string { return c.cards[rank] }
+			go func() { served <- w.Serve() }()
+		}
+		p, err := b.Compile(nil, engine.Config{})
+		if c.want == "" {
+			if err == nil {
+				err = p.Close()
+			}
+			if err != nil {
+				t.Errorf("%q: %v", c.cards, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), c.want) || made.Load() != 0 {
+			t.Errorf("%q: have %v, want %s, with %d programs", c.cards, err, c.want, made.Load())
+		}
+		for range 2 {
+			<-served
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Backend struct {
 	// lost is closed when a rank is gone.
 	Local func(lost <-chan struct{}) (b engine.Backend, token []byte, err error)
 	Hello []byte // the training of the other ranks, in a form that Worker.Open understands
+	Card  string // rank 0's, by UUID; "": not known
 	Peers []*Peer
 	// Stop and Save are called, from another goroutine, when another rank was asked by a signal to
 	// stop or to write a checkpoint. nil: nothing is done.
@@ -33,6 +34,10 @@ func (b *Backend) Name() string { return "gpu" }
 // Compile implements engine.Backend. A backend compiles once.
 func (b *Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
 	group := newGroup(b)
+	if err := group.apart(b.Card); err != nil {
+		group.fail(nil, err)
+		return nil, err
+	}
 	local, token, err := b.Local(group.lost)
 	if err != nil {
 		group.fail(nil, err)

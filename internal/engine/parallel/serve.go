@@ -20,6 +20,7 @@ type Worker struct {
 	// Open makes the rank's program, with its images, from Backend.Hello and the token of
 	// Backend.Local. lost is closed when rank 0 is gone.
 	Open func(hello, token []byte, lost <-chan struct{}) (engine.Program, error)
+	Card func() string // this rank's card, by UUID; nil, or "": not known
 
 	beat    time.Duration // tests shorten it; 0: beat
 	line    *line
@@ -68,6 +69,13 @@ func (w *Worker) Serve() error {
 				return
 			}
 		}
+	}()
+	go func() {
+		a := answer{Op: opCard}
+		if w.Card != nil {
+			a.Card = w.Card()
+		}
+		w.line.send(a)
 	}()
 	done := make(chan struct{})
 	defer close(done)

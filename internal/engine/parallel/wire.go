@@ -26,6 +26,7 @@ type op int
 
 const (
 	opBeat op = iota // a sign of life; no answer
+	opCard           // another rank's first word, unasked
 	opCompile
 	opStep // no answer unless it fails
 	opMetrics
@@ -43,6 +44,7 @@ type answer struct {
 	Failed  string // why the rank cannot go on
 	Stop    string // a signal that asks this rank to stop: the whole run should
 	Save    bool   // a signal that asks for a checkpoint
+	Card    string // opCard: the rank's, by UUID; "": not known
 	Info    engine.Info
 	Metrics engine.Metrics
 	Tensors []tensor
