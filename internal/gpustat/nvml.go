@@ -228,19 +228,32 @@ func (c *Card) fieldsOf(ids ...uint32) ([]Figure, nvml.Return) {
 }
 
 // fields makes the readings that may succeed. A reading that can never succeed becomes a gap and is
-// not tried again. A reading that fails this time leaves its field unknown.
+// not tried again. A reading that fails this time leaves its field unknown. An invalid argument is
+// a reading that the card does not have; where all readings are, it is the card that is gone.
 func (c *Card) fields(rs []reading, now time.Time) error {
+	var invalid []*Error
+	made := 0
 	for _, f := range rs {
 		if slices.ContainsFunc(c.gaps, func(g Gap) bool { return g.Field == f.field }) {
 			continue
 		}
 		r := f.read()
-		if r == nvml.ERROR_GPU_IS_LOST || r == nvml.ERROR_UNINITIALIZED || r == nvml.ERROR_INVALID_ARGUMENT {
+		made++
+		if r == nvml.ERROR_GPU_IS_LOST || r == nvml.ERROR_UNINITIALIZED {
 			return &Error{Op: f.field, Code: int(nvml.ERROR_GPU_IS_LOST), Detail: nvml.ErrorString(r)}
 		}
 		if err := (&Error{Op: f.field, Code: int(r), Detail: nvml.ErrorString(r)}); kinds[err.Code] != nil {
 			c.gap(now, f.field, err)
 		}
+		if r == nvml.ERROR_INVALID_ARGUMENT {
+			invalid = append(invalid, &Error{Op: f.field, Code: int(nvml.ERROR_NOT_SUPPORTED), Detail: nvml.ErrorString(r)})
+		}
+	}
+	if made > 0 && len(invalid) == made {
+		return &Error{Op: invalid[0].Op, Code: int(nvml.ERROR_GPU_IS_LOST), Detail: invalid[0].Detail}
+	}
+	for _, err := range invalid {
+		c.gap(now, err.Op, err)
 	}
 	return nil
 }

@@ -168,6 +168,31 @@ func TestCardWithoutLinks(t *testing.T) {
 	}
 }
 
+// A reading with an argument that the card does not take is a gap of that field; a card of which
+// every reading is invalid is lost.
+func TestInvalidReadings(t *testing.T) {
+	d, set := open(t, standIn, "0.fail.fan=2; 0.fail.pcie=2")
+	c := cards(t, d, 2)[0]
+	if s := read(t, c); s.Fan.Known() || s.PCIeSent.Known() || !s.Power.Known() || !s.MemoryUsed.Known() {
+		t.Errorf("have %+v", s)
+	}
+	var gaps []string
+	for _, g := range c.Gaps() {
+		gaps = append(gaps, g.Field+": "+g.Reason)
+	}
+	if have := strings.Join(gaps, ", "); have != "pcie: not supported, fan: not supported" {
+		t.Errorf("have gaps %s", have)
+	}
+	var all []string
+	for _, f := range []string{"memory", "utilization", "power", "energy", "temperature", "clocks", "processes", "throttle", "fields"} {
+		all = append(all, "fail."+f+"=2")
+	}
+	set(strings.Join(all, "; "))
+	if _, err := c.Read(time.Now()); !errors.Is(err, ErrLost) {
+		t.Errorf("every reading is invalid: %v", err)
+	}
+}
+
 func TestTotalsOfSamples(t *testing.T) {
 	var tally Tally
 	for i, words := range [][]string{{"idle"}, {}, {"power cap"}, {"power cap", "heat"}, nil} {
