@@ -20,8 +20,9 @@ type Document struct {
 	GraphUS     float64   `json:"graph_us,omitempty"`   // the whole step as one graph
 	GraphNote   string    `json:"graph_note,omitempty"` // on its kernels
 	SumUS       float64   `json:"sum_us"`               // of all operations
-	Unexplained float64   `json:"unexplained_us"`
-	Exchange    *Exchange `json:"exchange,omitempty"` // of several cards
+	Overlap     float64   `json:"overlap_us"`           // of operations on several streams
+	Unexplained float64   `json:"unexplained_us"`       // of the step, in which no operation ran
+	Exchange    *Exchange `json:"exchange,omitempty"`   // of several cards
 	ImagesPerS  float64   `json:"img_per_s"`
 
 	By     By                   `json:"by"`
@@ -48,7 +49,8 @@ func (p *Profile) Document(by By, top int) (*Document, error) {
 	d.Overhead = p.Overhead()
 	d.GraphUS, d.GraphNote = micros(p.Graph), p.GraphNote
 	d.SumUS = p.total(rows).US
-	d.Unexplained = d.StepUS - d.SumUS
+	covered := p.covered(d.SumUS)
+	d.Overlap, d.Unexplained = max(0, d.SumUS-covered), d.StepUS-covered
 	d.Exchange = p.Exchange()
 	d.ImagesPerS = float64(p.Batch) / p.Step().Seconds()
 	for _, phase := range engine.Phases {

@@ -144,11 +144,32 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// Operations on several streams explain the time in which one ran, in JSON as in the text.
+func TestDocumentOfStreams(t *testing.T) {
+	p := &Profile{Network: "net", Device: "gpu", Batch: 8, Tracks: []string{"stream 0", "stream 1"},
+		Operations: []engine.Operation{{Kind: "conv", Phase: engine.PhaseForward}, {Kind: "sgd", Phase: engine.PhaseUpdate}},
+		Traces: []engine.Trace{{Start: 0, End: 10 * msec, Ops: []engine.Timed{
+			{Op: 0, Start: 0, End: 7 * msec, Busy: 7 * msec}, {Op: 1, Track: 1, Start: 4 * msec, End: 9 * msec, Busy: 5 * msec},
+		}}}}
+	d, err := p.Document(ByKind, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !near(d.SumUS, 12000) || !near(d.Overlap, 3000) || !near(d.Unexplained, 1000) {
+		t.Errorf("sum %v, overlap %v, unexplained %v", d.SumUS, d.Overlap, d.Unexplained)
+	}
+	var b strings.Builder
+	if err := p.Text(&b, ByKind, 0); err != nil || !strings.Contains(b.String(), "1.000 ms (10.00 %) are not explained; streams overlap for 3.000 ms") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 // A trace is in the part of Chrome's Trace Event Format that Perfetto reads: only known keys, every
 // thread named, slices of a thread nested or apart, counters of numbers.
 func TestTrace(t *testing.T) {
 	p := example()
-	p.Counters = []Counter{{Name: "power, W", Points: []Point{{5 * time.Second, 300}}}}
+	// Cards are read before the first timed step too.
+	p.Counters = []Counter{{Name: "power, W", Points: []Point{{5*time.Second - msec, 300}, {5 * time.Second, 300}}}}
 	var b bytes.Buffer
 	if err := p.WriteTrace(&b); err != nil {
 		t.Fatal(err)
@@ -175,7 +196,7 @@ func TestTrace(t *testing.T) {
 			t.Errorf("%+v: neither a slice nor a counter nor a name", e)
 		}
 	}
-	if counters["power, W"] != 1 || counters["arena, MiB"] != 4 {
+	if counters["power, W"] != 2 || counters["arena, MiB"] != 4 {
 		t.Errorf("counters: %v", counters)
 	}
 	for tid, want := range map[int]struct {

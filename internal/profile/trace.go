@@ -37,6 +37,11 @@ func (p *Profile) WriteTrace(w io.Writer) error {
 		return fmt.Errorf("profile: no step was timed")
 	}
 	t := tracer{from: p.Traces[0].Start}
+	for _, c := range p.Counters {
+		for _, q := range c.Points { // the first stand before the first step
+			t.from = min(t.from, q.At)
+		}
+	}
 	t.name("process_name", 0, fmt.Sprintf("shake %s on %s", p.Network, p.Device))
 	t.name("thread_name", 1, "steps")
 	for i, name := range p.Tracks {
