@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,8 +35,9 @@ func (a *app) profileCmd() *cobra.Command {
 		Use:   "profile NET|RUN",
 		Short: "Say where a training step's time goes",
 		Long: `profile trains some steps on built-in images and prints what each operation of the plan
-costs: its time, share, rates, and per cent of what this machine was measured to reach; forward,
-backward and update apart; the sum beside the whole step; the memory by kind of tensor.
+costs: its time, share, rates, and per cent of the peak; forward, backward and update apart; the sum
+beside the whole step; the memory by kind of tensor. Peaks are measured in the same run, but for the
+FLOP/s of a card, which are its description's.
 
 Times are means of the timed steps, as their caller waited; busy is the processor time of all
 workers, from which rates follow: those of one worker, whose peak with all at work is measured in
@@ -120,6 +122,9 @@ func (f *profileFlags) check(c *cobra.Command) error {
 	}
 	if f.asJSON && !c.Flags().Changed("top") {
 		f.top = 0
+	}
+	if f.roofline != "" && filepath.Clean(f.roofline) == filepath.Clean(f.timeline) {
+		return usage("--roofline and --timeline %s: want two files", f.timeline)
 	}
 	for _, file := range []string{f.trace, f.roofline, f.timeline} {
 		if err := writable(file); err != nil {

@@ -47,7 +47,8 @@ type Pair struct {
 	PlainBusy, TimedBusy time.Duration
 }
 
-// Roofs are the measured limits of one track, with all tracks at work. 0 is unknown.
+// Roofs are the limits of one track, with all tracks at work. 0 is unknown. A card's FLOPS are its
+// description's; all others are measured.
 type Roofs struct {
 	FLOPS  float64 `json:"flops_per_s"`        // multiply-adds as two
 	Memory float64 `json:"memory_bytes_per_s"` // of arrays that exceed near caches
