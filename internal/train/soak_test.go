@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // TestSoak is a week's run in short time: epochs of one step, each with its evaluation, lines and
@@ -53,6 +54,10 @@ func TestSoak(t *testing.T) {
 			case s.Step == epochs/6*2-1 && early.files == 0:
 				early, earlyHeap = measure()
 			case s.Step == epochs-1:
+				// A goroutine that has done its work may still be about to end.
+				for wait := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > early.goroutines && time.Now().Before(wait); {
+					time.Sleep(time.Millisecond)
+				}
 				late, heap := measure()
 				// Go's runtime starts threads at will and ends none.
 				if late.threads > early.threads+4 {
