@@ -144,7 +144,7 @@ func TestBuildErrors(t *testing.T) {
 	}{
 		{"data set", "data.set", "cifar10", "26", func(s *dsl.Spec) { s.Data.Set = "mnist" }},
 		{"no stage", "net.stage", "a list of tables", "26", func(s *dsl.Spec) { s.Net.Stages = nil }},
-		{"no branch layer", "net.branch", `want "avgpool" before "linear"`, "26", func(s *dsl.Spec) { s.Net.Branch = nil }},
+		{"no branch layer", "net.branch", "a list of layers", "26", func(s *dsl.Spec) { s.Net.Branch = nil }},
 		{"no branches", "net.branches", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Branches = 0 }},
 		{"width", "net.stage[2].width", "from 1 to", "26", func(s *dsl.Spec) { s.Net.Stages[1].Width = -4 }},
 		{"too many layers", "net.stage", "at most 262144 layers", "26", func(s *dsl.Spec) {
