@@ -31,6 +31,24 @@ type rank struct {
 	stream *cuda.Stream
 }
 
+// alone is the only rank of a communicator.
+func alone(t *testing.T, ctx *cuda.Context) rank {
+	t.Helper()
+	id, err := NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	comm, err := New(ctx, id, Config{World: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ctx.NewStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rank{comm, t, ctx, s}
+}
+
 // ranks runs f on so many cards at once, and waits for all.
 func ranks(t *testing.T, world int, c Config, f func(r rank)) {
 	t.Helper()
@@ -240,16 +258,8 @@ func TestGroupInProgress(t *testing.T) {
 	ctx := first(t)
 	for busy, want := range map[string]error{"40": nil, "600000": ErrAborted} {
 		t.Setenv("SHAKE_EMU_NCCL", "group="+busy)
-		id, err := NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
-		comm, err := New(ctx, id, Config{World: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, _ := ctx.NewStream()
-		r := rank{comm, t, ctx, s}
+		r := alone(t, ctx)
+		comm, s := r.Comm, r.stream
 		x := r.alloc([]float32{7})
 		if want != nil {
 			time.AfterFunc(50*time.Millisecond, func() { r.check(comm.Abort()) })
@@ -263,7 +273,7 @@ func TestGroupInProgress(t *testing.T) {
 			}
 		}()
 		from := time.Now()
-		err = comm.Group(func() error { return comm.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, s) })
+		err := comm.Group(func() error { return comm.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, s) })
 		close(ended)
 		if !errors.Is(err, want) || time.Since(from) < 30*time.Millisecond {
 			t.Errorf("%s ms: after %v: have %v, want %v", busy, time.Since(from), err, want)
@@ -275,16 +285,8 @@ func TestGroupInProgress(t *testing.T) {
 // Close and Abort in a group's function are errors, and the group ends after a panic.
 func TestWithinGroup(t *testing.T) {
 	ctx := first(t)
-	id, err := NewID()
-	if err != nil {
-		t.Fatal(err)
-	}
-	comm, err := New(ctx, id, Config{World: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, _ := ctx.NewStream()
-	r := rank{comm, t, ctx, s}
+	r := alone(t, ctx)
+	comm, s := r.Comm, r.stream
 	x, y := r.alloc([]float32{7}), r.alloc([]float32{0})
 	for name, call := range map[string]func() error{"Comm.Close": comm.Close, "Comm.Abort": comm.Abort} {
 		if err := comm.Group(call); !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), name+": ") || !strings.Contains(err.Error(), "called by the function of a group") {
