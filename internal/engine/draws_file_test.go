@@ -192,14 +192,7 @@ func TestNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range nets.Names() {
-		spec, err := nets.Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := graph.Build(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := build(t, name)
 		var lines strings.Builder
 		for _, p := range g.Params {
 			shape := strings.ReplaceAll(strings.Trim(fmt.Sprint(p.Shape), "[]"), " ", "×")
