@@ -14,7 +14,7 @@ import (
 // make check runs all of them, and make race, for one goroutine's arithmetic, one.
 func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 	all := names(t)
-	for _, name := range quick {
+	for _, name := range append(quick, raced) {
 		if !slices.Contains(all, name) {
 			t.Errorf("no case %q", name)
 		}
@@ -24,7 +24,7 @@ func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 			if len(quick) > 0 && !slices.Contains(quick, name) {
 				exhaustive.Only(t)
 			}
-			if name != "shake-s-s" {
+			if name != raced {
 				exhaustive.Sequential(t)
 			}
 			vectors(t, b, tol, name)
@@ -37,6 +37,9 @@ func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 		t.Run("Deviation_"+c.name, func(t *testing.T) { c.test(t, b) })
 	}
 }
+
+// raced is the case that make race runs.
+const raced = "shake-s-s"
 
 // check is one named test of a backend.
 type check struct {
