@@ -44,6 +44,12 @@
 //   - Streams are lazy: work runs when a call waits for it, and only the necessary part runs. A
 //     missing wait therefore shows every time.
 //
+//   - A programmatic launch may overlap the kernel in front of it. Before that kernel runs, the
+//     threads of the launch run up to their griddepcontrol.wait. Failures are: a store before the
+//     wait, a value read before it that the kernel in front changes, a thread that never waits, and
+//     griddepcontrol.launch_dependents before the wait, by which two launches could overlap. A
+//     capture takes such a launch behind one kernel only. (prelude/thread.h has the functions)
+//
 //   - Capture refuses the calls that a card refuses. Handles are never reused: the handle of a
 //     destroyed object is an error.
 //

@@ -40,6 +40,8 @@
   C(CU_GRAPH_NODE_TYPE_KERNEL, 0) C(CU_GRAPH_NODE_TYPE_MEMCPY, 1) C(CU_GRAPH_NODE_TYPE_MEMSET, 2) C(CU_GRAPH_NODE_TYPE_HOST, 3)      \
   C(CU_GRAPH_NODE_TYPE_GRAPH, 4) C(CU_GRAPH_NODE_TYPE_EMPTY, 5) C(CU_GRAPH_NODE_TYPE_WAIT_EVENT, 6)                                  \
   C(CU_GRAPH_NODE_TYPE_EVENT_RECORD, 7) C(CU_GRAPH_NODE_TYPE_MEM_ALLOC, 10) C(CU_GRAPH_NODE_TYPE_MEM_FREE, 11)                       \
+  C(CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC, 1) C(CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC, 1)                                           \
+  C(CU_LAUNCH_ATTRIBUTE_COOPERATIVE, 2) C(CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, 6)                                  \
   C(CU_GRAPH_EXEC_UPDATE_SUCCESS, 0) C(CU_GRAPH_EXEC_UPDATE_ERROR, 1) C(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, 2)              \
   C(CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED, 3) C(CU_GRAPH_EXEC_UPDATE_ERROR_FUNCTION_CHANGED, 4)                               \
   C(CU_GRAPH_EXEC_UPDATE_ERROR_PARAMETERS_CHANGED, 5) C(CU_GRAPH_EXEC_UPDATE_ERROR_NOT_SUPPORTED, 6)                                 \
@@ -68,6 +70,12 @@
   M(CUDA_KERNEL_NODE_PARAMS_v2, ctx)                                                                                                 \
   S(CUgraphEdgeData) M(CUgraphEdgeData, from_port) M(CUgraphEdgeData, to_port) M(CUgraphEdgeData, type)                              \
   M(CUgraphEdgeData, reserved)                                                                                                       \
+  S(CUlaunchAttributeValue) M(CUlaunchAttributeValue, cooperative)                                                                   \
+  M(CUlaunchAttributeValue, programmaticStreamSerializationAllowed)                                                                  \
+  S(CUlaunchAttribute) M(CUlaunchAttribute, id) M(CUlaunchAttribute, value)                                                          \
+  S(CUlaunchConfig) M(CUlaunchConfig, gridDimX) M(CUlaunchConfig, gridDimY) M(CUlaunchConfig, gridDimZ) M(CUlaunchConfig, blockDimX) \
+  M(CUlaunchConfig, blockDimY) M(CUlaunchConfig, blockDimZ) M(CUlaunchConfig, sharedMemBytes) M(CUlaunchConfig, hStream)             \
+  M(CUlaunchConfig, attrs) M(CUlaunchConfig, numAttrs)                                                                               \
   S(CUgraphExecUpdateResultInfo) M(CUgraphExecUpdateResultInfo, result) M(CUgraphExecUpdateResultInfo, errorNode)                    \
   M(CUgraphExecUpdateResultInfo, errorFromNode)
 
@@ -108,6 +116,26 @@ typedef struct CUDA_KERNEL_NODE_PARAMS_v2_st {
 typedef struct CUgraphEdgeData_st {
   unsigned char from_port, to_port, type, reserved[5];
 } CUgraphEdgeData;
+
+typedef int CUlaunchAttributeID;
+
+typedef union CUlaunchAttributeValue_union {
+  long long pad[8];
+  int cooperative;
+  int programmaticStreamSerializationAllowed;
+} CUlaunchAttributeValue;
+
+typedef struct CUlaunchAttribute_st {
+  CUlaunchAttributeID id;
+  CUlaunchAttributeValue value;
+} CUlaunchAttribute;
+
+typedef struct CUlaunchConfig_st {
+  unsigned int gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
+  CUstream hStream;
+  CUlaunchAttribute *attrs;
+  unsigned int numAttrs;
+} CUlaunchConfig;
 
 typedef struct CUgraphExecUpdateResultInfo_st {
   CUgraphExecUpdateResult result;
@@ -178,6 +206,7 @@ enum { SK_CUDA_CONSTANTS(SK_CONSTANT) };
   F(CUresult, cuLaunchCooperativeKernel,                                                                                             \
     (CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by, unsigned int bz,      \
      unsigned int shared, CUstream stream, void **params))                                                                           \
+  O(CUresult, cuLaunchKernelEx, (const CUlaunchConfig *config, CUfunction function, void **params, void **extra))                    \
   F(CUresult, cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))                            \
   F(CUresult, cuGraphUpload, (CUgraphExec exec, CUstream stream))                                                                    \
   F(CUresult, cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                                                    \

@@ -58,6 +58,7 @@ void resume(Worker &w, unsigned t) {
   Thread &f = w.threads[w.base + t];
   memcpy(w.block.tid, f.tid, sizeof f.tid);
   w.running = &f;
+  set_early(w, f.early);
   w.block.near[SK_EMU_STACK] = range(uintptr_t(stack_of(w, w.base + t)), fiber::kStack);
   fiber::change(w.scheduler, f);
 }
@@ -145,6 +146,7 @@ void start(Worker &w) {
     Thread fresh;
     fresh.sp = w.threads[w.base + t].sp;  // if the platform keeps one
     fresh.number = t;
+    fresh.early = w.launch->work->programmatic;
     place_thread(w, t);
     memcpy(fresh.tid, w.block.tid, sizeof fresh.tid);
     w.threads[w.base + t] = fresh;
@@ -241,7 +243,9 @@ void blocks_plainly(Worker &w, unsigned char *shared) {
         l.seed ? unsigned(order(i) * 2654435761u ^ unsigned(l.seed)) % l.threads : 0;
     for (unsigned t = 0; t < l.threads; t++) {
       place_thread(w, l.seed ? (first + l.threads - t) % l.threads : t);
+      set_early(w, l.work->programmatic);
       call(l.args.data());
+      if (w.early) return l.fail(CUDA_ERROR_LAUNCH_FAILED, never_waits(w));
     }
     if (l.watch && w.races.settle(w)) return;
   }

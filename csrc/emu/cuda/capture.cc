@@ -39,6 +39,14 @@ void invalidate(Capture &c) { c.valid = false; }
 CUresult submit(Enter &in, Stream &s, std::shared_ptr<Work> w) {
   if (s.capture) {
     if (!s.capture->valid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    if (w->programmatic && !s.tips.empty() &&
+        (s.tips.size() > 1 || s.tips[0]->work->type != CU_GRAPH_NODE_TYPE_KERNEL)) {
+      invalidate(*s.capture);
+      say("kernel %s: a programmatic launch is captured behind %s, and its edge may only come from "
+          "one kernel",
+          w->function->name.c_str(), s.tips.size() > 1 ? "several nodes" : "a copy or a fill");
+      return CUDA_ERROR_NOT_SUPPORTED;
+    }
     auto n = std::make_shared<Node>();
     n->graph = s.capture->graph.get();
     n->work = w;

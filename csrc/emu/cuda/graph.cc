@@ -26,12 +26,11 @@ std::vector<Exec::Step> steps_of(const Graph &g) {
 
 // An order that the edges allow, another one each time: on a card, two nodes without a path between
 // them may run in any order.
-std::vector<std::shared_ptr<const Work>> shuffled(const std::vector<Exec::Step> &steps) {
+std::vector<int> shuffled(const std::vector<Exec::Step> &steps) {
   static unsigned long long launches = 0;
   const auto seed = (unsigned long long)(settings::number(-1, "seed", 1));
   unsigned long long r = seed * 0x9e3779b97f4a7c15ull + ++launches;
-  std::vector<std::shared_ptr<const Work>> out;
-  std::vector<int> left(steps.size()), ready;
+  std::vector<int> out, left(steps.size()), ready;
   std::vector<std::vector<int>> behind(steps.size());
   for (size_t i = 0; i < steps.size(); i++) {
     left[i] = int(steps[i].after.size());
@@ -43,7 +42,7 @@ std::vector<std::shared_ptr<const Work>> shuffled(const std::vector<Exec::Step> 
     const size_t pick = seed ? size_t(r >> 33) % ready.size() : 0;
     const int i = ready[pick];
     ready.erase(ready.begin() + long(pick));
-    out.push_back(steps[size_t(i)].work);
+    out.push_back(i);
     for (int b : behind[size_t(i)])
       if (--left[size_t(b)] == 0) ready.push_back(b);
   }
@@ -123,7 +122,16 @@ SK_API CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   relieve(in.lock, *s);
   // At most one launch of a graph runs at a time.
   if (x->last && x->last->state != Op::kDone) s->waits.push_back(x->last);
-  x->last = enqueue(*s, shuffled(x->steps));
+  std::vector<std::shared_ptr<const Work>> work;
+  std::vector<int> at(x->steps.size()), primary;
+  for (int i : shuffled(x->steps)) {
+    const Exec::Step &step = x->steps[size_t(i)];
+    at[size_t(i)] = int(work.size());
+    work.push_back(step.work);
+    primary.push_back(step.work->programmatic && !step.after.empty() ? at[size_t(step.after[0])]
+                                                                     : -1);
+  }
+  x->last = enqueue(*s, std::move(work), std::move(primary));
   x->last->graph = true;
   return in.context->error;
 }
@@ -150,7 +158,7 @@ SK_API CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph,
     if (steps[i].after != x->steps[i].after)
       return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, i);
     if (a.type != b.type) return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED, i);
-    if (a.cooperative != b.cooperative)
+    if (a.cooperative != b.cooperative || a.programmatic != b.programmatic)
       return refuse(CU_GRAPH_EXEC_UPDATE_ERROR_ATTRIBUTES_CHANGED, i);
   }
   x->steps = std::move(steps);
@@ -194,10 +202,17 @@ SK_API CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode *from, CUgraphNode
   if (!g) return CUDA_ERROR_INVALID_HANDLE;
   if (!n || !from != !to) return CUDA_ERROR_INVALID_VALUE;
   std::vector<CUgraphNode> a, b;
+  std::vector<CUgraphEdgeData> edges;
   for (auto &node : g->nodes)
-    for (Node *before : node->after)
+    for (Node *before : node->after) {
       a.push_back(as_handle<CUgraphNode>(*before)), b.push_back(as_handle<CUgraphNode>(*node));
-  if (from && data) memset(data, 0, std::min(*n, a.size()) * sizeof *data);
+      CUgraphEdgeData d = {};
+      if (node->work->programmatic)
+        d.from_port = CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC,
+        d.type = CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC;
+      edges.push_back(d);
+    }
+  if (from && data) std::copy_n(edges.begin(), std::min(*n, edges.size()), data);
   size_t m = *n;
   if (to) list(b, to, &m);
   return list(a, from, n);

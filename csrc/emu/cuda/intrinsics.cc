@@ -131,6 +131,7 @@ void emu::meet(Worker &w, int op, const unsigned *in, void *out, int line, const
 
 // The running thread has returned; other threads of its warp may have waited for it.
 void emu::leave(Worker &w) {
+  if (w.early) fault(w, CUDA_ERROR_LAUNCH_FAILED, never_waits(w));
   const unsigned warp = w.running->number / 32;
   if (w.block.watch) w.races.settle(w);
   w.change(*w.running, Thread::kGone);
@@ -199,17 +200,20 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
   const auto a = uintptr_t(p);
   // A thread that reads for a long time may be waiting for another block.
   const bool together = w.launch->work->cooperative;
-  if (w.block.fuel <= 0 && (!w.block.watch || --w.patience <= 0)) {
+  if (w.block.fuel <= 0 && (!(w.block.watch || w.early) || --w.patience <= 0)) {
     w.block.fuel = together ? 1 << 12 : 1 << 20;
     w.patience = w.block.fuel;
     if (now() > w.launch->deadline)
       fault(w, CUDA_ERROR_LAUNCH_TIMEOUT, "the kernel runs for too long");
-    if (w.block.watch) w.block.fuel = 0;
+    if (w.block.watch || w.early) w.block.fuel = 0;
     if (together) sk_emu_yield();
   }
   if (w.block.watch && (w.races.settle(w) || w.races.touch(w, a, bytes, how))) abandon();
   for (auto &r : w.block.near)
-    if (a - r.lo < r.size && a + bytes - r.lo <= r.size) return;
+    if (a - r.lo < r.size && a + bytes - r.lo <= r.size) {
+      if (w.early && &r < &w.block.near[SK_EMU_STATIC]) touch_early(w, a, bytes, how);
+      return;
+    }
   memory::Block b;
   const Module &m = *w.launch->function->module;
   if (a >= m.lo && a + bytes <= m.hi) {  // a variable of the module
@@ -224,6 +228,7 @@ SK_API void sk_emu_access(const void *p, unsigned long bytes, int how) {
              bytes, p);
     fault(w, CUDA_ERROR_ILLEGAL_ADDRESS, text + memory::nearest(a));
   }
+  if (w.early) touch_early(w, a, bytes, how);
   w.block.near[SK_EMU_RECENT + w.round] = range(b.lo, b.size);
   w.round = (w.round + 1) % (SK_EMU_STATIC - SK_EMU_RECENT);
 }

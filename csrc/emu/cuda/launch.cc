@@ -78,7 +78,7 @@ namespace {
 struct Shape {
   unsigned grid[3], block[3], shared;
   void **params, **extra;
-  bool cooperative;
+  bool cooperative, programmatic;
 };
 
 CUresult launch(CUfunction function, CUstream stream, const Shape &shape) {
@@ -90,6 +90,12 @@ CUresult launch(CUfunction function, CUstream stream, const Shape &shape) {
   if (!s) return in.error;
   if (f->module->context != in.context.get()) return CUDA_ERROR_INVALID_HANDLE;
   if (shape.extra) return shape.params ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_SUPPORTED;
+  int major = 0;
+  cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, in.context->device);
+  if (shape.programmatic && major < 9) {
+    say("cuLaunchKernelEx: a programmatic launch needs a card of compute capability 9.0");
+    return CUDA_ERROR_NOT_SUPPORTED;
+  }
   auto w = std::make_shared<Work>();
   w->type = CU_GRAPH_NODE_TYPE_KERNEL;
   w->function = f;
@@ -97,6 +103,7 @@ CUresult launch(CUfunction function, CUstream stream, const Shape &shape) {
   std::copy(shape.block, shape.block + 3, w->block);
   w->dynamic = shape.shared;
   w->cooperative = shape.cooperative;
+  w->programmatic = shape.programmatic;
   if (auto e = validate(*f, *w)) return e;
   if (auto e = pack(*f, shape.params, w->args)) return e;
   count("launch");
@@ -108,13 +115,41 @@ CUresult launch(CUfunction function, CUstream stream, const Shape &shape) {
 SK_API CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
                                unsigned by, unsigned bz, unsigned shared, CUstream s, void **params,
                                void **extra) {
-  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, extra, false});
+  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, extra, false, false});
 }
 
 SK_API CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
                                           unsigned bx, unsigned by, unsigned bz, unsigned shared,
                                           CUstream s, void **params) {
-  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, nullptr, true});
+  return launch(f, s, {{gx, gy, gz}, {bx, by, bz}, shared, params, nullptr, true, false});
+}
+
+SK_API CUresult cuLaunchKernelEx(const CUlaunchConfig *c, CUfunction f, void **params,
+                                 void **extra) {
+  if (!c || (c->numAttrs && !c->attrs)) return CUDA_ERROR_INVALID_VALUE;
+  Shape shape = {{c->gridDimX, c->gridDimY, c->gridDimZ},
+                 {c->blockDimX, c->blockDimY, c->blockDimZ},
+                 c->sharedMemBytes,
+                 params,
+                 extra,
+                 false,
+                 false};
+  for (unsigned i = 0; i < c->numAttrs; i++) {
+    const CUlaunchAttribute &a = c->attrs[i];
+    if (a.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) {
+      shape.cooperative = a.value.cooperative;
+    } else if (a.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION) {
+      shape.programmatic = a.value.programmaticStreamSerializationAllowed;
+    } else {
+      say("cuLaunchKernelEx: attribute %d is not emulated", a.id);
+      return CUDA_ERROR_NOT_SUPPORTED;
+    }
+  }
+  if (shape.programmatic && shape.cooperative) {
+    say("cuLaunchKernelEx: a launch that is both programmatic and cooperative is not emulated");
+    return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  return launch(f, c->hStream, shape);
 }
 
 SK_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function,

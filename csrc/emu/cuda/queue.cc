@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "early.h"
 #include "hooks.h"
 #include "memory.h"
 #include "settings.h"
@@ -39,19 +40,37 @@ void report_run(const Op &op, const Work &w, double start) {
   f(&r);
 }
 
+// The programmatic kernels that may start while work i of op runs.
+std::vector<Early> beside(const Op &op, size_t i, const std::shared_ptr<const Work> &follower) {
+  std::vector<Early> out;
+  for (size_t j = i + 1; j < op.primary.size(); j++)
+    if (op.primary[j] == int(i)) out.emplace_back(op.work[j]);
+  if (follower) out.emplace_back(follower);
+  return out;
+}
+
 // Runs op, whose predecessors are all done.
 void run(std::unique_lock<std::mutex> &lock, OpRef op) {
   Context &c = *op->context;
   op->state = Op::kRunning;
   if (!c.error && !op->work.empty()) {
+    const OpRef f = op->follower.lock();
+    const auto follower = f && f->state == Op::kWaiting ? f->work[0] : nullptr;
     lock.unlock();
     CUresult e = CUDA_SUCCESS;
     Context *before = working;
     working = &c;
     const bool timed = settings::number(-1, "profile", 0) != 0;
-    for (auto &w : op->work) {
+    for (size_t i = 0; i < op->work.size(); i++) {
+      auto &w = op->work[i];
+      auto next = beside(*op, i, follower);
+      for (auto &n : next)
+        if (!e) e = n.rehearse(c);
       const double start = now();
-      if ((e = perform(*w, c))) break;
+      if (!e) e = perform(*w, c);
+      for (auto &n : next)
+        if (!e) e = n.compare(*w);
+      if (e) break;
       if (w->type == CU_GRAPH_NODE_TYPE_KERNEL) report_run(*op, *w, start);
       if (timed) spent(w->function ? w->function->name : "copies and fills", now() - start);
     }
@@ -87,7 +106,7 @@ void tidy(Stream &s) {
 
 }  // namespace
 
-OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work) {
+OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work, std::vector<int> primary) {
   Context &c = *s.context;
   auto op = std::make_shared<Op>();
   op->context = &c;
@@ -104,7 +123,13 @@ OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work) {
   }
   for (auto &w : work)
     if (w->to_host) memset(reinterpret_cast<void *>(w->dst), kPoison, w->bytes);
+  if (work.size() == 1 && work[0]->programmatic && op->after.size() == 1 && !s.queue.empty()) {
+    Op &before = *s.queue.back();
+    if (before.work.size() == 1 && before.work[0]->type == CU_GRAPH_NODE_TYPE_KERNEL)
+      before.follower = op;
+  }
   op->work = std::move(work);
+  op->primary = std::move(primary);
   op->correlation = ++calls;
   if (auto f = on_launch.load(); f && !op->work.empty()) f(op->correlation);
   s.queue.push_back(op);

@@ -106,9 +106,9 @@ void together(unsigned n, const std::function<void()> &f) {
   pool->run(n, f);
 }
 
-CUresult run_kernel(const Work &w, Context &c) {
+CUresult run_kernel(const Work &w, Context &c, Early *early) {
   static std::atomic<unsigned long long> launches{0};
-  count("kernel");
+  if (!early) count("kernel");
   Launch l;
   l.work = &w;
   l.function = w.function.get();
@@ -117,7 +117,8 @@ CUresult run_kernel(const Work &w, Context &c) {
   l.args.push_back(nullptr);
   l.blocks = (unsigned long)w.grid[0] * w.grid[1] * w.grid[2];
   l.threads = w.block[0] * w.block[1] * w.block[2];
-  l.fibers = l.function->module->waits || w.cooperative;
+  l.early = early;
+  l.fibers = l.function->module->waits || w.cooperative || early;
   const auto seed = (unsigned long long)(settings::number(-1, "seed", 1));
   l.seed = seed ? seed * 1000003 + ++launches : 0;
   l.watch = settings::number(-1, "races", 0) != 0;

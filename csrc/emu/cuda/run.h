@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "early.h"
 #include "fiber.h"
 #include "races.h"
 #include "state.h"
@@ -20,6 +21,7 @@ struct Launch {
   unsigned long blocks = 0;
   unsigned threads = 0;
   bool fibers = false, watch = false;
+  Early *early = nullptr;  // not null: threads run to their griddepcontrol.wait, and leave there
   unsigned long long seed = 0;
   double deadline = 0;
   std::atomic<unsigned long> next{0};
@@ -53,6 +55,7 @@ struct Thread : fiber::Fiber {
   };
   std::vector<Copy> copies;
   unsigned groups = 0;
+  bool early = false;  // as Worker::early
 };
 
 // The lanes of a warp, a bit each, that are in a state. Lanes that a block lacks are gone.
@@ -76,6 +79,8 @@ struct Worker {
   std::vector<unsigned char> dynamic;
   // live: threads of the block that have not returned. arrived: those of them at a barrier.
   unsigned live = 0, arrived = 0;
+  // The running thread is in a programmatic launch and has not waited for the kernel in front.
+  bool early = false;
   int patience = 0;  // slow checks until the next look at the clock
   int round = 0;     // index of the recent range that is forgotten next
   Races races;

@@ -23,6 +23,7 @@ struct Context;
 struct Stream;
 struct Node;
 struct Capture;
+struct Early;
 
 // Every object has a handle that no other object ever gets and that is not an address. The use of a
 // destroyed object is therefore an error and not a crash.
@@ -59,6 +60,7 @@ struct Work {
   std::shared_ptr<Function> function;
   unsigned grid[3] = {1, 1, 1}, block[3] = {1, 1, 1}, dynamic = 0;
   bool cooperative = false;
+  bool programmatic = false;        // starts while the kernel in front of it may still run
   std::vector<unsigned char> args;  // packed in order, each at a multiple of 16
   uintptr_t dst = 0, src = 0;
   size_t bytes = 0, width = 1;  // bytes of a copy or a fill; width of a fill's element
@@ -78,9 +80,14 @@ struct Op {
   Context *context = nullptr;
   std::vector<std::shared_ptr<Op>> after;
   std::vector<std::shared_ptr<const Work>> work;  // in order
-  double finished = 0;                            // seconds
-  unsigned correlation = 0;                       // number of the call
-  bool graph = false;                             // work is a graph's
+  // The index of the kernel that a programmatic one may overlap, by work; -1: none. Empty: none at
+  // all.
+  std::vector<int> primary;
+  // Programmatic work behind this one on its stream.
+  std::weak_ptr<Op> follower;
+  double finished = 0;       // seconds
+  unsigned correlation = 0;  // number of the call
+  bool graph = false;        // work is a graph's
 };
 using OpRef = std::shared_ptr<Op>;
 
@@ -106,7 +113,7 @@ struct Graph;
 struct Node : Object {
   Graph *graph = nullptr;
   std::shared_ptr<const Work> work;
-  std::vector<Node *> after;
+  std::vector<Node *> after;     // a programmatic kernel has one at most, a kernel
   std::vector<void *> pointers;  // to the arguments, for queries
 };
 
@@ -188,7 +195,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // Queue.
 double now();
-OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work);
+OpRef enqueue(Stream &s, std::vector<std::shared_ptr<const Work>> work,
+              std::vector<int> primary = {});
 CUresult finish(std::unique_lock<std::mutex> &lock, OpRef op);
 CUresult finish(std::unique_lock<std::mutex> &lock, Stream &s);
 CUresult finish(std::unique_lock<std::mutex> &lock, Context &c);
@@ -209,7 +217,7 @@ void invalidate(Capture &c);
 
 // Kernels.
 CUresult load_image(Context &c, const void *image, std::shared_ptr<Module> &out);
-CUresult run_kernel(const Work &w, Context &c);
+CUresult run_kernel(const Work &w, Context &c, Early *early = nullptr);
 int active_blocks(const Function &f, int threads, size_t dynamic);
 CUresult validate(const Function &f, const Work &w);
 CUresult pack(const Function &f, void **params, std::vector<unsigned char> &args);

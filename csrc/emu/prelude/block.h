@@ -2,7 +2,7 @@
 // must not need a header of the host.
 #pragma once
 
-#define SK_EMU_ABI 3  // part of every image; the driver refuses an image with another number
+#define SK_EMU_ABI 4  // part of every image; the driver refuses an image with another number
 
 // A range of addresses that the running thread may touch. An access of up to 16 bytes that begins
 // in the first room bytes is inside. An access nearer to the end is checked by the driver.
@@ -83,6 +83,8 @@ void sk_emu_cp_async(unsigned bytes, unsigned to, const void *from, unsigned giv
 void sk_emu_cp_async_commit(void);
 void sk_emu_cp_async_wait(int but);
 void sk_emu_yield(void);
+void sk_emu_grid_wait(void);
+void sk_emu_grid_trigger(int line);
 void sk_emu_trap(const char *what, int line);
 int sk_emu_printf(const char *format, ...);
 }

@@ -42,6 +42,11 @@ template <class T> struct sk_dynamic_array {
 #define assert(e) ((e) ? (void)0 : sk_emu_trap("assertion failed: " #e, __LINE__))
 #define printf sk_emu_printf
 
+// griddepcontrol.wait and griddepcontrol.launch_dependents, which have no name in CUDA C++ without
+// headers. A text calls these functions in place of its asm where __CUDA_ARCH__ is not defined.
+#define sk_griddepcontrol_wait() sk_emu_grid_wait()
+#define sk_griddepcontrol_launch_dependents() sk_emu_grid_trigger(__LINE__)
+
 static __forceinline__ void __threadfence_block() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 SK_HOOK void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 SK_HOOK void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
