@@ -11,6 +11,16 @@ type Launch struct {
 	Grid, Block [3]uint32 // blocks, and threads of a block: x, y, z; a y or z of 0 counts as 1
 	Shared      uint32    // bytes of dynamic shared memory of a block
 	Cooperative bool      // whether all blocks run at once, so that they may wait for each other
+	// Programmatic lets the kernel start while the kernel in front of it on the stream still runs:
+	// once every block of that one has executed griddepcontrol.launch_dependents or ended. Before
+	// it touches memory that the earlier kernel writes, every thread must execute
+	// griddepcontrol.wait, which waits until that kernel has ended and its stores are visible. A
+	// kernel that does not wait breaks the order of the launches behind it, too. Behind anything but
+	// a kernel on the same stream the launch is an ordinary one. Captured, it makes an edge of type
+	// programmatic; the driver takes such edges between two kernels only. Device.Programmatic says
+	// whether a card can; not with Cooperative.
+	// (CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
+	Programmatic bool
 }
 
 // Call is a kernel with its shape and its arguments, ready to run many times.
@@ -26,7 +36,8 @@ type Call struct {
 // bfloat16 as their bits). A plain int is refused, since its size is not the kernel's. Where the
 // driver knows the kernel's parameters (CUDA 12.4), NewCall compares their number and sizes. An
 // older driver knows nothing of them, and the kernel misreads a wrong argument. Errors match
-// ErrInvalidValue. Close frees the call.
+// ErrInvalidValue, or ErrNotSupported for a Programmatic launch that the card or its driver cannot
+// do. Close frees the call.
 func (f *Function) NewCall(l Launch, args ...any) (*Call, error) {
 	const op = "Function.NewCall"
 	if f.closed() {
@@ -71,6 +82,14 @@ func (f *Function) shape(op string, l Launch) (Launch, error) {
 	}
 	if n := uint64(l.Block[0]) * uint64(l.Block[1]); n > uint64(f.max) || n*uint64(l.Block[2]) > uint64(f.max) {
 		return l, invalid(op, "kernel %q: block %v has more than %d threads, its most", f.name, l.Block, f.max)
+	}
+	if l.Programmatic {
+		if l.Cooperative {
+			return l, invalid(op, "kernel %q: a launch is either cooperative or programmatic", f.name)
+		}
+		if err := f.m.ctx.device.programmatic(op); err != nil {
+			return l, err
+		}
 	}
 	return l, nil
 }
@@ -161,7 +180,7 @@ func (c *Call) SetLaunch(l Launch) error {
 
 // Run queues the kernel on the stream, with the arguments as they are now. It does not allocate.
 // The stream's context must be current. An error of the kernel shows at a later synchronisation.
-// (cuLaunchKernel, cuLaunchCooperativeKernel)
+// (cuLaunchKernel, cuLaunchCooperativeKernel, cuLaunchKernelEx)
 func (c *Call) Run(s *Stream) error {
 	const op = "Call.Run"
 	if c == nil || c.handle == 0 {

@@ -104,6 +104,24 @@ func (d Device) UUID() string {
 // SMs returns the number of multiprocessors.
 func (d Device) SMs() int { return d.sms }
 
+// Programmatic returns nil if kernels can be launched with Launch.Programmatic, in captures too.
+// That needs compute capability 9.0 and a driver of CUDA 12.3, whose graphs have edges of that type;
+// the error matches ErrNotSupported.
+func (d Device) Programmatic() error { return d.programmatic("Device.Programmatic") }
+
+func (d Device) programmatic(op string) error {
+	if d.major < 9 {
+		return &Error{Op: op, Status: ErrNotSupported, Detail: fmt.Sprintf("programmatic launches need a card of compute capability 9.0, and %s has %d.%d", d.name, d.major, d.minor)}
+	}
+	if version, err := openDriver(); err != nil {
+		return err
+	} else if version < 12030 || !cHasLaunchAttributes() {
+		return &Error{Op: op, Status: ErrNotSupported,
+			Detail: fmt.Sprintf("programmatic launches need a driver of CUDA 12.3 (545) or newer, and this one is for CUDA %d.%d", version/1000, version%1000/10)}
+	}
+	return nil
+}
+
 // Attribute returns one of the device's figures. (cuDeviceGetAttribute)
 func (d Device) Attribute(a DeviceAttribute) (int, error) {
 	if err := Init(); err != nil {

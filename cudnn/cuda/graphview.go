@@ -40,7 +40,11 @@ type Node struct {
 }
 
 // Edge says that node To waits for node From, both by their place in Nodes.
-type Edge struct{ From, To int }
+type Edge struct {
+	From, To int
+	// To may start before From has ended and waits itself (Launch.Programmatic)
+	Programmatic bool
+}
 
 // Nodes lists the graph's nodes, in the driver's order. (cuGraphGetNodes,
 // cuGraphKernelNodeGetParams)
@@ -88,7 +92,7 @@ func (g *Graph) Edges() ([]Edge, error) {
 	for i, h := range handles {
 		place[h] = i
 	}
-	from, to, s := cGraphEdges(g.handle)
+	from, to, programmatic, s := cGraphEdges(g.handle)
 	if s == ErrNotSupported {
 		return nil, &Error{Op: op, Status: s, Detail: "a driver of CUDA 12.3 (545) or newer is needed"}
 	}
@@ -97,13 +101,13 @@ func (g *Graph) Edges() ([]Edge, error) {
 	}
 	edges := make([]Edge, len(from))
 	for i := range edges {
-		edges[i] = Edge{place[from[i]], place[to[i]]}
+		edges[i] = Edge{place[from[i]], place[to[i]], programmatic[i] != 0}
 	}
 	return edges, nil
 }
 
 // DOT draws the graph in Graphviz's language: kernels with their name, grid and block, and every
-// edge.
+// edge, programmatic ones dashed.
 func (g *Graph) DOT() (string, error) {
 	nodes, err := g.Nodes()
 	if err != nil {
@@ -126,7 +130,11 @@ func (g *Graph) DOT() (string, error) {
 		fmt.Fprintf(&b, "  n%d [label=%q];\n", i, label)
 	}
 	for _, e := range edges {
-		fmt.Fprintf(&b, "  n%d -> n%d;\n", e.From, e.To)
+		style := ""
+		if e.Programmatic {
+			style = " [style=dashed]"
+		}
+		fmt.Fprintf(&b, "  n%d -> n%d%s;\n", e.From, e.To, style)
 	}
 	b.WriteString("}\n")
 	return b.String(), nil

@@ -22,7 +22,10 @@ func TestHotCallsDoNotAllocate(t *testing.T) {
 		return
 	}
 	ctx := current(t)
-	call := fourteen(t, ctx)
+	call, behind := fourteen(t, ctx), fourteen(t, ctx)
+	if err := behind.SetLaunch(Launch{Grid: [3]uint32{8}, Block: [3]uint32{256}, Programmatic: true}); err != nil {
+		t.Fatal(err)
+	}
 	s, e, start := must(ctx.NewStream()), must(ctx.NewEvent(true)), must(ctx.NewEvent(true))
 	mem, pin := must(ctx.Alloc(1<<20)), must(ctx.AllocPinned(1<<20))
 	must(ctx.AllocPinned(7))
@@ -35,6 +38,7 @@ func TestHotCallsDoNotAllocate(t *testing.T) {
 		run  func() error
 	}{
 		{"Run", func() error { return call.Run(s) }},
+		{"Run programmatic", func() error { return behind.Run(s) }},
 		{"Set Ptr", func() error { p += 256; return ten.Set(0, p) }},
 		{"Set int64", func() error { i64++; return ten.Set(9, i64) }},
 		{"Set int32", func() error { i32++; return ten.Set(10, i32) }},

@@ -69,7 +69,7 @@ static inline sk_result sk_function_param(uintptr_t f, size_t index) {
 
 typedef struct {
   unsigned int grid[3], block[3], shared;
-  int cooperative;
+  int cooperative, programmatic;
 } sk_shape;
 
 /* A launch with its arguments: one block of C memory, since the driver reads the arguments through
@@ -96,9 +96,25 @@ static inline uint64_t *sk_call_values(uintptr_t call) { return ((sk_call *)call
 
 static inline void sk_call_shape(uintptr_t call, sk_shape s) { ((sk_call *)call)->shape = s; }
 
+/* The kernel resolves its dependency on the stream itself, by griddepcontrol.wait. */
+static inline int sk_call_run_programmatic(const sk_call *c, CUstream stream) {
+  if (!sk_cuda->cuLaunchKernelEx) return CUDA_ERROR_NOT_SUPPORTED;
+  CUlaunchAttribute attribute;
+  memset(&attribute, 0, sizeof attribute);
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  const unsigned int *grid = c->shape.grid, *block = c->shape.block;
+  const CUlaunchConfig config = {grid[0],  grid[1],         grid[2], block[0],   block[1],
+                                 block[2], c->shape.shared, stream,  &attribute, 1};
+  return sk_cuda->cuLaunchKernelEx(&config, c->f, c->params, NULL);
+}
+
+static inline int sk_has_launch_attributes(void) { return sk_cuda->cuLaunchKernelEx != NULL; }
+
 static inline int sk_call_run(uintptr_t call, uintptr_t stream) {
   const sk_call *c = (const sk_call *)call;
   const unsigned int *grid = c->shape.grid, *block = c->shape.block, shared = c->shape.shared;
+  if (c->shape.programmatic) return sk_call_run_programmatic(c, (CUstream)stream);
   if (c->shape.cooperative)
     return sk_cuda->cuLaunchCooperativeKernel(c->f, grid[0], grid[1], grid[2], block[0], block[1],
                                               block[2], shared, (CUstream)stream, c->params);
@@ -169,11 +185,15 @@ static inline sk_result sk_graph_edge_count(uintptr_t g) {
   return SK_RESULT(r, n, 0);
 }
 
-static inline int sk_graph_edges(uintptr_t g, uint64_t *from, uint64_t *to, size_t n) {
+/* programmatic receives 1 for each edge of that type, else 0. */
+static inline int sk_graph_edges(uintptr_t g, uint64_t *from, uint64_t *to, uint8_t *programmatic,
+                                 size_t n) {
   CUgraphEdgeData *data = (CUgraphEdgeData *)calloc(n, sizeof *data);
   if (!data) return CUDA_ERROR_OUT_OF_MEMORY;
   CUresult r =
       sk_cuda->cuGraphGetEdges_v2((CUgraph)g, (CUgraphNode *)from, (CUgraphNode *)to, data, &n);
+  for (size_t i = 0; !r && i < n; i++)
+    programmatic[i] = data[i].type == CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC;
   free(data);
   return r;
 }

@@ -66,6 +66,9 @@ func cCallShape(c uintptr, l Launch) {
 	if l.Cooperative {
 		s.cooperative = 1
 	}
+	if l.Programmatic {
+		s.programmatic = 1
+	}
 	C.sk_call_shape(C.uintptr_t(c), s)
 }
 
@@ -103,16 +106,18 @@ func cGraphNodes(g uintptr) ([]uint64, Status) {
 	return nodes, Status(s)
 }
 
-// cGraphEdges returns the handles at both ends of a graph's edges.
-func cGraphEdges(g uintptr) (from, to []uint64, status Status) {
+// cGraphEdges returns the handles at both ends of a graph's edges, and 1 for each programmatic one.
+func cGraphEdges(g uintptr) (from, to []uint64, programmatic []uint8, status Status) {
 	r := resultOf(C.sk_graph_edge_count(C.uintptr_t(g)))
 	if r.status != 0 || r.value == 0 {
-		return nil, nil, r.status
+		return nil, nil, nil, r.status
 	}
-	from, to = make([]uint64, r.value), make([]uint64, r.value)
-	s := C.sk_graph_edges(C.uintptr_t(g), (*C.uint64_t)(&from[0]), (*C.uint64_t)(&to[0]), C.size_t(len(from)))
-	return from, to, Status(s)
+	from, to, programmatic = make([]uint64, r.value), make([]uint64, r.value), make([]uint8, r.value)
+	s := C.sk_graph_edges(C.uintptr_t(g), (*C.uint64_t)(&from[0]), (*C.uint64_t)(&to[0]), (*C.uint8_t)(&programmatic[0]), C.size_t(len(from)))
+	return from, to, programmatic, Status(s)
 }
+
+func cHasLaunchAttributes() bool { return C.sk_has_launch_attributes() != 0 }
 
 func cNodeType(node uint64) result { return resultOf(C.sk_node_type(C.uint64_t(node))) }
 

@@ -5,6 +5,10 @@
 
 #include "cuda.h"
 
+#ifndef SK_NULL_CAPABILITY
+#define SK_NULL_CAPABILITY 90
+#endif
+
 int sk_null_status(const char *name);
 
 #define HANDLE(type, value) ((type)(uintptr_t)(value))
@@ -55,9 +59,10 @@ CUresult cuDeviceTotalMem_v2(size_t *n, CUdevice d) {
 }
 CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice d) {
   (void)d;
-  RETURN(cuDeviceGetAttribute, *v = a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR   ? 9
-                                    : a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? 0
-                                                                                        : 132);
+  RETURN(cuDeviceGetAttribute,
+         *v = a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR   ? SK_NULL_CAPABILITY / 10
+              : a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? SK_NULL_CAPABILITY % 10
+                                                                  : 132);
 }
 CUresult cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d) {
   RETURN(cuDevicePrimaryCtxRetain, *c = HANDLE(CUcontext, 100 + d));
