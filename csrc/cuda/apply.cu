@@ -8,6 +8,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     apply(const void *x, const float *norm, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
+  sk_begin();
   if (c >= X::C) return;
   sk_view<X> v;
   v.init(x, norm, image, sk_replica(image, n), c);

@@ -77,6 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __shared__ sk_cut cut[1 + MIXED];
   if (t < 1 + MIXED)
     sk_draw_cut(step, t == 0 ? step->base + image : (u32)index[2 * n + image], cut[t]);
+  sk_begin();
   __syncthreads();
   const unsigned char *in = pix + (i64)index[image] * C * H * W;
   const unsigned char *other = MIXED ? pix + (i64)index[n + image] * C * H * W : in;

@@ -28,6 +28,7 @@ extern "C" __global__ void __launch_bounds__(256)
   double *slots = (double *)partial;
   const int t = threadIdx.x;
   double sum = 0;
+  sk_begin();
   for (i64 i = ((i64)blockIdx.x * 256 + t) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
       const sk_vector<0, 4> r = *(const sk_vector<0, 4> *)(g + i);

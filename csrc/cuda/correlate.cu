@@ -45,6 +45,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   const int column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS, c = column * V,
             row = threadIdx.x / COLUMNS;
   sk_moments mine = {0, 0, 0, 0, 0, 0};
+  sk_begin();
   if (c < A::C)
     for (int image = blockIdx.x; image < n; image += gridDim.x) {
       sk_view<A> va;

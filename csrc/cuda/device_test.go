@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"runtime"
@@ -70,15 +71,36 @@ func run(t testing.TB, s Spec, n int, args map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error)
-	device.work <- func() { done <- launch(k, n, args) }
-	if err := <-done; err != nil {
+	before := contents(args)
+	if err := launch(k, n, args, false); err != nil {
 		t.Fatalf("%s: %v", k.Entry, err)
+	}
+	if !programmatic(k) {
+		return
+	}
+	plain := contents(args)
+	for m, b := range before {
+		m.data = bytes.Clone(b)
+	}
+	if err := launch(k.Programmatic(), n, args, true); err != nil {
+		t.Fatalf("%s in a programmatic launch: %v", k.Entry, err)
+	}
+	for m, b := range plain {
+		if !bytes.Equal(m.data, b) {
+			t.Fatalf("%s in a programmatic launch leaves other bits in an argument of %d bytes", k.Entry, len(b))
+		}
 	}
 }
 
-// launch runs on the device's thread.
-func launch(k *Kernel, n int, args map[string]any) (err error) {
+// launch runs a kernel on the device's thread.
+func launch(k *Kernel, n int, args map[string]any, behind bool) error {
+	done := make(chan error)
+	device.work <- func() { done <- launchHere(k, n, args, behind) }
+	return <-done
+}
+
+// launchHere runs k. Behind another kernel that writes its arguments, the launch is programmatic.
+func launchHere(k *Kernel, n int, args map[string]any, behind bool) (err error) {
 	var closers []interface{ Close() error }
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -101,6 +123,7 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 	}
 	held := map[*memory]*driver.Memory{}
 	var list []any
+	var moves []uint64
 	for _, a := range k.Args {
 		v, ok := args[a.Name]
 		if !ok {
@@ -119,7 +142,15 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 					return err
 				}
 				closers = append(closers, held[v])
-				if err := device.s.CopyToDevice(held[v].Ptr(), v.data); err != nil {
+				at := held[v]
+				if behind && !constants[a.Name] {
+					if at, err = device.ctx.Alloc(int64(len(v.data))); err != nil {
+						return err
+					}
+					closers = append(closers, at)
+					moves = append(moves, uint64(at.Ptr()), uint64(held[v].Ptr()), uint64(len(v.data)))
+				}
+				if err := device.s.CopyToDevice(at.Ptr(), v.data); err != nil {
 					return err
 				}
 			}
@@ -132,11 +163,18 @@ func launch(k *Kernel, n int, args map[string]any) (err error) {
 	if err := f.SetMaxDynamicShared(int(l.Shared)); err != nil {
 		return err
 	}
-	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, list...)
+	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Programmatic: behind}, list...)
 	if err != nil {
 		return err
 	}
 	closers = append(closers, c)
+	if behind {
+		front, err := writes(moves)
+		closers = append(closers, front...)
+		if err != nil {
+			return err
+		}
+	}
 	if err := c.Run(device.s); err != nil {
 		return err
 	}

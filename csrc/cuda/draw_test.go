@@ -13,6 +13,7 @@ import (
 // and image i, float[BRANCHES][n] each. Each image has a thread.
 const drawText = `extern "C" __global__ void __launch_bounds__(256) draw(const sk_step *step, unsigned int block, float *alpha, float *beta, int n) {
   const int image = blockIdx.x * 256 + threadIdx.x;
+  sk_begin();
   if (image >= n) return;
   const int replica = (int)((i64)image * REPLICAS / n);
   for (int k = 0; k < D::BRANCHES; k++) {

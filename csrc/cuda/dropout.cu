@@ -10,6 +10,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     dropout(const sk_step *step, const void *x, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
+  sk_begin();
   if (c >= X::C) return;
   const T *in = sk_at<X>((const T *)x, image, c);
   T *out = sk_at<Y>((T *)y, image, c);

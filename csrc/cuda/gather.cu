@@ -12,6 +12,7 @@ __device__ __forceinline__ float sk_element(const void *x, i64 at) {
 extern "C" __global__ void __launch_bounds__(256)
     gather(const void *x, const int *index, void *y, long long n) {
   sk_type<TO>::store *out = (sk_type<TO>::store *)y;
+  sk_begin();
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
       float f[4];

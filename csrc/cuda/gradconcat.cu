@@ -71,5 +71,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
   const int image = blockIdx.x, replica = sk_replica(image, n), chunk = blockIdx.z;
   __shared__ float beta[COEFS + 1];
   EACH_COEFFICIENT(COEFFICIENT)
+  sk_begin();
   SEGMENTS(RUN)
 }

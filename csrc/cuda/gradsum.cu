@@ -157,6 +157,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
     }
     __syncthreads();
   }
+  sk_begin();
   const sk_gradsum operands = {dst,    dx,    x,       term,    sum, of,    beta,
                                params, grads, partial, counter, n,   shared};
   SEGMENTS(RUN)

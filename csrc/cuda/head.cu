@@ -41,6 +41,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __shared__ double power[CLASSES], total;
   __shared__ int nan;
   const int image = blockIdx.x, replica = sk_replica(image, n), t = threadIdx.x, row = t / COLUMNS;
+  sk_begin();
 
   for (int chunk = 0; chunk < ALL; chunk++) {
     const int c = (chunk * COLUMNS + t % COLUMNS) * V;

@@ -11,6 +11,7 @@ extern "C" __global__ void __launch_bounds__(256)
   const int c = blockIdx.x * 64 + threadIdx.x % 64, lane = threadIdx.x / 64, k = blockIdx.y;
   __shared__ float sums[256];
   float sum = 0;
+  sk_begin();
   if (c <= C)
     for (int i = lane; i < n; i += 4)
       sum = fmaf(dlogits[(i64)i * CLASSES + k], c < C ? mean[(i64)i * C + c] : 1.0f, sum);

@@ -28,6 +28,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   __shared__ float alpha[D::BRANCHES];
   for (int k = threadIdx.x; k < D::BRANCHES; k += THREADS)
     alpha[k] = EVAL ? (float)D::expected() : sk_alpha<D>(step, block, image, replica, k);
+  sk_begin();
   sk_view<SKIP> vs;
   if (SKIP::PRESENT) vs.init(skip, skip_norm, image, replica, c);
   EACH_BRANCH(READER)

@@ -70,6 +70,15 @@ func (k *Kernel) Fit(n, room int) Launch {
 	return l
 }
 
+// Programmatic returns k for launches that may overlap the end of the launch in front of them
+// (Launch.Programmatic of cudnn/cuda) and the beginning of the one behind, on cards from sm_90 on.
+// It computes the same bits. Launched otherwise it is k with two instructions that do nothing.
+func (k *Kernel) Programmatic() *Kernel {
+	p := *k
+	p.Text = "#define SK_PROGRAMMATIC\n" + k.Text
+	return &p
+}
+
 // Scratch returns the size of the argument "partial" at n, in floats; 0 if the kernel has none. It
 // grows with n.
 func (k *Kernel) Scratch(n int) int {

@@ -4,6 +4,7 @@
 extern "C" __global__ void __launch_bounds__(256)
     lossscale_check(const float *g, sk_scaler *scaler, long long n) {
   bool bad = false;
+  sk_begin();
   for (i64 i = ((i64)blockIdx.x * 256 + threadIdx.x) * 4; i < n; i += (i64)gridDim.x * 1024) {
     if (i + 4 <= n) {
       const sk_vector<0, 4> r = *(const sk_vector<0, 4> *)(g + i);

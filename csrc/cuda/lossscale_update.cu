@@ -3,6 +3,7 @@
 //
 // lossscale_update(scaler): one thread; bad is 0 afterwards.
 extern "C" __global__ void lossscale_update(sk_scaler *scaler) {
+  sk_begin();
   float scale = scaler->scale;
   u32 good = scaler->bad ? 0 : scaler->good + 1;
   if (scaler->bad) scale = scale > 2 ? scale / 2 : 1;

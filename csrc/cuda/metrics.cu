@@ -17,6 +17,7 @@ extern "C" __global__ void __launch_bounds__(256)
   const int t = threadIdx.x;
   double sum = 0;
   int count = 0;
+  sk_begin();
   for (int i = t; i < n; i += 256) sum += loss[i], count += (int)wrong[i];
   sums[t] = sum, counts[t] = count;
   for (int h = 128; h > 0; h /= 2) {

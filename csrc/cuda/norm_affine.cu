@@ -8,6 +8,7 @@
 extern "C" __global__ void __launch_bounds__(THREADS)
     norm_affine(const int *gamma_at, const int *beta_at, const float *params, float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
+  sk_begin();
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
     const int i = r * C + c, array = REPLICAS * C;

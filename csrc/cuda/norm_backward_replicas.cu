@@ -9,6 +9,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     norm_backward_replicas(const int *gamma_at, const int *beta_at, const float *sums, float *grads,
                            int n) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
+  sk_begin();
   if (c >= C) return;
   double dgamma = 0, dbeta = 0;
   for (int r = 0; r < REPLICAS; r++) {

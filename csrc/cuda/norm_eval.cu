@@ -9,6 +9,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     norm_eval(const int *gamma_at, const int *beta_at, const float *params, const float *running,
               float *norm) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
+  sk_begin();
   if (c >= C) return;
   const double scale =
       gamma_at[c] < 0 ? 0 : params[gamma_at[c]] / sqrt(running[REPLICAS * C + c] + SK_NORM_EPSILON);

@@ -13,6 +13,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     norm_sums(const int *gamma_at, const int *beta_at, const float *params, const float *sums,
               float *norm, float *running, int n) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
+  sk_begin();
   if (c >= C) return;
   for (int r = 0; r < REPLICAS; r++) {
     const long long first = ((long long)r * n + REPLICAS - 1) / REPLICAS,

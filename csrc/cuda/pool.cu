@@ -9,6 +9,7 @@
 extern "C" __global__ void __launch_bounds__(THREADS) pool(const void *x, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
+  sk_begin();
   if (c >= X::C) return;
   const T *in = (const T *)x + (i64)image * H * W * X::PITCH + X::OFF + c;
   T *out = sk_at<Y>((T *)y, image, c);

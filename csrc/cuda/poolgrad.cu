@@ -12,6 +12,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     poolgrad(const void *x, const void *dy, void *dx, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
+  sk_begin();
   if (c >= DX::C) return;
   const T *in = (const T *)x + (i64)image * HW * X::PITCH + X::OFF + c;
   const T *up = (const T *)dy + (i64)image * P * Q * DY::PITCH + DY::OFF + c;

@@ -22,6 +22,7 @@ __device__ __forceinline__ float sk_update(float &w, float &v, float g, float lr
 extern "C" __global__ void __launch_bounds__(256)
     sgd(const sk_step *step, const sk_scaler *scaler, const float *clip, float *w, float *v,
         const float *g, float *average, void *copy, long long n) {
+  sk_begin();
   const float lr = step->lr, inverse = (scaler ? scaler->inverse : 1) * (clip ? clip[0] : 1);
   const float keep = step->iteration ? KEEP : 0, rest = step->iteration ? REST : 1;
   const bool bad = scaler && scaler->bad;

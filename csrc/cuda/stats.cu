@@ -154,5 +154,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
           unsigned int *counter, int n) {
   __shared__ double shared[SHARED];
   const int chunk = blockIdx.z;
+  sk_begin();
   SEGMENTS(RUN)
 }

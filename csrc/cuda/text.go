@@ -19,7 +19,11 @@ type builder struct {
 	err    error
 }
 
-func newBuilder(kernel string) *builder { return &builder{kernel: kernel} }
+func newBuilder(kernel string) *builder {
+	b := &builder{kernel: kernel}
+	b.include("programmatic")
+	return b
+}
 
 // want remembers the first field whose condition fails.
 func (b *builder) want(ok bool, field, want string, have any) {

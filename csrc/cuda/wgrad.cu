@@ -109,6 +109,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
   const u32 base = sk_shared_address(shared);
   sk_window *window = (sk_window *)(shared + 2 * STAGE);
   sk_fill_window(window);
+  sk_begin();
   __syncthreads();
 
   // The offsets in a stage of this lane's rows of the matrices. Of A, matrices 1 and 3 are the next

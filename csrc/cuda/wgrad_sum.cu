@@ -15,6 +15,7 @@ extern "C" __global__ void __launch_bounds__(256)
             i = (blockIdx.x * COLUMNS + column) * 4;
   const int chunks = (n + NI - 1) / NI * PARTS, splits = chunks < SPLITS ? chunks : SPLITS;
   four sum = {{0, 0, 0, 0}};
+  sk_begin();
   if (i < SIZE) {
     const float *p = partial + i;
 #pragma unroll 4

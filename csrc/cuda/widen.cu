@@ -7,6 +7,7 @@
 extern "C" __global__ void __launch_bounds__(THREADS) widen(const void *x, void *y, int n) {
   const int image = blockIdx.x, column = blockIdx.z * COLUMNS + threadIdx.x % COLUMNS,
             c = column * V;
+  sk_begin();
   if (c >= Y::C) return;
   const bool inside = c < X::C;
   const T *in = sk_at<X>((const T *)x, image, inside ? c : 0);

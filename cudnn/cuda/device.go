@@ -105,8 +105,8 @@ func (d Device) UUID() string {
 func (d Device) SMs() int { return d.sms }
 
 // Programmatic returns nil if kernels can be launched with Launch.Programmatic, in captures too.
-// That needs compute capability 9.0 and a driver of CUDA 12.3, whose graphs have edges of that type;
-// the error matches ErrNotSupported.
+// That needs compute capability 9.0 and a driver of CUDA 12.3, whose graphs have edges of that
+// type. The error matches ErrNotSupported.
 func (d Device) Programmatic() error { return d.programmatic("Device.Programmatic") }
 
 func (d Device) programmatic(op string) error {

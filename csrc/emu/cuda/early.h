@@ -1,7 +1,8 @@
-// Programmatic launches. Such a kernel may start while the kernel in front of it still runs, so until
-// griddepcontrol.wait it must neither write memory nor read what that one writes. Which blocks are
-// that early on a card is chance. The emulator runs the threads up to their wait before it runs the
-// kernel in front, as a rehearsal, and looks afterwards whether anything that they read has changed.
+// Programmatic launches. Such a kernel may start while the kernel in front of it still runs. Until
+// griddepcontrol.wait it must neither write memory nor read memory that the kernel in front writes.
+// Which blocks of a card are that early is chance. The emulator runs the threads up to their wait
+// before it runs the kernel in front, as a rehearsal. Afterwards it looks whether a value that was
+// read has changed.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -23,7 +24,7 @@ struct Early {
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
   explicit Early(std::shared_ptr<const Work> w) : work(std::move(w)) {}
-  // Runs the kernel up to its wait, and keeps what it reads.
+  // Runs the kernel up to its wait, and keeps the values that it reads.
   CUresult rehearse(Context &c);
   // An error if the kernel in front of it has changed a value that it read.
   CUresult compare(const Work &front) const;
