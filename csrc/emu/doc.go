@@ -59,6 +59,7 @@
 //     the tensors, virtual ones too. Engines on tensor cores round products of float32 to TF32;
 //     nondeterministic ones change bits from run to run. Workspaces are left full of NaN. A plan's
 //     memory has to be live, aligned and without overlap, at the call and when the stream runs it.
+//     A handle is refused on another thread than the one that made it.
 //
 //   - NCCL joins threads of one process, or processes of one machine, in shared memory. Work of a
 //     call begins when its stream is waited for, or its graph is; it waits for the other ranks for

@@ -82,8 +82,11 @@ func Set(settings string) {
 }
 
 // Count returns the number of events of a kind: sync, implicit_sync, query, launch, kernel,
-// graph_launch, capture, instantiate, memcpy, memset, alloc, free, host_alloc, enqueue, module. Or
-// it returns a present number: live_handles, live_bytes.
+// graph_launch, capture, instantiate, memcpy, memset, alloc, free, host_alloc, enqueue, module. Of
+// cuDNN: plan (made from an engine's configuration), plan_read (made from a text) and, with
+// remember=N in SHAKE_EMU_CUDNN, plan_again (plans that were made before) and plan_thread (threads
+// that made plans). Or it returns a present number: live_handles, live_bytes; and cudnn_handle, if
+// none was open at the last Reset.
 func Count(what string) int {
 	must()
 	return hooks.count(what)

@@ -19,6 +19,7 @@ using CurrentDevice = int (*)(int *);
 using Attribute = int (*)(int *, int, int);
 using Fail = void (*)(int);
 using Log = void (*)(const char *);
+using Add = void (*)(const char *, long);
 
 // Driver holds the used functions of libcuda; they are null without a driver.
 struct Driver {
@@ -28,6 +29,7 @@ struct Driver {
   Attribute attribute = nullptr;
   Fail fail = nullptr;
   Log log = nullptr;
+  Add add = nullptr;
 
   Driver() {
     void *so = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
@@ -39,6 +41,7 @@ struct Driver {
     find(attribute, so, "cuDeviceGetAttribute");
     find(fail, so, "sk_emu_fail");
     find(log, so, "sk_emu_log");
+    find(add, so, "sk_emu_add");
   }
   template <class F> static void find(F &f, void *so, const char *name) {
     void *p = dlsym(RTLD_DEFAULT, name);
@@ -99,7 +102,14 @@ Handle *liveHandle(void *h) {
   if (!h) refuse(abi::kBadParam, "the handle is null");
   std::lock_guard<std::mutex> lock(mutex);
   if (!handles().count(h)) die("%p is no live handle (destroyed before?)", h);
-  return static_cast<Handle *>(h);
+  auto handle = static_cast<Handle *>(h);
+  if (handle->thread != std::this_thread::get_id())
+    refuse(abi::kBadParam, "the handle belongs to another thread");
+  return handle;
+}
+
+void countEvent(const char *what, long n) {
+  if (auto f = driver().add) f(what, n);
 }
 
 }  // namespace dnn
@@ -118,6 +128,7 @@ int cudnnCreate(void **handle) {
     std::lock_guard<std::mutex> lock(mutex);
     handles().insert(h);
     *handle = h;
+    countEvent("cudnn_handle");
   });
 }
 
@@ -128,6 +139,7 @@ int cudnnDestroy(void *handle) {
     std::lock_guard<std::mutex> lock(mutex);
     handles().erase(h);
     delete h;
+    countEvent("cudnn_handle", -1);
   });
 }
 

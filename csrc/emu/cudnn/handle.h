@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <thread>
 
 namespace dnn {
 
@@ -10,9 +11,11 @@ namespace dnn {
 struct Handle {
   void *stream = nullptr;
   int arch = 900;
+  std::thread::id thread = std::this_thread::get_id();
 };
 
-// liveHandle returns the handle; null is refused, a destroyed one ends the process.
+// liveHandle returns the handle; null and another thread's are refused, a destroyed one ends the
+// process.
 Handle *liveHandle(void *h);
 
 // version is the result of cudnnGetVersion.
@@ -28,5 +31,7 @@ bool inDevice(const void *p, size_t bytes, bool write);
 // failWork fails the running work of the stream with an illegal address: the context is lost, as on
 // a card. Without a driver it ends the process.
 void failWork(const std::string &why);
+// countEvent adds to one of the driver's counters.
+void countEvent(const char *what, long n = 1);
 
 }  // namespace dnn

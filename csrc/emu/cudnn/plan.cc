@@ -1,7 +1,13 @@
 #include "plan.h"
 
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <thread>
+
 #include "handle.h"
 #include "json.h"
+#include "settings.h"
 
 namespace dnn {
 using namespace abi;
@@ -100,6 +106,26 @@ std::shared_ptr<Plan> reload(std::string text, const Card *card, const Handle *h
   return p;
 }
 
+// countPlan counts a plan that was prepared from an engine's configuration. Where the setting
+// remember is not 0 it also counts plans of the same text as an earlier one, and threads, since
+// remember was another number.
+void countPlan(const Plan &p) {
+  static std::mutex mutex;
+  static std::set<std::string> seen;
+  static std::set<std::thread::id> threads;
+  static long number = 0;
+  countEvent("plan");
+  std::lock_guard<std::mutex> lock(mutex);
+  if (long now = setting("remember", 0); now != number) {
+    number = now;
+    seen.clear();
+    threads.clear();
+  }
+  if (!number) return;
+  if (!seen.insert(planText(p)).second) countEvent("plan_again");
+  if (threads.insert(std::this_thread::get_id()).second) countEvent("plan_thread");
+}
+
 }  // namespace
 
 std::string planText(const Plan &p) {
@@ -119,18 +145,22 @@ std::shared_ptr<const void> makePlan(const Content &c) {
   if (c.has(kPlanJson)) {
     if (c.has(kPlanConfig))
       refuse(kBadParam, "a plan from its text and from an engine configuration");
-    return reload(c.text(kPlanJson), card.get(), handle);
+    auto p = reload(c.text(kPlanJson), card.get(), handle);
+    countEvent("plan_read");
+    return p;
   }
   auto config = made<Config>(c, kPlanConfig, kEngineConfig);
   if (!config) refuse(kBadParam, "a plan without an engine configuration");
   auto p = std::make_shared<Plan>();
   p->engine = config->engine;
+  if (long ms = setting("prepare", 0)) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
   if (p->engine->how.broken)
     refuse(kCompilationFailed,
            "engine %d: the generated source does not compile (asked for by SHAKE_EMU_CUDNN)",
            p->engine->how.engine);
   if (!card) card = p->engine->card;
   p->arch = card ? card->arch : handle ? handle->arch : currentArch();
+  countPlan(*p);
   return p;
 }
 

@@ -7,6 +7,9 @@
 //   broken=N        the first N configurations of every heuristic answer fail to compile (4001), as
 //                   some of the library's do
 //   execute=N       the result of cudnnBackendExecute
+//   prepare=MS      a plan that is made from an engine's configuration takes so many milliseconds
+//   remember=N      plans and threads are remembered as long as N, not 0, stays the same, for the
+//                   counters plan_again and plan_thread of emu.Count
 #pragma once
 
 namespace dnn {
