@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"shake/internal/files"
@@ -20,8 +21,10 @@ import (
 type Cache struct {
 	dir string
 	// Report receives the name of an unusable file that was made again, and why: the file was
-	// damaged, or of another library in spite of its name. May be nil.
-	Report func(file, why string)
+	// damaged, or of another library in spite of its name. Threads of Prepare call it too, but never
+	// two at once. May be nil.
+	Report    func(file, why string)
+	reporting sync.Mutex
 }
 
 // OpenCache makes the folder if it does not exist. A folder that other users may write is an error.
@@ -121,6 +124,8 @@ func (c *Cache) discard(key, why string) {
 
 func (c *Cache) report(key, why string) {
 	if c.Report != nil {
+		c.reporting.Lock()
+		defer c.reporting.Unlock()
 		c.Report(c.file(key), why)
 	}
 }
@@ -135,12 +140,12 @@ func (s *search) cached() *Plan {
 	if e == nil {
 		return nil
 	}
-	made, st := s.h.b.build([]spec{{descPlan, append(s.h.where(nil), attr{attrPlanJSON, typeChar, e.Plan})}})
+	d, st := s.h.fromText(e.Plan)
 	if st != 0 {
 		c.discard(s.key, s.failure(st).Error())
 		return nil
 	}
-	p, err := s.plan(made[0], e.Engine, e.Config)
+	p, err := s.plan(d, e.Engine, e.Config)
 	if err != nil {
 		c.discard(s.key, err.Error())
 		return nil
@@ -170,4 +175,17 @@ func (p *Plan) keep(took time.Duration) {
 		key = p.base
 	}
 	p.h.cache.store(key, &entry{Card: p.h.card, Version: p.h.Version(), Operation: p.name + " " + p.on, Engine: p.engine, Config: p.config, Time: took, Plan: text})
+}
+
+// Kept says whether h's cache has a plan for g under these options, and how long a run took where
+// Autotune measured it. The library is not asked. A damaged file counts as none.
+func (h *Handle) Kept(g *Graph, o ...Option) (kept bool, took time.Duration) {
+	if h.usable("Kept") != nil || h.cache == nil || g.Check() != nil {
+		return false, 0
+	}
+	e := h.cache.load(h.keyOf(g, resolve(o)))
+	if e == nil {
+		return false, 0
+	}
+	return true, e.Time
 }

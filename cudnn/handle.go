@@ -1,6 +1,7 @@
 package cudnn
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -18,9 +19,13 @@ type Handle struct {
 	card   string
 	sms    int
 	device descriptor // the described card, offline only
-	cache  *Cache
-	plans  int // number of open plans
-	closed bool
+	// The description, offline only
+	properties []byte
+	cache      *Cache
+	made       *preparations // plans of Prepare; nil: none
+	stop       func() bool   // of a handle that Prepare made; nil: never
+	plans      int           // number of open plans
+	closed     bool
 }
 
 // New opens cuDNN 9 on a context's card and makes the context current. The calling goroutine should
@@ -68,7 +73,7 @@ func Offline(properties []byte) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handle{b: b, card: fmt.Sprintf("%s sm_%d%d", p.Name, p.Version/100, p.Version/10%10), sms: p.SMs}
+	h := &Handle{b: b, card: fmt.Sprintf("%s sm_%d%d", p.Name, p.Version/100, p.Version/10%10), sms: p.SMs, properties: bytes.Clone(properties)}
 	made, s := b.build([]spec{{descDevice, []attr{{attrDeviceJSON, typeChar, string(properties)}}}})
 	if s != 0 {
 		err := b.failure("Offline", "the description of "+p.Name, s)

@@ -314,12 +314,11 @@ func (s *search) admits(e engine) bool {
 // prepare makes a plan of an engine's configuration. Some proposed configurations fail to compile;
 // the search then goes on.
 func (s *search) prepare(config descriptor, e engine) (*Plan, *Error) {
-	attrs := []attr{{attrPlanConfig, typeDescriptor, config}}
-	made, st := s.h.b.build([]spec{{descPlan, s.h.where(attrs)}})
-	if st != 0 {
-		return nil, s.failure(st)
+	d, failed := s.prepared(config, e)
+	if failed != nil {
+		return nil, failed
 	}
-	return s.plan(made[0], e.String(), EngineConfig{e.index, e.set})
+	return s.plan(d, e.String(), EngineConfig{e.index, e.set})
 }
 
 // where adds the handle or the described card to a plan's attributes.
