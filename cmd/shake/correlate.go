@@ -110,7 +110,7 @@ func (a *app) correlate(f correlateFlags, args []string) error {
 
 // correlateOne computes a model's correlations.
 func (a *app) correlateOne(ctx context.Context, f correlateFlags, m *model) error {
-	b, err := a.backend(f.device, m.spec)
+	b, err := a.backend(ctx, f.device, m.spec)
 	if err != nil {
 		return err
 	}

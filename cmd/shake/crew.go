@@ -80,7 +80,7 @@ func (a *app) crew(sig *interruption, f runFlags, spec *dsl.Spec) (*crew, error)
 	say := func(line string) { fmt.Fprintln(a.err, line) }
 	c.Local = func(lost <-chan struct{}) (engine.Backend, []byte, error) {
 		id, err := nccl.NewID()
-		b := gpu.Backend{Card: cards[0], Group: &gpu.Group{World: world, ID: id, Lost: lost}, Tune: tunes(), Report: say}
+		b := gpu.Backend{Card: cards[0], Group: &gpu.Group{World: world, ID: id, Lost: lost}, Tune: tunes(), Report: say, Stop: func() bool { return sig.Err() != nil }}
 		return b, id[:], err
 	}
 	if place != nil {

@@ -87,7 +87,7 @@ func (a *app) eval(f evalFlags, name string) error {
 	if err := cmp.Or(writable(f.predictions), writable(f.confusion)); err != nil {
 		return err
 	}
-	b, err := a.backend(f.device, spec)
+	b, err := a.backend(sig, f.device, spec)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func classify(err error) int {
 		return false
 	}
 	switch {
-	case is(train.ErrInterrupted, context.Canceled):
+	case is(train.ErrInterrupted, context.Canceled, engine.ErrAbandoned):
 		return exitInterrupted
 	case as[*train.Diverged](err):
 		return exitDiverged

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -105,8 +106,8 @@ func addDevice(c *cobra.Command, name *string) {
 }
 
 // backend returns the backend of --device, if it can run the network on this machine, on one card
-// at most.
-func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
+// at most. A first start on a card is left off when ctx ends.
+func (a *app) backend(ctx context.Context, name string, spec *dsl.Spec) (engine.Backend, error) {
 	name, cards, err := a.cards(name)
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func (a *app) backend(name string, spec *dsl.Spec) (engine.Backend, error) {
 		if err := load.Check(false); err != nil {
 			return nil, exit(exitUsage, fmt.Errorf("--device gpu: %w", err))
 		}
-		b := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}
+		b := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }, Stop: func() bool { return ctx.Err() != nil }}
 		if len(cards) > 0 {
 			b.Card = cards[0]
 		}

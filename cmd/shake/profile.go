@@ -207,7 +207,7 @@ func (a *app) takeProfileUntil(sig *interruption, f profileFlags, spec *dsl.Spec
 	b := crew.backend()
 	if b != nil {
 		crew.profile(spec)
-	} else if b, err = a.backend(f.device, spec); err != nil {
+	} else if b, err = a.backend(sig, f.device, spec); err != nil {
 		return nil, err
 	}
 	prog, err := b.Compile(g, engine.ConfigOf(spec))

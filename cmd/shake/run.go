@@ -128,7 +128,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	}
 	defer crew.close()
 	if o.Backend = crew.backend(); o.Backend == nil {
-		if o.Backend, err = quiet.backend(f.device, o.Spec); err != nil {
+		if o.Backend, err = quiet.backend(sig, f.device, o.Spec); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,9 @@ type Backend struct {
 	// taken wherever one exists. All other kinds are taken where they were measured to be faster.
 	// May be empty.
 	Rivals []string
+	// Stop says whether to leave a first start off; Compile then returns engine.ErrAbandoned. Several
+	// threads ask it, also at once. nil: never.
+	Stop func() bool
 	// Report receives a line about an event worth reporting, such as an unusable cache; may be nil.
 	Report func(string)
 }
@@ -37,7 +40,8 @@ const maxCrop = 1<<16 - 1
 // Compile implements engine.Backend.
 //
 // Errors: *NoCardError where the machine has no card or no usable driver; the load errors of cuDNN
-// and NVRTC where a library is missing; *MemoryError where the network does not fit the card.
+// and NVRTC where a library is missing; *MemoryError where the network does not fit the card;
+// engine.ErrAbandoned where Stop said so.
 func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
 	if err := c.Check("gpu", maxCrop); err != nil {
 		return nil, err
@@ -160,6 +164,13 @@ func (p *program) build() error {
 	if err := p.loadKernels(); err != nil {
 		return err
 	}
+	if len(p.rivals) > 0 && p.backend.Rivals == nil {
+		p.chosen = p.openChoices()
+	}
+	if err := p.prepare(p.questions()); err != nil {
+		return err
+	}
+	defer p.dnn.Forget()
 	if err := p.reserve(); err != nil {
 		return err
 	}
@@ -203,6 +214,11 @@ func (p *program) fits() error {
 	p.free, p.total, p.need = free, total, m.Total()
 	if p.need+workspaceLimit <= free {
 		return nil
+	}
+	if p.need <= free {
+		if err := p.prepare(p.questions()); err != nil {
+			return err
+		}
 	}
 	var most [streams]int64 // every stream has a workspace of its own
 	for i, o := range p.list.Ops {

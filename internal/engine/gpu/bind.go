@@ -167,6 +167,10 @@ func (p *program) choose(c *convolution, ptrs []cuda.Ptr) (*cudnn.Plan, error) {
 		p.tuned = p.counter("cuDNN's engines are timed for %d of %d convolutions", p.shapes())
 	}
 	defer p.tuned()
+	if err := p.stopped(); err != nil {
+		plan.Close()
+		return nil, err
+	}
 	all, err := c.plans(p.dnn, c.t[0], c.t[1], c.t[2], c.desc, append(options, cudnn.Candidates(candidates))...)
 	if err != nil {
 		return plan, nil // without tuning the heuristics' first proposal is taken

@@ -37,6 +37,7 @@ type program struct {
 	normEval []*bound    // by norm
 	rivals   []*rival    // all rivals that may be taken
 	taken    []*rival    // by their first op; nil where none is taken
+	chosen   *choices    // which rivals to take; nil: nothing was timed
 	cast     *bound      // conversion of the weights to their copy; nil with float32 storage
 	runners  map[purpose]*runner
 	ring     *ring

@@ -102,8 +102,8 @@ func (p *program) decide() error {
 				return err
 			}
 		}
-	case len(p.rivals) > 0:
-		c := p.openChoices()
+	case p.chosen != nil:
+		c := p.chosen
 		if !c.found {
 			if err := p.time(c); err != nil {
 				return err
@@ -150,6 +150,9 @@ func (p *program) time(c *choices) error {
 	measured := func(key string, bind func() ([]work, error)) (time.Duration, error) {
 		if t, ok := known[key]; ok {
 			return t, nil
+		}
+		if err := p.stopped(); err != nil {
+			return 0, err
 		}
 		defer one()
 		w, err := bind()
