@@ -53,6 +53,18 @@ __device__ __forceinline__ void sk_matrices(u32 (&r)[2], u32 address) {
 #endif
 }
 
+// Four 8x8 matrices as they stand: lane l has the address of row l%8 of matrix l/8, and gets
+// elements 2(l%4) and 2(l%4)+1 of row l/4 of each.
+__device__ __forceinline__ void sk_rows(u32 (&r)[4], u32 address) {
+#ifdef __CUDA_ARCH__
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
+#else
+  sk_ldmatrix<4, false>(r, address);
+#endif
+}
+
 // Copies 16 bytes from global to shared memory, past the first-level cache, or writes zeros there
 // without reading. sk_arrive waits for the copies.
 __device__ __forceinline__ void sk_copy16(u32 to, const void *from, bool read) {

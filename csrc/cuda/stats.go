@@ -51,7 +51,7 @@ func (s StatsSpec) Kernel() (*Kernel, error) {
 	b.each("EACH_NORM", len(s.Norms))
 	b.line("#define SEGMENTS(F)%s", line.String())
 	b.ints("SLOT", slot, "CHUNKS", t.replicaChunks())
-	b.include("column", "reduce", "stats")
+	b.include("column", "reduce", "stats_slots", "stats")
 	b.add("params", "partial", "counter", "n:i")
 	return b.done(t.reduction(slot, t.replicaChunks()))
 }

@@ -18,11 +18,11 @@ type Backend struct {
 	Precision string // the precision of "auto"; "": the card's best
 	Eager     bool   // launch every kernel on its own, instead of one graph a step
 	// Tune times cuDNN's proposals on the card instead of trusting its heuristics. It also times
-	// cuDNN's statistics and norms, and its weight gradients, against ours.
+	// cuDNN's statistics, norms, convolutions and weight gradients against ours.
 	Tune bool
-	// Rivals are the kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter) that are
-	// taken wherever one exists. All other kinds are taken where they were measured to be faster.
-	// May be empty.
+	// Rivals are the kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv)
+	// that are taken wherever one exists. All other kinds are taken where they were measured to be
+	// faster. May be empty.
 	Rivals []string
 	// Stop says whether to leave a first start off; Compile then returns engine.ErrAbandoned. Several
 	// threads ask it, also at once. nil: never.

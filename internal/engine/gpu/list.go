@@ -28,8 +28,9 @@ type List struct {
 	Items    []Item // by op: streams and edges
 	Arena    int    // bytes of all buffers
 	Moments  int    // Correlate ops
-	spare    int    // floats of scratch for launches of rivals
 	before   []bits // by op: all ops ordered before it
+
+	spare, spareCounters int // floats of scratch, and counters, for launches of rivals
 
 	Several *Several // of one card of several; nil: one card
 	Recipe  Recipe

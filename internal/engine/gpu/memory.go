@@ -107,7 +107,7 @@ func (l *List) sizes() ([argKinds]int64, error) {
 
 // scratch is the largest need of any launch of a full batch: counters and floats.
 func (l *List) scratch() (counters, partial int, err error) {
-	counters, partial = 1, max(1, l.spare)
+	counters, partial = max(1, l.spareCounters), max(1, l.spare)
 	for _, o := range l.Ops {
 		m := training
 		if _, ok := o.(*Correlate); ok {

@@ -12,8 +12,8 @@ import (
 // bits each time.
 const OwnFilter = "own weight gradient"
 
-// ownFilterMajor is the first generation of cards with the kernel's instructions.
-const ownFilterMajor = 8
+// tensorMajor is the first generation of cards with the instructions of OwnFilter and OwnConv.
+const tensorMajor = 8
 
 // ownFilter is the rival of the weight gradient at i for a card of so many multiprocessors; nil
 // where the kernel does not take the convolution.

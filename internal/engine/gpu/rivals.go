@@ -11,8 +11,8 @@ import (
 	"shake/internal/graph"
 )
 
-// The kinds of rival. The first three are single cuDNN graphs in place of several ops of a list;
-// OwnFilter is the other kind.
+// The kinds of rival that are single cuDNN graphs in place of several ops of a list. OwnFilter and
+// OwnConv are kernels of ours.
 const (
 	// ConvStats is convolutions with the sums of y beside them, then the norms' coefficients from
 	// these sums.
@@ -64,6 +64,8 @@ func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 		switch o := o.(type) {
 		case *ConvFilter:
 			add(l.ownFilter(i, o, sms))
+		case *Conv:
+			add(l.ownConv(i, o))
 		case *Stats:
 			add(l.convStats(i, o, p))
 			if a, ok := next.(*Apply); ok {

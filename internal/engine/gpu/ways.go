@@ -64,7 +64,7 @@ func graphKey(g *cudnn.Graph) string {
 func (p *program) findRivals() error {
 	kinds := p.backend.Rivals
 	if kinds == nil && p.backend.Tune {
-		kinds = []string{ConvStats, BatchNorm, BatchNormBackward, OwnFilter}
+		kinds = []string{ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv}
 	}
 	if len(kinds) == 0 {
 		return nil
@@ -72,11 +72,11 @@ func (p *program) findRivals() error {
 	all, err := p.list.rivals(p.precision, p.card.SMs())
 	major, _ := p.card.ComputeCapability()
 	p.rivals = slices.DeleteFunc(all, func(r *rival) bool {
-		return !slices.Contains(kinds, r.kind) || r.kind == OwnFilter && major < ownFilterMajor
+		return !slices.Contains(kinds, r.kind) || (r.kind == OwnFilter || r.kind == OwnConv) && major < tensorMajor
 	})
 	for _, r := range p.rivals {
 		for _, k := range r.after {
-			p.list.spare = max(p.list.spare, k.Kernel.Scratch(p.cfg.Batch))
+			p.list.spare, p.list.spareCounters = max(p.list.spare, k.Kernel.Scratch(p.cfg.Batch)), max(p.list.spareCounters, k.Kernel.Counters())
 		}
 	}
 	return err
