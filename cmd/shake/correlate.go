@@ -80,7 +80,7 @@ type model struct {
 	Epochs       int    `json:"epochs,omitempty"`
 	Seed         uint64 `json:"seed"`
 	Images       int    `json:"test_images"`
-	weights      string
+	weights, run string // the file; the run directory, if it is a run's own
 	spec         *dsl.Spec
 	correlations []train.Correlation
 }
@@ -122,6 +122,11 @@ func (a *app) correlateOne(ctx context.Context, f correlateFlags, m *model) erro
 	if err != nil {
 		return err
 	}
+	if m.run != "" {
+		if err := a.sameImages(m.run, "test", sets); err != nil {
+			return exit(exitUsage, fmt.Errorf("correlate: %w", err))
+		}
+	}
 	fmt.Fprintf(report.PlainWriter(a.err), "%s on %d test images of %s, %s\n", m.weights, sets.Test.N, sets.Source, sets.Note)
 	if m.correlations, err = train.Correlate(ctx, &spec, b, m.weights, sets.Test); err != nil {
 		return err
@@ -155,7 +160,7 @@ func (f *correlateFlags) models(args []string) (models []model, err error) {
 		case dir == "":
 			return nil, exit(exitUsage, fmt.Errorf("correlate: %s is a network, not a run directory: --weights FILE says what to measure", arg))
 		default:
-			m := model{Name: arg, Seed: spec.Seed, weights: filepath.Join(dir, train.WeightsFile), spec: spec}
+			m := model{Name: arg, Seed: spec.Seed, weights: filepath.Join(dir, train.WeightsFile), run: dir, spec: spec}
 			if m.Epochs, err = trainedEpochs(dir); err != nil {
 				return nil, err
 			}

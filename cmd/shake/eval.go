@@ -97,7 +97,7 @@ func (a *app) eval(f evalFlags, name string) error {
 	}
 	if own {
 		if err := a.sameImages(dir, f.on, sets); err != nil {
-			return err
+			return exit(exitUsage, fmt.Errorf("eval: %w", err))
 		}
 	}
 	images, err := evalImages(sets, f.on)
@@ -164,13 +164,13 @@ func (a *app) sameImages(dir, on string, s *data.Sets) error {
 		return nil
 	}
 	if other := rec.OtherClass(s.Names); other != "" {
-		return exit(exitUsage, fmt.Errorf("eval: the classes are not those of the run (%s): %s", rec.Data, other))
+		return fmt.Errorf("the classes are not those of the run (%s): %s", rec.Data, other)
 	}
 	trained, measured := rec.OtherImages(s.Train, s.Test, s.Validation)
 	what := ""
 	switch {
 	case trained && on == "validation":
-		return exit(exitUsage, fmt.Errorf("eval: --on validation: the images to train on are not those of the run (%s), which may have been trained on some of these", rec.Data))
+		return fmt.Errorf("--on validation: the images to train on are not those of the run (%s), which may have been trained on some of these", rec.Data)
 	case trained && measured:
 		what = "neither the training images nor those to measure on are"
 	case trained:
