@@ -24,8 +24,8 @@ import (
 // crew is the other ranks of a run on several cards, as rank 0 sees them. It is nil on one.
 type crew struct {
 	parallel.Backend
-	started []*launch.Process
-	data    string // where started ranks find the images
+	started bool   // the other ranks, by this process
+	data    string // where they find the images then
 }
 
 // mission is the training that rank 0 asks of the others: parallel.Backend.Hello.
@@ -78,9 +78,11 @@ func (a *app) crew(sig *interruption, f runFlags, spec *dsl.Spec) (*crew, error)
 		}
 	}
 	say := func(line string) { fmt.Fprintln(a.err, line) }
+	progress := new(gpu.Progress)
+	c.Reached = progress.Reached
 	c.Local = func(lost <-chan struct{}) (engine.Backend, []byte, error) {
 		id, err := nccl.NewID()
-		b := gpu.Backend{Card: cards[0], Group: &gpu.Group{World: world, ID: id, Lost: lost}, Tune: tunes(), Report: say, Stop: func() bool { return sig.Err() != nil }}
+		b := gpu.Backend{Card: cards[0], Group: &gpu.Group{World: world, ID: id, Lost: lost, Progress: progress}, Tune: tunes(), Report: say, Stop: func() bool { return sig.Err() != nil }}
 		return b, id[:], err
 	}
 	if place != nil {
@@ -92,6 +94,7 @@ func (a *app) crew(sig *interruption, f runFlags, spec *dsl.Spec) (*crew, error)
 		c.close()
 		return nil, err
 	}
+	c.Begin()
 	return c, nil
 }
 
@@ -141,7 +144,7 @@ func (c *crew) start(cards []int) error {
 		if err != nil {
 			return err
 		}
-		c.started = append(c.started, p)
+		c.started = true
 		c.Peers = append(c.Peers, &parallel.Peer{Rank: i + 1, Name: fmt.Sprintf("card %d", card), Conn: p.Conn, Ended: p.Ended})
 	}
 	return nil
@@ -172,7 +175,7 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 		World: len(c.Peers) + 1, Tune: tunes(),
 	}
 	o.NCCL, _ = nccl.Version() // cardsWork asked for it
-	if c.started != nil {
+	if c.started {
 		o.Data = c.data
 	}
 	c.Hello, _ = json.Marshal(o) // strings and numbers
@@ -180,14 +183,8 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 
 // close hangs up, and waits for the processes that were started.
 func (c *crew) close() {
-	if c == nil {
-		return
-	}
-	for _, p := range c.Peers {
-		p.Conn.Close()
-	}
-	for _, p := range c.started {
-		p.Ended()
+	if c != nil {
+		c.End()
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 // rank is a process that trains on a card under rank 0's orders.
 type rank struct {
 	number, card int
+	progress     gpu.Progress
 	data         string    // where its images are; "": where rank 0's are
 	own          *dsl.Spec // the network of its own command line, for a comparison; nil: none
 }
@@ -92,9 +93,9 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 }
 
 // serve trains until rank 0 closes. Signals are rank 0's to answer.
-func (r rank) serve(conn net.Conn) error {
+func (r *rank) serve(conn net.Conn) error {
 	w := parallel.NewWorker(conn, r.open)
-	w.Card = func() string { return uuid(r.card) }
+	w.Card, w.Reached = func() string { return uuid(r.card) }, r.progress.Reached
 	signals := make(chan os.Signal, 16)
 	signal.Ignore(deafSignals...)
 	signal.Notify(signals, append(slices.Clone(stopSignals), saveSignals...)...)
@@ -118,7 +119,7 @@ func name(s os.Signal) string {
 }
 
 // images are this rank's training and test images, the same as rank 0's.
-func (r rank) images(o mission, spec *dsl.Spec, g *graph.Graph) (tr, te *engine.Images, err error) {
+func (r *rank) images(o mission, spec *dsl.Spec, g *graph.Graph) (tr, te *engine.Images, err error) {
 	if o.BuiltIn {
 		tr, te = profile.BuiltIn(g, spec.Train.Batch)
 		return tr, te, nil
@@ -140,7 +141,7 @@ func (r rank) images(o mission, spec *dsl.Spec, g *graph.Graph) (tr, te *engine.
 
 // open makes this rank's program by rank 0's orders, after a look at the data and the network,
 // which have to be the same here.
-func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, error) {
+func (r *rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, error) {
 	var o mission
 	if err := json.Unmarshal(hello, &o); err != nil {
 		return nil, fmt.Errorf("rank 0's orders: %w", err)
@@ -171,7 +172,7 @@ func (r rank) open(hello, token []byte, lost <-chan struct{}) (engine.Program, e
 	}
 	var id nccl.ID
 	copy(id[:], token)
-	b := gpu.Backend{Card: r.card, Group: &gpu.Group{Rank: r.number, World: o.World, ID: id, Lost: lost}, Tune: o.Tune}
+	b := gpu.Backend{Card: r.card, Group: &gpu.Group{Rank: r.number, World: o.World, ID: id, Lost: lost, Progress: &r.progress}, Tune: o.Tune}
 	p, err := b.Compile(g, engine.ConfigOf(spec))
 	if err != nil {
 		return nil, err

@@ -38,6 +38,22 @@ type ranks struct {
 // twoRanks starts a run that does not end by itself, and waits until it has made some steps.
 func twoRanks(t *testing.T, env ...string) *ranks {
 	t.Helper()
+	r := startRanks(t, nil, env...)
+	for steps := 0; steps < 2; {
+		if !r.lines.Scan() {
+			r.Wait()
+			t.Fatalf("the run ended early: %s", r.stderr)
+		}
+		if strings.Contains(r.lines.Text(), `"event":"step"`) {
+			steps++
+		}
+	}
+	return r
+}
+
+// startRanks starts a run that does not end by itself, and waits until it has two processes.
+func startRanks(t *testing.T, args []string, env ...string) *ranks {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("kernels for the emulator take long to compile")
 	}
@@ -51,25 +67,21 @@ func twoRanks(t *testing.T, env ...string) *ranks {
 	}
 	r := &ranks{t: t, dir: filepath.Join(t.TempDir(), "run"), stderr: new(bytes.Buffer)}
 	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
+	r.Args = append(r.Args, args...)
 	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
 	r.Env = append(r.Env, env...)
 	r.Stderr = r.stderr
 	r.lines = bufio.NewScanner(pipe(t, r.StdoutPipe))
 	start(t, r.Cmd)
-	for steps := 0; steps < 2; {
-		if !r.lines.Scan() {
-			r.Wait()
-			t.Fatalf("the run ended early: %s", r.stderr)
-		}
-		if strings.Contains(r.lines.Text(), `"event":"step"`) {
-			steps++
+	for end := time.Now().Add(60 * time.Second); r.other == 0; time.Sleep(10 * time.Millisecond) {
+		if r.other = childOf(t, r.Process.Pid); time.Now().After(end) {
+			t.Fatal("rank 0 has no child")
 		}
 	}
-	r.other = childOf(t, r.Process.Pid)
 	return r
 }
 
-// childOf is the only child of a process.
+// childOf is the only child of a process; 0: it has none.
 func childOf(t *testing.T, parent int) int {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -87,7 +99,6 @@ func childOf(t *testing.T, parent int) int {
 			return pid
 		}
 	}
-	t.Fatal("rank 0 has no child")
 	return 0
 }
 
@@ -167,22 +178,52 @@ func TestRankDies(t *testing.T) {
 }
 
 // A card that hangs in a kernel, while its process lives and answers, ends the run: one message,
-// which names the rank; the others do not wait for it, and no process is left.
+// which names the rank; the others do not wait for it, and no process is left. It may hang in its
+// first kernel, in the first pass, or later.
 func TestRankHangs(t *testing.T) {
-	for card, want := range []string{"rank 0 has ended", `rank 1 \(card 1\) has ended`} {
-		t.Run(fmt.Sprint("card ", card), func(t *testing.T) {
+	for _, c := range []struct {
+		card, kernel int
+		steps        bool // it makes some before
+	}{{0, 150, true}, {1, 150, true}, {1, 20, false}, {0, 5, false}, {1, 1, false}} {
+		t.Run(fmt.Sprintf("kernel %d of card %d", c.kernel, c.card), func(t *testing.T) {
 			exhaustive.Only(t) // it waits for seconds; TestHangingDevice of the ranks' package is quick
-			r := twoRanks(t, fmt.Sprintf("SHAKE_EMU_CUDA=%d.hang=150", card))
+			want := []string{"rank 0 has ended", `rank 1 \(card 1\) has ended`}[c.card]
+			env := fmt.Sprintf("SHAKE_EMU_CUDA=%d.hang=%d", c.card, c.kernel)
+			var r *ranks
+			if c.steps {
+				r = twoRanks(t, env)
+			} else {
+				r = startRanks(t, nil, env)
+			}
+			from := time.Now()
 			code := r.ends()
 			said := r.stderr.String()
-			t.Log(said)
+			t.Logf("rank 0 ended after %.1f s: %s", time.Since(from).Seconds(), said)
 			if !regexp.MustCompile(want+", and the others with it: its card has finished nothing for [0-9]+s, and the others wait for it").MatchString(said) || strings.Count(said, "shake: ") != 1 || code != exitInternal {
 				t.Errorf("exit code %d, %s", code, said)
 			}
 			r.gone(r.other)
-			r.resumes()
+			if c.kernel > 1 { // the first one runs before there is a checkpoint
+				r.resumes()
+			}
 		})
 	}
+}
+
+// A rank 0 that is stopped while it makes its data does not keep the other rank.
+func TestRankZeroStops(t *testing.T) {
+	exhaustive.Only(t)
+	r := startRanks(t, []string{"-o", "data.train_images=50000"})
+	time.Sleep(2 * time.Second) // longer than from the start to the first beat
+	if err := r.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	r.gone(r.other)
+	if said := r.stderr.String(); said != "" {
+		t.Errorf("rank 0 had begun: %s", said)
+	}
+	r.Process.Kill()
+	r.ends()
 }
 
 // Version, network, seed and data of all ranks are compared before the first step.
@@ -223,7 +264,7 @@ func TestRanksDiffer(t *testing.T) {
 			c.change(&m)
 			hello, _ = json.Marshal(m)
 		}
-		if _, err := (rank{number: 1, own: c.own}).open(hello, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := (&rank{number: 1, own: c.own}).open(hello, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: have %v, want %q", c.name, err, c.want)
 		}
 	}

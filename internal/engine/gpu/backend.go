@@ -70,6 +70,10 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 	}
 	var several *Several
 	if b.Group != nil {
+		group := *b.Group
+		if b.Group = &group; group.Progress == nil {
+			group.Progress = &Progress{}
+		}
 		several = &Several{All: all.Batch, First: share.First, Bucket: b.Group.Bucket}
 	}
 	list, err := lower(g, prec.storage, c.Batch, c.Replicas, RecipeOf(c), several)
@@ -81,7 +85,7 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
 	}
 	p.step = p.stepNext
-	err = p.thread.do(func() error { return p.build() })
+	err = p.thread.do(func() error { return p.backend.Group.work(p.build) })
 	var full *cuda.OutOfMemoryError
 	if errors.As(err, &full) && full.Total > 0 {
 		// The list alone fitted into the free memory; cuDNN asks for a larger workspace than is
@@ -191,7 +195,7 @@ func (p *program) build() error {
 	if err := p.decide(); err != nil {
 		return err
 	}
-	if err := p.setState(p.list.fresh()); err != nil {
+	if err := p.backend.Group.compute(func() error { return p.setState(p.list.fresh()) }); err != nil {
 		return err
 	}
 	// Binding here finds cuDNN's engines, so that an unsupported convolution is reported before the

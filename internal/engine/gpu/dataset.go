@@ -59,34 +59,37 @@ func (p *program) Load(train, test *engine.Images) error {
 			}
 		}
 	}
-	return p.thread.do(func() error {
-		var sets [2]*dataSet
-		for i, im := range []*engine.Images{train, test} {
-			var err error
-			if sets[i], err = p.upload(im); err != nil {
-				sets[0].close()
-				var full *cuda.OutOfMemoryError
-				if errors.As(err, &full) {
-					data := train.Bytes() + test.Bytes()
-					return p.tooLarge(p.need+p.workspaceBytes()+data, data)
-				}
-				return err
+	return p.thread.do(func() error { return p.backend.Group.work(func() error { return p.loadImages(train, test) }) })
+}
+
+// loadImages copies the images to the card.
+func (p *program) loadImages(train, test *engine.Images) error {
+	var sets [2]*dataSet
+	for i, im := range []*engine.Images{train, test} {
+		var err error
+		if sets[i], err = p.upload(im); err != nil {
+			sets[0].close()
+			var full *cuda.OutOfMemoryError
+			if errors.As(err, &full) {
+				data := train.Bytes() + test.Bytes()
+				return p.tooLarge(p.need+p.workspaceBytes()+data, data)
 			}
-		}
-		if err := p.dev.streams[mainStream].Synchronize(); err != nil {
 			return err
 		}
-		p.dropRunners() // runners hold the old addresses
-		for i, d := range sets {
-			p.sets[i].close()
-			p.sets[i] = d
-			for j := range 3 {
-				w := []ArgKind{TrainPixels, EvalPixels}[i] + ArgKind(j)
-				if p.dev.single[w] = 0; d != nil {
-					p.dev.single[w] = d.owned[j].Ptr()
-				}
+	}
+	if err := p.dev.streams[mainStream].Synchronize(); err != nil {
+		return err
+	}
+	p.dropRunners() // runners hold the old addresses
+	for i, d := range sets {
+		p.sets[i].close()
+		p.sets[i] = d
+		for j := range 3 {
+			w := []ArgKind{TrainPixels, EvalPixels}[i] + ArgKind(j)
+			if p.dev.single[w] = 0; d != nil {
+				p.dev.single[w] = d.owned[j].Ptr()
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }

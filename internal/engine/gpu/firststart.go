@@ -13,6 +13,7 @@ var progressEvery = 5 * time.Second
 func (p *program) counter(format string, all int) (one func()) {
 	done, next := 0, time.Now().Add(progressEvery)
 	return func() {
+		p.backend.Group.did()
 		done++
 		if now := time.Now(); !now.Before(next) && done < all {
 			next = now.Add(progressEvery)

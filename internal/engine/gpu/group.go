@@ -25,6 +25,8 @@ type Group struct {
 	// program's usefulness. nil: never.
 	Lost   <-chan struct{}
 	Bucket int // bytes of a bucket; 0: bucketBytes
+	// Progress shows others how far the program has come; nil: it is not shown.
+	Progress *Progress
 }
 
 // ErrLost is the error of a program whose group lost a rank.
@@ -40,7 +42,6 @@ type cards struct {
 	comm       *nccl.Comm
 	statistics []cuda.Ptr // by norm: replica 0's running statistics, for evaluation
 	done       chan struct{}
-	reached    reached
 }
 
 // joinGroup meets the other cards. It needs the program's memory.
@@ -53,10 +54,9 @@ func (p *program) joinGroup(g Group) error {
 		return err
 	}
 	go c.watch()
-	if c.reached.host, err = ctx.AllocPinned(int64(4 * (len(p.list.Ops) + 1))); err != nil {
+	if err := c.Progress.meets(ctx, len(p.list.Ops)+1); err != nil {
 		return err
 	}
-	clear(c.reached.host.Bytes())
 	for end := time.Now().Add(joinWait); ; time.Sleep(time.Millisecond) {
 		ready, err := c.comm.Ready()
 		if err != nil {
@@ -124,7 +124,7 @@ func (c *cards) close() {
 	}
 	close(c.done)
 	c.comm.Close()
-	c.reached.close()
+	c.Progress.close()
 }
 
 // add queues sums over the cards, as one call.
@@ -142,7 +142,7 @@ func (c *cards) add(s *cuda.Stream, rs []reduced) error {
 // sendStatistics gives every card replica 0's running statistics, which card 0 has.
 func (p *program) sendStatistics() error {
 	c, s := p.group, p.dev.streams[mainStream]
-	if err := c.reached.mark(len(p.list.Ops), p.dev.single[StepRecord]).do(s); err != nil {
+	if err := c.Progress.mark(len(p.list.Ops), p.dev.single[StepRecord]).do(s); err != nil {
 		return err
 	}
 	return c.comm.Group(func() error {

@@ -83,5 +83,5 @@ func (p *program) exchange(i int, o *AllReduce, m mode, n int) []work {
 	if rs == nil {
 		return nil
 	}
-	return []work{p.group.reached.mark(i, p.dev.single[StepRecord]), {do: func(s *cuda.Stream) error { return p.group.add(s, rs) }}}
+	return []work{p.group.Progress.mark(i, p.dev.single[StepRecord]), {do: func(s *cuda.Stream) error { return p.group.add(s, rs) }}}
 }

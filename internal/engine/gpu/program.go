@@ -101,7 +101,7 @@ func (p *program) runner(m mode, n int) (*runner, error) {
 		return r, nil
 	}
 	var r *runner
-	err := p.group.work(func() (err error) {
+	err := p.backend.Group.work(func() (err error) {
 		r, err = p.newRunner(m, n)
 		return err
 	})
@@ -168,7 +168,7 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	}
 	serial := uint32(0)
 	if p.group != nil {
-		serial = p.group.reached.serial.Add(1)
+		serial = p.group.Progress.serial.Add(1)
 	}
 	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, serial, own); err != nil {
 		return err

@@ -67,6 +67,7 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 			groups = append(groups, [2]int{i, count})
 		}
 		i += count
+		p.backend.Group.did()
 	}
 	if err := errors.Join(p.join(r, groups), p.giveWorkspaces(r)); err != nil {
 		r.close()
@@ -172,7 +173,7 @@ func (p *program) run(r *runner) error {
 	s := p.dev.streams[mainStream]
 	r.runs++
 	if r.graph == nil && r.runs > 1 && !p.backend.Eager {
-		err := p.group.work(func() (err error) {
+		err := p.backend.Group.work(func() (err error) {
 			r.graph, err = captured(s, func() error { return p.launch(r) })
 			return err
 		})
@@ -185,7 +186,7 @@ func (p *program) run(r *runner) error {
 		defer p.ranges.end(r.mode)
 		return r.graph.Launch(s)
 	}
-	return p.group.work(func() error { return p.launch(r) })
+	return p.backend.Group.work(func() error { return p.launch(r) })
 }
 
 // launch queues r's items on their streams. Work that the main stream holds comes before all of
@@ -242,6 +243,7 @@ func (p *program) launch(r *runner) (err error) {
 		}
 		// The item behind the last op has no work.
 		p.ranges.leave(x, i == len(r.items)-2)
+		p.backend.Group.did()
 		before = x
 	}
 	return nil

@@ -300,6 +300,7 @@ func (p *program) repeated(repeats, launches int, run func() error) (time.Durati
 		if times[i], err = marks[1].Since(marks[0]); err != nil {
 			return 0, err
 		}
+		p.backend.Group.did()
 	}
 	slices.Sort(times)
 	return times[launches/2] / time.Duration(repeats), nil

@@ -8,7 +8,8 @@
 //
 // A rank that ends, fails, or says nothing for six seconds stops the others: Lost is closed, which
 // ends the calls that wait for it, and the call under way returns a *LostError that names the rank
-// and its last words. Ranks other than 0 end when their connection does.
+// and its last words. So does one whose device does nothing while the others wait for it. Ranks
+// other than 0 end when their connection does, or when rank 0 says nothing.
 //
 // The connections are given: pipes to processes of one machine or sockets to others (package
 // launch).

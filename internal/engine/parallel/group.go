@@ -26,8 +26,9 @@ type Peer struct {
 	answers chan answer
 	card    chan string  // its first word
 	missed  atomic.Int32 // beats since its last word
+	heard   atomic.Bool  // its beats have begun
 	at      atomic.Uint64
-	working atomic.Bool
+	work    atomic.Uint64
 	calls   atomic.Int32 // answered
 }
 
@@ -55,6 +56,9 @@ type group struct {
 	peers []*Peer
 	lost  chan struct{} // closed at the first failure
 	ended chan struct{} // closed at an end in good order
+	over  sync.Once     // closes ended
+
+	compiled atomic.Bool // a peer that has said nothing yet is silent
 
 	calling atomic.Int32 // calls under way
 	calls   atomic.Int32 // made here
@@ -68,6 +72,7 @@ func newGroup(b *Backend) *group {
 	for _, p := range g.peers {
 		p.line, p.answers, p.card = newLine(p.Conn), make(chan answer, 1), make(chan string, 1)
 		go g.hear(p)
+		go p.line.send(request{Op: opBeat})
 	}
 	go g.beats()
 	return g
@@ -117,7 +122,7 @@ func (g *group) fail(p *Peer, err error) {
 	g.mu.Unlock()
 	if first {
 		close(g.lost)
-		g.hangUp()
+		hangUp(g.peers)
 	}
 }
 
@@ -126,20 +131,9 @@ func isClosed(err error) bool {
 	return errors.As(err, &op) || errors.Is(err, net.ErrClosed)
 }
 
-func (g *group) hangUp() {
-	for _, p := range g.peers {
+func hangUp(peers []*Peer) {
+	for _, p := range peers {
 		p.Conn.Close()
-	}
-}
-
-// end hangs up in good order, and waits for processes that were started here.
-func (g *group) end() {
-	close(g.ended)
-	g.hangUp()
-	for _, p := range g.peers {
-		if p.Ended != nil {
-			p.Ended()
-		}
 	}
 }
 
@@ -152,6 +146,7 @@ func (g *group) hear(p *Peer) {
 			return
 		}
 		p.missed.Store(0)
+		p.heard.Store(true)
 		switch {
 		case a.Failed != "":
 			g.fail(p, errors.New(a.Failed))
@@ -171,7 +166,7 @@ func (g *group) hear(p *Peer) {
 			}
 		case a.Op == opBeat:
 			p.at.Store(a.At)
-			p.working.Store(a.Working)
+			p.work.Store(a.Work)
 		default:
 			p.calls.Add(1)
 			select {
@@ -201,11 +196,12 @@ func (g *group) apart(own string) error {
 	return nil
 }
 
-// beats sends signs of life and counts the ones that do not come.
+// beats sends signs of life and counts the ones that do not come. Before Compile a peer may need
+// its time to begin.
 func (g *group) beats() {
 	g.eachBeat(func() {
 		for _, p := range g.peers {
-			if p.missed.Add(1) > silent {
+			if (p.heard.Load() || g.compiled.Load()) && p.missed.Add(1) > silent {
 				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*g.beat))
 			}
 			go p.line.send(request{Op: opBeat}) // a stopped peer does not hold the others up
@@ -229,11 +225,8 @@ func (g *group) eachBeat(f func()) {
 	}
 }
 
-// watch looks for faults between the devices, and for devices that hang.
+// watch looks for faults between the devices.
 func (g *group) watch(p engine.Program) {
-	if r, ok := p.(reacher); ok {
-		g.keepPace(r)
-	}
 	a, ok := p.(interface{ AsyncError() error })
 	if !ok {
 		return

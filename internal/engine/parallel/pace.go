@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// reacher is a program that tells how far its device has come: a number that grows as long as it
-// computes and is greater than that of another rank's device for which it waits. working says that
-// the host prepares something, so that the device may stand still. It may be called from any
-// goroutine.
-type reacher interface {
-	Reached() (at uint64, working bool)
-}
-
 // standing is how far a rank has come: its device, and the calls that it has made.
 type standing struct {
 	at    uint64
@@ -23,68 +15,107 @@ func (s standing) behind(t standing) bool {
 	return s.at < t.at || s.at == t.at && s.calls < t.calls
 }
 
-// pace watches one rank from beat to beat.
+// sight is a rank at a beat.
+type sight struct {
+	standing
+	work uint64
+}
+
+// pace watches one rank from beat to beat. Beats at which it waits for another one do not count.
 type pace struct {
-	last    standing
-	still   int // beats without anything new
-	longest int // the most of a pause that ended
+	last  sight
+	pause int // beats without a new standing
+	still int // beats without anything new
+	// The most of a pause that ended with a new standing, and of one in which the host did not work.
+	longest, device int
 }
 
 // see takes in a beat.
-func (p *pace) see(s standing, busy bool) {
-	if s == p.last && !busy {
-		p.still++
+func (p *pace) see(s sight, waits bool) {
+	if s.standing != p.last.standing {
+		p.longest = max(p.longest, p.pause)
+		if p.last.work == 0 {
+			p.device = max(p.device, p.still)
+		}
+		p.pause = 0
+	}
+	if s != p.last {
+		p.last, p.still = s, 0
 		return
 	}
-	if !busy {
-		p.longest = max(p.longest, p.still)
+	if !waits {
+		p.pause++
+		p.still++
 	}
-	p.last, p.still = s, 0
 }
 
-// early is the number of passes in which a device may take its time: code is loaded.
-const early = 3
+// rest ends the pause: there is nothing to do.
+func (p *pace) rest() { p.pause, p.still = 0, 0 }
 
-// patience is the number of beats after which a device that others wait for hangs.
-func (p *pace) patience() int {
-	if p.last.at>>32 < early {
-		return 10 * silent
-	}
-	return max(silent, 4*p.longest)
-}
+// loading is the number of beats that a call of the host may take: libraries load their code, from
+// a file system that may be slow, and connect.
+const loading = 10 * silent
 
-// hanging is the rank whose device does nothing while the others have come farther; -1: none.
+// hanging is the rank that does nothing while the others have come farther; -1: none. A device may
+// compute for six beats, or four times as many as any rank ever took from one exchange to the next:
+// all have like shares, from the first pass on. A host may work for as long, or for loading.
 func hanging(ranks []pace) int {
 	var farthest standing
+	longest, device := 0, 0
 	for _, p := range ranks {
-		if farthest.behind(p.last) {
-			farthest = p.last
+		if farthest.behind(p.last.standing) {
+			farthest = p.last.standing
 		}
+		longest, device = max(longest, p.longest), max(device, p.device)
 	}
 	for i, p := range ranks {
-		if p.last.behind(farthest) && p.still >= p.patience() {
+		patience := max(silent, 4*device)
+		if p.last.work != 0 {
+			patience = max(loading, 4*longest)
+		}
+		if p.last.behind(farthest) && p.still >= patience {
 			return i
 		}
 	}
 	return -1
 }
 
+// observe takes in a beat of all ranks and returns the one that hangs; -1: none.
+func observe(ranks []pace, seen []sight) int {
+	for i := range ranks {
+		waits := false
+		for _, other := range seen {
+			waits = waits || other.behind(seen[i].standing)
+		}
+		ranks[i].see(seen[i], waits)
+	}
+	return hanging(ranks)
+}
+
 // keepPace looks, once a beat, for a rank whose device hangs while its process is alive. Between
 // calls, when no device has anything to do, none hangs.
-func (g *group) keepPace(own reacher) {
-	ranks := make([]pace, 1+len(g.peers))
+func (g *group) keepPace(own func() (at, work uint64)) {
+	ranks, seen := make([]pace, 1+len(g.peers)), make([]sight, 1+len(g.peers))
 	go g.eachBeat(func() {
-		idle := g.calling.Load() == 0
-		at, working := own.Reached()
-		ranks[0].see(standing{at, g.calls.Load()}, working || idle)
+		at, work := own()
+		seen[0] = sight{standing{at, g.calls.Load()}, work}
 		for i, p := range g.peers {
-			ranks[i+1].see(standing{p.at.Load(), p.calls.Load()}, p.working.Load() || idle)
+			seen[i+1] = sight{standing{p.at.Load(), p.calls.Load()}, p.work.Load()}
 		}
-		i := hanging(ranks)
+		i := observe(ranks, seen)
+		if g.calling.Load() == 0 {
+			for i := range ranks {
+				ranks[i].rest()
+			}
+			return
+		}
 		if i < 0 {
 			return
 		}
 		err := fmt.Errorf("its card has finished nothing for %v, and the others wait for it: a kernel that does not end, or a card that no longer answers", time.Duration(ranks[i].still)*g.beat)
+		if seen[i].work != 0 {
+			err = fmt.Errorf("a call of a library has not ended for %v, and the others wait for it: a card that no longer answers, or a file system", time.Duration(ranks[i].still)*g.beat)
+		}
 		if i > 0 {
 			g.fail(g.peers[i-1], err)
 		} else {

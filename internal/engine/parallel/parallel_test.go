@@ -132,6 +132,7 @@ func TestLostRank(t *testing.T) {
 func TestSilentRank(t *testing.T) {
 	ours, _ := pair(t)
 	g := newGroup(&Backend{beat: 20 * time.Millisecond, Peers: []*Peer{{Rank: 3, Conn: ours}}})
+	g.compiled.Store(true)
 	if !g.gone(10 * time.Second) {
 		t.Fatal("nobody missed it")
 	}
@@ -140,15 +141,17 @@ func TestSilentRank(t *testing.T) {
 	}
 }
 
-// A rank 0 that reads its data for long, and says nothing meanwhile, is not gone; it is once its
-// connection ends, or once its beats had begun and stop.
+// A rank 0 that reads its data for long is not gone, whether its beats have begun or not; it is
+// once its connection ends, or once its beats had begun and stop.
 func TestSlowLoad(t *testing.T) {
+	t.Parallel()
 	const short = 50 * time.Millisecond
-	begin := func() (ours net.Conn, served chan error) {
+	begin := func(first func(net.Conn)) (ours net.Conn, served chan error) {
 		ours, theirs := pair(t)
 		w := NewWorker(theirs, func(_, _ []byte, _ <-chan struct{}) (engine.Program, error) { return &toy{rank: 1}, nil })
 		w.beat, served = short, make(chan error, 1)
 		go func() { served <- w.Serve() }()
+		first(ours)
 		select {
 		case err := <-served:
 			t.Fatalf("rank 1 ends while rank 0 loads: %v", err)
@@ -156,21 +159,33 @@ func TestSlowLoad(t *testing.T) {
 		}
 		return ours, served
 	}
-	ours, served := begin()
-	b := &Backend{Peers: []*Peer{{Rank: 1, Conn: ours}}}
-	b.Local = func(<-chan struct{}) (engine.Backend, []byte, error) { return toyBackend{&toy{}}, nil, nil }
-	p, err := b.Compile(nil, engine.Config{})
-	if err == nil {
-		err = p.Close()
+	var b *Backend
+	backend := func(ours net.Conn) {
+		b = &Backend{beat: short, Peers: []*Peer{{Rank: 1, Conn: ours}}}
+		b.Local = func(<-chan struct{}) (engine.Backend, []byte, error) { return toyBackend{&toy{}}, nil, nil }
 	}
-	if err := errors.Join(err, <-served); err != nil {
-		t.Errorf("after a slow load: %v", err)
+	nothing := func(net.Conn) {}
+	for name, first := range map[string]func(net.Conn){
+		"nothing before": nothing,
+		"beats before":   func(c net.Conn) { backend(c); b.Begin() },
+	} {
+		ours, served := begin(first)
+		if b == nil || b.Peers[0].Conn != ours {
+			backend(ours)
+		}
+		p, err := b.Compile(nil, engine.Config{})
+		if err == nil {
+			err = p.Close()
+		}
+		if err := errors.Join(err, <-served); err != nil {
+			t.Errorf("%s: after a slow load: %v", name, err)
+		}
 	}
 	for name, end := range map[string]func(net.Conn){
 		"it ends":     func(c net.Conn) { c.Close() },
 		"it is still": func(c net.Conn) { newLine(c).send(request{Op: opBeat}) },
 	} {
-		ours, served := begin()
+		ours, served := begin(nothing)
 		end(ours)
 		select {
 		case err := <-served:
@@ -180,6 +195,30 @@ func TestSlowLoad(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Errorf("%s: rank 1 does not notice", name)
 		}
+	}
+}
+
+// Beats begin before Compile: a rank that falls silent while rank 0 reads its data is named, and
+// one that has not begun yet is not, until Compile waits for it.
+func TestSilentWhileLoading(t *testing.T) {
+	t.Parallel()
+	const short = 50 * time.Millisecond
+	for _, says := range []bool{true, false} {
+		ours, theirs := pair(t)
+		b := &Backend{beat: short, Peers: []*Peer{{Rank: 1, Conn: ours}}}
+		b.Local = func(<-chan struct{}) (engine.Backend, []byte, error) { return toyBackend{&toy{}}, nil, nil }
+		b.Begin()
+		if says {
+			newLine(theirs).send(answer{Op: opCard})
+		}
+		if gone := b.group.gone(3 * silent * short); gone != says {
+			t.Errorf("a rank that has spoken %v: it is gone %v", says, gone)
+		}
+		if _, err := b.Compile(nil, engine.Config{}); err == nil || err.Error() != "rank 1 has ended, and the others with it: nothing was heard of it for 300ms" {
+			t.Errorf("a rank that has spoken %v: %v", says, err)
+		}
+		b.End()
+		b.End()
 	}
 }
 
@@ -248,8 +287,8 @@ func TestSignals(t *testing.T) {
 		defer mu.Unlock()
 		said.WriteString("save")
 	}}
-	g := newGroup(b)
-	defer g.end()
+	b.Begin()
+	defer b.End()
 	w := NewWorker(theirs, nil)
 	w.AskSave()
 	w.AskStop("signal 15")

@@ -20,12 +20,42 @@ type Backend struct {
 	Hello []byte // the training of the other ranks, in a form that Worker.Open understands
 	Card  string // rank 0's, by UUID; "": not known
 	Peers []*Peer
+	// Reached tells how far rank 0's device has come: at grows as long as it computes, and is
+	// greater than that of another rank's device for which it waits. work is not 0 as long as the
+	// host prepares something, so that the device may stand still, and another number after each
+	// thing that it has prepared. It is called from any goroutine, also before there is a program.
+	// A rank that hangs is known by it; nil: not known.
+	Reached func() (at, work uint64)
 	// Stop and Save are called, from another goroutine, when another rank was asked by a signal to
 	// stop or to write a checkpoint. nil: nothing is done.
 	Stop func(rank int, signal string)
 	Save func()
 
-	beat time.Duration // tests shorten it; 0: beat
+	beat  time.Duration // tests shorten it; 0: beat
+	group *group        // nil before Begin
+}
+
+// Begin sends signs of life to the other ranks, and looks for theirs: those ranks that have come
+// wait no longer than six seconds for a process that is stopped, while this one reads its data.
+// Compile begins too. The fields of b must not change any more but Hello.
+func (b *Backend) Begin() {
+	if b.group == nil {
+		b.group = newGroup(b)
+	}
+}
+
+// End hangs up in good order, and waits for processes that were started here. It may be called
+// before Begin, more than once, and after a program was closed.
+func (b *Backend) End() {
+	if b.group != nil {
+		b.group.over.Do(func() { close(b.group.ended) })
+	}
+	hangUp(b.Peers)
+	for _, p := range b.Peers {
+		if p.Ended != nil {
+			p.Ended()
+		}
+	}
 }
 
 // Name returns "gpu": only cards train together.
@@ -33,7 +63,9 @@ func (b *Backend) Name() string { return "gpu" }
 
 // Compile implements engine.Backend. A backend compiles once.
 func (b *Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error) {
-	group := newGroup(b)
+	b.Begin()
+	group := b.group
+	group.compiled.Store(true)
 	if err := group.apart(b.Card); err != nil {
 		group.fail(nil, err)
 		return nil, err
@@ -43,12 +75,19 @@ func (b *Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, erro
 		group.fail(nil, err)
 		return nil, err
 	}
+	if b.Reached != nil {
+		group.keepPace(b.Reached)
+	}
 	p := &program{group: group}
 	var answers []answer
-	answers, err = p.all(request{Op: opCompile, Hello: b.Hello, Token: token}, func() error {
-		p.Program, err = local.Compile(g, c)
+	var made engine.Program
+	answers, err = p.all(request{Op: opCompile, Hello: b.Hello, Token: token}, func() (err error) {
+		made, err = local.Compile(g, c)
 		return err
 	})
+	if !p.stuck {
+		p.Program = made
+	}
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -92,7 +131,7 @@ func (p *program) all(r request, local func() error) ([]answer, error) {
 	}
 	g.calling.Add(1)
 	defer g.calling.Add(-1)
-	if err := p.attempt(r, local); err != nil {
+	if err := p.attempt(local); err != nil {
 		if p.stuck {
 			return nil, g.reason()
 		}
@@ -126,10 +165,7 @@ func (p *program) all(r request, local func() error) ([]answer, error) {
 
 // attempt makes the call here. A card that hangs by itself never ends it: once a rank is lost, the
 // call has a moment more, and the program is left as it is.
-func (p *program) attempt(r request, local func() error) error {
-	if r.Op == opCompile { // has no end that other ranks decide, and no device that could hang yet
-		return local()
-	}
+func (p *program) attempt(local func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- local() }()
 	select {
@@ -288,6 +324,6 @@ func (p *program) Close() error {
 		return close()
 	}
 	_, err := p.all(request{Op: opClose}, close)
-	p.group.end()
+	p.group.b.End()
 	return err
 }

@@ -21,12 +21,13 @@ type Worker struct {
 	// Backend.Local. lost is closed when rank 0 is gone.
 	Open func(hello, token []byte, lost <-chan struct{}) (engine.Program, error)
 	Card func() string // this rank's card, by UUID; nil, or "": not known
+	// Reached is Backend.Reached, of this rank. Open works as Compile does.
+	Reached func() (at, work uint64)
 
-	beat    time.Duration // tests shorten it; 0: beat
-	line    *line
-	once    sync.Once
-	lost    chan struct{}
-	reached atomic.Pointer[func() (at uint64, working bool)] // of the program
+	beat time.Duration // tests shorten it; 0: beat
+	line *line
+	once sync.Once
+	lost chan struct{}
 }
 
 // ErrLeft is the error of Serve when rank 0 ended without closing its program.
@@ -44,8 +45,8 @@ func (w *Worker) AskStop(signal string) { w.line.send(answer{Stop: signal}) }
 func (w *Worker) AskSave() { w.line.send(answer{Save: true}) }
 
 // Serve answers rank 0's requests until it closes. Errors are told to rank 0 and returned; ErrLeft
-// if rank 0 is gone. Silence counts from rank 0's first word on, since rank 0 reads its data before
-// it compiles; the end of a process that still reads ends the connection.
+// if rank 0 is gone. Silence counts from rank 0's first word on, since rank 0 may wait for other
+// ranks before; the end of its process ends the connection.
 func (w *Worker) Serve() error {
 	requests := make(chan request, 64)
 	var missed atomic.Int32
@@ -92,8 +93,8 @@ func (w *Worker) Serve() error {
 				w.leave()
 			}
 			b := answer{Op: opBeat}
-			if f := w.reached.Load(); f != nil {
-				b.At, b.Working = (*f)()
+			if w.Reached != nil {
+				b.At, b.Work = w.Reached()
 			}
 			w.line.send(b)
 		}
@@ -169,10 +170,6 @@ func (w *Worker) do(p *engine.Program, r request) (answer, error) {
 	if r.Op == opCompile {
 		if *p, err = w.Open(r.Hello, r.Token, w.lost); err == nil {
 			a.Info = (*p).Info()
-			if r, ok := (*p).(reacher); ok {
-				f := r.Reached
-				w.reached.Store(&f)
-			}
 		}
 		return a, err
 	}

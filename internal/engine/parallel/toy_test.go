@@ -22,6 +22,7 @@ type toy struct {
 	w      float32
 	drift  float64       // added to this rank's loss
 	wait   chan struct{} // not nil: Metrics waits for it
+	slow   chan struct{} // not nil: it is compiled once this is closed
 	fail   error         // of Step
 	closed bool
 	async  error
@@ -87,6 +88,9 @@ type toyBackend struct{ p *toy }
 
 func (toyBackend) Name() string { return "toy" }
 func (b toyBackend) Compile(*graph.Graph, engine.Config) (engine.Program, error) {
+	if b.p.slow != nil {
+		<-b.p.slow
+	}
 	return b.p, nil
 }
 

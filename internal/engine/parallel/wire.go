@@ -48,8 +48,8 @@ type answer struct {
 	Info    engine.Info
 	Metrics engine.Metrics
 	Tensors []tensor
-	At      uint64 // opBeat: how far the rank's device has come, see reacher
-	Working bool   // opBeat
+	At      uint64 // opBeat: how far the rank's device has come, see Backend.Reached
+	Work    uint64 // opBeat
 }
 
 // tensor is an engine.Tensor of float32 as bytes, which gob copies as they are.
