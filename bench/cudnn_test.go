@@ -163,31 +163,28 @@ func BenchmarkCardConv(b *testing.B) {
 	}
 }
 
-func (c *card) benchConv(b *testing.B, conv *cardConv, precision string) {
+// fastest runs a convolution by the fastest of cuDNN's engines.
+func (c *card) fastest(b *testing.B, conv *cardConv) (run func(*cuda.Stream) error, timings []cudnn.Timing) {
+	b.Helper()
 	h := c.dnn(b)
-	plans, err := conv.plans(h, conv, cudnn.Candidates(6))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		for _, p := range plans {
-			p.Close()
-		}
-	}()
+	plans := must(conv.plans(h, conv, cudnn.Candidates(6)))(b)
 	room, ptrs := int64(256), [3]cuda.Ptr{}
 	for i, d := range conv.tensors(conv) {
 		ptrs[i] = c.memory(b, d.Bytes())
 	}
 	for _, p := range plans {
+		b.Cleanup(func() { p.Close() })
 		room = max(room, p.Workspace())
 	}
 	workspace := c.memory(b, room)
-	timings, err := h.Autotune(plans, workspace, ptrs[:]...)
-	if err != nil {
-		b.Fatal(err)
-	}
+	timings = must(h.Autotune(plans, workspace, ptrs[:]...))(b)
+	return func(*cuda.Stream) error { return timings[0].Plan.Run(workspace, ptrs[:]...) }, timings
+}
+
+func (c *card) benchConv(b *testing.B, conv *cardConv, precision string) {
+	run, timings := c.fastest(b, conv)
 	best := timings[0].Plan
-	s := c.seconds(b, func(*cuda.Stream) error { return best.Run(workspace, ptrs[:]...) }, b.Loop)
+	s := c.seconds(b, run, b.Loop)
 	b.ReportMetric(s*1e6, "us")
 	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
 	if peak := c.peakFLOPS(b, precision); peak > 0 {

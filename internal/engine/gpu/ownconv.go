@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	kernels "shake/csrc/cuda"
+	"shake/internal/engine"
 )
 
 // OwnConv is the kind of rival that computes a convolution by a kernel of ours on tensor cores
@@ -59,22 +60,27 @@ func (l *List) ownConv(i int, o *Conv) (*rival, error) {
 	return r, err
 }
 
-// OwnConvs are the kernels of ours for all convolutions that have one.
-func (l *List) OwnConvs() (ks []*kernels.Kernel, err error) {
-	for i, o := range l.Ops {
-		c, ok := o.(*Conv)
-		if !ok {
-			continue
-		}
-		r, err := l.ownConv(i, c)
+// OwnConv returns the kernel of ours for the convolution at i and its neighbours, and the kernels
+// of the neighbours alone, in order; nil where there is none.
+func (l *List) OwnConv(i int) (own *kernels.Kernel, apart []*kernels.Kernel, err error) {
+	c, ok := l.Ops[i].(*Conv)
+	if !ok {
+		return nil, nil, nil
+	}
+	r, err := l.ownConv(i, c)
+	if r == nil || err != nil {
+		return nil, nil, err
+	}
+	for at := r.at; at < r.at+r.count; at++ {
+		k, err := l.launch(l.Ops[at], training, engine.Config{})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if r != nil {
-			ks = append(ks, r.after[0].Kernel)
+		if k != nil {
+			apart = append(apart, k.Kernel)
 		}
 	}
-	return ks, nil
+	return r.after[0].Kernel, apart, nil
 }
 
 // viewOf is the op in front of the convolution at i if it stores all that the convolution reads.

@@ -167,7 +167,7 @@ def first(b):
 def second(b):
     """How fast, and is it right? 370 seconds. Engines are tuned here, on a card that nothing else uses."""
     wide, narrow = peers_item(b, "26-2x96d", 360, 2), peers_item(b, "26-2x32d", 360, 5)
-    filters = "BenchmarkCardFilter/^26-2x32d$/^bf16$" + (SMALLEST_FILTER if b.rehearse else "")
+    filters = "BenchmarkCard(Filter|OwnConv)/^26-2x32d$/^bf16$" + (SMALLEST_FILTER if b.rehearse else "")
     again = test_items(b, 60, True, b.again) if b.again else []
     return [
         *about(b), narrow, wide, *again, Wait([t.name for t in again], 60),
@@ -176,7 +176,7 @@ def second(b):
         Wait([narrow.name], 60), Wait([wide.name], 40),
         *train_items(b, 30, 60, 30),
         measure_item(b, "26-2x32d", 30),
-        bench_item(b, "filters", filters, 30, "20x"),
+        bench_item(b, "filters", filters, 40, "20x"),
         profiler_item(b, 45),
     ], 370
 
@@ -201,7 +201,7 @@ def two(b):
 def everything(b):
     """For the owner of a card: no hurry, an hour or more."""
     names = subprocess.run([b.bench, "-test.list", "^BenchmarkCard"], capture_output=True, text=True).stdout.split()
-    smallest = {"BenchmarkCardConv": "/^26-2x32d$/^bf16$/C128H8/forward", "BenchmarkCardFilter": "/^26-2x32d$/^bf16$" + SMALLEST_FILTER, "BenchmarkCardCudnnNorm": "/^forward$/^N128C128H8", "BenchmarkCardStep": "/^quick$/^bf16$",
+    smallest = {"BenchmarkCardConv": "/^26-2x32d$/^bf16$/C128H8/forward", "BenchmarkCardFilter": "/^26-2x32d$/^bf16$" + SMALLEST_FILTER, "BenchmarkCardOwnConv": "/^26-2x32d$/^bf16$" + SMALLEST_FILTER, "BenchmarkCardCudnnNorm": "/^forward$/^N128C128H8", "BenchmarkCardStep": "/^quick$/^bf16$",
                 "BenchmarkCardJoin": "/^N128C128H8$", "BenchmarkCardJoinBack": "/sums/^N128C128H8$", "BenchmarkCardNorm": "/apply/^N128C128H8$", "BenchmarkCardHead": "/^N128C128$",
                 "BenchmarkCardSGD": "/^2923162$", "BenchmarkCardAugment": "/^N128$", "BenchmarkCardCopy": "/^4MiB$"}
     nets = {"26-2x32d": 128, "26-2x96d": 128, "resnext29": 32}
