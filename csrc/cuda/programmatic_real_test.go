@@ -15,7 +15,7 @@ import (
 
 // TestRealProgrammatic compiles kernels for programmatic launches by NVIDIA's own compiler, from
 // the wheels in the folder that SHAKE_NVIDIA names, for sm_90 and sm_100 (NVRTC 12.4 knows sm_90
-// alone): of 26 2x32d, of its weight gradients and of those that no list launches, in bf16, the
+// alone): of 26 2x32d, of its weight gradients and of kernels that no list launches, in bf16, the
 // first and the last of each name; with SHAKE_NVRTC=all every one, with SHAKE_NVRTC=few for sm_90.
 // The limits of registers and spills are those of ordinary launches. In the machine code the wait
 // stands once, in front of every store, atomic operation, copy to shared memory and exit, and the
