@@ -25,6 +25,11 @@ type measurement struct {
 	Step       float64       `json:"step_us"`         // the whole step as one graph
 	Expected   float64       `json:"expected_us,omitempty"`
 	ImagesPerS float64       `json:"img_per_s"`
+	// The step without overlap of launches and with, and the expected time with; 0: no programmatic
+	// launches on this card or in the model
+	Ordinary         float64 `json:"ordinary_us,omitempty"`
+	Overlapped       float64 `json:"overlapped_us,omitempty"`
+	ExpectOverlapped float64 `json:"expected_overlapped_us,omitempty"`
 }
 
 // measuredRow is one measurement, which holds for all launches with the same work. Times are of one
@@ -54,7 +59,7 @@ func (m *measurement) fill(card string, t *gpu.Times, ls []predict.Launch) error
 	var costs []predict.Cost
 	if ok {
 		s := predict.Predict(model, ls)
-		costs, m.Model, m.Expected = s.Costs, model.Name, s.Time*1e6
+		costs, m.Model, m.Expected, m.ExpectOverlapped = s.Costs, model.Name, s.Time*1e6, s.Overlapped*1e6
 	}
 	for i, took := range t.Ops {
 		us := float64(took.Nanoseconds()) / 1e3
@@ -84,6 +89,9 @@ func (m *measurement) fill(card string, t *gpu.Times, ls []predict.Launch) error
 	})
 	m.Step = float64(t.Step.Nanoseconds()) / 1e3
 	m.ImagesPerS = float64(m.Batch) / m.Step * 1e6
+	if t.Ways != nil {
+		m.Ordinary, m.Overlapped = float64(t.Ways.Ordinary.Nanoseconds())/1e3, float64(t.Ways.Programmatic.Nanoseconds())/1e3
+	}
 	return nil
 }
 
@@ -111,8 +119,15 @@ func (m *measurement) text(w io.Writer) error {
 	if m.Model != "" {
 		fmt.Fprintf(w, "; expected %.0f us", m.Expected)
 	}
-	_, err := fmt.Fprintln(w)
-	return err
+	fmt.Fprintln(w)
+	if m.Overlapped > 0 {
+		fmt.Fprintf(w, "with programmatic launches %.0f us, without %.0f us", m.Overlapped, m.Ordinary)
+		if m.ExpectOverlapped > 0 {
+			fmt.Fprintf(w, "; expected %.0f us and %.0f us", m.ExpectOverlapped, m.Expected)
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
 }
 
 func either(s, otherwise string) string {

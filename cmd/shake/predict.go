@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -43,8 +42,9 @@ type launchRow struct {
 	US        float64 `json:"us"`
 	StartUS   float64 `json:"start_us"` // within the step
 	Stream    int     `json:"stream"`
-	After     []int   `json:"after,omitempty"` // launches of other streams that it waits for
-	WarmUS    float64 `json:"warm_us"`         // repeated, with the L2 warm
+	After     []int   `json:"after,omitempty"`    // launches of other streams that it waits for
+	Overlaps  bool    `json:"overlaps,omitempty"` // can begin while the kernel of ours in front ends
+	WarmUS    float64 `json:"warm_us"`            // repeated, with the L2 warm
 	FloorUS   float64 `json:"floor_us"`
 	Bytes     float64 `json:"bytes"`
 	Hit       float64 `json:"l2_hit_bytes"`
@@ -61,7 +61,7 @@ type launchRow struct {
 }
 
 func rowOf(c predict.Cost) launchRow {
-	r := launchRow{Op: c.Op, Text: c.Text, US: c.Time * 1e6, StartUS: c.Start * 1e6, Stream: c.Stream, After: c.After, WarmUS: c.Warm * 1e6, FloorUS: c.Floor * 1e6, Bytes: c.Bytes, Hit: c.Hit, Memory: c.Memory, FLOPs: c.FLOPs, PerSM: c.PerSM, Waves: c.Waves}
+	r := launchRow{Op: c.Op, Text: c.Text, US: c.Time * 1e6, StartUS: c.Start * 1e6, Stream: c.Stream, After: c.After, Overlaps: c.Overlaps, WarmUS: c.Warm * 1e6, FloorUS: c.Floor * 1e6, Bytes: c.Bytes, Hit: c.Hit, Memory: c.Memory, FLOPs: c.FLOPs, PerSM: c.PerSM, Waves: c.Waves}
 	if k := c.Kernel; k != nil {
 		r.Blocks, r.Threads, r.Registers, r.Compiled = k.Blocks, k.Threads, k.Registers, k.Compiled
 	}
@@ -110,7 +110,10 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		// With convolutions at 2/3 of the assumed rate.
 		SlowPerS float64 `json:"img_per_s_slow"`
 		FastPerS float64 `json:"img_per_s_fast"` // at 4/3
-	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, s.Line * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast})
+		// With programmatic launches; 0: the card has none.
+		Overlaps   int     `json:"overlaps"` // launches that can overlap the one in front
+		Overlapped float64 `json:"overlapped_us"`
+	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, s.Line * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast, s.Overlaps, s.Overlapped * 1e6})
 }
 
 // listFor is the list of a training step in 16 bits, the precision of the described cards.
@@ -128,7 +131,11 @@ func (a *app) showMeasurement(card string, spec *dsl.Spec, g *graph.Graph, asJSO
 		return exit(exitUsage, fmt.Errorf("--measure: %w", err))
 	}
 	c := engine.ConfigOf(spec)
-	p, err := gpu.Backend{Tune: os.Getenv("SHAKE_AUTOTUNE") != "0", Report: func(line string) { fmt.Fprintln(a.err, line) }}.Compile(g, c)
+	b := gpu.Backend{Tune: tunes(), Report: func(line string) { fmt.Fprintln(a.err, line) }}
+	if !b.Tune {
+		b.Programmatic = gpu.Compared
+	}
+	p, err := b.Compile(g, c)
 	if err != nil {
 		return err
 	}

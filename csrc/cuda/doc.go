@@ -21,6 +21,9 @@
 // float[2][R][C]: mean, unbiased variance. gamma_at and beta_at are int[C], each channel's index
 // into the flat parameters, or -1 for a padding channel, whose output and gradient are 0.
 //
+// Every kernel begins by sk_begin (programmatic.cu), so that Kernel.Programmatic can overlap the
+// launch in front. Before that call a kernel reads no memory but the step's record and indexes.
+//
 // Sums over a batch are cut by shape and n, never by the card. Each block adds up its part in a
 // fixed order and writes it to a scratch array. An integer counter tells the last block to finish;
 // this block merges the parts in their order, in float64, and leaves the counter zero. So the same

@@ -27,6 +27,7 @@ type Launch struct {
 type Call struct {
 	f      *Function
 	handle uintptr // C memory; 0 when closed
+	launch Launch
 	values []uint64
 	sizes  []uint8
 }
@@ -55,7 +56,7 @@ func (f *Function) NewCall(l Launch, args ...any) (*Call, error) {
 		return nil, &OutOfMemoryError{Op: op, Want: int64(len(args) * 16)}
 	}
 	c.values = cCallValues(c.handle, len(args))
-	cCallShape(c.handle, shape)
+	c.shape(shape)
 	for i, a := range args {
 		bits, size := pack(a)
 		if size == 0 {
@@ -173,9 +174,22 @@ func (c *Call) SetLaunch(l Launch) error {
 	}
 	shape, err := c.f.shape(op, l)
 	if err == nil {
-		cCallShape(c.handle, shape)
+		c.shape(shape)
 	}
 	return err
+}
+
+func (c *Call) shape(l Launch) {
+	c.launch = l
+	cCallShape(c.handle, l)
+}
+
+// Launch returns the shape, with a y or z of 0 as 1.
+func (c *Call) Launch() Launch {
+	if c == nil {
+		return Launch{}
+	}
+	return c.launch
 }
 
 // Run queues the kernel on the stream, with the arguments as they are now. It does not allocate.

@@ -175,6 +175,12 @@ class Readers(unittest.TestCase):
                 (d / "metrics.jsonl").write_text(bad)
                 self.assertRaises(ValueError, read.trained(d), "")
 
+    def test_measured(self):
+        m = {"launches": [], "sum_us": 9, "step_us": 7, "img_per_s": 1, "expected_us": 6}
+        self.assertNotIn("programmatic", "".join(read.measured(json.dumps(m))[1]))
+        m |= {"ordinary_us": 7, "overlapped_us": 6.4, "expected_overlapped_us": 5}
+        self.assertEqual(read.measured(json.dumps(m))[1][-1], "with programmatic launches 6 us, without 7 us; expected 5 us")
+
     def test_bench(self):
         rows, _ = read.bench("goos: linux\nBenchmarkCardStep/26-2x32d/bf16/train-16 \t 200\t 5100 img/core-s\t 50000.5 img/s\nPASS\n")
         self.assertEqual(rows, {"BenchmarkCardStep/26-2x32d/bf16/train": {"img/core-s": 5100, "img/s": 50000.5}})

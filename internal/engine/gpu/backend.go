@@ -27,6 +27,9 @@ type Backend struct {
 	// Stop says whether to leave a first start off; Compile then returns engine.ErrAbandoned. Several
 	// threads ask it, also at once. nil: never.
 	Stop func() bool
+	// Programmatic says whether kernels of ours may begin before the launch in front of them has
+	// ended.
+	Programmatic Programmatic
 	// Report receives a line about an event worth reporting, such as an unusable cache; may be nil.
 	Report func(string)
 }
@@ -159,6 +162,9 @@ func (p *program) build() error {
 		plans.Report = func(file, why string) { p.say(fmt.Sprintf("plan cache: %s: %s", file, why)) }
 		p.dnn.UseCache(plans)
 	}
+	if err := p.mayOverlap(); err != nil {
+		return err
+	}
 	if err := p.findRivals(); err != nil {
 		return err
 	}
@@ -168,7 +174,7 @@ func (p *program) build() error {
 	if err := p.loadKernels(); err != nil {
 		return err
 	}
-	if len(p.rivals) > 0 && p.backend.Rivals == nil {
+	if (len(p.rivals) > 0 || p.overlap.measured()) && p.backend.Rivals == nil {
 		p.chosen = p.openChoices()
 	}
 	if err := p.prepare(p.questions()); err != nil {
@@ -184,18 +190,16 @@ func (p *program) build() error {
 		}
 	}
 	p.attach()
-	for _, w := range []ArgKind{TrainTotals, EvalTotals} {
-		if err := p.resetTotals(w); err != nil {
-			return err
-		}
-	}
 	if err := d.initialize(p.list); err != nil {
 		return err
 	}
 	if err := p.decide(); err != nil {
 		return err
 	}
-	if err := p.backend.Group.compute(func() error { return p.setState(p.list.fresh()) }); err != nil {
+	err = p.backend.Group.compute(func() error {
+		return errors.Join(p.resetTotals(TrainTotals), p.resetTotals(EvalTotals), p.setState(p.list.fresh()))
+	})
+	if err != nil {
 		return err
 	}
 	// Binding here finds cuDNN's engines, so that an unsupported convolution is reported before the

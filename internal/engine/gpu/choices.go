@@ -14,7 +14,8 @@ import (
 	"shake/internal/files"
 )
 
-// choices are the rivals that were faster on a card. A file keeps them, so that a card is timed
+// choices are the rivals that were faster on a card, and the times that say whether launches
+// overlap. A file keeps them, so that a card is timed
 // once for each network, and a network trains to the same bits ever after. The file is JSON and may
 // be read or deleted at any time.
 type choices struct {
@@ -27,7 +28,17 @@ type choices struct {
 	Network string
 	Batch   int
 	Taken   []choice
+	Step    *StepTimes // nil: launches that overlap were not asked for
 }
+
+// StepTimes are the measured times of a captured step both ways, in nanoseconds.
+type StepTimes struct {
+	Ordinary     time.Duration // every launch waits for the end of the one in front
+	Programmatic time.Duration // 0: the driver refused it
+}
+
+// Overlap says whether the step is faster with launches that overlap.
+func (t *StepTimes) Overlap() bool { return t.Programmatic > 0 && t.Programmatic < t.Ordinary }
 
 // choice is a rival that is taken, and its measured times.
 type choice struct {
@@ -75,11 +86,14 @@ func (p *program) openChoices() *choices {
 	if err == nil {
 		err = old.fit(p.rivals)
 	}
+	if err == nil && p.overlap.measured() && (old.Step == nil || old.Step.Ordinary <= 0 || old.Step.Programmatic < 0) {
+		err = errors.New("damaged: the times of the step are missing")
+	}
 	if err != nil {
 		c.say(fmt.Sprintf("%s: %v: measured again", c.file, err))
 		return c
 	}
-	c.found, c.Taken = true, old.Taken
+	c.found, c.Taken, c.Step = true, old.Taken, old.Step
 	return c
 }
 

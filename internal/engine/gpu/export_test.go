@@ -57,6 +57,27 @@ func LastAt(p engine.Program, kind string) int {
 	return at
 }
 
+// Overlapping says whether a program's launches may overlap, and counts the ones in a training step
+// that may begin before the launch in front has ended.
+func Overlapping(prog engine.Program) (taken bool, launches int, err error) {
+	p := prog.(*program)
+	err = p.do(func() error {
+		r, err := p.runner(training, p.all.Batch)
+		if err != nil {
+			return err
+		}
+		for _, x := range r.items {
+			for _, w := range x.work {
+				if w.call.Launch().Programmatic {
+					launches++
+				}
+			}
+		}
+		return nil
+	})
+	return p.overlap.taken, launches, err
+}
+
 // Plans lists the engines of a program's plans, and counts the timed ones.
 func Plans(p engine.Program) (engines []string, timed int) {
 	for _, plan := range p.(*program).plans {

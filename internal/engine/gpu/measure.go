@@ -15,8 +15,11 @@ type Times struct {
 	Ops  []time.Duration // by List.Ops; equal launches on tensors of the same shape are timed once
 	Like []int           // by List.Ops: the first equal op
 	Step time.Duration   // the whole step as one graph, as it runs
-	Copy float64         // bytes a second that a copy on the card reads and writes, both counted
-	Card string          // the driver's name of the card
+	// Ways is the step as one graph without overlap of launches and with; nil: the card or the driver
+	// cannot, or the program does not ask (Backend.Programmatic).
+	Ways *StepTimes
+	Copy float64 // bytes a second that a copy on the card reads and writes, both counted
+	Card string  // the driver's name of the card
 	// Graph is the times inside the captured step; nil: Unseen says why they are not known.
 	Graph  *InGraph
 	Unseen error
@@ -71,6 +74,11 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 		}
 		if t.Step, err = p.repeated(1, launches, func() error { return p.launch(r) }); err != nil {
 			return err
+		}
+		if p.overlap.asked {
+			if t.Ways, err = p.timeOverlap(n, launches, false); err != nil {
+				return err
+			}
 		}
 		t.Graph, t.Unseen = p.inGraph(r)
 		t.Copy, err = p.copyRate(repeats, launches)

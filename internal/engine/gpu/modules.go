@@ -26,6 +26,11 @@ func (p *program) loadKernels() error {
 		if l == nil || err != nil {
 			return nil, err
 		}
+		if p.overlap.asked {
+			own := *l
+			own.Kernel = l.Kernel.Programmatic()
+			l = &own
+		}
 		b := &bound{Launch: l}
 		all = append(all, b)
 		return b, nil

@@ -37,7 +37,8 @@ type program struct {
 	normEval []*bound    // by norm
 	rivals   []*rival    // all rivals that may be taken
 	taken    []*rival    // by their first op; nil where none is taken
-	chosen   *choices    // which rivals to take; nil: nothing was timed
+	chosen   *choices    // which rivals to take, and whether launches overlap; nil: nothing is timed
+	overlap  overlapping // use of programmatic launches
 	cast     *bound      // conversion of the weights to their copy; nil with float32 storage
 	runners  map[purpose]*runner
 	ring     *ring

@@ -54,6 +54,18 @@ func (w *work) run(s *cuda.Stream) error {
 
 // newRunner binds the program's list for a batch of n.
 func (p *program) newRunner(m mode, n int) (*runner, error) {
+	r, err := p.bindAll(m, n)
+	if err != nil || !p.overlap.taken {
+		return r, err
+	}
+	if err := r.overlap(); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (p *program) bindAll(m mode, n int) (*runner, error) {
 	r := &runner{mode: m}
 	var groups [][2]int
 	for i := 0; i < len(p.list.Ops); {

@@ -33,6 +33,8 @@ func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]pr
 				n = l.Batch
 			}
 			p.Kernel = described(k.Kernel, n, used)
+			j := l.inFront(i)
+			p.Overlaps = j >= 0 && out[j].Kernel != nil
 		}
 		if p.Op == "grad" && !o.(*GradSum).Write {
 			p.Op = "sums"

@@ -84,8 +84,8 @@ func (p *program) findRivals() error {
 
 // decide fills p.taken, by op, with nil where no rival is taken. Kinds listed in Backend.Rivals are
 // taken wherever cuDNN supports them. All others are taken where they were faster on this card, now
-// or by the kept choices. decide runs the candidates, so the device memory has no meaning
-// afterwards.
+// or by the kept choices, and so are launches that overlap. decide runs the candidates, so the
+// device memory has no meaning afterwards.
 func (p *program) decide() error {
 	p.taken = make([]*rival, len(p.list.Ops))
 	switch {
@@ -108,7 +108,6 @@ func (p *program) decide() error {
 			if err := p.time(c); err != nil {
 				return err
 			}
-			c.store()
 		}
 		taken, all := map[string]int{}, map[string]int{}
 		for _, r := range p.rivals {
@@ -120,6 +119,14 @@ func (p *program) decide() error {
 		}
 		for _, kind := range slices.Sorted(maps.Keys(taken)) {
 			p.say(fmt.Sprintf("%s is faster on this card in %d places of %d, and taken there", kind, taken[kind], all[kind]))
+		}
+		if p.overlap.measured() {
+			if err := p.decideOverlap(c); err != nil {
+				return err
+			}
+		}
+		if !c.found {
+			c.store()
 		}
 	}
 	return nil

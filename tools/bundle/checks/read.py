@@ -60,6 +60,8 @@ def measured(text):
     off = sum(bool(r.get("off")) for r in m["launches"])
     lines.append(f"{off} of {len(m['launches'])} different launches are off by more than a third")
     lines.append(f"launches one by one {m['sum_us']:.0f} us, the step {m['step_us']:.0f} us: {m['img_per_s']:.0f} img/s; expected {m.get('expected_us', 0):.0f} us")
+    if m.get("overlapped_us"):
+        lines.append(f"with programmatic launches {m['overlapped_us']:.0f} us, without {m['ordinary_us']:.0f} us; expected {m.get('expected_overlapped_us', 0):.0f} us")
     return m, lines
 
 

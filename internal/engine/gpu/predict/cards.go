@@ -37,6 +37,9 @@ type Card struct {
 	// tail
 	Launch float64 `json:"launch_s"`
 	Call   float64 `json:"call_s"` // the same for a convolution
+	// in place of Launch for a programmatic launch behind a kernel of ours; 0: a card before sm_90,
+	// which has none
+	Overlap float64 `json:"overlap_s"`
 	// Second stage of a weight gradient that is split over images
 	Reduce float64 `json:"reduce_s"`
 	// seconds that the last block of a reduction works alone: the fence, the norm's coefficients
@@ -46,6 +49,8 @@ type Card struct {
 	// Seconds more for every block whose sums it reads
 	Slot    float64 `json:"slot_s"`
 	Sources string  `json:"sources"` // of the numbers above
+
+	programmatic bool // launches that can overlap do
 }
 
 // sharedToll is the shared memory that a block takes beside its request, in bytes, from compute
@@ -60,13 +65,13 @@ var Cards = []Card{
 	{
 		Name: "h100", Device: "H100", Arch: "sm_90", SMs: 132, GHz: 1.98, TensorPeak: 989e12, MemoryPeak: 3.35e12, L2: 50 << 20, Threads: 2048, Blocks: 32, Shared: 228 << 10,
 		Memory: 2.8e12, Cache: 5.0e12, Kept: 30e6, Conv: [3]float64{300e12, 280e12, 220e12},
-		Launch: 2.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
+		Launch: 2.5e-6, Overlap: 1.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
 		Sources: "H100 SXM data sheet and architecture white paper; reported of one H100 under PyTorch: a copy of 3.0e12 B/s, a bf16 product of 8192^3 at 7.98e14 FLOP/s; the rest is estimated",
 	},
 	{
 		Name: "h200", Device: "H200", Arch: "sm_90", SMs: 132, GHz: 1.98, TensorPeak: 989e12, MemoryPeak: 4.8e12, L2: 50 << 20, Threads: 2048, Blocks: 32, Shared: 228 << 10,
 		Memory: 4.0e12, Cache: 5.0e12, Kept: 30e6, Conv: [3]float64{300e12, 280e12, 220e12},
-		Launch: 2.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
+		Launch: 2.5e-6, Overlap: 1.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
 		Sources: "H200 data sheet: the H100's chip with faster memory; reported of one H200 under PyTorch: a copy of 4.3e12 B/s, a product at 7.9e14 FLOP/s, 60 MB of L2; the rest as of the H100",
 	},
 	{
@@ -84,7 +89,7 @@ var Cards = []Card{
 	{
 		Name: "b200", Device: "B200", Arch: "sm_100", SMs: 148, GHz: 1.965, TensorPeak: 2250e12, MemoryPeak: 8.0e12, L2: 126 << 20, Threads: 2048, Blocks: 32, Shared: 228 << 10,
 		Memory: 6.5e12, Cache: 8.0e12, Kept: 76e6, Conv: [3]float64{550e12, 510e12, 400e12},
-		Launch: 2.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
+		Launch: 2.5e-6, Overlap: 1.5e-6, Call: 3e-6, Reduce: 2e-6, Merge: 1e-6, Slot: 10.5e-9, Busy: 0.5,
 		Sources: "B200 data sheet (one of an HGX's eight); the rest is estimated: none was measured",
 	},
 }

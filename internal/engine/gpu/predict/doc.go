@@ -18,5 +18,7 @@
 // touched last, up to Kept bytes. The model leaves out waves of blocks (printed beside), the order
 // of pixels, bank conflicts, and clocks that fall under load.
 //
-// Launches on several streams overlap: see overlap.go.
+// Launches on several streams overlap: see overlap.go. A kernel that can begin before the kernel of
+// ours in front of it ends costs Overlap in place of Launch where the card has programmatic
+// launches; the step's time with them stands beside the time without.
 package predict

@@ -20,6 +20,9 @@ type Launch struct {
 	Kernel *Kernel // nil: a kernel of the library, unknown beforehand
 	Stream int     // launches of one stream run one after the other
 	After  []int   // numbers of earlier launches of other streams that it waits for
+	// Overlaps says that it can begin before the launch in front of it ends (programmatic dependent
+	// launch): both are kernels of ours on one stream, and it waits for nothing else.
+	Overlaps bool
 }
 
 // Span is lanes of a tensor: groups of eight channels of every pixel of the batch.
@@ -73,6 +76,8 @@ type Step struct {
 	Line  float64 // the sum of all launches, one after the other
 	// Step's time if all convolutions ran at two thirds, and at four thirds, of the assumed rates.
 	Slow, Fast float64
+	Overlaps   int     // launches that Overlap a kernel in front
+	Overlapped float64 // Time with these as programmatic launches; 0: the card has none
 }
 
 // Predict runs the launches through the model (docs/notes/gpu-model.md has its formulas). The L2
@@ -92,6 +97,13 @@ func Predict(card Card, ls []Launch) *Step {
 		c.Warm = warm(card, l)
 		c.occupy(card)
 		s.Costs = append(s.Costs, c)
+		if l.Overlaps {
+			s.Overlaps++
+		}
+	}
+	if with := card; card.Overlap > 0 {
+		with.programmatic = true
+		s.Overlapped = schedule(with, s.Costs)
 	}
 	s.Slow, s.Fast = schedule(slow, s.Costs), schedule(fast, s.Costs)
 	s.Time = schedule(card, s.Costs)
@@ -139,10 +151,14 @@ func (c *Cost) fixed(card Card) float64 {
 		}
 		return t
 	}
-	if c.Kernel != nil && c.Kernel.Slots > 0 {
-		return card.Launch + card.Merge + float64(c.Kernel.Slots)*card.Slot
+	launch := card.Launch
+	if card.programmatic && c.Overlaps {
+		launch = card.Overlap
 	}
-	return card.Launch
+	if c.Kernel != nil && c.Kernel.Slots > 0 {
+		return launch + card.Merge + float64(c.Kernel.Slots)*card.Slot
+	}
+	return launch
 }
 
 // work is the larger of the times of a launch's bytes and of its FLOPs, and the library's copies.

@@ -50,6 +50,31 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// A programmatic launch costs less, where the card has them, and only behind a kernel of ours.
+func TestOverlaps(t *testing.T) {
+	apply, conv := Launch{Op: "apply", Extra: 3e6}, Launch{Op: "conv", FLOPs: 4e9}
+	behind := apply
+	behind.Overlaps = true
+	stats := behind
+	stats.Op, stats.Kernel = "stats", &Kernel{Blocks: 100, Threads: 256, Slots: 100, AtLeast: 1}
+	ls := []Launch{apply, behind, stats, conv, apply}
+	able := card
+	able.Overlap = 1.25e-6
+	s, without := Predict(able, ls), Predict(card, ls)
+	if without.Overlapped != 0 || math.Abs(s.Time-without.Time) > 1e-12 || s.Overlaps != 2 {
+		t.Errorf("%d overlap; without %v, with %v in place of %v", s.Overlaps, without.Overlapped, s.Time, without.Time)
+	}
+	if saved := (s.Time - s.Overlapped) * 1e6; math.Abs(saved-2*0.75) > 1e-6 {
+		t.Errorf("two launches save %v us, want 1.5", saved)
+	}
+	if text := s.Text("t", 1); !strings.Contains(text, "let 2 kernels begin while a kernel of ours in front of them ends, for 1.2 us each in place of 2.0") {
+		t.Error(text)
+	}
+	if text := without.Text("t", 1); strings.Contains(text, "programmatic") {
+		t.Error(text)
+	}
+}
+
 // Launches of two streams: fixed times overlap with everything, work shares the card.
 func TestOverlap(t *testing.T) {
 	conv := Launch{Op: "conv", FLOPs: 4e9}                    // 3 us fixed, 10 on all processors

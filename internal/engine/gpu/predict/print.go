@@ -35,6 +35,10 @@ func (s *Step) Text(title string, batch int) string {
 	tw.Flush()
 	fmt.Fprintf(&sb, "\n%.0f us a step of %d images, %.0f us one launch after the other: %s img/s; with convolutions at 2/3 of the rate assumed %s, at 4/3 %s\n",
 		s.Time*1e6, batch, s.Line*1e6, perSecond(batch, s.Time), perSecond(batch, s.Slow), perSecond(batch, s.Fast))
+	if s.Overlapped > 0 {
+		fmt.Fprintf(&sb, "%.0f us if programmatic launches let %d kernels begin while a kernel of ours in front of them ends, for %.1f us each in place of %.1f: %s img/s\n",
+			s.Overlapped*1e6, s.Overlaps, s.Card.Overlap*1e6, s.Card.Launch*1e6, perSecond(batch, s.Overlapped))
+	}
 	if note := s.uncompiled(); note != "" {
 		sb.WriteString(note)
 	}
