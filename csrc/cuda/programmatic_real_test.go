@@ -15,11 +15,12 @@ import (
 
 // TestRealProgrammatic compiles kernels for programmatic launches by NVIDIA's own compiler, from
 // the wheels in the folder that SHAKE_NVIDIA names, for sm_90 and sm_100 (NVRTC 12.4 knows sm_90
-// alone): of 26 2x32d, of its weight gradients and of kernels that no list launches, in bf16, the
-// first and the last of each name; with SHAKE_NVRTC=all every one, with SHAKE_NVRTC=few for sm_90.
-// The limits of registers and spills are those of ordinary launches. In the machine code the wait
-// stands once, in front of every store, atomic operation, copy to shared memory and exit, and the
-// trigger once, behind the wait. In front of the wait only kernels that draw read memory.
+// alone), in bf16: kernels of 26 2x32d, of convolutions and weight gradients of our own, and those
+// beside all lists, the first and the last of each name; with SHAKE_NVRTC=all every one, with
+// SHAKE_NVRTC=few for sm_90. The limits of registers and spills are those of ordinary launches. In
+// the machine code the wait stands once, in front of every store, atomic operation, copy to shared
+// memory and exit, and the trigger once, behind the wait. In front of the wait only kernels that
+// draw read memory.
 func TestRealProgrammatic(t *testing.T) {
 	root := wheels(t)
 	if root == "" {
@@ -32,7 +33,7 @@ func TestRealProgrammatic(t *testing.T) {
 	archs := slices.DeleteFunc([]int{90, 100}, func(a int) bool { return !slices.Contains(known, a) || few() && a != 90 })
 	tool := disassembler(t, root)
 	ks, first := used(t, kernels.BF16, "26-2x32d")
-	ks = append(slices.Concat(ks[:first], others(t, kernels.BF16)), wgradKernels(t, kernels.BF16, false)...)
+	ks = slices.Concat(ks[:first], others(t, kernels.BF16), wgradKernels(t, kernels.BF16, false), convKernels(t, kernels.BF16, false))
 	if !every() {
 		ks = ends(ks)
 	}
