@@ -27,6 +27,7 @@ type Peer struct {
 	card    chan string  // its first word
 	missed  atomic.Int32 // beats since its last word
 	heard   atomic.Bool  // its beats have begun
+	closed  atomic.Bool  // it has answered to opClose, and may end
 	at      atomic.Uint64
 	work    atomic.Uint64
 	calls   atomic.Int32 // answered
@@ -174,6 +175,10 @@ func (g *group) hear(p *Peer) {
 			case <-g.lost:
 				return
 			}
+			if a.Op == opClose {
+				p.closed.Store(true)
+				return
+			}
 		}
 	}
 }
@@ -201,6 +206,9 @@ func (g *group) apart(own string) error {
 func (g *group) beats() {
 	g.eachBeat(func() {
 		for _, p := range g.peers {
+			if p.closed.Load() {
+				continue
+			}
 			if (p.heard.Load() || g.compiled.Load()) && p.missed.Add(1) > silent {
 				g.fail(p, fmt.Errorf("nothing was heard of it for %v", silent*g.beat))
 			}

@@ -72,6 +72,17 @@ func TestAllRanksDoTheSame(t *testing.T) {
 	}
 }
 
+// A rank that has closed may end before the others have: none of them is lost.
+func TestCloseInTurn(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.toys[2].last = 300 * time.Millisecond
+	p := c.compile(t)
+	if err := errors.Join(p.Close(), <-c.served, <-c.served); err != nil {
+		t.Error(err)
+	}
+}
+
 // Ranks whose metrics differ by a bit stop.
 func TestDrift(t *testing.T) {
 	c := newCrew(t)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"shake/internal/engine"
 	"shake/internal/graph"
@@ -25,6 +26,7 @@ type toy struct {
 	slow   chan struct{} // not nil: it is compiled once this is closed
 	fail   error         // of Step
 	closed bool
+	last   time.Duration // Close takes so long
 	async  error
 }
 
@@ -78,6 +80,7 @@ func (p *toy) Info() engine.Info {
 }
 func (p *toy) AsyncError() error { return p.async }
 func (p *toy) Close() error {
+	time.Sleep(p.last)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -137,7 +140,11 @@ func newCrew(t *testing.T) *crew {
 			}
 			return c.toys[rank], nil
 		})
-		go func() { c.served <- w.Serve() }()
+		go func() {
+			err := w.Serve()
+			theirs.Close() // as the end of the process does
+			c.served <- err
+		}()
 	}
 	c.Hello = []byte("hello")
 	c.Local = func(lost <-chan struct{}) (engine.Backend, []byte, error) {
