@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -370,26 +371,43 @@ func TestRanksStop(t *testing.T) {
 	}
 }
 
-// Real launchers start runs of two and of four processes, which end with the same bits under every
-// launcher.
-func TestLaunchers(t *testing.T) {
-	exhaustive.Only(t)
+// launchers are the commands of the launchers that are here, for so many processes.
+func launchers(t *testing.T, n string) (out [][]string) {
+	t.Helper()
 	torchrun, _ := filepath.Abs("../../.venv/bin/torchrun")
 	if _, err := os.Stat(torchrun); err != nil {
-		torchrun, _ = exec.LookPath("torchrun")
+		torchrun = "torchrun"
 	}
-	mpirun, _ := exec.LookPath("mpirun")
-	if torchrun == "" || mpirun == "" {
-		t.Skipf("torchrun (%q) and mpirun (%q) are not both here", torchrun, mpirun)
+	for _, l := range [][]string{
+		{torchrun, "--no-python", "--nproc-per-node", n, "--master-port", "29511"},
+		{"mpirun", "--allow-run-as-root", "--oversubscribe", "-np", n},
+		{"srun", "--immediate=60", "--overcommit", "--ntasks", n},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := exec.LookPath(l[0]); err != nil {
+			t.Logf("%v", err)
+		} else if up, err := exec.CommandContext(ctx, "sinfo", "--noheader", "--format=%a").CombinedOutput(); l[0] == "srun" && (err != nil || !bytes.Contains(up, []byte("up"))) {
+			t.Logf("srun: no cluster answers: %s (%v)", up, err)
+		} else {
+			out = append(out, l)
+		}
 	}
+	return out
+}
+
+// Real launchers start runs of two and of four processes, which end with the same bits under every
+// launcher, and under none.
+func TestLaunchers(t *testing.T) {
+	exhaustive.Only(t)
 	shake, common := emulated(t)
 	for _, n := range []string{"2", "4"} {
+		all := launchers(t, n)
+		if all == nil {
+			t.Skip("torchrun, mpirun and a cluster of SLURM: none is here")
+		}
 		var first []byte
-		for _, launcher := range [][]string{
-			{torchrun, "--no-python", "--nproc-per-node", n, "--master-port", "29511"},
-			{mpirun, "--allow-run-as-root", "--oversubscribe", "-np", n},
-			nil,
-		} {
+		for _, launcher := range append(all, nil) {
 			dir := filepath.Join(t.TempDir(), "run")
 			device := "gpu"
 			if launcher == nil {
