@@ -14,7 +14,6 @@ import (
 	"shake/dsl"
 	"shake/internal/engine"
 	"shake/internal/engine/gpu"
-	"shake/internal/engine/gpu/predict"
 	"shake/internal/graph"
 	"shake/internal/profile"
 	"shake/internal/report"
@@ -36,8 +35,8 @@ func (a *app) profileCmd() *cobra.Command {
 		Short: "Say where a training step's time goes",
 		Long: `profile trains some steps on built-in images and prints what each operation of the plan
 costs: its time, share, rates, and per cent of the peak; forward, backward and update apart; the sum
-beside the whole step; the memory by kind of tensor. Peaks are measured in the same run, but for the
-FLOP/s of a card, which are its description's.
+beside the whole step; the memory by kind of tensor. Peaks are measured in the same run: a card's
+FLOP/s by a large product of cuDNN in the precision of the run.
 
 Times are means of the timed steps, as their caller waited; busy is the processor time of all
 workers, from which rates follow: those of one worker, whose peak with all at work is measured in
@@ -260,11 +259,7 @@ func cardRoofs(p *profile.Profile, prog engine.Program) error {
 	if times.Graph != nil {
 		p.InGraph = times.Graph.Ops
 	}
-	p.Roofs.Memory = times.Copy
-	// Peaks of tensor cores are described, since no kernel here reaches them.
-	if card, ok := predict.Of(times.Card); ok && times.List.Type.Size() == 2 {
-		p.Roofs.FLOPS = card.TensorPeak
-	}
+	p.Roofs = profile.Roofs{FLOPS: times.Product, Of: times.ProductName + " by cuDNN", Memory: times.Copy}
 	return nil
 }
 
@@ -286,5 +281,5 @@ func processorRoofs(workers int) (profile.Roofs, error) {
 	pool := kernel.NewPool(workers)
 	defer pool.Close()
 	r, err := kernel.MeasureRoofs(pool)
-	return profile.Roofs{FLOPS: r.FLOPS, Memory: r.Memory, Cache: r.Cache}, err
+	return profile.Roofs{FLOPS: r.FLOPS, Of: "multiply-adds on registers", Memory: r.Memory, Cache: r.Cache}, err
 }

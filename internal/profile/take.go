@@ -47,10 +47,10 @@ type Pair struct {
 	PlainBusy, TimedBusy time.Duration
 }
 
-// Roofs are the limits of one track, with all tracks at work. 0 is unknown. A card's FLOPS are its
-// description's; all others are measured.
+// Roofs are the limits of one track, with all tracks at work, as measured. 0 is unknown.
 type Roofs struct {
 	FLOPS  float64 `json:"flops_per_s"`        // multiply-adds as two
+	Of     string  `json:"flops_of"`           // the work by which FLOPS were measured
 	Memory float64 `json:"memory_bytes_per_s"` // of arrays that exceed near caches
 	Cache  float64 `json:"cache_bytes_per_s"`  // of arrays that a near cache holds
 }

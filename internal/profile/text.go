@@ -77,7 +77,7 @@ func (p *Profile) roofs() []string {
 	if p.Device != "cpu" {
 		var out []string
 		if r.FLOPS > 0 {
-			out = append(out, fmt.Sprintf("%.0f TFLOP/s by the card's description", r.FLOPS/1e12))
+			out = append(out, fmt.Sprintf("%.3g TFLOP/s of %s, measured", r.FLOPS/1e12, r.Of))
 		}
 		if r.Memory > 0 {
 			out = append(out, fmt.Sprintf("%.0f GB/s of a copy, measured", r.Memory/1e9))

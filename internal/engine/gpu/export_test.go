@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -101,4 +102,26 @@ func Unordered(prog engine.Program) error {
 // LowerShare is Lower for one card of several; n and replicas are its own.
 func LowerShare(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s Several) (*List, error) {
 	return lower(g, t, n, replicas, r, &s)
+}
+
+// Peaks are the rates that a program's card reaches, each asked for once.
+func Peaks(p engine.Program) (t Times, err error) {
+	g := p.(*program)
+	err = g.do(func() error { return g.peaks(&t, 1, 1) })
+	return t, err
+}
+
+// Scattered is device memory that scatter has filled.
+func Scattered(p engine.Program, bytes int64) (b []byte, err error) {
+	g := p.(*program)
+	return b, g.do(func() error {
+		m, err := g.dev.ctx.Alloc(bytes)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		s := g.dev.streams[mainStream]
+		b = make([]byte, bytes)
+		return errors.Join(g.scatter(m.Ptr(), bytes), s.CopyToHost(b, m.Ptr()), s.Synchronize())
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"shake/cudnn/cuda"
 	"shake/internal/engine"
 )
 
@@ -20,6 +19,10 @@ type Times struct {
 	Ways *StepTimes
 	Copy float64 // bytes a second that a copy on the card reads and writes, both counted
 	Card string  // the driver's name of the card
+	// Product is the multiply-adds, each as two, a second of the product that ProductName calls, large
+	// enough for the whole card; 0 on a card without room for it.
+	Product     float64
+	ProductName string
 	// Graph is the times inside the captured step; nil: Unseen says why they are not known.
 	Graph  *InGraph
 	Unseen error
@@ -30,7 +33,8 @@ type Times struct {
 // taken a step, so that the kernels read finite numbers. Its trained state is lost. Where cuDNN
 // replaces several launches by one (Backend.Tune), the launches are still timed as they stand in
 // the list, and the step as it runs. quick runs everything once, for a card whose times have no
-// meaning. Of several cards, each of which would have to take part, only the copy is timed.
+// meaning. Of several cards, each of which would have to take part, only the copy and the product
+// are timed.
 func Measure(prog engine.Program, quick bool) (*Times, error) {
 	p, ok := prog.(*program)
 	if !ok {
@@ -42,11 +46,9 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 	}
 	t := &Times{List: p.list, Card: p.card.Name()}
 	return t, p.do(func() error {
-		var err error
 		if p.group != nil {
-			t.Copy, err = p.copyRate(repeats, launches)
 			t.Unseen = errors.New("kernels inside the graphs of several cards are not recorded")
-			return err
+			return p.peaks(t, repeats, launches)
 		}
 		n := p.cfg.Batch
 		first := map[string]int{}
@@ -81,28 +83,6 @@ func Measure(prog engine.Program, quick bool) (*Times, error) {
 			}
 		}
 		t.Graph, t.Unseen = p.inGraph(r)
-		t.Copy, err = p.copyRate(repeats, launches)
-		return err
+		return p.peaks(t, repeats, launches)
 	})
-}
-
-// copyBytes is the size of the copied array: more than any card's L2.
-const copyBytes = 256 << 20
-
-// copyRate measures the card's memory by copies. On an emulated card, which is quick to be asked
-// once, the array is small.
-func (p *program) copyRate(repeats, launches int) (float64, error) {
-	n := int64(copyBytes)
-	if repeats == 1 {
-		n = 1 << 20
-	}
-	m, err := p.dev.ctx.Alloc(2 * n)
-	if err != nil {
-		return 0, nil // a full card has no figure
-	}
-	defer m.Close()
-	took, err := p.repeated(repeats, launches, func() error {
-		return p.dev.streams[mainStream].CopyDevice(m.Ptr()+cuda.Ptr(n), m.Ptr(), n)
-	})
-	return 2 * float64(n) / took.Seconds(), err
 }
