@@ -185,6 +185,9 @@ int main(int argc, char **argv) {
   setenv("SHAKE_EMU_CUDA", "log=none", 1);
   OK(cu.cuInit(0));
   mistakes();
+  emu_set("races=1; log=none");
+  mistakes();
+  emu_set(nullptr);
   fresh("ordinary launches", ordinary);
   fresh("edges", edges);
   fresh("refusals", refusals);
