@@ -44,6 +44,9 @@ func TestRealProgrammatic(t *testing.T) {
 			most := limits{maxRegisters, maxSpill[k.Entry]}
 			if k.Entry == "wgrad" {
 				most.registers = 65536 / int(k.Launch(128).Block[0]) / 8 * 8
+				if arch == 100 {
+					most.spill = 12 // by NVRTC 13.0, and as much in an ordinary launch
+				}
 			}
 			image, _ := compile(t, name, k.Programmatic(), fmt.Sprintf("sm_%d", arch), most)
 			if image == nil {
