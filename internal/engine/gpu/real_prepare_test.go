@@ -3,8 +3,10 @@ package gpu
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,9 +46,17 @@ func TestRealPrepare(t *testing.T) {
 		}
 	}
 	asked = asked[max(0, len(asked)-most):] // weight gradients are among the last
+	var mu sync.Mutex
+	threads := map[int]time.Duration{} // processor time by thread
 	q := &questions{p: p, seen: map[string]bool{}}
 	for _, c := range asked {
-		q.add(c.key(), func() bool { return p.kept(c) }, func(h *cudnn.Handle) { _ = p.ask(h, c) })
+		q.add(c.key(), func() bool { return p.kept(c) }, func(h *cudnn.Handle) {
+			before := processorTime(t, rusageThread)
+			_ = p.ask(h, c)
+			mu.Lock()
+			defer mu.Unlock()
+			threads[syscall.Gettid()] += processorTime(t, rusageThread) - before
+		})
 	}
 	answers := func() (all []string) {
 		for _, c := range asked {
@@ -60,15 +70,16 @@ func TestRealPrepare(t *testing.T) {
 		}
 		return all
 	}
-	begin, before := time.Now(), processorTime(t)
+	begin, before := time.Now(), processorTime(t, syscall.RUSAGE_SELF)
 	if err := p.prepare(q); err != nil {
 		t.Fatal(err)
 	}
-	prepared, used := time.Since(begin), processorTime(t)-before
+	prepared, used := time.Since(begin), processorTime(t, syscall.RUSAGE_SELF)-before
+	busiest := slices.Max(slices.Collect(maps.Values(threads)))
 	begin = time.Now()
 	have := answers()
-	t.Logf("cuDNN %s for %s: %d convolutions of %s on %d threads: prepared in %v with %v of processor time, then found in %v",
-		h.Version(), h.Card(), len(asked), name, runtime.GOMAXPROCS(0), prepared.Round(time.Millisecond), used.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond))
+	t.Logf("cuDNN %s for %s: %d convolutions of %s on %d threads: prepared in %v with %v of processor time, %v of them on the busiest thread, then found in %v",
+		h.Version(), h.Card(), len(asked), name, runtime.GOMAXPROCS(0), prepared.Round(time.Millisecond), used.Round(time.Millisecond), busiest.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond))
 	h.Forget()
 	if *preparedNet != "" {
 		return
@@ -78,11 +89,14 @@ func TestRealPrepare(t *testing.T) {
 	}
 }
 
-// processorTime is the time that the processor has worked for this process.
-func processorTime(t *testing.T) time.Duration {
+// rusageThread is RUSAGE_THREAD of getrusage.
+const rusageThread = 1
+
+// processorTime is the time that the processor has worked for this process or this thread.
+func processorTime(t *testing.T, whose int) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	if err := syscall.Getrusage(whose, &u); err != nil {
 		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
