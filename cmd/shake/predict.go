@@ -68,6 +68,9 @@ func rowOf(c predict.Cost) launchRow {
 	return r
 }
 
+// testImages is the size of the test set whose evaluation is predicted: CIFAR's.
+const testImages = 10000
+
 // showPrediction prints the expected cost of a step on a card that need not be in this machine.
 func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON bool) error {
 	card, err := predict.Find(name)
@@ -89,9 +92,13 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		return err
 	}
 	s := predict.Predict(card, ls)
+	eval, err := list.PredictEvaluation(card, testImages, c, used)
+	if err != nil {
+		return err
+	}
 	title := fmt.Sprintf("%s in %s, batch %d, %d launches", spec.Name, list.Type, list.Batch, len(list.Ops))
 	if !asJSON {
-		_, err = io.WriteString(a.out, s.Text(title, list.Batch))
+		_, err = io.WriteString(a.out, s.Text(title, list.Batch)+eval.String())
 		return err
 	}
 	rows := []launchRow{}
@@ -111,9 +118,10 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		SlowPerS float64 `json:"img_per_s_slow"`
 		FastPerS float64 `json:"img_per_s_fast"` // at 4/3
 		// With programmatic launches; 0: the card has none.
-		Overlaps   int     `json:"overlaps"` // launches that can overlap the one in front
-		Overlapped float64 `json:"overlapped_us"`
-	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, s.Line * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast, s.Overlaps, s.Overlapped * 1e6})
+		Overlaps   int                `json:"overlaps"` // launches that can overlap the one in front
+		Overlapped float64            `json:"overlapped_us"`
+		Evaluation predict.Evaluation `json:"evaluation"`
+	}{spec.Name, list.Batch, fmt.Sprint(list.Type), card, rows, s.Time * 1e6, s.Line * 1e6, float64(list.Batch) / s.Time, float64(list.Batch) / s.Slow, float64(list.Batch) / s.Fast, s.Overlaps, s.Overlapped * 1e6, eval})
 }
 
 // listFor is the list of a training step in 16 bits, the precision of the described cards.

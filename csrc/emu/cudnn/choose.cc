@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "settings.h"
+
 namespace dnn {
 using namespace abi;
 
@@ -130,9 +132,14 @@ Choice choose(const Graph &g) {
       special = o.get();
   }
   bool isAligned = aligned(g);
-  if (conv)
-    return g.ops.size() == 1 ? chooseConvolution(*conv, isAligned)
-                             : chooseFusion(g, *conv, isAligned);
+  if (conv) {
+    Choice c =
+        g.ops.size() == 1 ? chooseConvolution(*conv, isAligned) : chooseFusion(g, *conv, isAligned);
+    if (conv->kind == kOpConvForward)
+      for (auto list : {&c.a, &c.b, &c.fallback})
+        for (auto &x : *list) x.workspace += setting("room", 0) * conv->x().dims[0];
+    return c;
+  }
   if (normed) return chooseNorm(g, *normed);
   if (special) {
     if (g.ops.size() != 1 || special->kind == kOpReshape)

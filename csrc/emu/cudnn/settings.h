@@ -8,6 +8,7 @@
 //                   some of the library's do
 //   execute=N       the result of cudnnBackendExecute
 //   prepare=MS      a plan that is made from an engine's configuration takes so many milliseconds
+//   room=BYTES      forward convolutions work in so many bytes more for each image
 //   remember=N      plans and threads are remembered as long as N, not 0, stays the same, for the
 //                   counters plan_again and plan_thread of emu.Count
 #pragma once

@@ -71,21 +71,22 @@ func (b Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, error
 		}
 		c.Batch, c.Replicas = share.Most(c.Batch), share.Count
 	}
-	var several *Several
-	if b.Group != nil {
+	var list *List
+	if b.Group == nil {
+		list, err = Lower(g, prec.storage, c.Batch, c.Replicas, RecipeOf(c))
+	} else {
 		group := *b.Group
 		if b.Group = &group; group.Progress == nil {
 			group.Progress = &Progress{}
 		}
-		several = &Several{All: all.Batch, First: share.First, Bucket: b.Group.Bucket}
+		list, err = lowerShare(g, prec.storage, all, share, &Several{All: all.Batch, First: share.First, Bucket: b.Group.Bucket})
 	}
-	list, err := lower(g, prec.storage, c.Batch, c.Replicas, RecipeOf(c), several)
 	if err != nil {
 		return nil, err
 	}
 	p := &program{
 		cfg: c, all: all, share: share, graph: g, list: list, order: engine.NormLayers(g, list.Plan), precision: prec, card: card, backend: b,
-		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, runners: map[purpose]*runner{},
+		thread: newThread(), dev: &device{}, plans: map[string]*cudnn.Plan{}, cut: map[string]bool{}, runners: map[purpose]*runner{},
 	}
 	p.step = p.stepNext
 	err = p.thread.do(func() error { return p.backend.Group.work(p.build) })
@@ -204,8 +205,10 @@ func (p *program) build() error {
 	}
 	// Binding here finds cuDNN's engines, so that an unsupported convolution is reported before the
 	// start.
-	_, err = p.runner(training, p.all.Batch)
-	return err
+	if _, err = p.runner(training, p.all.Batch); err != nil {
+		return err
+	}
+	return p.bindEvaluation()
 }
 
 // fits compares the memory that the network needs with the free memory. Where the two are close,
@@ -267,9 +270,12 @@ func (p *program) reserve() error {
 		return err
 	}
 	var err error
-	if p.ring, err = newRing(p.dev.ctx, kernels.IndexWords(p.cfg.Batch, p.list.Recipe.Mixup)); err != nil {
-		return err
+	for m, slots := range map[mode]int{training: stepSlots, evaluation: evalSlots} {
+		l := p.list.of(m)
+		if p.rings[m], err = newRing(p.dev.ctx, slots, kernels.IndexWords(l.Batch, l.Recipe.Mixup)); err != nil {
+			return err
+		}
 	}
-	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.all.Batch*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))
+	p.host, err = p.dev.ctx.AllocPinned(int64(max(kernels.TotalsSize, 4*p.list.Eval.all()*p.list.Plan.Graph.Classes, kernels.MomentsSize*p.list.Moments)))
 	return err
 }

@@ -10,19 +10,17 @@ import (
 	"shake/cudnn/cuda"
 )
 
-// bind binds op i for n images. It returns nil for an op of training alone if m is another mode.
+// bind binds op i of the list of a mode for n images. It returns nil for an op without a launch.
 func (p *program) bind(m mode, i, n int) ([]work, error) {
-	o := p.list.Ops[i]
-	if m == evaluation && trains(o) {
-		return nil, nil
-	}
+	l := p.list.of(m)
+	o := l.Ops[i]
 	if c, ok := o.(*Clear); ok {
-		return []work{{clear: p.dev.address(p.list, buffer(c.Y)), bytes: int64(p.list.Plan.Buffers[c.Y].Size)}}, nil
+		return []work{{clear: p.dev.address(l, buffer(c.Y)), bytes: int64(l.Plan.Buffers[c.Y].Size)}}, nil
 	}
-	if c := p.list.convolution(o, n, p.precision); c != nil {
-		w, err := p.bindGroups(o, c, n)
+	if l.convolution(o, n, p.precision) != nil {
+		w, err := p.bindGroups(l, o, n)
 		if err != nil {
-			return nil, fmt.Errorf("gpu: %s for %d images: %w", p.list.op(o), n, err)
+			return nil, fmt.Errorf("gpu: %s for %d images: %w", l.op(o), n, err)
 		}
 		return w, nil
 	}
@@ -30,9 +28,9 @@ func (p *program) bind(m mode, i, n int) ([]work, error) {
 	if k == nil {
 		return nil, nil
 	}
-	call, err := p.bindKernel(k, n)
+	call, err := p.bindKernel(l, k, n)
 	if err != nil {
-		return nil, fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+		return nil, fmt.Errorf("gpu: %s: %w", l.op(o), err)
 	}
 	return []work{{call: call}}, nil
 }
@@ -52,12 +50,14 @@ func trains(o Op) bool {
 	return true
 }
 
-// bindKernel packs the arguments of a launch for n images.
-func (p *program) bindKernel(k *bound, n int) (*cuda.Call, error) { return p.bindKernelAt(k, n, 0) }
+// bindKernel packs the arguments of a launch for n images, with the buffers of l.
+func (p *program) bindKernel(l *List, k *bound, n int) (*cuda.Call, error) {
+	return p.bindKernelAt(l, k, n, 0)
+}
 
 // bindKernelAt is bindKernel for images that begin at image lo of a batch of several cards: their
 // losses, errors and logits have places there.
-func (p *program) bindKernelAt(k *bound, n, lo int) (*cuda.Call, error) {
+func (p *program) bindKernelAt(l *List, k *bound, n, lo int) (*cuda.Call, error) {
 	args := make([]any, len(k.Args))
 	for i, a := range k.Args {
 		v := 0
@@ -67,7 +67,7 @@ func (p *program) bindKernelAt(k *bound, n, lo int) (*cuda.Call, error) {
 		case Number:
 			v = a.Index
 		}
-		at := p.dev.address(p.list, a)
+		at := p.dev.address(l, a)
 		switch a.Kind {
 		case Loss, Wrong:
 			at += cuda.Ptr(4 * lo)
@@ -80,13 +80,13 @@ func (p *program) bindKernelAt(k *bound, n, lo int) (*cuda.Call, error) {
 	if k.N > 0 {
 		size = k.N
 	}
-	l := k.Kernel.Fit(size, k.room)
-	return k.function.NewCall(cuda.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared}, args...)
+	f := k.Kernel.Fit(size, k.room)
+	return k.function.NewCall(cuda.Launch{Grid: f.Grid, Block: f.Block, Shared: f.Shared}, args...)
 }
 
 // launchOnce queues a launch that belongs to no batch.
 func (p *program) launchOnce(k *bound) error {
-	call, err := p.bindKernel(k, 1)
+	call, err := p.bindKernel(p.list, k, 1)
 	if err != nil {
 		return err
 	}
@@ -94,48 +94,69 @@ func (p *program) launchOnce(k *bound) error {
 	return call.Run(p.dev.streams[mainStream])
 }
 
-// bindGroups binds a convolution. It cuts a convolution with groups into one for each group where
-// cuDNN has no engine for the whole, or where the parts were measured to be faster.
-func (p *program) bindGroups(o Op, c *convolution, n int) ([]work, error) {
-	whole, err := p.bindConvolution(o, c, n)
-	pieces := slicesOf(o)
+// bindGroups binds a convolution of l. It cuts a convolution with groups into one for each group
+// where cuDNN has no engine for the whole, or where the parts were measured to be faster in a step.
+func (p *program) bindGroups(l *List, o Op, n int) ([]work, error) {
+	pieces, step := slicesOf(o), l.convolution(o, p.cfg.Batch, p.precision).key()
+	if n != p.cfg.Batch && p.cut[step] {
+		if cut, _, err := p.bindPieces(l, pieces, n); err == nil {
+			return cut, nil
+		}
+	}
+	whole, err := p.bindConvolution(l, o, n)
 	if err != nil && (pieces == nil || !errors.Is(err, cudnn.ErrNotSupported)) {
 		return nil, err
 	}
 	if err == nil && (pieces == nil || whole.plan.Time() == 0) {
 		return []work{whole}, nil
 	}
-	var cut []work
-	var took time.Duration
-	for _, piece := range pieces {
-		w, failed := p.bindConvolution(piece, p.list.convolution(piece, n, p.precision), n)
-		if failed != nil {
-			if err == nil {
-				return []work{whole}, nil
-			}
-			return nil, failed
-		}
-		cut, took = append(cut, w), took+w.plan.Time()
-	}
-	if err == nil && took >= whole.plan.Time() {
+	cut, took, failed := p.bindPieces(l, pieces, n)
+	switch {
+	case failed != nil && err != nil:
+		return nil, failed
+	case failed != nil || err == nil && took >= whole.plan.Time():
 		return []work{whole}, nil
+	}
+	if n == p.cfg.Batch {
+		p.cut[step] = true
 	}
 	return cut, nil
 }
 
-// bindConvolution makes the plan of a convolution, or takes one of the same shape, and binds the
-// addresses of its operands.
-func (p *program) bindConvolution(o Op, c *convolution, n int) (work, error) {
+// bindPieces binds the parts of a convolution, and adds up their measured times.
+func (p *program) bindPieces(l *List, pieces []Op, n int) (cut []work, took time.Duration, err error) {
+	for _, piece := range pieces {
+		w, err := p.bindConvolution(l, piece, n)
+		if err != nil {
+			return nil, 0, err
+		}
+		cut, took = append(cut, w), took+w.plan.Time()
+	}
+	return cut, took, nil
+}
+
+// bindConvolution makes the plan of a convolution of l, or takes one of the same shape, and binds
+// the addresses of its operands. A batch of another size than a step's takes the engine of the
+// step.
+func (p *program) bindConvolution(l *List, o Op, n int) (work, error) {
+	c := l.convolution(o, n, p.precision)
 	w := work{ptrs: make([]cuda.Ptr, len(c.at))}
 	for i, a := range c.at {
-		w.ptrs[i] = p.dev.address(p.list, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
+		w.ptrs[i] = p.dev.address(l, a) + cuda.Ptr(int64(c.off[i])*c.t[i].Type.Size())
 	}
 	var err error
 	w.plan, err = p.planOf(c.key(), func() (*cudnn.Plan, error) {
-		if n < p.cfg.Batch {
-			if full := p.plans[p.list.convolution(o, p.cfg.Batch, p.precision).key()]; full != nil {
-				return p.ragged(c, full)
-			}
+		if n == p.cfg.Batch {
+			return p.choose(c, w.ptrs)
+		}
+		// A step that has a rival in this place may not have bound its convolution.
+		step := l.convolution(o, p.cfg.Batch, p.precision)
+		full, err := p.planOf(step.key(), func() (*cudnn.Plan, error) { return p.choose(step, w.ptrs) })
+		if err == nil {
+			return p.ragged(c, full)
+		}
+		if !errors.Is(err, cudnn.ErrNotSupported) {
+			return nil, err
 		}
 		return p.choose(c, w.ptrs)
 	})

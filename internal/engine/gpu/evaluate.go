@@ -6,12 +6,15 @@ import (
 	"math"
 
 	kernels "shake/csrc/cuda"
+	"shake/cudnn"
+	"shake/cudnn/cuda"
+	"shake/cudnn/nccl"
 	"shake/internal/engine"
 )
 
-// evalBatches is the most batches of one call of Eval: a card needs about a millisecond for each.
-// Every call waits for the card twice and sets every norm.
-const evalBatches = 128
+// evalImages is about the most images of one call of Eval, some tenths of a second for large
+// networks. Every call waits for the card twice and sets every norm.
+const evalImages = 16384
 
 // Metrics implements engine.Program.
 func (p *program) Metrics(reset bool) (m engine.Metrics, err error) {
@@ -51,7 +54,10 @@ func (p *program) resetTotals(w ArgKind) error {
 	return p.dev.streams[mainStream].Synchronize()
 }
 
-// Eval implements engine.Program.
+// Eval implements engine.Program. Batches have a size of their own (evaluationBatch). The logits of
+// an image depend on the size by rounding alone: not at all where cuDNN prepares the engines of
+// training for the batch, and such an engine adds up each image by itself. The loss also depends on
+// the size by the order in which batches are added up.
 func (p *program) Eval(lo, hi int) (m engine.Metrics, err error) {
 	err = p.do(func() error {
 		if err := p.resetTotals(EvalTotals); err != nil {
@@ -110,6 +116,47 @@ func (p *program) Correlate(lo, hi int) (out []engine.Moments, err error) {
 	return out, err
 }
 
+// bindEvaluation tries the batch of evaluations before a run begins. Where cuDNN has no engine for
+// it, or works in more memory than a step leaves, the evaluations of all cards have the batch of a
+// step.
+func (p *program) bindEvaluation() error {
+	if p.list.Eval.all() == p.all.Batch {
+		return nil
+	}
+	r, err := p.bindItems(evaluation, p.list.Eval.all())
+	fits := err == nil
+	if fits {
+		_, fits = p.spare(r)
+		r.close()
+	} else if !errors.Is(err, cudnn.ErrNotSupported) {
+		return err
+	}
+	if fits, err = p.agree(fits); err != nil || fits {
+		return err
+	}
+	p.list.evaluates(p.cfg.Batch, p.all.Batch)
+	return nil
+}
+
+// agree says whether yes is true on all cards.
+func (p *program) agree(yes bool) (bool, error) {
+	if p.group == nil {
+		return yes, nil
+	}
+	no, s, at := []float32{0}, p.dev.streams[mainStream], p.dev.single[Loss]
+	if !yes {
+		no[0] = 1
+	}
+	err := s.CopyToDevice(at, cuda.Bytes(no))
+	if err == nil {
+		err = p.group.comm.AllReduce(at, at, 1, nccl.F32, nccl.Sum, s)
+	}
+	if err == nil {
+		err = errors.Join(s.CopyToHost(cuda.Bytes(no), at), s.Synchronize())
+	}
+	return no[0] == 0, p.group.because(err)
+}
+
 // evaluate runs test images lo..hi-1 with replica 0's running statistics, a batch at a time. It
 // calls each after every batch, with the number of its images.
 func (p *program) evaluate(lo, hi int, each func(n int) error) error {
@@ -130,9 +177,10 @@ func (p *program) evaluate(lo, hi int, each func(n int) error) error {
 			return err
 		}
 	}
-	index := make([]int32, p.all.Batch)
-	for ; lo < hi; lo += p.all.Batch {
-		n := min(p.all.Batch, hi-lo)
+	batch := p.list.Eval.all()
+	index := make([]int32, min(batch, hi-lo))
+	for ; lo < hi; lo += batch {
+		n := min(batch, hi-lo)
 		for i := range n {
 			index[i] = int32(lo + i)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	kernels "shake/csrc/cuda"
+	"shake/cudnn/cuda"
 	"shake/internal/engine"
 	"shake/internal/graph"
 )
@@ -124,4 +125,26 @@ func Scattered(p engine.Program, bytes int64) (b []byte, err error) {
 		b = make([]byte, bytes)
 		return errors.Join(g.scatter(m.Ptr(), bytes), s.CopyToHost(b, m.Ptr()), s.Synchronize())
 	})
+}
+
+// SetEvalSizes makes programs choose the batch of evaluations from these, for the rest of a test;
+// none: it is that of a step.
+func SetEvalSizes(t *testing.T, sizes ...int) {
+	before := evalSizes
+	evalSizes = sizes
+	t.Cleanup(func() { evalSizes = before })
+}
+
+// EvalBatch is the batch of a program's evaluations, of all cards.
+func EvalBatch(p engine.Program) int { return p.(*program).list.Eval.all() }
+
+// Borrows says whether a full batch of a program's evaluation works in memory of the arena.
+func Borrows(p engine.Program) (is bool) {
+	x := p.(*program)
+	for _, item := range x.runners[purpose{evaluation, x.list.Eval.all()}].items {
+		for _, w := range item.work {
+			is = is || w.plan != nil && w.workspace >= x.dev.arena && w.workspace < x.dev.arena+cuda.Ptr(x.list.Arena)
+		}
+	}
+	return is
 }

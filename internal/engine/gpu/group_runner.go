@@ -12,7 +12,7 @@ import (
 func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 	lo, hi := p.share.Images(n)
 	own := hi - lo
-	switch o := p.list.Ops[i].(type) {
+	switch o := p.list.of(m).Ops[i].(type) {
 	case *Zero:
 		return p.clearShare(m, own == 0), 1, nil
 	case *AllReduce:
@@ -34,9 +34,10 @@ func (p *program) bindShare(m mode, i, n int) (w []work, count int, err error) {
 
 // bindCall binds the kernel of op i for n images that begin at image lo of the batch of all cards.
 func (p *program) bindCall(m mode, i, n, lo int) ([]work, int, error) {
-	call, err := p.bindKernelAt(p.kernels[m][i], n, lo)
+	l := p.list.of(m)
+	call, err := p.bindKernelAt(l, p.kernels[m][i], n, lo)
 	if err != nil {
-		return nil, 0, fmt.Errorf("gpu: %s: %w", p.list.op(p.list.Ops[i]), err)
+		return nil, 0, fmt.Errorf("gpu: %s: %w", l.op(l.Ops[i]), err)
 	}
 	return []work{{call: call}}, 1, nil
 }

@@ -34,6 +34,10 @@ type List struct {
 
 	Several *Several // of one card of several; nil: one card
 	Recipe  Recipe
+
+	Forward bool  // the list is of an evaluation: a forward pass alone
+	Eval    *List // the list of an evaluation in the memory of this step; nil in itself
+	step    []int // of an evaluation, by op: its number in the step
 }
 
 // Recipe is the parts of a training step that most recipes lack.

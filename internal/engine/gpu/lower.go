@@ -12,7 +12,29 @@ import (
 // Lower makes the list of a graph's training step for a batch of n images in so many replicas,
 // stored as t.
 func Lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe) (*List, error) {
-	return lower(g, t, n, replicas, r, nil)
+	l, err := lower(g, t, n, replicas, r, nil)
+	if err == nil {
+		e := l.evaluationBatch()
+		l.evaluates(e, e)
+	}
+	return l, err
+}
+
+// lowerShare makes the list of one card of several, which has a share of the replicas, for batches
+// of which all cards have c's. An evaluation's batch is that of one card with all replicas, so that
+// all cards have the same.
+func lowerShare(g *graph.Graph, t kernels.Type, all engine.Config, share engine.Share, s *Several) (*List, error) {
+	l, err := lower(g, t, share.Most(all.Batch), share.Count, RecipeOf(all), s)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := lower(g, t, all.Batch, all.Replicas, RecipeOf(all), nil)
+	if err != nil {
+		return nil, err
+	}
+	e := whole.evaluationBatch()
+	l.evaluates(share.Most(e), e)
+	return l, nil
 }
 
 func lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s *Several) (*List, error) {

@@ -80,8 +80,21 @@ func (l *List) Memory() (Memory, error) {
 	return m, err
 }
 
-// sizes are the bytes of every array of which a program has one.
+// sizes are the bytes of every array of which a program has one, for steps and evaluations.
 func (l *List) sizes() ([argKinds]int64, error) {
+	s, err := l.ownSizes()
+	if l.Eval == nil || err != nil {
+		return s, err
+	}
+	e, err := l.Eval.ownSizes()
+	for k := range s {
+		s[k] = max(s[k], e[k])
+	}
+	return s, err
+}
+
+// ownSizes is sizes without the evaluation of a step.
+func (l *List) ownSizes() ([argKinds]int64, error) {
 	p, t, n, all := &l.Params, int64(l.Type.Size()), int64(l.Batch), int64(l.all())
 	c, classes := int64(l.Plan.Head.Op.X.C), int64(l.Plan.Graph.Classes)
 	counters, partial, err := l.scratch()
@@ -109,11 +122,7 @@ func (l *List) sizes() ([argKinds]int64, error) {
 func (l *List) scratch() (counters, partial int, err error) {
 	counters, partial = max(1, l.spareCounters), max(1, l.spare)
 	for _, o := range l.Ops {
-		m := training
-		if _, ok := o.(*Correlate); ok {
-			m = evaluation
-		}
-		k, err := l.launch(o, m, engine.Config{})
+		k, err := l.launch(o, l.mode(o), engine.Config{})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -36,13 +36,14 @@ func (p *program) loadKernels() error {
 		return b, nil
 	}
 	for m := range p.kernels {
-		for i, o := range p.list.Ops {
-			b, err := add(p.list.launch(o, mode(m), p.cfg))
+		l := p.list.of(mode(m))
+		for i, o := range l.Ops {
+			b, err := add(l.launch(o, mode(m), p.cfg))
 			if err != nil {
-				return fmt.Errorf("gpu: %s: %w", p.list.op(o), err)
+				return fmt.Errorf("gpu: %s: %w", l.op(o), err)
 			}
 			if b != nil {
-				b.onStream(p.list.Items[i].Stream)
+				b.onStream(l.Items[i].Stream)
 			}
 			p.kernels[m] = append(p.kernels[m], b)
 		}

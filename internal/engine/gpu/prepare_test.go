@@ -56,7 +56,8 @@ func TestPreparedInParallel(t *testing.T) {
 				var said []string
 				p := program(t, gpu.Backend{Precision: "bf16", Tune: c.tune, Report: func(line string) { said = append(said, line) }}, s)
 				n, again, threads := emu.Count("plan"), emu.Count("plan_again"), emu.Count("plan_thread")
-				if n < 10 || again > 0 || threads != cores {
+				// The program's own thread prepares the batch of evaluations, with engines that are chosen.
+				if n < 10 || again > 0 || threads != cores+1 {
 					t.Errorf("%d cores: %d plans were prepared, %d of them before too, on %d threads", cores, n, again, threads)
 				}
 				if text := strings.Join(said, "\n"); !strings.Contains(text, "cuDNN's engines are prepared for 1 of ") {

@@ -28,12 +28,14 @@ type program struct {
 	card      cuda.Device
 	backend   Backend
 
-	thread   *thread
-	dev      *device
-	dnn      *cudnn.Handle
-	plans    map[string]*cudnn.Plan // by convolution.key and graphKey
+	thread *thread
+	dev    *device
+	dnn    *cudnn.Handle
+	plans  map[string]*cudnn.Plan // by convolution.key and graphKey
+	// By convolution.key of a step: its groups are convolutions of their own
+	cut      map[string]bool
 	modules  []*cuda.Module
-	kernels  [2][]*bound // by mode and op; nil for an op without a kernel
+	kernels  [2][]*bound // by mode and op of its list; nil for an op without a kernel
 	normEval []*bound    // by norm
 	rivals   []*rival    // all rivals that may be taken
 	taken    []*rival    // by their first op; nil where none is taken
@@ -41,7 +43,7 @@ type program struct {
 	overlap  overlapping // use of programmatic launches
 	cast     *bound      // conversion of the weights to their copy; nil with float32 storage
 	runners  map[purpose]*runner
-	ring     *ring
+	rings    [2]*ring     // by mode
 	host     *cuda.Pinned // totals and logits, copied from the card
 	sets     [2]*dataSet  // training, test
 	next     engine.Step  // the argument of stepNext
@@ -92,7 +94,7 @@ func (p *program) Info() engine.Info {
 		Workers: 1,
 		Memory:  p.dev.held + p.workspaceBytes(),
 		Free:    p.free,
-		Piece:   evalBatches * p.all.Batch,
+		Piece:   max(1, evalImages/p.list.Eval.all()) * p.list.Eval.all(),
 	}
 }
 
@@ -171,7 +173,7 @@ func (p *program) queue(m mode, s kernels.Step, index []int32) error {
 	if p.group != nil {
 		serial = p.group.Progress.serial.Add(1)
 	}
-	if err := p.ring.send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, serial, own); err != nil {
+	if err := p.rings[m].send(p.dev.streams[mainStream], p.dev.single[StepRecord], s, serial, own); err != nil {
 		return err
 	}
 	if p.profile != nil && p.profile.r == r {
@@ -231,8 +233,8 @@ func (p *program) release() {
 	for _, m := range p.modules {
 		m.Close()
 	}
-	if p.ring != nil {
-		p.ring.close()
+	for _, r := range p.rings {
+		r.close()
 	}
 	p.host.Close()
 	p.dev.close()

@@ -4,10 +4,10 @@ import (
 	"shake/cudnn"
 )
 
-// ragged picks the engine of a convolution for a part of a batch; full is the plan for the whole
-// batch. It takes the same engine with the same settings where cuDNN can prepare it, else the
-// library's proposal. It times nothing: a ragged batch comes in the middle of a run, once or twice
-// an epoch.
+// ragged picks the engine of a convolution for a part of a batch, or for an evaluation's batch;
+// full is the plan for the batch of a step. It takes the same engine with the same settings where
+// cuDNN can prepare it, else the library's proposal. It times nothing: a ragged batch comes in the
+// middle of a run, once or twice an epoch.
 func (p *program) ragged(c *convolution, full *cudnn.Plan) (*cudnn.Plan, error) {
 	options := c.options(p.cfg.Deterministic)
 	x, y, z := c.t[0], c.t[1], c.t[2]

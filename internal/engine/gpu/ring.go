@@ -13,19 +13,23 @@ import (
 // event for every quarter of the ring tells this. The host waits only when all slots are under way.
 type ring struct {
 	memory *cuda.Pinned
+	slots  int // a multiple of 4
 	slot   int // bytes
 	next   int
 	marks  [4]*cuda.Event
 	marked [4]bool
 }
 
-// slots is the largest number of steps under way: a multiple of 4, and more than the steps of an
-// epoch in the published recipes.
-const slots = 2048
+// stepSlots is the largest number of steps under way, more than the steps of an epoch in the
+// published recipes; evalSlots is that of the batches of an evaluation.
+const (
+	stepSlots = 2048
+	evalSlots = 64
+)
 
-// newRing makes a ring for steps of so many indexes at most.
-func newRing(ctx *cuda.Context, indexes int) (*ring, error) {
-	r := &ring{slot: (stepBytes + 4*indexes + 63) &^ 63}
+// newRing makes a ring of so many slots, for so many indexes at most each.
+func newRing(ctx *cuda.Context, slots, indexes int) (*ring, error) {
+	r := &ring{slots: slots, slot: (stepBytes + 4*indexes + 63) &^ 63}
 	var err error
 	if r.memory, err = ctx.AllocPinned(int64(slots * r.slot)); err != nil {
 		return nil, fmt.Errorf("gpu: memory for the records of steps: %w", err)
@@ -41,7 +45,7 @@ func newRing(ctx *cuda.Context, indexes int) (*ring, error) {
 // send queues the copy of a pass's record and indexes to dst. serial numbers the passes. Mixed
 // images have more indexes.
 func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, serial uint32, index []int32) error {
-	const quarter = slots / 4
+	quarter := r.slots / 4
 	q := r.next / quarter
 	if r.next%quarter == 0 && r.marked[q] {
 		if r.marks[q].Query() != nil {
@@ -64,12 +68,15 @@ func (r *ring) send(stream *cuda.Stream, dst cuda.Ptr, s kernels.Step, serial ui
 			return err
 		}
 		r.marked[q] = true
-		r.next %= slots
+		r.next %= r.slots
 	}
 	return nil
 }
 
 func (r *ring) close() {
+	if r == nil {
+		return
+	}
 	for _, e := range r.marks {
 		if e != nil {
 			e.Close()

@@ -11,6 +11,7 @@ import (
 // arguments and, from the second run on, one graph of them.
 type runner struct {
 	mode  mode
+	list  *List
 	items []item
 	begin *cuda.Event // behind the earlier work of the main stream
 	graph *cuda.GraphExec
@@ -19,7 +20,7 @@ type runner struct {
 
 // item is the work of an op, or of a rival in place of several ops, and its place in the schedule.
 type item struct {
-	op     int // the first that the work is of
+	op     int // the first op of a step that the work is of
 	work   []work
 	stream int
 	after  []*cuda.Event  // of items on other streams
@@ -52,7 +53,7 @@ func (w *work) run(s *cuda.Stream) error {
 	return s.Memset8(w.clear, 0, w.bytes)
 }
 
-// newRunner binds the program's list for a batch of n.
+// newRunner binds the program's list of a mode for a batch of n.
 func (p *program) newRunner(m mode, n int) (*runner, error) {
 	r, err := p.bindAll(m, n)
 	if err != nil || !p.overlap.taken {
@@ -65,23 +66,37 @@ func (p *program) newRunner(m mode, n int) (*runner, error) {
 	return r, nil
 }
 
+// bindAll is newRunner without programmatic launches.
 func (p *program) bindAll(m mode, n int) (*runner, error) {
-	r := &runner{mode: m}
+	r, err := p.bindItems(m, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.giveWorkspaces(r); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// bindItems is bindAll but for the memory that cuDNN works in.
+func (p *program) bindItems(m mode, n int) (*runner, error) {
+	r := &runner{mode: m, list: p.list.of(m)}
 	var groups [][2]int
-	for i := 0; i < len(p.list.Ops); {
+	for i := 0; i < len(r.list.Ops); {
 		w, count, err := p.bindShare(m, i, n)
 		if err != nil {
 			r.close()
 			return nil, err
 		}
 		if w != nil {
-			r.items = append(r.items, item{op: i, work: w, stream: p.list.Items[i].Stream})
+			r.items = append(r.items, item{op: r.list.stepOp(i), work: w, stream: r.list.Items[i].Stream})
 			groups = append(groups, [2]int{i, count})
 		}
 		i += count
 		p.backend.Group.did()
 	}
-	if err := errors.Join(p.join(r, groups), p.giveWorkspaces(r)); err != nil {
+	if err := p.join(r, groups); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -113,7 +128,7 @@ func (p *program) join(r *runner, groups [][2]int) error {
 		return err
 	}
 	var last [allStreams]*item
-	for g, it := range p.list.edges(groups) {
+	for g, it := range r.list.edges(groups) {
 		x := &r.items[g]
 		if last[it.Stream] == nil && it.Stream != mainStream {
 			x.after = append(x.after, r.begin)
@@ -139,17 +154,43 @@ func (p *program) join(r *runner, groups [][2]int) error {
 	return nil
 }
 
-// giveWorkspaces makes all plans of r on one stream share a workspace.
-func (p *program) giveWorkspaces(r *runner) error {
-	var all [allStreams][]*work
+// byStream is the work of r by stream.
+func (r *runner) byStream() (all [streams][]*work) {
 	for _, x := range r.items {
-		all[x.stream] = append(all[x.stream], pointers(x.work)...)
+		if x.stream != cardsStream {
+			all[x.stream] = append(all[x.stream], pointers(x.work)...)
+		}
 	}
-	for stream, ws := range all {
-		if stream == cardsStream {
+	return all
+}
+
+// spare places workspaces of an evaluation in the part of the arena that its list leaves free,
+// where those of the streams are too small: an address by stream, or 0. It also says whether the
+// free part has room for all of them.
+func (p *program) spare(r *runner) (at [streams]cuda.Ptr, all bool) {
+	free := r.list.Arena
+	all = true
+	for stream, ws := range r.byStream() {
+		most := largest(ws)
+		if r.mode == training || most <= p.workspaces[stream].bytes {
 			continue
 		}
-		if err := p.giveWorkspace(stream, ws); err != nil {
+		if end := free + int(align(most)); end <= p.list.Arena {
+			at[stream], free = p.dev.arena+cuda.Ptr(free), end
+		} else {
+			all = false
+		}
+	}
+	return at, all
+}
+
+// giveWorkspaces makes all plans of r on one stream share a workspace.
+func (p *program) giveWorkspaces(r *runner) error {
+	spare, _ := p.spare(r)
+	for stream, ws := range r.byStream() {
+		if spare[stream] != 0 {
+			lend(ws, spare[stream])
+		} else if err := p.giveWorkspace(stream, ws); err != nil {
 			return err
 		}
 	}
@@ -163,18 +204,26 @@ func pointers(ws []work) (out []*work) {
 	return out
 }
 
-// giveWorkspace makes all plans of ws share the workspace of a stream.
-func (p *program) giveWorkspace(stream int, ws []*work) error {
-	var most int64
+// largest is the largest workspace of plans, in bytes.
+func largest(ws []*work) (most int64) {
 	for _, w := range ws {
 		if w.plan != nil {
 			most = max(most, w.plan.Workspace())
 		}
 	}
-	workspace, err := p.workspaceOf(stream, most)
+	return most
+}
+
+func lend(ws []*work, workspace cuda.Ptr) {
 	for _, w := range ws {
 		w.workspace = workspace
 	}
+}
+
+// giveWorkspace makes all plans of ws share the workspace of a stream.
+func (p *program) giveWorkspace(stream int, ws []*work) error {
+	workspace, err := p.workspaceOf(stream, largest(ws))
+	lend(ws, workspace)
 	return err
 }
 

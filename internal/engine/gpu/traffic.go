@@ -23,7 +23,7 @@ func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]pr
 		t := l.traffic(o)
 		p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
 		p.Packed = float64(l.packing(o))
-		k, err := l.launch(o, training, c)
+		k, err := l.launch(o, l.mode(o), c)
 		if err != nil {
 			return nil, fmt.Errorf("gpu: %s: %w", l.op(o), err)
 		}
@@ -42,6 +42,17 @@ func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]pr
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// PredictEvaluation predicts for a card the evaluation of so many images, in the batches that a
+// program has for it and in those of a step. used is as for Launches.
+func (l *List) PredictEvaluation(card predict.Card, images int, c engine.Config, used func(*kernels.Kernel) *Used) (predict.Evaluation, error) {
+	own, err := l.Eval.Launches(c, used)
+	if err != nil {
+		return predict.Evaluation{}, err
+	}
+	step, err := l.forwardPass(l.Batch, l.all()).Launches(c, used)
+	return predict.Evaluate(card, images, l.Eval.Batch, own, l.Batch, step), err
 }
 
 // Used is the compiler's report on a kernel.
@@ -130,7 +141,10 @@ func (l *List) traffic(o Op) traffic {
 	case *Join:
 		return l.joinTraffic(o)
 	case *Correlate:
-		return traffic{} // a step of training does not run it
+		if !l.Forward {
+			return traffic{} // a step of training does not run it
+		}
+		return traffic{reads: viewParts(o.A, o.B)}
 	case *Clear:
 		return traffic{writes: []Part{l.whole(o.Y)}}
 	case *Head:

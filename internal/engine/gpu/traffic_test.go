@@ -35,7 +35,11 @@ func TestPredictGolden(t *testing.T) {
 	}
 	for _, net := range []string{"26-2x32d", "26-2x96d", "resnext29"} {
 		l, step := predicted(t, net, card)
-		golden.Compare(t, filepath.Join("testdata", "predict-"+net+".golden"), step.Text(net, l.Batch))
+		eval, err := l.PredictEvaluation(card, 10000, engine.Config{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Compare(t, filepath.Join("testdata", "predict-"+net+".golden"), step.Text(net, l.Batch)+eval.String())
 	}
 }
 

@@ -36,7 +36,7 @@ func (p *program) bindRival(r *rival, n int) ([]work, error) {
 		}
 	}
 	for _, k := range r.bound {
-		call, err := p.bindKernel(k, n)
+		call, err := p.bindKernel(p.list, k, n)
 		if err != nil {
 			drop(out)
 			return nil, fmt.Errorf("gpu: %s: %w", r, err)
