@@ -186,8 +186,12 @@ func (c *Comm) queue(op string, on *cuda.Stream, call func(handle uintptr) Statu
 	s := call(c.handle)
 	last := lastError(c.handle, s)
 	open := c.group
-	if c.config.Blocking && !slices.Contains(c.streams, on) {
-		c.streams = append(c.streams, on)
+	if c.config.Blocking {
+		if capturing, err := on.Capturing(); capturing || err != nil {
+			c.captured = true
+		} else if !slices.Contains(c.streams, on) {
+			c.streams = append(c.streams, on)
+		}
 	}
 	c.mu.Unlock()
 	if s == inProgress && !open {

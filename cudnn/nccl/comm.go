@@ -15,7 +15,8 @@ type Config struct {
 	// Timeout is the longest time that New waits for the other ranks; 0: for ever.
 	Timeout time.Duration
 	// Blocking makes the library itself wait in New and in the first collective calls. Abort cannot
-	// end such a wait, and Timeout has no meaning. Close waits for the streams of the calls so far.
+	// end such a wait, and Timeout has no meaning. Close waits for the streams of the calls so far,
+	// or for all work of the context if a call was captured, since its graph may run on any stream.
 	Blocking bool
 	// MinCTAs and MaxCTAs bound the multiprocessors that a collective call takes; 0: the library
 	// chooses.
@@ -36,10 +37,12 @@ type Comm struct {
 	mu      sync.Mutex // held for calls of the library and for the fields below
 	handle  uintptr    // 0 when closed or aborted
 	aborted bool
-	closing bool           // Close is under way
-	group   bool           // a group is open
-	owner   uintptr        // the thread that opened it
-	streams []*cuda.Stream // of the calls so far, if Blocking
+	closing bool    // Close is under way
+	group   bool    // a group is open
+	owner   uintptr // the thread that opened it
+	// If Blocking: the streams of the calls so far, and whether a call went into a graph.
+	streams  []*cuda.Stream
+	captured bool
 }
 
 // New makes this rank's end of the communicator id on the context's card, and waits until all ranks
@@ -222,9 +225,12 @@ func (c *Comm) abort() error {
 }
 
 // Close ends the communicator once its work is done. Work that has failed, or is not done within
-// five seconds, is aborted, and that is an error. Close the graphs that captured calls first. It
-// may be called twice, but not by the function of a Group. (ncclCommFinalize, ncclCommDestroy,
-// ncclCommAbort)
+// five seconds, is aborted, and that is an error. It may be called twice, but not by the function of
+// a Group. (ncclCommFinalize, ncclCommDestroy, ncclCommAbort)
+//
+// Close the graphs that captured calls first, cuda.GraphExec and cuda.Graph: the library keeps what
+// they use, and here and in Abort waits for their end without a limit. A launch that still runs may
+// be closed so; Close waits for it as for a call. No capture may be under way in the context.
 func (c *Comm) Close() error {
 	const op = "Comm.Close"
 	if c == nil {
@@ -302,11 +308,14 @@ func (c *Comm) drain(op string, end time.Time) error {
 	}
 }
 
-// synchronize waits for the streams of a blocking communicator. Its thread ends with it.
+// synchronize waits for the work of a blocking communicator. Its thread ends with it.
 func (c *Comm) synchronize() error {
 	runtime.LockOSThread()
 	if err := c.ctx.SetCurrent(); err != nil {
 		return err
+	}
+	if c.captured {
+		return c.ctx.Synchronize()
 	}
 	for _, s := range c.streams {
 		if s.Handle() == 0 {

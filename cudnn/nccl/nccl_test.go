@@ -2,6 +2,7 @@ package nccl
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"runtime"
@@ -247,6 +248,49 @@ func TestCloseEndsAHang(t *testing.T) {
 					t.Errorf("closing took %v: %v", took, err)
 				}
 				r.check(errors.Join(r.stream.Synchronize(), x.Close()))
+			})
+		})
+	}
+}
+
+// Close of a blocking communicator waits for a graph with a captured call that was launched on a
+// stream of which the communicator knows nothing, and ends it if rank 1 never launches its own.
+func TestCloseOfGraphs(t *testing.T) {
+	before := closeWait
+	defer func() { closeWait = before }()
+	for _, hangs := range []bool{false, true} {
+		t.Run(fmt.Sprint("a hang: ", hangs), func(t *testing.T) {
+			if closeWait = time.Minute; hangs {
+				closeWait = 300 * time.Millisecond
+			}
+			var done sync.WaitGroup
+			done.Add(1)
+			ranks(t, 2, Config{Blocking: true}, func(r rank) {
+				if r.Rank() == 1 && hangs {
+					done.Wait()
+					r.check(r.Abort())
+					return
+				}
+				x := r.alloc([]float32{1})
+				other, err := r.ctx.NewStream()
+				r.check(err)
+				r.check(r.stream.BeginCapture(cuda.CaptureThreadLocal))
+				r.check(r.AllReduce(x.Ptr(), x.Ptr(), 1, F32, Sum, r.stream))
+				g, err := r.stream.EndCapture()
+				r.check(err)
+				exec, err := g.Instantiate()
+				r.check(err)
+				r.check(errors.Join(exec.Launch(other), exec.Close(), g.Close()))
+				if err := r.Close(); hangs != errors.Is(err, ErrAborted) || !hangs && err != nil {
+					t.Errorf("rank %d: %v", r.Rank(), err)
+				}
+				r.check(other.Synchronize())
+				if hangs {
+					done.Done()
+				} else {
+					r.want("after closing", r.read(x.Ptr(), 1), 2)
+				}
+				r.check(errors.Join(other.Close(), x.Close()))
 			})
 		})
 	}
