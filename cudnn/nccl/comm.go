@@ -197,10 +197,10 @@ func (c *Comm) Abort() error {
 	if err := c.within("Comm.Abort"); err != nil {
 		return err
 	}
+	// A second Abort, and Close, wait here for the end of the first.
 	c.groups.Lock()
 	defer c.groups.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	return c.abort()
 }
 
@@ -214,12 +214,17 @@ func (c *Comm) within(op string) error {
 	return nil
 }
 
+// abort wants c.mu, and unlocks it before the library waits for graphs to end: other calls are
+// errors at once.
 func (c *Comm) abort() error {
-	if c.handle == 0 {
+	h := c.handle
+	if h != 0 {
+		c.handle, c.aborted = 0, true
+	}
+	c.mu.Unlock()
+	if h == 0 {
 		return nil
 	}
-	h := c.handle
-	c.handle, c.aborted = 0, true
 	s := cAbort(h)
 	return failed("Comm.Abort", s, lastError(0, s))
 }
@@ -228,9 +233,9 @@ func (c *Comm) abort() error {
 // five seconds, is aborted, and that is an error. It may be called twice, but not by the function of
 // a Group. (ncclCommFinalize, ncclCommDestroy, ncclCommAbort)
 //
-// Close the graphs that captured calls first, cuda.GraphExec and cuda.Graph: the library keeps what
-// they use, and here and in Abort waits for their end without a limit. A launch that still runs may
-// be closed so; Close waits for it as for a call. No capture may be under way in the context.
+// Close the graphs that captured calls first, cuda.GraphExec and cuda.Graph: here and in Abort the
+// library waits for the end of graphs without a limit. A graph may be closed while a launch of it
+// runs; Close waits for the launch as for a call. No capture may be under way in the context.
 func (c *Comm) Close() error {
 	const op = "Comm.Close"
 	if c == nil {
@@ -246,8 +251,8 @@ func (c *Comm) Close() error {
 	end := time.Now().Add(closeWait)
 	err := c.drain(op, end)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.handle == 0 { // aborted meanwhile
+		c.mu.Unlock()
 		return nil
 	}
 	if err != nil {
@@ -256,6 +261,7 @@ func (c *Comm) Close() error {
 	}
 	h := c.handle
 	c.handle = 0
+	c.mu.Unlock()
 	s := cDestroy(h)
 	return failed(op, s, lastError(0, s))
 }

@@ -352,3 +352,28 @@ func TestWithinGroup(t *testing.T) {
 	r.check(comm.AllReduce(y.Ptr(), x.Ptr(), 1, F32, Sum, s))
 	r.check(errors.Join(s.Synchronize(), comm.Close(), x.Close(), y.Close(), s.Close()))
 }
+
+// While the library aborts, which takes until graphs end, other calls are errors and do not wait;
+// Close does.
+func TestDuringAbort(t *testing.T) {
+	emu.Only(t)
+	t.Setenv("SHAKE_EMU_NCCL", "abort=500")
+	r := alone(t, first(t))
+	begun, ended := make(chan struct{}), make(chan time.Time, 1)
+	go func() {
+		close(begun)
+		r.check(r.Abort())
+		ended <- time.Now()
+	}()
+	<-begun
+	for end := time.Now().Add(10 * time.Second); r.AsyncError() == nil && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if err := r.AsyncError(); !errors.Is(err, ErrAborted) || len(ended) > 0 {
+		t.Errorf("during the abort: %v, and it has ended: %v", err, len(ended) > 0)
+	}
+	r.check(r.Close())
+	if closed, at := time.Now(), <-ended; closed.Before(at.Add(-100 * time.Millisecond)) {
+		t.Errorf("Close did not wait: %v before the end of Abort", at.Sub(closed))
+	}
+}

@@ -228,6 +228,7 @@ SK_API ncclResult_t ncclCommAbort(ncclComm_t comm) {
   c->aborted = 1;
   c->shared->seats[c->rank].aborted = 1;
   shm_unlink(c->name.c_str());
+  usleep(useconds_t(1000 * setting("abort", 0)));
   forget(comm);
   return ncclSuccess;
 }

@@ -96,7 +96,8 @@ Driver &driver();
 
 // A setting of SHAKE_EMU_NCCL, "version=21800; init=3": version is the library's, init the status
 // of every ncclCommInitRankConfig, and none=1 has it make no communicator; group is the time in
-// milliseconds for which communicators that do not block are in progress behind ncclGroupEnd.
+// milliseconds for which communicators that do not block are in progress behind ncclGroupEnd, and
+// abort that of ncclCommAbort, which waits for graphs on a card.
 long setting(const char *key, long otherwise);
 
 }  // namespace ncl

@@ -214,6 +214,7 @@ func (p *program) release() {
 		return
 	}
 	if p.group.lost() {
+		p.dropRunners() // NCCL waits for the end of graphs, also when it aborts
 		p.group.comm.Abort()
 	}
 	if s := p.dev.streams[mainStream]; s != nil {
