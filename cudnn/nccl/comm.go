@@ -230,8 +230,8 @@ func (c *Comm) abort() error {
 }
 
 // Close ends the communicator once its work is done. Work that has failed, or is not done within
-// five seconds, is aborted, and that is an error. It may be called twice, but not by the function of
-// a Group. (ncclCommFinalize, ncclCommDestroy, ncclCommAbort)
+// five seconds, is aborted, and that is an error. It may be called twice, but not by the function
+// of a Group. (ncclCommFinalize, ncclCommDestroy, ncclCommAbort)
 //
 // Close the graphs that captured calls first, cuda.GraphExec and cuda.Graph: here and in Abort the
 // library waits for the end of graphs without a limit. A graph may be closed while a launch of it
