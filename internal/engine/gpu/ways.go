@@ -142,56 +142,66 @@ func (p *program) overlaps(r *rival) bool {
 	return false
 }
 
+// way is work that is timed as a part of a graph: an op's, or a rival's in place of several.
+type way struct {
+	bind func() ([]work, error)
+	took time.Duration
+	none bool // cuDNN has no engine for the rival
+}
+
+// timeWay measures w.
+func (p *program) timeWay(w *way) error {
+	if err := p.stopped(); err != nil {
+		return err
+	}
+	ws, err := w.bind()
+	if err != nil {
+		return err
+	}
+	defer drop(ws)
+	w.took, err = p.measure(ws)
+	return err
+}
+
 // time measures every op that has a rival, and every rival, as parts of a graph, and finds the
-// fastest way through the step. Equal keys are measured once.
+// fastest way through the step. Ways of equal keys are one.
 func (p *program) time(c *choices) error {
-	known := map[string]time.Duration{}
-	keys := map[string]bool{}
-	for _, r := range p.rivals {
-		keys[r.key(p.cfg.Batch)] = true
+	n, ways := p.cfg.Batch, map[string]*way{}
+	var order []*way
+	known := func(key string, bind func() ([]work, error)) *way {
+		w := ways[key]
+		if w == nil {
+			w = &way{bind: bind}
+			ways[key], order = w, append(order, w)
+		}
+		return w
+	}
+	ops, rivals := make([]*way, len(p.list.Ops)), make([]*way, len(p.rivals))
+	for k, r := range p.rivals {
 		for i := r.at; i < r.at+r.count; i++ {
-			keys[p.opKey(i, p.cfg.Batch)] = true
+			ops[i] = known(p.opKey(i, n), func() ([]work, error) { return p.bind(training, i, n) })
 		}
+		rivals[k] = known(r.key(n), func() ([]work, error) { return p.bindRival(r, n) })
 	}
-	one := p.counter("%d of %d ways through the step are timed", len(keys))
-	measured := func(key string, bind func() ([]work, error)) (time.Duration, error) {
-		if t, ok := known[key]; ok {
-			return t, nil
-		}
-		if err := p.stopped(); err != nil {
-			return 0, err
-		}
-		defer one()
-		w, err := bind()
-		if err != nil {
-			return 0, err
-		}
-		defer drop(w)
-		t, err := p.measure(w)
-		known[key] = t
-		return t, err
-	}
-	n := p.cfg.Batch
-	own := make([]time.Duration, len(p.list.Ops))
-	for _, r := range p.rivals {
-		for i := r.at; i < r.at+r.count; i++ {
-			t, err := measured(p.opKey(i, n), func() ([]work, error) { return p.bind(training, i, n) })
-			if err != nil {
-				return err
-			}
-			own[i] = t
-		}
-	}
-	took := map[*rival]time.Duration{}
-	for _, r := range p.rivals {
-		t, err := measured(r.key(n), func() ([]work, error) { return p.bindRival(r, n) })
-		if errors.Is(err, cudnn.ErrNotSupported) {
-			continue
-		}
-		if err != nil {
+	one := p.counter("%d of %d ways through the step are timed", len(order))
+	for _, w := range order {
+		err := p.timeWay(w)
+		w.none = slices.Contains(rivals, w) && errors.Is(err, cudnn.ErrNotSupported)
+		if err != nil && !w.none {
 			return err
 		}
-		took[r] = t
+		one()
+	}
+	own, took := make([]time.Duration, len(ops)), map[*rival]time.Duration{}
+	for i, w := range ops {
+		if w != nil {
+			own[i] = w.took
+		}
+	}
+	for k, r := range p.rivals {
+		if !rivals[k].none {
+			took[r] = rivals[k].took
+		}
 	}
 	for _, r := range fastest(own, p.rivals, took) {
 		beside := time.Duration(0)
