@@ -163,7 +163,7 @@ func launchHere(k *Kernel, n int, args map[string]any, behind bool) (err error) 
 	if err := f.SetMaxDynamicShared(int(l.Shared)); err != nil {
 		return err
 	}
-	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Programmatic: behind}, list...)
+	c, err := f.NewCall(driver.Launch{Grid: l.Grid, Block: l.Block, Shared: l.Shared, Cooperative: l.Cooperative, Programmatic: behind}, list...)
 	if err != nil {
 		return err
 	}

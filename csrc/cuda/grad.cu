@@ -113,5 +113,5 @@ template <template <class> class E, class M, class... Rest> struct sk_members<E,
   }
 };
 
-template <class M> struct sk_term;  // gradsum.cu
+template <class M> struct sk_term;  // term.cu
 template <class M> struct sk_sum;   // norm_backward.cu

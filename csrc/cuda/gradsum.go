@@ -83,7 +83,7 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.include("types", "philox", "norm", "tile", "grad")
+	b.include("types", "philox", "norm", "tile", "grad", "term")
 	wanted := everyImage
 	if len(s.Sums) > 0 {
 		wanted = t.replicaChunks()

@@ -20,6 +20,8 @@ type Kernel struct {
 	scratch func(n int) int
 	blocks  int // counters used
 	shared  int // bytes of dynamic shared memory
+	// The blocks wait for each other
+	cooperative bool
 }
 
 // Arg is one argument of a kernel. A pointer that the spec does not need (an absent mask, a norm)
@@ -42,10 +44,12 @@ const (
 )
 
 // Launch is the shape of one launch. Shared is bytes of dynamic shared memory; for more than 48 KiB
-// the loaded function needs a higher limit first.
+// the loaded function needs a higher limit first. The blocks of a Cooperative launch wait for each
+// other, so that the card has to run all of them at a time.
 type Launch struct {
 	Grid, Block [3]uint32
 	Shared      uint32
+	Cooperative bool
 }
 
 // Source returns the text, the compiler's options and the name of the entry point.
@@ -56,7 +60,7 @@ func (k *Kernel) Source() (text string, options []string, entry string) {
 // Launch returns the launch for n: images for kernels over activations, elements for flat ones (see
 // each spec).
 func (k *Kernel) Launch(n int) Launch {
-	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}, Shared: uint32(k.shared)}
+	return Launch{Grid: k.grid(n), Block: [3]uint32{uint32(k.threads), 1, 1}, Shared: uint32(k.shared), Cooperative: k.cooperative}
 }
 
 // Fit returns the launch for n on a card that has room for so many blocks of the kernel at a time:

@@ -20,7 +20,7 @@ func TestOrder(t *testing.T) {
 	slice := Slice{C: c, Pitch: c}
 	tensorOf := func() *memory { return randoms(r, s.Type, n*s.H*s.W*c, 0, 1) }
 	free := r.Perm(params)
-	p := newNormParams(&free, c)
+	p, p2, p3 := newNormParams(&free, c), newNormParams(&free, c), newNormParams(&free, c)
 	flat := randoms(r, F32, params, 0, 1)
 	step := Step{Seed: 1, Images: n}.memory()
 	var index []int
@@ -39,6 +39,14 @@ func TestOrder(t *testing.T) {
 			Draw: &Draw{Branches: 2, Forward: Shaken, Backward: M2, High: 1}}}}, map[string]any{"step": step, "dst": tensorOf(), "dx": tensorOf(), "x": nil, "smask0": nil, "smask1": nil, "sy0": tensorOf(),
 			"sy1": tensorOf(), "snorm0": newNorm(r, c, 2).memory, "snorm1": newNorm(r, c, 2).memory, "gamma_at0": p.gammaAt, "gamma_at1": p.gammaAt, "beta_at0": p.betaAt, "beta_at1": p.betaAt, "sblock0": 0, "sblock1": 1,
 			"params": flat, "grads": zeros(params)}},
+		{"gradnorm", GradNormSpec{Blocks: 264, Room: 4 << 10, Images: n, Parts: []GradNormPart{
+			{GradSumSpec: GradSumSpec{Shape: s, Dst: slice, DX: &slice, Sums: []Grad{{G: slice, Norm: &NormRef{C: c}, Y: &slice, ReLU: true}, {G: slice, Norm: &NormRef{C: c}, Y: &slice,
+				Draw: &Draw{Branches: 2, Forward: Shaken, Backward: M2, High: 1}}}}, DY: []*Slice{&slice, &slice}},
+			{GradSumSpec: GradSumSpec{Shape: s, Dst: slice, Read: true, Sums: []Grad{{G: slice, Norm: &NormRef{C: c}, Y: &slice}}}, DY: []*Slice{&slice}}}},
+			map[string]any{"step": step, "dst0": tensorOf(), "dx0": tensorOf(), "x0": nil, "dst1": tensorOf(), "dx1": nil, "x1": nil, "smask0": nil, "smask1": nil, "smask2": nil,
+				"sy0": tensorOf(), "sy1": tensorOf(), "sy2": tensorOf(), "snorm0": newNorm(r, c, 2).memory, "snorm1": newNorm(r, c, 2).memory, "snorm2": newNorm(r, c, 2).memory,
+				"gamma_at0": p.gammaAt, "gamma_at1": p2.gammaAt, "gamma_at2": p3.gammaAt, "beta_at0": p.betaAt, "beta_at1": p2.betaAt, "beta_at2": p3.betaAt, "sblock0": 0, "sblock1": 1, "sblock2": 0,
+				"dy0": tensorOf(), "dy1": tensorOf(), "dy2": tensorOf(), "params": flat, "grads": zeros(params)}},
 		{"correlate", CorrelateSpec{s, View{Slice: slice}, View{Slice: slice, ReLU: true}}, map[string]any{"xa": tensorOf(), "norma": nil, "xb": tensorOf(), "normb": nil, "state": zeros(12)}},
 		{"head", HeadSpec{Shape: s, X: View{Slice: slice}, Classes: 5, BOff: 5 * c, Train: true, DX: &slice, Mask: true}, map[string]any{"step": step, "scaler": nil, "x": tensorOf(), "norm": nil,
 			"labels": labels, "index": ints(index...), "params": flat, "mean": zeros(n * c), "dlogits": zeros(5 * n), "loss": zeros(n), "wrong": zeros(n), "logits": zeros(5 * n), "dx": tensorOf()}},

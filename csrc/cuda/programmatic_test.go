@@ -19,9 +19,10 @@ const eachOnce = 3
 
 var launched = map[string]int{}
 
-// programmatic says whether k, too, is to be launched behind a kernel that writes its arguments.
+// programmatic says whether k, too, is to be launched behind a kernel that writes its arguments. A
+// cooperative launch cannot overlap another one.
 func programmatic(k *Kernel) bool {
-	if device.ctx.Device().Programmatic() != nil || launched[k.Entry] >= eachOnce {
+	if device.ctx.Device().Programmatic() != nil || launched[k.Entry] >= eachOnce || k.Launch(1).Cooperative {
 		return false
 	}
 	launched[k.Entry]++

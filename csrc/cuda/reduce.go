@@ -14,12 +14,20 @@ const (
 
 // replicaChunks is the number of chunks that the images of a replica are cut into, if it has as
 // many images.
-func (t tile) replicaChunks() int { return max(1, reduceBlocks/(t.shape.Replicas*t.chunks)) }
+func (t tile) replicaChunks() int { return t.chunksOf(reduceBlocks) }
+
+// chunksOf is replicaChunks for a grid of so many blocks.
+func (t tile) chunksOf(blocks int) int { return max(1, blocks/(t.shape.Replicas*t.chunks)) }
 
 // reduction is the kernel whose blocks each add up a chunk of images of one replica: reduce.cu.
 // slot is the floats of one block's sums. With slot 0 the kernel adds nothing up, and each image is
 // a chunk.
 func (t tile) reduction(slot, chunksWanted int) Kernel {
+	return t.reductionOf(reduceBlocks, slot, chunksWanted)
+}
+
+// reductionOf is reduction with a grid of so many blocks.
+func (t tile) reductionOf(blocks, slot, chunksWanted int) Kernel {
 	hw, r := t.shape.H*t.shape.W, t.shape.Replicas
 	chunks := func(n int) int {
 		most := (n + r - 1) / r
@@ -37,7 +45,7 @@ func (t tile) reduction(slot, chunksWanted int) Kernel {
 	}
 	k.grid = func(n int) [3]uint32 {
 		c := chunks(n)
-		return [3]uint32{uint32(c), uint32(max(1, min(reduceBlocks/(c*t.chunks), hw/(t.rows*t.unroll)))), uint32(t.chunks)}
+		return [3]uint32{uint32(c), uint32(max(1, min(blocks/(c*t.chunks), hw/(t.rows*t.unroll)))), uint32(t.chunks)}
 	}
 	k.blocks = t.chunks
 	k.scratch = func(n int) int {
