@@ -21,8 +21,9 @@ type measurement struct {
 	Emulated   bool          `json:"emulated,omitempty"`
 	Model      string        `json:"model,omitempty"` // the described card
 	Launches   []measuredRow `json:"launches"`        // different ones, the dearest first
-	Sum        float64       `json:"sum_us"`          // of all launches, each by itself
-	Step       float64       `json:"step_us"`         // the whole step as one graph
+	Together   []togetherRow `json:"cooperative,omitempty"`
+	Sum        float64       `json:"sum_us"`  // of all launches, each by itself
+	Step       float64       `json:"step_us"` // the whole step as one graph
 	Expected   float64       `json:"expected_us,omitempty"`
 	ImagesPerS float64       `json:"img_per_s"`
 	// The step without overlap of launches and with, and the expected time with; 0: no programmatic
@@ -42,6 +43,32 @@ type measuredRow struct {
 	Expected float64 `json:"expected_us,omitempty"` // with a warm L2, like the measurement
 	Floor    float64 `json:"floor_us,omitempty"`
 	Off      bool    `json:"off,omitempty"` // by more than a third of the expected time
+}
+
+// togetherRow is a cooperative launch beside the ones that it may replace. Times are in
+// microseconds.
+type togetherRow struct {
+	At       int     `json:"at"`       // the first of these, by its position in the list
+	Launches int     `json:"launches"` // number of these
+	Text     string  `json:"text"`
+	US       float64 `json:"us"`
+	Beside   float64 `json:"beside_us"` // these, one after the other
+	Expected float64 `json:"expected_us,omitempty"`
+	Taken    bool    `json:"taken,omitempty"` // the step runs it
+}
+
+// together joins times and prediction of the cooperative launches.
+func (m *measurement) together(model predict.Card, t *gpu.Times) {
+	for _, x := range t.Together {
+		r := togetherRow{At: x.At, Launches: x.Count, Text: x.Launch.Text, US: float64(x.Took.Nanoseconds()) / 1e3, Taken: x.Taken}
+		for _, took := range t.Ops[x.At : x.At+x.Count] {
+			r.Beside += float64(took.Nanoseconds()) / 1e3
+		}
+		if m.Model != "" {
+			r.Expected = predict.Predict(model, []predict.Launch{x.Launch}).Costs[0].Warm * 1e6
+		}
+		m.Together = append(m.Together, r)
+	}
 }
 
 // fill joins times and prediction. card names a described card; "" stands for the one that fits the
@@ -87,6 +114,7 @@ func (m *measurement) fill(card string, t *gpu.Times, ls []predict.Launch) error
 		}
 		return a.At[0] - b.At[0]
 	})
+	m.together(model, t)
 	m.Step = float64(t.Step.Nanoseconds()) / 1e3
 	m.ImagesPerS = float64(m.Batch) / m.Step * 1e6
 	if t.Ways != nil {
@@ -115,6 +143,9 @@ func (m *measurement) text(w io.Writer) error {
 	if err := t.Text(w); err != nil {
 		return err
 	}
+	if err := m.togetherText(w); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "\nlaunches one by one %.0f us, the step as one graph %.0f us: %.0f img/s", m.Sum, m.Step, m.ImagesPerS)
 	if m.Model != "" {
 		fmt.Fprintf(w, "; expected %.0f us", m.Expected)
@@ -128,6 +159,26 @@ func (m *measurement) text(w io.Writer) error {
 		fmt.Fprintln(w)
 	}
 	return nil
+}
+
+// togetherText writes the cooperative launches, if there are any.
+func (m *measurement) togetherText(w io.Writer) error {
+	if len(m.Together) == 0 {
+		return nil
+	}
+	fmt.Fprint(w, "\ncooperative launches in place of several: us: the one; beside: these, one after the other; *: the step runs it\n\n")
+	t := report.Table{Columns: []report.Column{right("first"), right("launches"), right("us"), right("expected"), right("beside"), {Title: ""}, {Title: "launch"}}}
+	for _, r := range m.Together {
+		expected, mark := "-", ""
+		if m.Model != "" {
+			expected = fmt.Sprintf("%.1f", r.Expected)
+		}
+		if r.Taken {
+			mark = "*"
+		}
+		t.Rows = append(t.Rows, []any{r.At, r.Launches, fmt.Sprintf("%.1f", r.US), expected, fmt.Sprintf("%.1f", r.Beside), mark, r.Text[:min(len(r.Text), 80)]})
+	}
+	return t.Text(w)
 }
 
 func either(s, otherwise string) string {

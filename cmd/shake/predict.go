@@ -82,21 +82,20 @@ func (a *app) showPrediction(name string, spec *dsl.Spec, g *graph.Graph, asJSON
 		return err
 	}
 	c := engine.ConfigOf(spec)
-	used, err := list.CompileFor(card.Arch, c)
+	used, err := list.CompileFor(card, c)
 	if err != nil {
 		fmt.Fprintf(a.err, "kernels are not compiled, so occupancy is what their launch bounds promise: %v\n", err)
 		used = nil
 	}
-	ls, err := list.Launches(c, used)
+	s, err := list.Predict(card, c, used)
 	if err != nil {
 		return err
 	}
-	s := predict.Predict(card, ls)
 	eval, err := list.PredictEvaluation(card, testImages, c, used)
 	if err != nil {
 		return err
 	}
-	title := fmt.Sprintf("%s in %s, batch %d, %d launches", spec.Name, list.Type, list.Batch, len(list.Ops))
+	title := fmt.Sprintf("%s in %s, batch %d, %d launches", spec.Name, list.Type, list.Batch, len(s.Costs))
 	if !asJSON {
 		_, err = io.WriteString(a.out, s.Text(title, list.Batch)+eval.String())
 		return err
@@ -139,7 +138,7 @@ func (a *app) showMeasurement(card string, spec *dsl.Spec, g *graph.Graph, asJSO
 		return exit(exitUsage, fmt.Errorf("--measure: %w", err))
 	}
 	c := engine.ConfigOf(spec)
-	b := gpu.Backend{Tune: tunes(), Report: func(line string) { fmt.Fprintln(a.err, line) }}
+	b := gpu.Backend{Tune: tunes(), Measured: []string{gpu.CooperativeBackward}, Report: func(line string) { fmt.Fprintln(a.err, line) }}
 	if !b.Tune {
 		b.Programmatic = gpu.Compared
 	}

@@ -29,4 +29,8 @@
 // this block merges the parts in their order, in float64, and leaves the counter zero. So the same
 // numbers give the same bits. All kernels of one stream may share scratch and counters; counters
 // must be zero before the first launch.
+//
+// In a cooperative kernel the blocks wait for each other, and then each merges the parts that it
+// needs, in a fixed order. The card's number of multiprocessors bounds its grid, so cards may
+// differ in bits; the order of blocks makes no difference.
 package cuda

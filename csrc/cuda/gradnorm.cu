@@ -14,11 +14,11 @@
 // stores the coefficients and the gradients of the parameters. A part whose sums were taken before
 // has gradients alone, from the coefficients of its norm.
 //
-// gradnorm(step, dst_i, dx_i, x_i for every part i, g_k, mask_k, y_k, norm_k, block_k for every term
-// k, smask_j, sy_j, snorm_j, sblock_j, gamma_at_j, beta_at_j, dy_j for every sum j, params, grads,
-// partial, counter, n): the outputs are dst, dx_g, dx_x, dx_1, grads at gamma_at and beta_at, and
-// dy. No dy may share memory with another operand. sizeof(T) bytes an element of each operand, and
-// of dst and y once more beyond PASSES; 8 to 11 FLOPs an element of each sum.
+// gradnorm(step, dst_i, dx_i, x_i for every part i, g_k, mask_k, y_k, norm_k, block_k for every
+// term k, smask_j, sy_j, snorm_j, sblock_j, gamma_at_j, beta_at_j, dy_j for every sum j, params,
+// grads, partial, counter, n): the outputs are dst, dx_g, dx_x, dx_1, grads at gamma_at and
+// beta_at, and dy. No dy may share memory with another operand. sizeof(T) bytes an element of each
+// operand, and of dst and y once more beyond PASSES; 8 to 11 FLOPs an element of each sum.
 constexpr int PER = COEFS > 0 ? COEFS : 1;
 
 // The gradient in front of a norm.

@@ -6,11 +6,12 @@ import (
 )
 
 // GradNormSpec is several GradSumSpec side by side and, in the same cooperative launch, the
-// gradients in front of their norms: what GradConcatSpec stores of the gradients of Sums. The
-// tensors stay in shared memory in between, as far as they have room.
+// gradients in front of their norms, as GradConcatSpec stores them. The tensors stay in shared
+// memory in between, as far as they have room.
 //
 //	gradnorm(step, dst0, dx0, x0, dst1, ..., g0, mask0, y0, norm0, block0, g1, ..., smask0, sy0,
-//	         snorm0, sblock0, gamma_at0, beta_at0, dy0, smask1, ..., params, grads, partial, counter, n)
+//	        snorm0, sblock0, gamma_at0, beta_at0, dy0, smask1, ..., params, grads, partial,
+//	        counter, n)
 //
 // Terms and sums are numbered through all parts.
 type GradNormSpec struct {
@@ -135,7 +136,8 @@ func (s GradNormSpec) parts(b *builder, t tile, k *Kernel, sizes []int, wanted i
 	term, sum, base := 0, 0, 0
 	line := "#define SEGMENTS(F)"
 	for i, p := range s.Parts {
-		passes, keeps := s.passes(t, k, p, wanted, most, co.n)
+		passes, keeps, again := s.passes(t, k, p, wanted, most, co.n)
+		k.again += again
 		k.shared = max(k.shared, passes*t.unroll*keeps*k.threads*t.v*t.shape.Type.Size())
 		covering, gate := p.covering(0, p.Dst.C)
 		b.line("struct P%d { %s", i, p.Dst.fields())
@@ -191,8 +193,9 @@ func (s GradNormSpec) parts(b *builder, t tile, k *Kernel, sizes []int, wanted i
 }
 
 // passes are the passes over a thread's pixels that shared memory has room for, of those of a full
-// batch, and the values a pixel that each of them keeps.
-func (s GradNormSpec) passes(t tile, k *Kernel, p GradNormPart, wanted, most, coefs int) (passes, keeps int) {
+// batch, the values a pixel that each of them keeps, and the bytes of a full batch that are not
+// kept.
+func (s GradNormSpec) passes(t tile, k *Kernel, p GradNormPart, wanted, most, coefs int) (passes, keeps int, again int64) {
 	keeps = 1
 	for _, dy := range p.DY {
 		if dy != nil {
@@ -200,7 +203,7 @@ func (s GradNormSpec) passes(t tile, k *Kernel, p GradNormPart, wanted, most, co
 		}
 	}
 	if p.Known {
-		return 0, keeps
+		return 0, keeps, 0
 	}
 	channels := t.columns * t.v
 	fixed := 8*2*(k.threads/32)*channels + 4*3*most*channels + 4*32*max(1, coefs) + 64
@@ -209,5 +212,7 @@ func (s GradNormSpec) passes(t tile, k *Kernel, p GradNormPart, wanted, most, co
 	m := min(chunkImages, (images+wanted-1)/wanted)
 	pixels := (t.shape.H*t.shape.W + int(g[1]) - 1) / int(g[1])
 	all := m * ((pixels + t.rows*t.unroll - 1) / (t.rows * t.unroll))
-	return max(0, min(all, (s.Room-fixed)/each)), keeps
+	passes = max(0, min(all, (s.Room-fixed)/each))
+	again = int64(s.Images*t.shape.H*t.shape.W*p.Dst.C*keeps*t.shape.Type.Size()) * int64(all-passes) / int64(all)
+	return passes, keeps, again
 }

@@ -19,9 +19,17 @@ type normPart struct {
 	dy, dyBefore       []tensor
 }
 
+// normKind is a part's kind: whether its sums are known, whether dst is only read, and the number
+// of sums.
+type normKind struct {
+	known, read bool
+	sums        int
+}
+
 // newNormPart makes part number i in layout l. Written ones have a masked DX and a term, or
 // accumulate; the norms have a ReLU, draws and a shared mask, or none of them.
-func newNormPart(r *rand.Rand, s Shape, n, i, l int, known, read bool, sums int, free *[]int) normPart {
+func newNormPart(r *rand.Rand, s Shape, n, i, l int, kind normKind, free *[]int) normPart {
+	known, read, sums := kind.known, kind.read, kind.sums
 	o := layouts[l]
 	at := Slice{Buf: 100 * i, Off: o.off, C: o.c, Pitch: o.pitch}
 	buf := func(k int) *Slice { p := at; p.Buf += k; return &p }
@@ -175,7 +183,7 @@ func TestGradNorm(t *testing.T) {
 	cases(func(name string, s Shape, n, i int) {
 		testGradNorm(t, name, 264, n, uint64(i), func(r *rand.Rand, free *[]int) []normPart {
 			part := func(at, l int, known, read bool, sums int) normPart {
-				return newNormPart(r, s, n, at, l, known, read, sums, free)
+				return newNormPart(r, s, n, at, l, normKind{known, read, sums}, free)
 			}
 			switch i % 3 {
 			case 0: // the end of a block: both branches' norms, and a skip's
@@ -188,7 +196,7 @@ func TestGradNorm(t *testing.T) {
 	})
 	one := func(s Shape, n, l, sums int) func(r *rand.Rand, free *[]int) []normPart {
 		return func(r *rand.Rand, free *[]int) []normPart {
-			return []normPart{newNormPart(r, s, n, 0, l, false, false, sums, free)}
+			return []normPart{newNormPart(r, s, n, 0, l, normKind{sums: sums}, free)}
 		}
 	}
 	testGradNorm(t, "70 images in 8 blocks", 8, 70, 11, one(Shape{F32, 3, 3, 2}, 70, 0, 2))

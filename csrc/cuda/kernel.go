@@ -22,6 +22,7 @@ type Kernel struct {
 	shared  int // bytes of dynamic shared memory
 	// The blocks wait for each other
 	cooperative bool
+	again       int64
 }
 
 // Arg is one argument of a kernel. A pointer that the spec does not need (an absent mask, a norm)
@@ -94,3 +95,7 @@ func (k *Kernel) Scratch(n int) int {
 
 // Counters returns the size of the argument "counter", in 32-bit words that are initially zero.
 func (k *Kernel) Counters() int { return k.blocks }
+
+// Again returns the bytes of a full batch that a cooperative kernel reads a second time, because
+// its shared memory has no room for them.
+func (k *Kernel) Again() int64 { return k.again }

@@ -94,6 +94,8 @@ var budgets = map[string]budget{
 	"gather": {stores: [2]int{2, 0}, loads: [2]int{8, 0},
 		reason: "four elements from anywhere; four of 16 bits are 64; what is left behind the last four"},
 	"gradconcat": {loads: [2]int{8, 0}, early: true, reason: "the step's record"},
+	"gradnorm": {stores: [2]int{0, 9}, loads: [2]int{4, 6}, calls: [2]int{16, 33}, fences: [2]int{0, 4},
+		reason: "a sum's slot, coefficients and gradients; the norm's numbers, the step's record; a float64 reciprocal, and on sm_80 a routine for each shuffle in a loop over replicas; the two turns of the barrier of its part: a fence each, by NVRTC 12.4 two"},
 	"gradsum": {stores: [2]int{0, 8}, loads: [2]int{6, 6}, calls: [2]int{0, 1}, fences: [2]int{2, 0},
 		reason: "a sum's slot, coefficients and gradients; the norm's numbers, the step's record; a float64 reciprocal of the last block, and its turn: one fence, by NVRTC 12.4 two"},
 	"head": {stores: [2]int{80, 0}, loads: [2]int{160, 0}, local: [2]int{2, 0}, calls: [2]int{48, 0},

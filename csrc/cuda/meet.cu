@@ -34,10 +34,10 @@ __device__ inline void sk_leave(unsigned int *counter) {
   }
 }
 
-// Adds up numbers READ of the slots of one replica, for the block's channels of C: array k of a slot
-// is C floats behind array k-1, and the first begins at `first` in slot 0 of the replica. Each lane
-// takes every OWN_LANES-th slot; then come the lanes of a warp by shuffles, and the warps. So the
-// order is fixed. sk_own_sum returns the sums, behind a barrier of sk_own_slots.
+// Adds up READ numbers a channel over the slots of one replica, for the block's channels of C.
+// Array k of a slot is C floats behind array k-1, and the first begins at `first` in slot 0 of the
+// replica. Each lane takes every OWN_LANES-th slot; then come the lanes of a warp by shuffles, and
+// the warps. So the order is fixed. sk_own_sum returns the sums, behind a barrier of sk_own_slots.
 constexpr int OWN_LANES = THREADS / QUADS, OWN_SHARED = 2 * WARPS * CHANNELS;  // doubles
 
 template <int READ, int C>

@@ -30,11 +30,11 @@ var (
 	wasteful  = regexp.MustCompile(`warning #[^\n]*`)
 )
 
-// used lists the distinct kernels of every built-in network in one storage type; the kernels of the
-// nets named few come first.
-func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel, first int) {
+// used lists the distinct kernels of every built-in network in one storage type, cooperative ones
+// for an H100 too; the kernels of the leading nets come first.
+func used(t *testing.T, typ kernels.Type, leading ...string) (all []*kernels.Kernel, first int) {
 	seen := map[string]bool{}
-	names := append(slices.Clone(few), slices.DeleteFunc(nets.Names(), func(n string) bool { return slices.Contains(few, n) })...)
+	names := append(slices.Clone(leading), slices.DeleteFunc(nets.Names(), func(n string) bool { return slices.Contains(leading, n) })...)
 	for i, name := range names {
 		s, err := nets.Load(name)
 		if err != nil {
@@ -52,13 +52,20 @@ func used(t *testing.T, typ kernels.Type, few ...string) (all []*kernels.Kernel,
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, k := range ks {
+		more, err := l.Cooperative(132, 228<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if few() {
+			more = ends(more)
+		}
+		for _, k := range append(ks, more...) {
 			if !seen[k.Text] {
 				seen[k.Text] = true
 				all = append(all, k)
 			}
 		}
-		if i < len(few) {
+		if i < len(leading) {
 			first = len(all)
 		}
 	}

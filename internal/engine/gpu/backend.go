@@ -18,12 +18,15 @@ type Backend struct {
 	Precision string // the precision of "auto"; "": the card's best
 	Eager     bool   // launch every kernel on its own, instead of one graph a step
 	// Tune times cuDNN's proposals on the card instead of trusting its heuristics. It also times
-	// cuDNN's statistics, norms, convolutions and weight gradients against ours.
+	// cuDNN's statistics, norms, convolutions and weight gradients against ours, and cooperative
+	// launches against several.
 	Tune bool
-	// Rivals are the kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv)
-	// that are taken wherever one exists. All other kinds are taken where they were measured to be
-	// faster. May be empty.
+	// Rivals are the kinds of rival (ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv,
+	// CooperativeBackward) that are taken wherever one exists. All other kinds are taken where they
+	// were measured to be faster. May be empty.
 	Rivals []string
+	// Measured are kinds of rival that are prepared for Measure. Without Tune none of them is taken.
+	Measured []string
 	// Stop says whether to leave a first start off; Compile then returns engine.ErrAbandoned. Several
 	// threads ask it, also at once. nil: never.
 	Stop func() bool
@@ -175,7 +178,7 @@ func (p *program) build() error {
 	if err := p.loadKernels(); err != nil {
 		return err
 	}
-	if (len(p.rivals) > 0 || p.overlap.measured()) && p.backend.Rivals == nil {
+	if (p.backend.Tune && len(p.rivals) > 0 || p.overlap.measured()) && p.backend.Rivals == nil {
 		p.chosen = p.openChoices()
 	}
 	if err := p.prepare(p.questions()); err != nil {

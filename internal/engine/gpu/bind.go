@@ -81,7 +81,10 @@ func (p *program) bindKernelAt(l *List, k *bound, n, lo int) (*cuda.Call, error)
 		size = k.N
 	}
 	f := k.Kernel.Fit(size, k.room)
-	return k.function.NewCall(cuda.Launch{Grid: f.Grid, Block: f.Block, Shared: f.Shared}, args...)
+	if blocks := int(f.Grid[0] * f.Grid[1] * f.Grid[2]); f.Cooperative && blocks > k.room {
+		return nil, fmt.Errorf("kernel %s: %d blocks wait for each other, and the card runs %d at a time: %w", k.Kernel.Entry, blocks, k.room, cudnn.ErrNotSupported)
+	}
+	return k.function.NewCall(cuda.Launch{Grid: f.Grid, Block: f.Block, Shared: f.Shared, Cooperative: f.Cooperative}, args...)
 }
 
 // launchOnce queues a launch that belongs to no batch.

@@ -18,6 +18,14 @@ func SetProgress(t *testing.T, every time.Duration) {
 	t.Cleanup(func() { progressEvery = before })
 }
 
+// TimeOnce makes programs run every way through the step once to time it, for the rest of a test on
+// a card whose times mean nothing.
+func TimeOnce(t *testing.T) {
+	before := timed
+	timed.repeats, timed.launches = 1, 1
+	t.Cleanup(func() { timed = before })
+}
+
 // SetBucket makes programs update so many parameters at a time, for the rest of a test. It returns
 // the number of updates in a program's step.
 func SetBucket(t *testing.T, n int) func(engine.Program) int {
@@ -147,4 +155,25 @@ func Borrows(p engine.Program) (is bool) {
 		}
 	}
 	return is
+}
+
+// SetRoom makes a program believe that its card runs so many blocks of a cooperative launch at a
+// time.
+func SetRoom(p engine.Program, blocks int) {
+	for _, r := range p.(*program).rivals {
+		for _, k := range r.bound {
+			k.room = blocks
+		}
+	}
+}
+
+// Items is the number of items of a training step of a full batch.
+func Items(prog engine.Program) (n int) {
+	p := prog.(*program)
+	for _, x := range p.runners[purpose{training, p.all.Batch}].items {
+		if x.work != nil {
+			n++
+		}
+	}
+	return n
 }

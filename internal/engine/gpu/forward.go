@@ -35,7 +35,7 @@ func (l *List) forwardPass(n, all int) *List {
 	plan.Buffers = slices.Clone(plan.Buffers)
 	e := *l
 	e.Plan, e.Batch, e.Forward, e.Eval, e.spare = &plan, n, true, nil, 0
-	e.Ops, e.Items, e.step = nil, nil, nil
+	e.Ops, e.Items, e.step, e.stretches = nil, nil, nil, nil
 	if l.Several != nil {
 		s := *l.Several
 		s.All = all

@@ -192,7 +192,8 @@ func gradArgs(named map[string]Arg, prefix string, k int, g engine.Grad) {
 	named[name("block")] = Arg{Number, max(g.Block, 0)}
 }
 
-func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
+// gradSumParts are the operands of a sum of gradients.
+func (l *List) gradSumParts(s *GradSum) []Part {
 	ps := []Part{s.Dst}
 	for _, p := range []Part{s.DX, s.Mask} {
 		if p.Buf != engine.None {
@@ -202,9 +203,11 @@ func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
 	for _, x := range s.Sums {
 		ps = append(ps, gradParts(x.Of)...)
 	}
-	o := l.operands(append(ps, gradParts(s.Terms...)...)...)
-	spec := kernels.GradSumSpec{Shape: l.shape(s.Dst.Buf), Dst: o.part(s.Dst), Read: !s.Write, Accumulate: s.Accumulate}
-	named := map[string]Arg{"dst": buffer(s.Dst.Buf), "dx": buffer(s.DX.Buf), "x": buffer(s.Mask.Buf)}
+	return append(ps, gradParts(s.Terms...)...)
+}
+
+func (o operands) gradSumSpec(s *GradSum) kernels.GradSumSpec {
+	spec := kernels.GradSumSpec{Shape: o.shape(s.Dst.Buf), Dst: o.part(s.Dst), Read: !s.Write, Accumulate: s.Accumulate}
 	if s.DX.Buf != engine.None {
 		x := o.part(s.DX)
 		spec.DX = &x
@@ -213,14 +216,23 @@ func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
 		x := o.part(s.Mask)
 		spec.X = &x
 	}
-	for k, g := range s.Terms {
+	for _, g := range s.Terms {
 		spec.Terms = append(spec.Terms, o.grad(g))
+	}
+	for _, x := range s.Sums {
+		spec.Sums = append(spec.Sums, o.grad(x.Of))
+	}
+	return spec
+}
+
+func (l *List) gradSumLaunch(s *GradSum) (*Launch, error) {
+	named := map[string]Arg{"dst": buffer(s.Dst.Buf), "dx": buffer(s.DX.Buf), "x": buffer(s.Mask.Buf)}
+	for k, g := range s.Terms {
 		gradArgs(named, "", k, g)
 	}
 	for k, x := range s.Sums {
-		spec.Sums = append(spec.Sums, o.grad(x.Of))
 		gradArgs(named, "s", k, x.Of)
 		named[fmt.Sprintf("gamma_at%d", k)], named[fmt.Sprintf("beta_at%d", k)] = Arg{GammaAt, int(x.Of.Norm)}, Arg{BetaAt, int(x.Of.Norm)}
 	}
-	return launch(spec, named)
+	return launch(l.operands(l.gradSumParts(s)...).gradSumSpec(s), named)
 }

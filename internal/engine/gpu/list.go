@@ -19,16 +19,17 @@ func round(c int) int { return (c + lanes - 1) / lanes * lanes }
 type List struct {
 	// Plan has buffers beyond the plan's own: materialised views and gradients. Their Size and
 	// Offset are bytes of a full batch.
-	Plan     *engine.Plan
-	Type     kernels.Type
-	Batch    int
-	Replicas int
-	Params   Params
-	Ops      []Op   // one step, in order; those of Evaluation are its forward pass alone
-	Items    []Item // by op: streams and edges
-	Arena    int    // bytes of all buffers
-	Moments  int    // Correlate ops
-	before   []bits // by op: all ops ordered before it
+	Plan      *engine.Plan
+	Type      kernels.Type
+	Batch     int
+	Replicas  int
+	Params    Params
+	Ops       []Op      // one step, in order; those of Evaluation are its forward pass alone
+	Items     []Item    // by op: streams and edges
+	Arena     int       // bytes of all buffers
+	Moments   int       // Correlate ops
+	before    []bits    // by op: all ops ordered before it
+	stretches []stretch // runs of ops that one cooperative launch may replace
 
 	spare, spareCounters int // floats of scratch, and counters, for launches of rivals
 

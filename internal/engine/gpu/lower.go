@@ -75,9 +75,11 @@ func lower(g *graph.Graph, t kernels.Type, n, replicas int, r Recipe, s *Several
 		l.beside(&Unpack{})
 	}
 	l.sgd()
+	l.gather()
 	if s != nil {
 		l.exchange()
 	}
+	l.findStretches()
 	l.schedule()
 	return l.List, nil
 }

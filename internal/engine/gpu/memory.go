@@ -133,6 +133,16 @@ func (l *List) scratch() (counters, partial int, err error) {
 	return counters, partial, nil
 }
 
+// reserve makes scratch for the launches of rivals.
+func (l *List) reserve(rs []*rival) {
+	for _, r := range rs {
+		for _, k := range r.after {
+			l.spare = max(l.spare, k.Kernel.Scratch(cmp.Or(k.N, l.Batch)))
+			l.spareCounters = max(l.spareCounters, k.Kernel.Counters())
+		}
+	}
+}
+
 // normSizes are the bytes of a norm's coefficients, running statistics, indexes of scales and
 // shifts, and on several cards replica 0's running statistics.
 func (l *List) normSizes(id engine.NormID) [5]int64 {

@@ -9,17 +9,17 @@ import (
 	"shake/internal/engine"
 )
 
-// String lists the launches of a training step, with the blocks of our own weight gradient on 132
-// multiprocessors where that is a rival, with their stream if it is not the main one, and the
-// launches on other streams that they wait for. The buffers follow, with the first and the last
-// launch that uses them and their place in the arena.
+// String lists the launches of a training step, with the blocks of our own weight gradient on an
+// H100 where that is a rival, and those of a cooperative launch for several, with their stream if
+// it is not the main one, and the launches on other streams that they wait for. The buffers follow,
+// with the first and the last launch that uses them and their place in the arena.
 func (l *List) String() string {
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "list %s: %s, batch %d, replicas %d: %d launches, %d buffers, %.1f MiB; %d parameters with padding, %d packed\n",
 		l.Plan.Graph.Name, l.Type, l.Batch, l.Replicas, len(l.Ops), len(l.Plan.Buffers), float64(l.Arena)/(1<<20), l.Params.Floats, l.Params.Packed)
 	tw := tabwriter.NewWriter(&sb, 0, 0, 2, ' ', 0)
 	for i, o := range l.Ops {
-		fmt.Fprintf(tw, "%3d\t%s%s%s\n", i, l.op(o), l.ownFilterText(o), l.Items[i])
+		fmt.Fprintf(tw, "%3d\t%s%s%s%s\n", i, l.op(o), l.ownFilterText(o), l.cooperativeText(i), l.Items[i])
 	}
 	tw.Flush()
 	sb.WriteString("\nbuffers\n")

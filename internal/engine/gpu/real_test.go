@@ -147,7 +147,7 @@ func realRivals(t *testing.T, h *cudnn.Handle, name string, p precision, seen ma
 		t.Fatal(err)
 	}
 	l := list(t, spec, p.storage, spec.Train.Batch, spec.Train.Replicas)
-	rs, err := l.rivals(p, 132)
+	rs, err := l.rivals(p, usualChip)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	kernels "shake/csrc/cuda"
 	"shake/cudnn/cuda"
 	"shake/internal/engine"
+	"shake/internal/engine/gpu/predict"
 )
 
 var (
@@ -14,13 +15,21 @@ var (
 	sharedUsed    = regexp.MustCompile(`(\d+) bytes smem`)
 )
 
-// CompileFor compiles the kernels of a training step for an architecture, such as sm_90, several at
-// a time. It returns the compiler's report on each kernel. It needs NVRTC and no card. The returned
-// function is nil with a compiler that reports nothing (an emulated one).
+// CompileFor compiles the kernels of a training step, those of cooperative launches too, for a
+// described card, several at a time. It returns the compiler's report on each kernel. It needs
+// NVRTC and no card. The returned function is nil with a compiler that reports nothing (an emulated
+// one).
 //
 // Errors: those of cuda.Compile.
-func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *Used, error) {
+func (l *List) CompileFor(card predict.Card, c engine.Config) (func(*kernels.Kernel) *Used, error) {
 	texts := map[string]*kernels.Kernel{}
+	more, err := l.Cooperative(card.SMs, card.Shared)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range more {
+		texts[k.Text] = k
+	}
 	for _, o := range l.Ops {
 		k, err := l.launch(o, training, c)
 		if err != nil {
@@ -31,7 +40,7 @@ func (l *List) CompileFor(arch string, c engine.Config) (func(*kernels.Kernel) *
 		}
 	}
 	used := map[string]*Used{}
-	err := compileTexts(texts, func(text string, b *cuda.Binary) { used[text] = usedBy(b.Log) }, "--gpu-architecture="+arch, "--ptxas-options=-v")
+	err = compileTexts(texts, func(text string, b *cuda.Binary) { used[text] = usedBy(b.Log) }, "--gpu-architecture="+card.Arch, "--ptxas-options=-v")
 	return func(k *kernels.Kernel) *Used { return used[k.Text] }, err
 }
 

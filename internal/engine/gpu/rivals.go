@@ -11,8 +11,8 @@ import (
 	"shake/internal/graph"
 )
 
-// The kinds of rival that are single cuDNN graphs in place of several ops of a list. OwnFilter and
-// OwnConv are kernels of ours.
+// The kinds of rival that are single cuDNN graphs in place of several ops of a list. OwnFilter,
+// OwnConv and CooperativeBackward are kernels of ours.
 const (
 	// ConvStats is convolutions with the sums of y beside them, then the norms' coefficients from
 	// these sums.
@@ -30,6 +30,9 @@ type rival struct {
 	graphs    []rivalGraph
 	after     []*Launch
 	bound     []*bound // the launches of after, once loaded
+	stream    int      // that runs it
+	// All blocks of its launch wait for each other. It may replace ops of several streams
+	cooperative bool
 }
 
 // rivalGraph is a cuDNN graph for images lo .. hi-1, and the places of the tensors that it binds.
@@ -45,8 +48,8 @@ type place struct {
 	image, replica, off int64
 }
 
-// rivals finds all rivals for a card of so many multiprocessors. The rivals of one op may overlap.
-func (l *List) rivals(p precision, sms int) ([]*rival, error) {
+// rivals finds all rivals for a card. The rivals of one op may overlap.
+func (l *List) rivals(p precision, card chip) ([]*rival, error) {
 	var out []*rival
 	var problems []error
 	add := func(r *rival, err error) {
@@ -63,7 +66,7 @@ func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 		}
 		switch o := o.(type) {
 		case *ConvFilter:
-			add(l.ownFilter(i, o, sms))
+			add(l.ownFilter(i, o, card.sms))
 		case *Conv:
 			add(l.ownConv(i, o))
 		case *Stats:
@@ -77,24 +80,29 @@ func (l *List) rivals(p precision, sms int) ([]*rival, error) {
 			}
 		}
 	}
+	for _, s := range l.stretches {
+		add(l.cooperativeBackward(s, card))
+	}
 	return out, errors.Join(problems...)
 }
 
-// together says whether the ops that r replaces are on one stream, and gives r the scratch of that
-// stream.
+// together says whether the ops that r replaces are on one stream, unless r is cooperative, and
+// gives r the scratch of its stream: of several, the first.
 func (l *List) together(r *rival) bool {
-	stream := l.Items[r.at].Stream
+	r.stream = l.Items[r.at].Stream
 	for i := range r.count {
-		if l.Items[r.at+i].Stream != stream {
+		s := l.Items[r.at+i].Stream
+		if s != r.stream && !r.cooperative {
 			return false
 		}
+		r.stream = min(r.stream, s)
 	}
 	for _, k := range r.after {
-		k.onStream(stream)
+		k.onStream(r.stream)
 	}
 	for _, g := range r.graphs {
 		for i := range g.bound {
-			g.bound[i].arg = g.bound[i].arg.onStream(stream)
+			g.bound[i].arg = g.bound[i].arg.onStream(r.stream)
 		}
 	}
 	return true

@@ -13,7 +13,7 @@ import (
 
 func rivalsOf(t *testing.T, l *List) []*rival {
 	t.Helper()
-	rs, err := l.rivals(precisions[0], 132)
+	rs, err := l.rivals(precisions[0], usualChip)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,8 @@ func rivalsOf(t *testing.T, l *List) []*rival {
 }
 
 // The rivals in the built-in networks. Our weight gradient takes every one of their convolutions,
-// our convolution all but the stem of three channels.
+// our convolution all but the stem of three channels, and cooperative launches every gradient in
+// front of a norm.
 func TestRivals(t *testing.T) {
 	// Every convolution in front of statistics has a rival: three a block and the stem of 26 2x32d,
 	// five a block of ResNeXt. A norm that takes its statistics alone has a view of its own behind
@@ -29,9 +30,9 @@ func TestRivals(t *testing.T) {
 	// convolution, and of a skip's beside it, share their statistics. The stem of the quick net has
 	// a second reader, for which the gradient is written.
 	want := map[string]map[string]int{
-		"26-2x32d":  {ConvStats: 37, BatchNorm: 1, BatchNormBackward: 1, OwnFilter: 37, OwnConv: 36},
-		"resnext29": {ConvStats: 48, BatchNorm: 19, BatchNormBackward: 19, OwnFilter: 48, OwnConv: 47},
-		"quick":     {ConvStats: 10, BatchNorm: 1, OwnFilter: 10, OwnConv: 9},
+		"26-2x32d":  {ConvStats: 37, BatchNorm: 1, BatchNormBackward: 1, OwnFilter: 37, OwnConv: 36, CooperativeBackward: 25},
+		"resnext29": {ConvStats: 48, BatchNorm: 19, BatchNormBackward: 19, OwnFilter: 48, OwnConv: 47, CooperativeBackward: 37},
+		"quick":     {ConvStats: 10, BatchNorm: 1, OwnFilter: 10, OwnConv: 9, CooperativeBackward: 7},
 	}
 	for name, want := range want {
 		s, err := nets.Load(name)

@@ -82,7 +82,7 @@ func (p *program) bindAll(m mode, n int) (*runner, error) {
 // bindItems is bindAll but for the memory that cuDNN works in.
 func (p *program) bindItems(m mode, n int) (*runner, error) {
 	r := &runner{mode: m, list: p.list.of(m)}
-	var groups [][2]int
+	var groups []group
 	for i := 0; i < len(r.list.Ops); {
 		w, count, err := p.bindShare(m, i, n)
 		if err != nil {
@@ -90,8 +90,13 @@ func (p *program) bindItems(m mode, n int) (*runner, error) {
 			return nil, err
 		}
 		if w != nil {
-			r.items = append(r.items, item{op: r.list.stepOp(i), work: w, stream: r.list.Items[i].Stream})
-			groups = append(groups, [2]int{i, count})
+			g := group{stretch: stretch{i, count}, stream: r.list.Items[i].Stream}
+			if m == training && p.taken[i] != nil && p.taken[i].count == count {
+				t := p.taken[i]
+				g.stream, g.cooperative = t.stream, t.cooperative
+			}
+			r.items = append(r.items, item{op: r.list.stepOp(i), work: w, stream: g.stream})
+			groups = append(groups, g)
 		}
 		i += count
 		p.backend.Group.did()
@@ -117,7 +122,7 @@ func (p *program) bindNext(m mode, i, n int) (w []work, count int, err error) {
 }
 
 // join gives r's items their edges, as events.
-func (p *program) join(r *runner, groups [][2]int) error {
+func (p *program) join(r *runner, groups []group) error {
 	mark := func(e **cuda.Event) (err error) {
 		if *e == nil {
 			*e, err = p.dev.ctx.NewEvent(false)

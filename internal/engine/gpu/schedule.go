@@ -33,6 +33,7 @@ type bits []uint64
 
 func newBits(n int) bits      { return make(bits, (n+63)/64) }
 func (b bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bits) clear(i int)    { b[i/64] &^= 1 << (i % 64) }
 func (b bits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
 func (b bits) within(c bits) bool {
 	return !slices.ContainsFunc(b.minus(c), func(w uint64) bool { return w != 0 })
@@ -97,6 +98,13 @@ func (l *List) schedule() {
 	_, before := connect(n, stream, func(i, j int) bool {
 		return meet(all[i], all[j]) || stream(i) == mainStream && stream(j) == sideStream && beside[i]-beside[j] > lead
 	})
+	for _, s := range l.stretches { // these may run as one
+		for i := s.at; i < s.end(); i++ {
+			for j := s.at; j < i; j++ {
+				before[i].clear(j)
+			}
+		}
+	}
 	l.arrange(before)
 	l.Items, l.before = connect(n, stream, func(i, j int) bool { return meet(all[i], all[j]) || l.shareMemory(all[i], all[j]) })
 }
@@ -129,12 +137,23 @@ func (l *List) shareMemory(s, t []touch) bool {
 	return false
 }
 
-// edges gives every one of some groups of neighbouring ops, each on one stream, the fewest edges to
-// earlier groups that keep the order of the list's ops. A group is a first op and a number of ops.
-func (l *List) edges(groups [][2]int) []Item {
-	items, _ := connect(len(groups), func(g int) int { return l.Items[groups[g][0]].Stream }, func(g, h int) bool {
-		for i := groups[g][0]; i < groups[g][0]+groups[g][1]; i++ {
-			for j := groups[h][0]; j < groups[h][0]+groups[h][1]; j++ {
+// group is the ops that an item of a runner does.
+type group struct {
+	stretch
+	stream      int
+	cooperative bool
+}
+
+// edges gives every group the fewest edges to earlier ones that keep the order of the list's ops.
+// Cooperative groups have an order too: each of them fills the card, so nothing is lost, and no two
+// can hold a part of the card each and wait for the rest.
+func (l *List) edges(groups []group) []Item {
+	items, _ := connect(len(groups), func(g int) int { return groups[g].stream }, func(g, h int) bool {
+		if groups[g].cooperative && groups[h].cooperative {
+			return true
+		}
+		for i := groups[g].at; i < groups[g].end(); i++ {
+			for j := groups[h].at; j < groups[h].end(); j++ {
 				if l.before[i].has(j) {
 					return true
 				}

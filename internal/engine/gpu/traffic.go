@@ -17,28 +17,13 @@ import (
 // nil result, means that the kernel was not compiled.
 func (l *List) Launches(c engine.Config, used func(*kernels.Kernel) *Used) ([]predict.Launch, error) {
 	var out []predict.Launch
-	for i, o := range l.Ops {
-		op, text, _ := strings.Cut(l.op(o), "\t")
-		p := predict.Launch{Op: op, Text: text, Stream: l.Items[i].Stream, After: l.Items[i].After}
-		t := l.traffic(o)
-		p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
-		p.Packed = float64(l.packing(o))
-		k, err := l.launch(o, l.mode(o), c)
+	for i := range l.Ops {
+		p, err := l.predicted(i, c, used)
 		if err != nil {
-			return nil, fmt.Errorf("gpu: %s: %w", l.op(o), err)
+			return nil, err
 		}
-		if k != nil {
-			n := k.N
-			if n == 0 {
-				n = l.Batch
-			}
-			p.Kernel = described(k.Kernel, n, used)
-			j := l.inFront(i)
-			p.Overlaps = j >= 0 && out[j].Kernel != nil
-		}
-		if p.Op == "grad" && !o.(*GradSum).Write {
-			p.Op = "sums"
-		}
+		j := l.inFront(i)
+		p.Overlaps = p.Kernel != nil && j >= 0 && out[j].Kernel != nil
 		out = append(out, p)
 	}
 	return out, nil
@@ -55,6 +40,31 @@ func (l *List) PredictEvaluation(card predict.Card, images int, c engine.Config,
 	return predict.Evaluate(card, images, l.Eval.Batch, own, l.Batch, step), err
 }
 
+// predicted is the launch of op i.
+func (l *List) predicted(i int, c engine.Config, used func(*kernels.Kernel) *Used) (predict.Launch, error) {
+	o := l.Ops[i]
+	op, text, _ := strings.Cut(l.op(o), "\t")
+	p := predict.Launch{Op: op, Text: text, Stream: l.Items[i].Stream, After: l.Items[i].After}
+	t := l.traffic(o)
+	p.Reads, p.Writes, p.Extra, p.FLOPs = l.spans(t.reads), l.spans(t.writes), float64(t.extra), t.flops
+	p.Packed = float64(l.packing(o))
+	k, err := l.launch(o, l.mode(o), c)
+	if err != nil {
+		return p, fmt.Errorf("gpu: %s: %w", l.op(o), err)
+	}
+	if k != nil {
+		n := k.N
+		if n == 0 {
+			n = l.Batch
+		}
+		p.Kernel = described(k.Kernel, n, used)
+	}
+	if p.Op == "grad" && !o.(*GradSum).Write {
+		p.Op = "sums"
+	}
+	return p, nil
+}
+
 // Used is the compiler's report on a kernel.
 type Used struct {
 	Registers int // a thread
@@ -63,7 +73,7 @@ type Used struct {
 
 func described(k *kernels.Kernel, n int, used func(*kernels.Kernel) *Used) *predict.Kernel {
 	l := k.Launch(n)
-	d := &predict.Kernel{Blocks: int(l.Grid[0] * l.Grid[1] * l.Grid[2]), Threads: int(l.Block[0]), AtLeast: promised(k.Text, int(l.Block[0]))}
+	d := &predict.Kernel{Blocks: int(l.Grid[0] * l.Grid[1] * l.Grid[2]), Threads: int(l.Block[0]), AtLeast: promised(k.Text, int(l.Block[0])), Meets: l.Cooperative}
 	if k.Counters() > 0 && k.Scratch(n) > 0 {
 		d.Slots = int(l.Grid[0] * l.Grid[1])
 	}
@@ -71,7 +81,7 @@ func described(k *kernels.Kernel, n int, used func(*kernels.Kernel) *Used) *pred
 		return d
 	}
 	if u := used(k); u != nil {
-		d.Registers, d.Shared, d.Compiled = u.Registers, u.Shared, true
+		d.Registers, d.Shared, d.Compiled = u.Registers, u.Shared+int(l.Shared), true
 	}
 	return d
 }

@@ -20,11 +20,11 @@ func predicted(t *testing.T, net string, card predict.Card) (*List, *predict.Ste
 		t.Fatal(err)
 	}
 	l := list(t, s, kernels.BF16, s.Train.Batch, s.Train.Replicas)
-	ls, err := l.Launches(engine.Config{}, nil)
+	step, err := l.Predict(card, engine.Config{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, predict.Predict(card, ls)
+	return l, step
 }
 
 // The prediction for the H100 is on record, so that a change of the list shows in it.

@@ -63,22 +63,26 @@ func graphKey(g *cudnn.Graph) string {
 // ConvStats: its sums may be atomic additions, and the library does not say.)
 func (p *program) findRivals() error {
 	kinds := p.backend.Rivals
-	if kinds == nil && p.backend.Tune {
-		kinds = []string{ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv}
+	switch {
+	case kinds != nil:
+	case !p.backend.Tune:
+		kinds = p.backend.Measured
+	default:
+		kinds = []string{ConvStats, BatchNorm, BatchNormBackward, OwnFilter, OwnConv, CooperativeBackward}
 	}
 	if len(kinds) == 0 {
 		return nil
 	}
-	all, err := p.list.rivals(p.precision, p.card.SMs())
+	card, err := p.chip()
+	if err != nil {
+		return err
+	}
+	all, err := p.list.rivals(p.precision, card)
 	major, _ := p.card.ComputeCapability()
 	p.rivals = slices.DeleteFunc(all, func(r *rival) bool {
-		return !slices.Contains(kinds, r.kind) || (r.kind == OwnFilter || r.kind == OwnConv) && major < tensorMajor
+		return !slices.Contains(kinds, r.kind) || (r.kind == OwnFilter || r.kind == OwnConv) && major < tensorMajor || r.cooperative && p.group != nil
 	})
-	for _, r := range p.rivals {
-		for _, k := range r.after {
-			p.list.spare, p.list.spareCounters = max(p.list.spare, k.Kernel.Scratch(p.cfg.Batch)), max(p.list.spareCounters, k.Kernel.Counters())
-		}
-	}
+	p.list.reserve(p.rivals)
 	return err
 }
 
@@ -261,9 +265,15 @@ func (r *rival) key(n int) string {
 	return s
 }
 
+// timed is how often a way through the step is run to be timed: so many repeats a graph, and so
+// many launches of the graph.
+var timed = struct{ repeats, launches int }{8, 7}
+
 // measure is the time of ws as part of a graph: the median of several launches of a graph that
 // repeats them.
-func (p *program) measure(ws []work) (time.Duration, error) { return p.alone(ws, 8, 7) }
+func (p *program) measure(ws []work) (time.Duration, error) {
+	return p.alone(ws, timed.repeats, timed.launches)
+}
 
 // alone is repeated of ws on the main stream.
 func (p *program) alone(ws []work, repeats, launches int) (time.Duration, error) {

@@ -34,6 +34,9 @@ func TestRivalsCompute(t *testing.T) {
 		// Branches apart leave the 26 nets no backward pass of a single batch norm.
 		{gpu.BatchNormBackward, "resnext", "fp32", 1e-5},
 		{gpu.BatchNormBackward, "resnext", "bf16", 3e-3},
+		{gpu.CooperativeBackward, "26", "fp32", 1e-5},
+		{gpu.CooperativeBackward, "26", "fp16", 1e-3},
+		{gpu.CooperativeBackward, "resnext", "bf16", 3e-3},
 	} {
 		t.Run(c.kind+"/"+c.family+"/"+c.precision, func(t *testing.T) {
 			if c.family != "26" {
@@ -87,6 +90,7 @@ func compileTuned(t *testing.T, s *dsl.Spec, deterministic bool) (engine.Program
 func TestChoices(t *testing.T) {
 	require(t)
 	emu.Only(t)
+	gpu.TimeOnce(t)
 	kernels := cuda.DefaultKernelCache().Dir
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
@@ -107,7 +111,7 @@ func TestChoices(t *testing.T) {
 
 	p, _ := compileTuned(t, s, false)
 	taken, all := gpu.Taken(p)
-	if len(files()) != 1 || len(all) != 2 {
+	if len(files()) != 1 || len(all) != 3 {
 		t.Fatalf("rivals %v, files %v", all, files())
 	}
 	file := files()[0]
@@ -115,6 +119,7 @@ func TestChoices(t *testing.T) {
 		Card, CuDNN, Network string
 		Batch                int
 		Taken                []map[string]any
+		Step                 json.RawMessage // kept as it is
 	}
 	read := func() {
 		b, err := os.ReadFile(file)

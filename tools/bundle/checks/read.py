@@ -57,6 +57,10 @@ def measured(text):
     for r in m["launches"][:14]:
         expected, floor = r.get("expected_us", 0), r.get("floor_us", 0)
         lines.append(f"{r['op']:9} {len(r['at']):3} {r['us']:8.1f} {expected:8.1f} {floor:8.1f} {'!' if r.get('off') else ' '} {r['text'][:70]}")
+    together = m.get("cooperative", [])
+    if together:
+        faster = sum(r["us"] < r["beside_us"] for r in together)
+        lines.append(f"cooperative launches: {sum(r['us'] for r in together):.0f} us in place of {sum(r['beside_us'] for r in together):.0f}; {faster} of {len(together)} are faster")
     off = sum(bool(r.get("off")) for r in m["launches"])
     lines.append(f"{off} of {len(m['launches'])} different launches are off by more than a third")
     lines.append(f"launches one by one {m['sum_us']:.0f} us, the step {m['step_us']:.0f} us: {m['img_per_s']:.0f} img/s; expected {m.get('expected_us', 0):.0f} us")

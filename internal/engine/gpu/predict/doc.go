@@ -11,6 +11,7 @@
 //	with packing       2 Launch + 2 packed/Memory besides
 //	anything else      Launch + max(memory/Memory, bytes/Cache)
 //	a reduction        Merge + Slot for every block whose sums its last block adds up, besides
+//	a cooperative one  Meet besides; bytes that it reads again come from the L2
 //
 // Here hits are the bytes read that the L2 still holds; memory is the other bytes read, half of the
 // bytes written, and all parameters. packed is the bytes that the library copies in front of a

@@ -17,6 +17,8 @@ type Launch struct {
 	Extra float64
 	// bytes that the library copies in front of a convolution and behind it, which Bytes leaves out
 	Packed float64
+	// bytes that a cooperative kernel reads a second time, from the L2; Bytes leaves them out
+	Again  float64
 	Kernel *Kernel // nil: a kernel of the library, unknown beforehand
 	Stream int     // launches of one stream run one after the other
 	After  []int   // numbers of earlier launches of other streams that it waits for
@@ -43,6 +45,7 @@ type Kernel struct {
 	// was not compiled
 	AtLeast  int
 	Slots    int  // blocks whose sums the last one adds up; 0: none
+	Meets    bool // its blocks wait for each other in between, and each adds up the Slots
 	Compiled bool // Registers and Shared are the compiler's
 }
 
@@ -151,14 +154,17 @@ func (c *Cost) fixed(card Card) float64 {
 		}
 		return t
 	}
-	launch := card.Launch
+	t := card.Launch
 	if card.programmatic && c.Overlaps {
-		launch = card.Overlap
+		t = card.Overlap
 	}
 	if c.Kernel != nil && c.Kernel.Slots > 0 {
-		return launch + card.Merge + float64(c.Kernel.Slots)*card.Slot
+		t += card.Merge + float64(c.Kernel.Slots)*card.Slot
 	}
-	return launch
+	if c.Kernel != nil && c.Kernel.Meets {
+		t += card.Meet
+	}
+	return t
 }
 
 // work is the larger of the times of a launch's bytes and of its FLOPs, and the library's copies.
@@ -166,7 +172,7 @@ func (c *Cost) work(card Card) float64 {
 	if d, ok := directions[c.Op]; ok {
 		return max(c.FLOPs/card.Conv[d], c.Memory/card.Memory+c.Hit/card.Cache) + 2*c.Packed/card.Memory
 	}
-	return max(c.Memory/card.Memory, c.Bytes/card.Cache)
+	return max(c.Memory/card.Memory, (c.Bytes+c.Again)/card.Cache)
 }
 
 func (c *Cost) floor(card Card) float64 {

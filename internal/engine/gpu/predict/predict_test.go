@@ -8,7 +8,7 @@ import (
 
 // card has round numbers.
 var card = Card{Name: "round", SMs: 100, TensorPeak: 1e15, MemoryPeak: 2e12, Threads: 2048, Blocks: 32, Shared: 228 << 10,
-	Memory: 1e12, Cache: 4e12, Kept: 30e6, Conv: [3]float64{4e14, 2e14, 1e14}, Launch: 2e-6, Call: 3e-6, Reduce: 1e-6, Merge: 1e-6, Slot: 1e-8, Busy: 0.5}
+	Memory: 1e12, Cache: 4e12, Kept: 30e6, Conv: [3]float64{4e14, 2e14, 1e14}, Launch: 2e-6, Call: 3e-6, Reduce: 1e-6, Merge: 1e-6, Slot: 1e-8, Meet: 5e-6, Busy: 0.5}
 
 // whole is a tensor of so many megabytes in ten lanes.
 func whole(tensor int, mb float64) Span {
@@ -31,6 +31,8 @@ func TestPredict(t *testing.T) {
 		{"convolutions by FLOPs and direction", []Launch{{Op: "conv", FLOPs: 4e9}, {Op: "dgrad", FLOPs: 4e9}, {Op: "wgrad", FLOPs: 4e9}}, []float64{3 + 10, 3 + 20, 3 + 40 + 1}},
 		{"or by bytes", []Launch{{Op: "conv", FLOPs: 4e9, Reads: []Span{whole(0, 20)}}}, []float64{3 + 20}},
 		{"with copies of operands", []Launch{{Op: "conv", FLOPs: 4e9, Packed: 5e6}}, []float64{3 + 10 + 2*2 + 10}},
+		{"a cooperative launch", []Launch{{Op: "gradnorm", Extra: 4e6, Kernel: &Kernel{Blocks: 200, Threads: 256, Slots: 300, Meets: true, AtLeast: 2}}}, []float64{2 + 4 + 1 + 3 + 5}},
+		{"what it reads again", []Launch{{Op: "gradnorm", Again: 40e6}}, []float64{2 + 10}},
 		{"a reduction's last block", []Launch{{Op: "stats", Extra: 4e6, Kernel: &Kernel{Blocks: 300, Threads: 256, Slots: 300, AtLeast: 1}}}, []float64{2 + 4 + 1 + 3}},
 	} {
 		s := Predict(card, c.ls)
@@ -162,7 +164,7 @@ func TestCards(t *testing.T) {
 		if got, err := Find(c.Name); err != nil || got.Name != c.Name {
 			t.Error(c.Name, err)
 		}
-		for _, v := range []float64{c.Memory, c.Cache, c.Kept, c.Launch, c.Call, c.Reduce, c.Merge, c.Slot, c.Busy, c.GHz, float64(c.SMs * c.Threads * c.Blocks * c.Shared)} {
+		for _, v := range []float64{c.Memory, c.Cache, c.Kept, c.Launch, c.Call, c.Reduce, c.Merge, c.Slot, c.Meet, c.Busy, c.GHz, float64(c.SMs * c.Threads * c.Blocks * c.Shared)} {
 			if v <= 0 {
 				t.Errorf("%s: a number is missing: %+v", c.Name, c)
 			}
