@@ -143,6 +143,7 @@ func (p *program) agree(yes bool) (bool, error) {
 	if p.group == nil {
 		return yes, nil
 	}
+	p.backend.Group.Progress.prepared()
 	no, s, at := []float32{0}, p.dev.streams[mainStream], p.dev.single[Loss]
 	if !yes {
 		no[0] = 1

@@ -63,6 +63,13 @@ func (r *Progress) meets(ctx *cuda.Context, exchanges int) error {
 	return err
 }
 
+// prepared marks that the program waits for the others again, before the first pass.
+func (r *Progress) prepared() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most++
+}
+
 // mark is the work in front of exchange i.
 func (r *Progress) mark(i int, record cuda.Ptr) work {
 	slot := r.host.Bytes()[4*i : 4*i+4]

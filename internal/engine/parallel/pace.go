@@ -24,33 +24,29 @@ type sight struct {
 // pace watches one rank from beat to beat. Beats at which it waits for another one do not count.
 type pace struct {
 	last  sight
-	pause int // beats without a new standing
 	still int // beats without anything new
-	// The most of a pause that ended with a new standing, and of one in which the host did not work.
-	longest, device int
+	// The most beats that one thing took: of the host's work, and of the device's.
+	host, device int
 }
 
 // see takes in a beat.
 func (p *pace) see(s sight, waits bool) {
-	if s.standing != p.last.standing {
-		p.longest = max(p.longest, p.pause)
-		if p.last.work == 0 {
-			p.device = max(p.device, p.still)
+	if s == p.last {
+		if !waits {
+			p.still++
 		}
-		p.pause = 0
-	}
-	if s != p.last {
-		p.last, p.still = s, 0
 		return
 	}
-	if !waits {
-		p.pause++
-		p.still++
+	if p.last.work != 0 {
+		p.host = max(p.host, p.still)
+	} else if s.standing != p.last.standing {
+		p.device = max(p.device, p.still)
 	}
+	p.last, p.still = s, 0
 }
 
 // rest ends the pause: there is nothing to do.
-func (p *pace) rest() { p.pause, p.still = 0, 0 }
+func (p *pace) rest() { p.still = 0 }
 
 // loading is the number of beats that a call of the host may take: libraries load their code, from
 // a file system that may be slow, and connect.
@@ -58,20 +54,21 @@ const loading = 10 * silent
 
 // hanging is the rank that does nothing while the others have come farther; -1: none. A device may
 // compute for six beats, or four times as many as any rank ever took from one exchange to the next:
-// all have like shares, from the first pass on. A host may work for as long, or for loading.
+// all have like shares, from the first pass on. A host may work at one thing for loading, or four
+// times as long as any rank did at one.
 func hanging(ranks []pace) int {
 	var farthest standing
-	longest, device := 0, 0
+	host, device := 0, 0
 	for _, p := range ranks {
 		if farthest.behind(p.last.standing) {
 			farthest = p.last.standing
 		}
-		longest, device = max(longest, p.longest), max(device, p.device)
+		host, device = max(host, p.host), max(device, p.device)
 	}
 	for i, p := range ranks {
 		patience := max(silent, 4*device)
 		if p.last.work != 0 {
-			patience = max(loading, 4*longest)
+			patience = max(loading, 4*host)
 		}
 		if p.last.behind(farthest) && p.still >= patience {
 			return i

@@ -51,6 +51,10 @@ func TestHanging(t *testing.T) {
 		{"its host loads code, kernel by kernel", []at{{beats: 1000, a: standing{pass + 1, 1}, b: standing{0, 1}, doB: 1, eachWorkB: true}}, -1},
 		{"its host loads one for long", []at{{beats: loading, a: standing{pass + 1, 1}, b: standing{0, 1}, doB: 1}}, -1},
 		{"a call of its host does not end", []at{{beats: 1 + loading, a: standing{pass + 1, 1}, b: standing{0, 1}, doB: 1}}, 1},
+		{"a call of its host does not end, and the other one has made many", []at{
+			{beats: 400, a: standing{0, 1}, b: standing{0, 1}, doA: 7, doB: 1, eachWorkB: true},
+			{beats: 1, a: standing{0, 1}, b: standing{pass + 1, 1}, doA: 7},
+		}, 0},
 		{"it computes behind its host's call, as long as the other one did", []at{
 			{beats: 100, a: standing{0, 1}, b: standing{0, 1}, doA: 7, doB: 7},
 			{beats: 200, a: standing{pass + 1, 1}, b: standing{0, 1}, doA: 7, doB: 7},
