@@ -182,6 +182,7 @@ func TestTune(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv(cuda.KernelCacheVariable, kernels)
 	gpu.SetProgress(t, 0)
+	gpu.TimeOnce(t)
 	s := graphtest.Small("26", 16, 1)
 	for i, want := range []int{1, 0} {
 		var said []string

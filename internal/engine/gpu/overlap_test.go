@@ -67,6 +67,7 @@ func TestOverlapChoice(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	t.Setenv(cuda.KernelCacheVariable, kernels)
+	gpu.TimeOnce(t)
 	s := graphtest.Small("26", 16, 2)
 	trained := func(p engine.Program) []engine.Tensor {
 		t.Helper()
