@@ -35,6 +35,7 @@ var remembered atomic.Int32
 func TestPreparedInParallel(t *testing.T) {
 	require(t)
 	emu.Only(t)
+	gpu.TimeOnce(t)
 	for _, c := range []struct {
 		family string
 		tune   bool

@@ -290,8 +290,12 @@ func (p *program) alone(ws []work, repeats, launches int) (time.Duration, error)
 	})
 }
 
-// repeated is the median of so many launches of a graph that repeats run so many times. run begins
-// and ends on the main stream.
+// longRun is the time of a run from which on three launches of it alone measure it well enough. No
+// single op of a real card takes as long.
+const longRun = 20 * time.Millisecond
+
+// repeated is the median of so many launches of a graph that repeats run so many times, or fewer
+// where a run takes longRun. run begins and ends on the main stream.
 func (p *program) repeated(repeats, launches int, run func() error) (time.Duration, error) {
 	s := p.dev.streams[mainStream]
 	all := func(times int) error {
@@ -302,8 +306,15 @@ func (p *program) repeated(repeats, launches int, run func() error) (time.Durati
 		}
 		return nil
 	}
-	if err := all(1); err != nil { // the first run loads code
+	if err := errors.Join(all(1), s.Synchronize()); err != nil { // the first run loads code
 		return 0, err
+	}
+	begun := time.Now()
+	if err := errors.Join(all(1), s.Synchronize()); err != nil {
+		return 0, err
+	}
+	if time.Since(begun) > longRun {
+		repeats, launches = 1, min(launches, 3)
 	}
 	g, err := captured(s, func() error { return all(repeats) })
 	if err != nil {
