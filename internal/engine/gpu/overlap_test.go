@@ -63,6 +63,7 @@ func TestOverlapBits(t *testing.T) {
 func TestOverlapChoice(t *testing.T) {
 	require(t)
 	emu.Only(t)
+	exhaustive.Only(t)
 	kernels := cuda.DefaultKernelCache().Dir
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)

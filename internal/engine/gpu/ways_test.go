@@ -90,6 +90,7 @@ func compileTuned(t *testing.T, s *dsl.Spec, deterministic bool) (engine.Program
 func TestChoices(t *testing.T) {
 	require(t)
 	emu.Only(t)
+	exhaustive.Only(t)
 	gpu.TimeOnce(t)
 	kernels := cuda.DefaultKernelCache().Dir
 	cache := t.TempDir()
