@@ -26,7 +26,7 @@ constexpr int STEP = R == 1 ? 1 : STRIDE, XH = (TH - 1) * STEP + R, XW = (Q - 1)
               EVEN = STEP == 2 ? (XW + 1) / 2 : XW, XPIXELS = NI * XH * XW;
 constexpr int CU = CG / 8, CP = CU | 1, FU = CS / 8, FP = FU | 1;  // units of 8 channels
 constexpr int LOADERS = THREADS / CU, AHEAD = 4;
-constexpr int WN = CHANNELS / 32, WM = WARPS / WN, PIXELS = WM * 32;   // room of a tile
+constexpr int WN = CHANNELS / 32;                                      // warps side by side
 constexpr int PIECES = R * (CG / CS), PIECE = R * CHANNELS * FP * 16;  // bytes
 constexpr int YP = CHANNELS * 2 + 16;  // bytes from pixel to pixel of a finished tile
 
@@ -84,12 +84,7 @@ __device__ __forceinline__ void sk_window(unsigned char *window, const sk_tensor
       for (int k = 0; k < 4; k++) z.w[k] = 0;
       if (inside[i]) {
         float f[V];
-        sk_up<TYPE, V>(f, r[i]);
-#pragma unroll
-        for (int k = 0; k < V; k++) {
-          if constexpr (X::NORM) f[k] = fmaf(scale[k], f[k], shift[k]);
-          if constexpr (X::RELU) f[k] = sk_relu(f[k]);
-        }
+        sk_through<X>(f, r[i], scale, shift);
         sk_down<TYPE, V>(z, f);
         if constexpr (VIEW::PRESENT)
           if (keep && mine[i]) sk_put(t.view + (i64)pixel[i] * VIEW::PITCH + VIEW::OFF + c, z);
@@ -205,16 +200,7 @@ __device__ inline void sk_conv(const sk_tensors &t, const sk_span &span, int k0,
       for (int j = threadIdx.x / COLUMNS; j < pixels; j += ROWS) {
         const raw v = *(const raw *)(shared + j * YP + column * 16);
         sk_put(out + j * Y::PITCH, v);
-        if constexpr (SLOT > 0) {
-          float f[V];
-          sk_up<TYPE, V>(f, v);
-#pragma unroll
-          for (int i = 0; i < V; i++) {
-            const float d = f[i] - about[i];
-            sums[0][i] += d;
-            sums[1][i] = fmaf(d, d, sums[1][i]);
-          }
-        }
+        if constexpr (SLOT > 0) sk_slot_add(sums, about, v);
       }
     }
   }

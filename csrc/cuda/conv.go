@@ -57,35 +57,26 @@ type convTile struct {
 }
 
 func (s ConvSpec) tile(b *builder) convTile {
-	b.want(s.Type == F16 || s.Type == BF16, "Type", "F16 or BF16", s.Type)
-	b.want(s.R == 1 || s.R == 3, "R", "1 or 3", s.R)
-	b.want(s.Stride == 1 || s.Stride == 2, "Stride", "1 or 2", s.Stride)
-	b.want(s.PadH >= 0 && s.PadH < max(s.R, 1), "PadH", "less than R", s.PadH)
-	b.want(s.PadW >= 0 && s.PadW < max(s.R, 1), "PadW", "less than R", s.PadW)
-	b.want(s.H+2*s.PadH >= s.R && s.W+2*s.PadW >= s.R && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "a filter's size to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
+	shape := convShape{s.Type, s.H, s.W, s.R, s.Stride, s.PadH, s.PadW, s.Groups}
+	shape.check(b)
 	b.want(s.Replicas >= 1, "Replicas", "at least 1", s.Replicas)
 	b.want(s.Batch >= 1, "Batch", "at least 1", s.Batch)
-	b.want(s.Groups >= 1 && s.Groups < 1<<16, "Groups", "1 to 65535", s.Groups)
 	b.fits("X", s.X.Slice)
 	b.fits("Y", s.Y)
 	b.norm("X", s.X.Norm, s.X.C)
 	b.want(s.Groups < 1 || s.X.C%(16*s.Groups) == 0, "X.C", "a multiple of 16 in each group", s.X.C)
 	b.want(s.Groups < 1 || s.Y.C%(8*s.Groups) == 0, "Y.C", "a multiple of 8 in each group", s.Y.C)
-	slices := map[string]Slice{"X": s.X.Slice, "Y": s.Y}
+	shape.slice(b, "X", s.X.Slice)
+	shape.slice(b, "Y", s.Y)
 	if s.View != nil {
 		b.same("View", *s.View, s.X.C)
-		slices["View"] = *s.View
-	}
-	for _, name := range []string{"X", "Y", "View"} {
-		if sl, ok := slices[name]; ok {
-			b.want(sl.Off%8 == 0 && sl.Pitch%8 == 0, name, "offset and pitch multiples of 8", fmt.Sprintf("%d of %d", sl.Off, sl.Pitch))
-			b.want(int64(s.H)*int64(s.W)*int64(sl.Pitch) < 1<<31, name+".Pitch", "an image of less than 2^31 elements", sl.Pitch)
-		}
+		shape.slice(b, "View", *s.View)
 	}
 	if b.err != nil {
 		return convTile{}
 	}
-	t := convTile{kg: s.Y.C / s.Groups, cg: s.X.C / s.Groups, p: (s.H+2*s.PadH-s.R)/s.Stride + 1, q: (s.W+2*s.PadW-s.R)/s.Stride + 1}
+	t := convTile{kg: s.Y.C / s.Groups, cg: s.X.C / s.Groups}
+	t.p, t.q = shape.out()
 	b.want(int64(s.Y.C)*int64(s.R*s.R*t.cg) < 1<<31, "Y.C", "a filter of less than 2^31 elements", s.Y.C)
 	b.want(s.View == nil || s.R >= s.Stride && (t.p-1)*s.Stride+s.R-s.PadH >= s.H && (t.q-1)*s.Stride+s.R-s.PadW >= s.W, "View", "filters that reach every pixel of x", fmt.Sprintf("%dx%d, stride %d", s.R, s.R, s.Stride))
 	s.segments(b, &t)

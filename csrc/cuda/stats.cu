@@ -21,16 +21,7 @@ __device__ inline void sk_channel_stats(const void *x, const sk_norm_pointers &p
       for (int p = s.from + row; p < s.to; p += ROWS * UNROLL) {
         raw r[UNROLL];
         SK_EACH(q, u, p, s.to, ROWS) r[u] = sk_load<S>(in, q);
-        SK_EACH(q, u, p, s.to, ROWS) {
-          float f[V];
-          sk_up<TYPE, V>(f, r[u]);
-#pragma unroll
-          for (int i = 0; i < V; i++) {
-            const float d = f[i] - about[i];
-            a[0][i] += d;
-            a[1][i] = fmaf(d, d, a[1][i]);
-          }
-        }
+        SK_EACH(q, u, p, s.to, ROWS) sk_slot_add(a, about, r[u]);
       }
     }
   }

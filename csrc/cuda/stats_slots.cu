@@ -89,6 +89,18 @@ __device__ inline void sk_merge(const sk_norm_pointers &p, const float *params,
   }
 }
 
+// Adds a vector of x to a thread's sums about `about`.
+__device__ __forceinline__ void sk_slot_add(float (*a)[V], const float *about, const raw &x) {
+  float f[V];
+  sk_up<TYPE, V>(f, x);
+#pragma unroll
+  for (int i = 0; i < V; i++) {
+    const float d = f[i] - about[i];
+    a[0][i] += d;
+    a[1][i] = fmaf(d, d, a[1][i]);
+  }
+}
+
 // The parameters; slots and counters for the last block; room in shared memory.
 struct sk_leave {
   const float *params;

@@ -60,6 +60,18 @@ __device__ __forceinline__ void sk_mask(float *v, const float *x) {
   for (int i = 0; i < V; i++) v[i] = x[i] > 0 ? v[i] : 0;
 }
 
+// relu?(norm?(x)) of a vector. S: NORM, RELU.
+template <class S>
+__device__ __forceinline__ void sk_through(float *out, const raw &x, const float *scale,
+                                           const float *shift) {
+  sk_up<TYPE, V>(out, x);
+#pragma unroll
+  for (int i = 0; i < V; i++) {
+    if constexpr (S::NORM) out[i] = fmaf(scale[i], out[i], shift[i]);
+    if constexpr (S::RELU) out[i] = sk_relu(out[i]);
+  }
+}
+
 // A view: v = relu?(norm?(x)). S: OFF, PITCH, NORM, RELU, NORM_C, NORM_OFF.
 template <class S> struct sk_view {
   const T *p;
@@ -76,12 +88,7 @@ template <class S> struct sk_view {
   }
   __device__ __forceinline__ void load(int u, int q) { r[u] = sk_load<S>(p, q); }
   __device__ __forceinline__ void value(float *out, int u) const {
-    sk_up<TYPE, V>(out, r[u]);
-#pragma unroll
-    for (int i = 0; i < V; i++) {
-      if constexpr (S::NORM) out[i] = fmaf(scale[i], out[i], shift[i]);
-      if constexpr (S::RELU) out[i] = sk_relu(out[i]);
-    }
+    sk_through<S>(out, r[u], scale, shift);
   }
 };
 

@@ -55,26 +55,21 @@ func cheapest(n int, from ...int) int {
 }
 
 func (s WGradSpec) tile(b *builder) wgradTile {
-	b.want(s.Type == F16 || s.Type == BF16, "Type", "F16 or BF16", s.Type)
-	b.want(s.R == 1 || s.R == 3, "R", "1 or 3", s.R)
-	b.want(s.Stride == 1 || s.Stride == 2, "Stride", "1 or 2", s.Stride)
-	b.want(s.PadH >= 0 && s.PadH < max(s.R, 1), "PadH", "less than R", s.PadH)
-	b.want(s.PadW >= 0 && s.PadW < max(s.R, 1), "PadW", "less than R", s.PadW)
-	b.want(s.H+2*s.PadH >= s.R && s.W+2*s.PadW >= s.R && s.H <= 1<<14 && s.W <= 1<<14, "H, W", "a filter's size to 16384", fmt.Sprintf("%dx%d", s.H, s.W))
-	b.want(s.Groups >= 1 && s.Groups < 1<<16, "Groups", "1 to 65535", s.Groups)
+	shape := convShape{s.Type, s.H, s.W, s.R, s.Stride, s.PadH, s.PadW, s.Groups}
+	shape.check(b)
 	b.want(s.Splits >= 0 && s.Splits < 1<<16, "Splits", "0 to 65535", s.Splits)
 	b.fits("X", s.X)
 	b.fits("DY", s.DY)
 	for i, sl := range []Slice{s.X, s.DY} {
 		name := []string{"X", "DY"}[i]
 		b.want(s.Groups < 1 || sl.C%(8*s.Groups) == 0, name+".C", "a multiple of 8 in each group", sl.C)
-		b.want(sl.Off%8 == 0 && sl.Pitch%8 == 0, name, "offset and pitch multiples of 8", fmt.Sprintf("%d of %d", sl.Off, sl.Pitch))
-		b.want(int64(s.H)*int64(s.W)*int64(sl.Pitch) < 1<<31, name+".Pitch", "an image of less than 2^31 elements", sl.Pitch)
+		shape.slice(b, name, sl)
 	}
 	if b.err != nil {
 		return wgradTile{}
 	}
-	t := wgradTile{kg: s.DY.C / s.Groups, cg: s.X.C / s.Groups, p: (s.H+2*s.PadH-s.R)/s.Stride + 1, q: (s.W+2*s.PadW-s.R)/s.Stride + 1}
+	t := wgradTile{kg: s.DY.C / s.Groups, cg: s.X.C / s.Groups}
+	t.p, t.q = shape.out()
 	b.want(int64(s.DY.C)*int64(s.R*s.R*t.cg) < 1<<31, "DY.C", "a filter of less than 2^31 elements", s.DY.C)
 	t.warps(s.R)
 	t.chunk(s)
