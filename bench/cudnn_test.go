@@ -104,6 +104,34 @@ func cardConvs(b *testing.B, net, precision string) []cardConv {
 	return out
 }
 
+// eachTensorList calls f for the nets and precisions of our kernels on tensor cores, with the list
+// of a step and its distinct convolutions by name.
+func eachTensorList(b *testing.B, f func(net, precision string, l *gpu.List, convs map[string]cardConv)) {
+	b.Helper()
+	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
+		spec := cardNet(b, net)
+		for _, precision := range []string{"bf16", "fp16"} {
+			l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: spec.Train.Batch, Replicas: spec.Train.Replicas}))(b)
+			convs := map[string]cardConv{}
+			for _, conv := range cardConvs(b, net, precision) {
+				convs[conv.name] = conv
+			}
+			f(net, precision, l, convs)
+		}
+	}
+}
+
+// reportConv reports a convolution that takes so many seconds.
+func (c *card) reportConv(b *testing.B, conv *cardConv, precision string, s float64) {
+	b.Helper()
+	b.ReportMetric(s*1e6, "us")
+	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
+	if peak := c.peakFLOPS(b, precision); peak > 0 {
+		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
+	}
+	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
+}
+
 // flops is the number of multiplications and additions of the convolution, in any direction.
 func (c *cardConv) flops() float64 {
 	return 2 * float64(c.y.Elements()) * float64(c.w.Elements()) / float64(c.w.Dims[0])
@@ -185,13 +213,8 @@ func (c *card) benchConv(b *testing.B, conv *cardConv, precision string) {
 	run, timings := c.fastest(b, conv)
 	best := timings[0].Plan
 	s := c.seconds(b, run, b.Loop)
-	b.ReportMetric(s*1e6, "us")
-	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
-	if peak := c.peakFLOPS(b, precision); peak > 0 {
-		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
-	}
 	b.ReportMetric(float64(best.Workspace())/1e6, "MB-workspace")
-	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
+	c.reportConv(b, conv, precision, s)
 	b.Logf("%s; the slowest of %d: %v", best.Engine(), len(timings), timings[len(timings)-1].Time)
 }
 

@@ -5,9 +5,7 @@ import (
 
 	"shake/cudnn"
 	"shake/cudnn/cuda"
-	"shake/internal/engine"
 	"shake/internal/engine/gpu"
-	"shake/internal/graph"
 )
 
 // BenchmarkCardFilter times every distinct weight gradient of the nets' steps by the card's events,
@@ -16,30 +14,22 @@ import (
 // process.
 func BenchmarkCardFilter(b *testing.B) {
 	c := openCard(b)
-	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
-		spec := cardNet(b, net)
-		for _, precision := range []string{"bf16", "fp16"} {
-			l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: spec.Train.Batch, Replicas: spec.Train.Replicas}))(b)
-			convs := map[string]cardConv{}
-			for _, conv := range cardConvs(b, net, precision) {
-				convs[conv.name] = conv
+	eachTensorList(b, func(net, precision string, l *gpu.List, convs map[string]cardConv) {
+		for _, o := range l.Ops {
+			f, ok := o.(*gpu.ConvFilter)
+			if !ok {
+				continue
 			}
-			for _, o := range l.Ops {
-				f, ok := o.(*gpu.ConvFilter)
-				if !ok {
-					continue
-				}
-				name := describe(l, f.Call, f.X, f.DY) + "/dw"
-				conv, ok := convs[name]
-				if !ok {
-					continue // a shape that is already timed
-				}
-				delete(convs, name)
-				b.Run(net+"/"+precision+"/"+conv.name+"/ours", func(b *testing.B) { c.benchOwnFilter(b, l, f, &conv, precision) })
-				b.Run(net+"/"+precision+"/"+conv.name+"/cudnn", func(b *testing.B) { c.benchConv(b, &conv, precision) })
+			name := describe(l, f.Call, f.X, f.DY) + "/dw"
+			conv, ok := convs[name]
+			if !ok {
+				continue // a shape that is already timed
 			}
+			delete(convs, name)
+			b.Run(net+"/"+precision+"/"+conv.name+"/ours", func(b *testing.B) { c.benchOwnFilter(b, l, f, &conv, precision) })
+			b.Run(net+"/"+precision+"/"+conv.name+"/cudnn", func(b *testing.B) { c.benchConv(b, &conv, precision) })
 		}
-	}
+	})
 }
 
 // benchOwnFilter times the kernels of f, one after the other.
@@ -64,11 +54,6 @@ func (c *card) benchOwnFilter(b *testing.B, l *gpu.List, f *gpu.ConvFilter, conv
 		}
 		return nil
 	}, b.Loop)
-	b.ReportMetric(s*1e6, "us")
-	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
-	if peak := c.peakFLOPS(b, precision); peak > 0 {
-		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
-	}
 	b.ReportMetric(float64(partial)/1e6, "MB-workspace")
-	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
+	c.reportConv(b, conv, precision, s)
 }

@@ -6,9 +6,7 @@ import (
 
 	kernels "shake/csrc/cuda"
 	"shake/cudnn/cuda"
-	"shake/internal/engine"
 	"shake/internal/engine/gpu"
-	"shake/internal/graph"
 )
 
 // BenchmarkCardOwnConv times every distinct convolution of the nets' steps with the view in front
@@ -17,39 +15,31 @@ import (
 // tensor cores. Each pair runs in turn in one process.
 func BenchmarkCardOwnConv(b *testing.B) {
 	c := openCard(b)
-	for _, net := range []string{"26-2x32d", "26-2x64d", "26-2x96d", "resnext29"} {
-		spec := cardNet(b, net)
-		for _, precision := range []string{"bf16", "fp16"} {
-			l := must(gpu.ListFor(must(graph.Build(spec))(b), engine.Config{Precision: precision, Batch: spec.Train.Batch, Replicas: spec.Train.Replicas}))(b)
-			convs := map[string]cardConv{}
-			for _, conv := range cardConvs(b, net, precision) {
-				convs[conv.name] = conv
+	eachTensorList(b, func(net, precision string, l *gpu.List, convs map[string]cardConv) {
+		seen := map[string]bool{}
+		for i, o := range l.Ops {
+			own, apart, err := l.OwnConv(i)
+			if err != nil {
+				b.Fatal(err)
 			}
-			seen := map[string]bool{}
-			for i, o := range l.Ops {
-				own, apart, err := l.OwnConv(i)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if own == nil {
-					continue
-				}
-				f := o.(*gpu.Conv)
-				conv := convs[describe(l, f.Call, f.X, f.Y)+"/forward"]
-				var parts []string
-				for _, k := range apart {
-					parts = append(parts, k.Entry)
-				}
-				name := net + "/" + precision + "/" + strings.TrimSuffix(conv.name, "/forward") + "/" + strings.Join(parts, "+")
-				if seen[name] {
-					continue
-				}
-				seen[name] = true
-				b.Run(name+"/ours", func(b *testing.B) { c.benchFused(b, l, nil, []*kernels.Kernel{own}, &conv, precision) })
-				b.Run(name+"/apart", func(b *testing.B) { c.benchFused(b, l, &conv, apart, &conv, precision) })
+			if own == nil {
+				continue
 			}
+			f := o.(*gpu.Conv)
+			conv := convs[describe(l, f.Call, f.X, f.Y)+"/forward"]
+			var parts []string
+			for _, k := range apart {
+				parts = append(parts, k.Entry)
+			}
+			name := net + "/" + precision + "/" + strings.TrimSuffix(conv.name, "/forward") + "/" + strings.Join(parts, "+")
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			b.Run(name+"/ours", func(b *testing.B) { c.benchFused(b, l, nil, []*kernels.Kernel{own}, &conv, precision) })
+			b.Run(name+"/apart", func(b *testing.B) { c.benchFused(b, l, &conv, apart, &conv, precision) })
 		}
-	}
+	})
 }
 
 // benchFused times kernels and, if there is one, the library's convolution, one after the other.
@@ -91,10 +81,5 @@ func (c *card) benchFused(b *testing.B, l *gpu.List, library *cardConv, ks []*ke
 		}
 		return nil
 	}, b.Loop)
-	b.ReportMetric(s*1e6, "us")
-	b.ReportMetric(conv.flops()/s/1e12, "TFLOP/s")
-	if peak := c.peakFLOPS(b, precision); peak > 0 {
-		b.ReportMetric(100*conv.flops()/s/peak, "%peak")
-	}
-	b.ReportMetric(0, "ns/op") // the host's time, which has no meaning here
+	c.reportConv(b, conv, precision, s)
 }
