@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"shake/csrc/emu"
-	"shake/cudnn/cuda"
 	"shake/internal/engine"
 	"shake/internal/engine/enginetest"
 	"shake/internal/engine/gpu"
@@ -178,9 +177,7 @@ func TestOldCard(t *testing.T) {
 func TestTune(t *testing.T) {
 	require(t)
 	emu.Only(t)
-	kernels := cuda.DefaultKernelCache().Dir
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	t.Setenv(cuda.KernelCacheVariable, kernels)
+	freshPlans(t)
 	gpu.SetProgress(t, 0)
 	gpu.TimeOnce(t)
 	s := graphtest.Small("26", 16, 1)

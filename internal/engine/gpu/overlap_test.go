@@ -64,10 +64,7 @@ func TestOverlapChoice(t *testing.T) {
 	require(t)
 	emu.Only(t)
 	exhaustive.Only(t)
-	kernels := cuda.DefaultKernelCache().Dir
-	cache := t.TempDir()
-	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv(cuda.KernelCacheVariable, kernels)
+	cache := freshPlans(t)
 	gpu.TimeOnce(t)
 	s := graphtest.Small("26", 16, 2)
 	trained := func(p engine.Program) []engine.Tensor {

@@ -11,21 +11,12 @@ import (
 	"time"
 
 	"shake/csrc/emu"
-	"shake/cudnn/cuda"
 	"shake/internal/engine"
 	"shake/internal/engine/gpu"
 	"shake/internal/exhaustive"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
-
-// freshPlans gives the test a cache without plans and choices, beside the compiled kernels of all
-// tests.
-func freshPlans(t *testing.T) {
-	kernels := cuda.DefaultKernelCache().Dir
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	t.Setenv(cuda.KernelCacheVariable, kernels)
-}
 
 // remembered is a new number each time, with which the emulator forgets earlier plans.
 var remembered atomic.Int32

@@ -37,9 +37,12 @@ func TestRivalsCompute(t *testing.T) {
 		{gpu.CooperativeBackward, "26", "fp32", 1e-5},
 		{gpu.CooperativeBackward, "26", "fp16", 1e-3},
 		{gpu.CooperativeBackward, "resnext", "bf16", 3e-3},
+		{gpu.OwnConv, "26", "bf16", 3e-3},
+		{gpu.OwnConv, "26", "fp16", 1e-3},
+		{gpu.OwnConv, "resnext", "bf16", 3e-3},
 	} {
 		t.Run(c.kind+"/"+c.family+"/"+c.precision, func(t *testing.T) {
-			if c.family != "26" {
+			if c.family != "26" || c.kind == gpu.OwnConv {
 				exhaustive.Only(t)
 			}
 			s := graphtest.Small(c.family, 16, 1)
@@ -68,6 +71,15 @@ func TestRivalsCompute(t *testing.T) {
 	}
 }
 
+// freshPlans gives the test a cache without plans and choices, beside the compiled kernels of all
+// tests, and returns its folder.
+func freshPlans(t *testing.T) string {
+	kernels, cache := cuda.DefaultKernelCache().Dir, t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv(cuda.KernelCacheVariable, kernels)
+	return cache
+}
+
 // compileTuned makes a program that measures, and returns its reports.
 func compileTuned(t *testing.T, s *dsl.Spec, deterministic bool) (engine.Program, string) {
 	t.Helper()
@@ -92,10 +104,7 @@ func TestChoices(t *testing.T) {
 	emu.Only(t)
 	exhaustive.Only(t)
 	gpu.TimeOnce(t)
-	kernels := cuda.DefaultKernelCache().Dir
-	cache := t.TempDir()
-	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv(cuda.KernelCacheVariable, kernels)
+	cache := freshPlans(t)
 	s := graphtest.Small("26", 16, 2)
 	files := func() []string {
 		fs, err := filepath.Glob(filepath.Join(cache, "shake", "choices", "*.json"))
