@@ -2,8 +2,6 @@ package cuda_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -207,15 +205,7 @@ func TestRealMachineCode(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 					continue
 				}
-				path := filepath.Join(t.TempDir(), "kernel.cubin")
-				if err := os.WriteFile(path, b.Image, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				out, err := exec.Command(tool, "-c", path).Output()
-				if err != nil {
-					t.Fatalf("%s: nvdisasm: %v", name, err)
-				}
-				c := disassembled(string(out))
+				c := disassembled(sass(t, name, tool, b.Image))
 				if len(c.Loads) == 0 {
 					t.Fatalf("%s: no load of global memory in what nvdisasm printed", name)
 				}

@@ -11,8 +11,6 @@ import (
 	kernels "shake/csrc/cuda"
 	"shake/cudnn/cuda"
 	"shake/internal/engine"
-	"shake/internal/engine/gpu"
-	"shake/internal/graph"
 	"shake/nets"
 )
 
@@ -36,18 +34,7 @@ func used(t *testing.T, typ kernels.Type, leading ...string) (all []*kernels.Ker
 	seen := map[string]bool{}
 	names := append(slices.Clone(leading), slices.DeleteFunc(nets.Names(), func(n string) bool { return slices.Contains(leading, n) })...)
 	for i, name := range names {
-		s, err := nets.Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := graph.Build(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas, gpu.Recipe{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, l := lowered(t, name, typ)
 		ks, err := l.Kernels(engine.ConfigOf(s))
 		if err != nil {
 			t.Fatal(err)

@@ -2,9 +2,6 @@ package cuda_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -52,15 +49,7 @@ func TestRealProgrammatic(t *testing.T) {
 			if image == nil {
 				continue
 			}
-			path := filepath.Join(t.TempDir(), "kernel.cubin")
-			if err := os.WriteFile(path, image, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			out, err := exec.Command(tool, "-c", path).Output()
-			if err != nil {
-				t.Fatalf("%s: nvdisasm: %v", name, err)
-			}
-			early, fault := dependencies(string(out))
+			early, fault := dependencies(sass(t, name, tool, image))
 			if fault != "" {
 				t.Errorf("%s: %s", name, fault)
 			}

@@ -2,60 +2,28 @@ package cuda_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
-	"sync"
 	"testing"
 
 	kernels "shake/csrc/cuda"
 	"shake/internal/engine/gpu"
-	"shake/internal/graph"
-	"shake/nets"
 )
 
 // wgradKernels are the distinct kernels of the weight gradients of every network, or of one of each
 // family, on a card of 132 multiprocessors.
-func wgradKernels(t *testing.T, typ kernels.Type, every bool) (all []*kernels.Kernel) {
+func wgradKernels(t *testing.T, typ kernels.Type, every bool) []*kernels.Kernel {
 	t.Helper()
-	seen := map[string]bool{}
-	names := []string{"26-2x32d", "resnext29"}
-	if every {
-		names = nets.Names()
-	}
-	for _, name := range names {
-		s, err := nets.Load(name)
-		if err != nil {
-			t.Fatal(err)
+	return distinct(t, typ, every, func(l *gpu.List, i int) ([]*kernels.Kernel, error) {
+		f, ok := l.Ops[i].(*gpu.ConvFilter)
+		if !ok {
+			return nil, nil
 		}
-		g, err := graph.Build(s)
-		if err != nil {
-			t.Fatal(err)
+		ks, err := l.OwnFilter(f, 132)
+		if err == nil && len(ks) == 0 {
+			err = fmt.Errorf("no kernels for %v", f.Call)
 		}
-		l, err := gpu.Lower(g, typ, s.Train.Batch, s.Train.Replicas, gpu.Recipe{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range l.Ops {
-			f, ok := o.(*gpu.ConvFilter)
-			if !ok {
-				continue
-			}
-			ks, err := l.OwnFilter(f, 132)
-			if err != nil || len(ks) == 0 {
-				t.Fatalf("%s: %d kernels for %v: %v", name, len(ks), f.Call, err)
-			}
-			for _, k := range ks {
-				if !seen[k.Text] {
-					seen[k.Text] = true
-					all = append(all, k)
-				}
-			}
-		}
-	}
-	return all
+		return ks, err
+	})
 }
 
 // TestRealWGrad compiles the kernels of the networks' weight gradients by NVIDIA's own compiler,
@@ -72,57 +40,15 @@ func TestRealWGrad(t *testing.T) {
 	if root == "" {
 		return
 	}
-	tool := filepath.Join(root, "nvidia", "cu13", "bin", "nvdisasm")
-	if _, err := os.Stat(tool); err != nil {
-		if tool, err = exec.LookPath("nvdisasm"); err != nil {
-			t.Log("no nvdisasm: instructions are not counted")
-		}
-	}
-	types, archs := []kernels.Type{kernels.BF16, kernels.F16}, []string{"sm_80", "sm_89", "sm_90"}
-	if few() {
-		types, archs = types[:1], archs[2:]
-	}
-	count, most := 0, map[string]int{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	room := make(chan struct{}, 2)
-	for _, typ := range types {
-		for i, k := range wgradKernels(t, typ, every() || typ == kernels.BF16 && !few()) {
-			for a, arch := range archs {
-				if a != (i+int(typ))%len(archs) && !every() {
-					continue
-				}
-				wg.Go(func() {
-					room <- struct{}{}
-					defer func() { <-room }()
-					registers := realWGrad(t, k, typ, arch, tool)
-					mu.Lock()
-					defer mu.Unlock()
-					most[k.Entry] = max(most[k.Entry], registers)
-					count++
-				})
-			}
-		}
-	}
-	wg.Wait()
-	if count == 0 {
-		t.Error("nothing was compiled")
-	}
-	t.Logf("%d compilations; most registers: %v", count, most)
+	compileOwn(t, root, wgradKernels, realWGrad)
 }
 
-var (
-	constant = regexp.MustCompile(`constexpr int (\w+) = (\d+);`)
-	// A call of a label within the kernel is a jump
-	subroutine = regexp.MustCompile("CALL\\S* `\\(\\$")
-)
+// A call of a label within the kernel is a jump.
+var subroutine = regexp.MustCompile("CALL\\S* `\\(\\$")
 
 func realWGrad(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool string) int {
 	name := fmt.Sprintf("%s for %s in %v", k.Entry, arch, typ)
-	c := map[string]int{}
-	for _, m := range constant.FindAllStringSubmatch(k.Text, -1) {
-		c[m[1]], _ = strconv.Atoi(m[2])
-	}
+	c := constants(k)
 	if k.Entry == "wgrad" {
 		name += fmt.Sprintf(", %dx%d of %d groups of %d to %d, %dx%d /%d", c["R"], c["R"], c["GROUPS"], c["CG"], c["KG"], c["H"], c["W"], c["STRIDE"])
 	}
@@ -130,18 +56,12 @@ func realWGrad(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool str
 	if tool == "" || image == nil {
 		return n
 	}
-	file := filepath.Join(t.TempDir(), "k.cubin")
-	if err := os.WriteFile(file, image, 0o644); err != nil {
-		t.Error(err)
+	text := sass(t, name, tool, image)
+	if text == "" {
 		return n
 	}
-	text, err := exec.Command(tool, file).Output()
-	if err != nil {
-		t.Errorf("%s: nvdisasm: %v", name, err)
-		return n
-	}
-	has := func(op string) int { return len(regexp.MustCompile(`\b`+op+`\b[. ]`).FindAllString(string(text), -1)) }
-	calls := len(subroutine.FindAllString(string(text), -1))
+	has := counter(text)
+	calls := len(subroutine.FindAllString(text, -1))
 	if has("LDL")+has("STL")+calls > 0 {
 		t.Errorf("%s: %d loads from and %d stores to local memory, %d calls", name, has("LDL"), has("STL"), calls)
 	}
