@@ -8,6 +8,7 @@ import (
 	kernels "shake/csrc/cuda"
 	"shake/cudnn/cuda"
 	"shake/internal/engine"
+	"shake/internal/engine/gpu/predict"
 )
 
 // CooperativeBackward is the kind of rival that completes gradients, takes the backward sums of
@@ -23,12 +24,8 @@ type chip struct{ sms, shared int }
 // usualChip is that of an H100, for which lists are printed.
 var usualChip = chip{sms: 132, shared: 228 << 10}
 
-// sharedToll is the shared memory that a block takes beside its request, in bytes. (CUDA C++
-// programming guide, from compute capability 8.0 on.)
-const sharedToll = 1024
-
 // room is the shared memory of each of two blocks of a multiprocessor.
-func (c chip) room() int { return c.shared/2 - sharedToll }
+func (c chip) room() int { return c.shared/2 - predict.SharedToll }
 
 // chip asks the card.
 func (p *program) chip() (chip, error) {

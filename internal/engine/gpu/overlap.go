@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -149,23 +148,6 @@ func (p *program) timeOverlap(n, rounds int, noImages bool) (*StepTimes, error) 
 		slices.Sort(times[i])
 	}
 	return &StepTimes{Ordinary: times[0][rounds/2], Programmatic: times[1][rounds/2]}, nil
-}
-
-// clocked is the time that work on the main stream takes on the card.
-func (p *program) clocked(run func() error) (time.Duration, error) {
-	s := p.dev.streams[mainStream]
-	var marks [2]*cuda.Event
-	for i := range marks {
-		var err error
-		if marks[i], err = p.dev.ctx.NewEvent(true); err != nil {
-			return 0, err
-		}
-		defer marks[i].Close()
-	}
-	if err := errors.Join(marks[0].Record(s), run(), marks[1].Record(s), marks[1].Synchronize()); err != nil {
-		return 0, err
-	}
-	return marks[1].Since(marks[0])
 }
 
 // dropImages takes away the launches that read the images or the labels of a data set.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"shake/cudnn"
-	"shake/cudnn/cuda"
 	"shake/internal/engine"
 )
 
@@ -263,83 +262,4 @@ func (r *rival) key(n int) string {
 		s += k.Kernel.Text
 	}
 	return s
-}
-
-// timed is how often a way through the step is run to be timed: so many repeats a graph, and so
-// many launches of the graph.
-var timed = struct{ repeats, launches int }{8, 7}
-
-// measure is the time of ws as part of a graph: the median of several launches of a graph that
-// repeats them.
-func (p *program) measure(ws []work) (time.Duration, error) {
-	return p.alone(ws, timed.repeats, timed.launches)
-}
-
-// alone is repeated of ws on the main stream.
-func (p *program) alone(ws []work, repeats, launches int) (time.Duration, error) {
-	if err := p.giveWorkspace(mainStream, pointers(ws)); err != nil {
-		return 0, err
-	}
-	return p.repeated(repeats, launches, func() error {
-		for i := range ws {
-			if err := ws[i].run(p.dev.streams[mainStream]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// longRun is the time of a run from which on three launches of it alone measure it well enough. No
-// single op of a real card takes as long.
-const longRun = 20 * time.Millisecond
-
-// repeated is the median of so many launches of a graph that repeats run so many times, or fewer
-// where a run takes longRun. run begins and ends on the main stream.
-func (p *program) repeated(repeats, launches int, run func() error) (time.Duration, error) {
-	s := p.dev.streams[mainStream]
-	all := func(times int) error {
-		for range times {
-			if err := run(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := errors.Join(all(1), s.Synchronize()); err != nil { // the first run loads code
-		return 0, err
-	}
-	begun := time.Now()
-	if err := errors.Join(all(1), s.Synchronize()); err != nil {
-		return 0, err
-	}
-	if time.Since(begun) > longRun {
-		repeats, launches = 1, min(launches, 3)
-	}
-	g, err := captured(s, func() error { return all(repeats) })
-	if err != nil {
-		return 0, err
-	}
-	defer g.Close()
-	var marks [2]*cuda.Event
-	for i := range marks {
-		if marks[i], err = p.dev.ctx.NewEvent(true); err != nil {
-			return 0, err
-		}
-		defer marks[i].Close()
-	}
-	times := make([]time.Duration, launches)
-	for i := range times {
-		for _, err := range []error{marks[0].Record(s), g.Launch(s), marks[1].Record(s), marks[1].Synchronize()} {
-			if err != nil {
-				return 0, err
-			}
-		}
-		if times[i], err = marks[1].Since(marks[0]); err != nil {
-			return 0, err
-		}
-		p.backend.Group.did()
-	}
-	slices.Sort(times)
-	return times[launches/2] / time.Duration(repeats), nil
 }

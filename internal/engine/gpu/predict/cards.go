@@ -55,9 +55,9 @@ type Card struct {
 	programmatic bool // launches that can overlap do
 }
 
-// sharedToll is the shared memory that a block takes beside its request, in bytes, from compute
+// SharedToll is the shared memory that a block takes beside its request, in bytes, from compute
 // capability 8.0 on. (CUDA C++ programming guide.)
-const sharedToll = 1024
+const SharedToll = 1024
 
 // Cards are all described cards. The costs of kernels and the convolutions' share of the tensor
 // peak on the H100 (300, 280 and 220 of 989 TFLOP/s) are estimates by hand for the small shapes of

@@ -202,7 +202,7 @@ func (k *Kernel) perSM(card Card) int {
 	perWarp := (k.Registers*32 + 255) / 256 * 256
 	n = min(n, 4*(16384/perWarp)/warps)
 	if k.Shared > 0 {
-		n = min(n, card.Shared/(k.Shared+sharedToll))
+		n = min(n, card.Shared/(k.Shared+SharedToll))
 	}
 	return n
 }
