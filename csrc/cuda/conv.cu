@@ -197,6 +197,7 @@ __device__ inline void sk_conv(const sk_tensors &t, const sk_span &span, int k0,
       if (!mine) continue;
       if (first) sk_up<TYPE, V>(about, *(const raw *)(shared + column * 16));
       first = false;
+#pragma unroll 2  // four at once spill registers of the 16 channels of a stem (NVRTC 13.5)
       for (int j = threadIdx.x / COLUMNS; j < pixels; j += ROWS) {
         const raw v = *(const raw *)(shared + j * YP + column * 16);
         sk_put(out + j * Y::PITCH, v);
