@@ -19,6 +19,10 @@ const (
 	autotuneTime    = 2 * time.Millisecond // approximate time of one batch
 )
 
+// SetWait has Autotune wait for the card by wait, which calls the event's Synchronize: so a caller
+// can tell whether the host works or the card. nil is Synchronize itself.
+func (h *Handle) SetWait(wait func(*cuda.Event) error) { h.wait = wait }
+
 // Autotune times plans of one operation on the card and returns them fastest first; failed plans
 // are last. The operation really runs, many times, on the handle's stream, and Autotune waits for
 // the stream: the content of the outputs is lost. workspace must be as large as the largest
@@ -93,7 +97,11 @@ func (h *Handle) time(p *Plan, start, stop *cuda.Event, workspace cuda.Ptr, ptrs
 		if err := stop.Record(h.stream); err != nil {
 			return 0, err
 		}
-		if err := stop.Synchronize(); err != nil {
+		wait := h.wait
+		if wait == nil {
+			wait = (*cuda.Event).Synchronize
+		}
+		if err := wait(stop); err != nil {
 			return 0, err
 		}
 		return stop.Since(start)

@@ -22,9 +22,10 @@ type Handle struct {
 	// The description, offline only
 	properties []byte
 	cache      *Cache
-	made       *preparations // plans of Prepare; nil: none
-	stop       func() bool   // of a handle that Prepare made; nil: never
-	plans      int           // number of open plans
+	made       *preparations           // plans of Prepare; nil: none
+	stop       func() bool             // of a handle that Prepare made; nil: never
+	wait       func(*cuda.Event) error // nil: the event's Synchronize
+	plans      int                     // number of open plans
 	closed     bool
 }
 

@@ -121,9 +121,17 @@ func TestAutotune(t *testing.T) {
 			largest = p
 		}
 	}
+	waits := 0
+	c.h.SetWait(func(e *cuda.Event) error {
+		waits++
+		return e.Synchronize()
+	})
 	timings, err := c.h.Autotune(plans, c.work(largest), x.ptr(), w.ptr(), y.ptr())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if waits < 5*len(plans) {
+		t.Errorf("%d plans are timed with %d waits", len(plans), waits)
 	}
 	if len(timings) != len(plans) || len(plans) < 2 {
 		t.Errorf("%d timings of %d plans", len(timings), len(plans))

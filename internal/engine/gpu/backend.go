@@ -162,6 +162,7 @@ func (p *program) build() error {
 	if err := p.dnn.SetStream(d.streams[mainStream]); err != nil {
 		return err
 	}
+	p.dnn.SetWait(p.wait)
 	if plans, err := cudnn.OpenCache(""); err == nil {
 		plans.Report = func(file, why string) { p.say(fmt.Sprintf("plan cache: %s: %s", file, why)) }
 		p.dnn.UseCache(plans)

@@ -94,7 +94,7 @@ func (g *Group) work(f func() error) error {
 	return f()
 }
 
-// compute runs f, in which the host waits for the card, in the midst of work.
+// compute runs f, in which the host waits for the card. It may be in the midst of work.
 func (g *Group) compute(f func() error) error {
 	if g == nil {
 		return f()
