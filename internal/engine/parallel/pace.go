@@ -77,6 +77,20 @@ func hanging(ranks []pace) int {
 	return -1
 }
 
+// exchanging is the number of beats that all devices together may stand still.
+const exchanging = 100 * silent
+
+// stuck tells whether all devices have come equally far and none goes on: an exchange between them
+// does not end.
+func stuck(ranks []pace) bool {
+	for _, p := range ranks {
+		if p.last.work != 0 || p.last.standing != ranks[0].last.standing || p.still < max(exchanging, 4*p.device) {
+			return false
+		}
+	}
+	return true
+}
+
 // observe takes in a beat of all ranks and returns the one that hangs; -1: none.
 func observe(ranks []pace, seen []sight) int {
 	for i := range ranks {
@@ -89,8 +103,8 @@ func observe(ranks []pace, seen []sight) int {
 	return hanging(ranks)
 }
 
-// keepPace looks, once a beat, for a rank whose device hangs while its process is alive. Between
-// calls, when no device has anything to do, none hangs.
+// keepPace looks, once a beat, for a rank whose device hangs while its process is alive, and for an
+// exchange in which all hang. Between calls, when no device has anything to do, none hangs.
 func (g *group) keepPace(own func() (at, work uint64)) {
 	ranks, seen := make([]pace, 1+len(g.peers)), make([]sight, 1+len(g.peers))
 	go g.eachBeat(func() {
@@ -107,6 +121,9 @@ func (g *group) keepPace(own func() (at, work uint64)) {
 			return
 		}
 		if i < 0 {
+			if stuck(ranks) {
+				g.fail(nil, fmt.Errorf("between the cards: no card has finished anything for %v: an exchange that does not end (with NCCL_DEBUG=INFO in its environment NCCL says what it does)", time.Duration(ranks[0].still)*g.beat))
+			}
 			return
 		}
 		err := fmt.Errorf("its card has finished nothing for %v, and the others wait for it: a kernel that does not end, or a card that no longer answers", time.Duration(ranks[i].still)*g.beat)

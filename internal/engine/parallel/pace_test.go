@@ -89,6 +89,27 @@ func TestHanging(t *testing.T) {
 	}
 }
 
+// An exchange that no device leaves is noticed after a hundred times as long as one rank's hang, or
+// four times as long as any device took before; not while a host works or a rank is behind.
+func TestStuck(t *testing.T) {
+	at := standing{9 << 32, 1}
+	for _, c := range []struct {
+		name string
+		a, b pace
+		want bool
+	}{
+		{"all", pace{last: sight{at, 0}, still: exchanging}, pace{last: sight{at, 0}, still: exchanging}, true},
+		{"a moment before", pace{last: sight{at, 0}, still: exchanging}, pace{last: sight{at, 0}, still: exchanging - 1}, false},
+		{"a host works", pace{last: sight{at, 0}, still: exchanging}, pace{last: sight{at, 3}, still: exchanging}, false},
+		{"one is behind", pace{last: sight{at, 0}, still: exchanging}, pace{last: sight{standing{8 << 32, 1}, 0}, still: exchanging}, false},
+		{"long passes", pace{last: sight{at, 0}, still: exchanging, device: exchanging / 3}, pace{last: sight{at, 0}, still: exchanging, device: exchanging / 3}, false},
+	} {
+		if have := stuck([]pace{c.a, c.b}); have != c.want {
+			t.Errorf("%s: stuck %t, want %t", c.name, have, c.want)
+		}
+	}
+}
+
 // A rank whose device hangs while its process lives ends the call of the others, with its name, in
 // the first pass as in a later one. Its own calls, which nothing ends, are left, on rank 0 as on
 // another one.
