@@ -201,7 +201,7 @@ func (s ConvSpec) Kernel() (*Kernel, error) {
 	}
 	for k, o := range s.Norms {
 		segment(k, o.Off, o.C, &o.Norm)
-		b.add(fmt.Sprintf("gamma_at%d", k), fmt.Sprintf("beta_at%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("running%d", k))
+		b.addNumbered(k, "gamma_at%d", "beta_at%d", "norm%d", "running%d")
 		slot += 3 * o.C
 	}
 	if len(s.Norms) == 0 {

@@ -115,3 +115,9 @@ template <template <class> class E, class M, class... Rest> struct sk_members<E,
 
 template <class M> struct sk_term;  // term.cu
 template <class M> struct sk_sum;   // norm_backward.cu
+
+// Arguments of gradient k, and its sk_pointers.
+#define GRAD_PARAMETER(k)                                                        \
+  const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, \
+      unsigned int block##k,
+#define GRAD_POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},

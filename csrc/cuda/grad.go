@@ -18,6 +18,9 @@ func (b *builder) checkGrad(name string, g Grad, c int) {
 	}
 }
 
+// gradArguments are the arguments of a gradient, by its number (grad.cu).
+var gradArguments = []string{"g%d", "mask%d", "y%d", "norm%d", "block%d:u"}
+
 // slices are all slices that a gradient reads.
 func (g Grad) slices() []Slice {
 	s := []Slice{g.G}

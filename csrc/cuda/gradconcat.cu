@@ -54,10 +54,6 @@ __device__ __forceinline__ void segment(const sk_pointers *p, void *dy, const fl
   }
 }
 
-#define PARAMETER(k)                                                             \
-  const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, \
-      unsigned int block##k,
-#define POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
 #define COEFFICIENT(k, coef, D, branch) \
   if (threadIdx.x == coef % THREADS)    \
     beta[coef] = sk_beta<D>(step, block##k, image, replica, branch);
@@ -66,8 +62,8 @@ __device__ __forceinline__ void segment(const sk_pointers *p, void *dy, const fl
     segment<C, __VA_ARGS__>(p, dy, beta, image, replica, chunk - first);
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
-    gradconcat(const sk_step *step, EACH_GRAD(PARAMETER) void *dy, int n) {
-  const sk_pointers p[] = {EACH_GRAD(POINTERS)};
+    gradconcat(const sk_step *step, EACH_GRAD(GRAD_PARAMETER) void *dy, int n) {
+  const sk_pointers p[] = {EACH_GRAD(GRAD_POINTERS)};
   const int image = blockIdx.x, replica = sk_replica(image, n), chunk = blockIdx.z;
   __shared__ float beta[COEFS + 1];
   EACH_COEFFICIENT(COEFFICIENT)

@@ -62,7 +62,7 @@ func (s GradConcatSpec) Kernel() (*Kernel, error) {
 		dy := s.DY.sub(at, g.G.C)
 		b.member(fmt.Sprintf("M%d", k), g, k, co.of(g, fmt.Sprint(k)), 0, &dy)
 		at += g.G.C
-		b.add(fmt.Sprintf("g%d", k), fmt.Sprintf("mask%d", k), fmt.Sprintf("y%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("block%d:u", k))
+		b.addNumbered(k, gradArguments...)
 	}
 	co.done()
 	b.each("EACH_GRAD", len(s.Grads))

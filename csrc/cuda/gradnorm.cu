@@ -19,8 +19,6 @@
 // grads, partial, counter, n): the outputs are dst, dx_g, dx_x, dx_1, grads at gamma_at and
 // beta_at, and dy. No dy may share memory with another operand. sizeof(T) bytes an element of each
 // operand, and of dst and y once more beyond PASSES; 8 to 11 FLOPs an element of each sum.
-constexpr int PER = COEFS > 0 ? COEFS : 1;
-
 // The gradient in front of a norm.
 template <class M> struct sk_front {
   sk_grad<M> grad;
@@ -111,13 +109,12 @@ __device__ inline void sk_own_finish(const sk_gradnorm &o, int chunk, int replic
   }
 }
 
-// A part S: INDEX, WRITE, ACCUMULATE, HAS_DX, HAS_X; OFF, C and PITCH of dst; its slices DX and X;
-// GATE, the mask of its sums; PASSES, and KEEPS, the values kept a pixel. A are its terms, B its
-// sums, D those with a dy.
+// A part S (complete.cu) with INDEX; GATE, the mask of its sums; PASSES, and KEEPS, the values kept
+// a pixel. B are its sums, D those with a dy.
 template <class S, class Terms, class Sums, class Fronts> struct sk_part;
 
-template <class S, class... A, class... B, class... D>
-struct sk_part<S, sk_members<sk_term, A...>, sk_members<sk_sum, B...>, sk_members<sk_front, D...>> {
+template <class S, class Terms, class... B, class... D>
+struct sk_part<S, Terms, sk_members<sk_sum, B...>, sk_members<sk_front, D...>> {
   // The place of a kept value.
   static __device__ __forceinline__ raw &kept(const sk_gradnorm &o, int pass, int u, int k) {
     return o.kept[((pass * UNROLL + u) * S::KEEPS + k) * THREADS + threadIdx.x];
@@ -136,64 +133,33 @@ struct sk_part<S, sk_members<sk_term, A...>, sk_members<sk_sum, B...>, sk_member
 
   static __device__ __forceinline__ void sums(const sk_gradnorm &o, const sk_span &s, int chunk,
                                               int c, int row) {
-    sk_members<sk_term, A...> terms;
+    sk_completion<S, Terms> gradient;
     sk_members<sk_sum, B...> sums;
     sk_source<typename S::GATE> gate;
     sums.each([&](auto &m) { m.clear(); });
     if (c < S::C && s.lo < s.hi) {
-      terms.each([&](auto &m) { m.init(o.term, s.replica, c); });
+      gradient.init(o.term, s.replica, c);
       sums.each([&](auto &m) { m.init(o.sum, s.replica, c); });
       const float *beta = o.beta;
       int pass = 0;
       for (int image = s.lo; image < s.hi; image++, beta += PER) {
-        T *out = sk_at<S>((T *)o.dst[S::INDEX], image, c);
-        const T *in = S::HAS_DX ? sk_at<typename S::DX>((const T *)o.dx[S::INDEX], image, c) : 0,
-                *sign = S::HAS_X ? sk_at<typename S::X>((const T *)o.x[S::INDEX], image, c) : 0;
-        terms.each([&](auto &m) { m.image(o.term, image, c); });
+        gradient.image(o.dst[S::INDEX], o.dx[S::INDEX], o.x[S::INDEX], o.term, image, c);
         sums.each([&](auto &m) { m.image(o.sum, image, c); });
         gate.mask_image(o.sum, image, c);
         for (int p = s.from + row; p < s.to; p += ROWS * UNROLL, pass++) {
-          raw ro[UNROLL], ri[UNROLL], rx[UNROLL];
           SK_EACH(q, u, p, s.to, ROWS) {
-            if (S::ACCUMULATE || !S::WRITE) ro[u] = sk_load<S>(out, q);
-            if (S::HAS_DX) ri[u] = sk_load<typename S::DX>(in, q);
-            if (S::HAS_X) rx[u] = sk_load<typename S::X>(sign, q);
-            terms.each([&](auto &m) { m.load(u, q); });
+            gradient.load(u, q);
             sums.each([&](auto &m) { m.load(u, q); });
             gate.mask_load(u, q);
           }
           SK_EACH(q, u, p, s.to, ROWS) {
             float f[V];
-            raw r;
-            if constexpr (S::WRITE) {
-#pragma unroll
-              for (int i = 0; i < V; i++) f[i] = 0;
-              if constexpr (S::HAS_DX) {
-                sk_up<TYPE, V>(f, ri[u]);
-                if constexpr (S::HAS_X) {
-                  float g[V];
-                  sk_up<TYPE, V>(g, rx[u]);
-                  sk_mask(f, g);
-                }
-              }
-              if constexpr (S::ACCUMULATE) {
-                float g[V];
-                sk_up<TYPE, V>(g, ro[u]);
-#pragma unroll
-                for (int i = 0; i < V; i++) f[i] += g[i];
-              }
-              terms.each([&](auto &m) { m.add(f, beta, u); });
-              sk_down<TYPE, V>(r, f);
-              sk_put(out + q * S::PITCH, r);
-            } else {
-              r = ro[u];
-            }
-            sk_up<TYPE, V>(f, r);
+            sk_up<TYPE, V>(f, gradient.store(beta, u, q));
             gate.mask(f, u);
             sums.each([&](auto &m) { m.add(f, beta, u); });
             if (pass < S::PASSES) {
               raw g;
-              sk_down<TYPE, V>(g, f);  // exact: f is r, or zero
+              sk_down<TYPE, V>(g, f);  // exact: f is of type T
               kept(o, pass, u, 0) = g;
               sums.each([&](auto &m) { keep(o, m, pass, u); });
             }
@@ -254,31 +220,21 @@ struct sk_part<S, sk_members<sk_term, A...>, sk_members<sk_sum, B...>, sk_member
 };
 
 #define PART_PARAMETER(i) void *dst##i, const void *dx##i, const void *x##i,
-#define TERM_PARAMETER(k)                                                        \
-  const void *g##k, const void *mask##k, const void *y##k, const float *norm##k, \
-      unsigned int block##k,
-#define SUM_PARAMETER(j)                                                            \
-  const void *smask##j, const void *sy##j, float *snorm##j, unsigned int sblock##j, \
-      const int *gamma_at##j, const int *beta_at##j, void *dy##j,
-#define TERM_POINTERS(k) {g##k, mask##k, y##k, norm##k, block##k},
-#define SUM_POINTERS(j) {0, smask##j, sy##j, snorm##j, sblock##j},
-#define SUM_NORMS(j) {gamma_at##j, beta_at##j, snorm##j},
+#define DY_PARAMETER(j) SUM_PARAMETER(j) void *dy##j,
 #define SUM_DY(j) dy##j,
 #define PART_DST(i) dst##i,
 #define PART_DX(i) dx##i,
 #define PART_X(i) x##i,
-#define COEFFICIENT(block, coef, D, branch) \
-  if (i % PER == coef) beta[i] = sk_beta<D>(step, block, s.lo + i / PER, s.replica, branch);
 #define RUN(first, end, ...) \
   if (chunk >= first && chunk < end) sk_part<__VA_ARGS__>::run(operands, chunk - first);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
     gradnorm(const sk_step *step,
-             EACH_PART(PART_PARAMETER) EACH_TERM(TERM_PARAMETER) EACH_SUM(SUM_PARAMETER)
+             EACH_PART(PART_PARAMETER) EACH_TERM(GRAD_PARAMETER) EACH_SUM(DY_PARAMETER)
                  const float *params,
              float *grads, float *partial, unsigned int *counter, int n) {
   extern __shared__ __align__(16) unsigned char tensors[];
-  const sk_pointers term[] = {EACH_TERM(TERM_POINTERS){0, 0, 0, 0, 0}},
+  const sk_pointers term[] = {EACH_TERM(GRAD_POINTERS){0, 0, 0, 0, 0}},
                     sum[] = {EACH_SUM(SUM_POINTERS){0, 0, 0, 0, 0}};
   const sk_sum_pointers of[] = {EACH_SUM(SUM_NORMS){0, 0, 0}};
   void *const dst[] = {EACH_PART(PART_DST)}, *const dy[] = {EACH_SUM(SUM_DY)};
@@ -288,13 +244,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
   __shared__ float coefficients[MOST_SUMS * 3 * CHANNELS];
   __shared__ float beta[32 * PER];
   static_assert(OWN_SHARED * 2 >= 2 * COLUMN_FLOATS, "room for a column's sums");
-  if (COEFS > 0) {
-    const sk_span s = sk_slot(blockIdx.x, blockIdx.y, gridDim.y, n);
-    for (int i = threadIdx.x; i < (s.hi - s.lo) * PER; i += THREADS) {
-      EACH_COEFFICIENT(COEFFICIENT)
-    }
-    __syncthreads();
-  }
+  DRAW_COEFFICIENTS
   sk_begin();
   const sk_gradnorm operands = {
       dst,    dx,    x,       term,    sum, of,     dy,           beta,

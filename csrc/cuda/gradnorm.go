@@ -97,7 +97,7 @@ func (s GradNormSpec) Kernel() (*Kernel, error) {
 	b.include("types", "philox", "norm", "tile", "grad", "term")
 	s.parts(b, t, &k, sizes, wanted)
 	b.ints("SLOT", slot, "CHUNKS", wanted)
-	b.include("column", "reduce", "meet", "norm_backward", "gradnorm")
+	b.include("column", "reduce", "meet", "norm_backward", "complete", "gradnorm")
 	b.add("params", "grads", "partial", "counter", "n:i")
 	return b.done(k)
 }
@@ -107,16 +107,14 @@ func (s GradNormSpec) parts(b *builder, t tile, k *Kernel, sizes []int, wanted i
 	co := coefficients{b: b}
 	b.add("step")
 	for i := range s.Parts {
-		b.add(fmt.Sprintf("dst%d", i), fmt.Sprintf("dx%d", i), fmt.Sprintf("x%d", i))
+		b.addNumbered(i, "dst%d", "dx%d", "x%d")
 	}
 	terms, most := 0, 0
 	var termCoefs, sumCoefs []int
 	for _, p := range s.Parts {
 		for _, g := range p.Terms {
 			termCoefs = append(termCoefs, co.of(g, fmt.Sprintf("block%d", terms)))
-			for _, name := range []string{"g%d", "mask%d", "y%d", "norm%d", "block%d:u"} {
-				b.add(fmt.Sprintf(name, terms))
-			}
+			b.addNumbered(terms, gradArguments...)
 			terms++
 		}
 		most = max(most, len(p.Sums))
@@ -125,9 +123,7 @@ func (s GradNormSpec) parts(b *builder, t tile, k *Kernel, sizes []int, wanted i
 		for _, g := range p.Sums {
 			j := len(sumCoefs)
 			sumCoefs = append(sumCoefs, co.of(g, fmt.Sprintf("sblock%d", j)))
-			for _, name := range []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma_at%d", "beta_at%d", "dy%d"} {
-				b.add(fmt.Sprintf(name, j))
-			}
+			b.addNumbered(j, append(sumArguments, "dy%d")...)
 		}
 	}
 	co.done()
@@ -140,20 +136,8 @@ func (s GradNormSpec) parts(b *builder, t tile, k *Kernel, sizes []int, wanted i
 		k.again += again
 		k.shared = max(k.shared, passes*t.unroll*keeps*k.threads*t.v*t.shape.Type.Size())
 		covering, gate := p.covering(0, p.Dst.C)
-		b.line("struct P%d { %s", i, p.Dst.fields())
-		b.line("  static constexpr int INDEX = %d, PASSES = %d, KEEPS = %d;", i, passes, keeps)
-		b.line("  static constexpr bool WRITE = %t, ACCUMULATE = %t, HAS_DX = %t, HAS_X = %t;", !p.Read, p.Accumulate, p.DX != nil, p.X != nil)
-		for j, o := range []*Slice{p.DX, p.X} {
-			if o == nil {
-				o = &p.Dst // named, but not used
-			}
-			b.line("  struct %s { %s };", []string{"DX", "X"}[j], o.fields())
-		}
-		b.line("  struct GATE { static constexpr bool HAS_MASK = %t; static constexpr int INDEX = %d;", gate != nil, sum)
-		if gate != nil {
-			b.line("    struct MASK { %s };", gate.fields())
-		}
-		b.line("  };\n};")
+		p.completion(b, fmt.Sprintf("P%d", i), 0, p.Dst.C, gate, sum)
+		b.line("  static constexpr int INDEX = %d, PASSES = %d, KEEPS = %d;\n};", i, passes, keeps)
 		lists := [3][]string{{"sk_term"}, {"sk_sum"}, {"sk_front"}}
 		for _, g := range p.Terms {
 			name := fmt.Sprintf("T%d", term)

@@ -93,24 +93,18 @@ func (s GradSumSpec) Kernel() (*Kernel, error) {
 	termCoefs, sumCoefs := make([]int, len(s.Terms)), make([]int, len(s.Sums))
 	for k, g := range s.Terms {
 		termCoefs[k] = co.of(g, fmt.Sprintf("block%d", k))
-		b.add(fmt.Sprintf("g%d", k), fmt.Sprintf("mask%d", k), fmt.Sprintf("y%d", k), fmt.Sprintf("norm%d", k), fmt.Sprintf("block%d:u", k))
+		b.addNumbered(k, gradArguments...)
 	}
 	for k, g := range s.Sums {
 		sumCoefs[k] = co.of(g, fmt.Sprintf("sblock%d", k))
-		for _, name := range []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma_at%d", "beta_at%d"} {
-			b.add(fmt.Sprintf(name, k))
-		}
+		b.addNumbered(k, sumArguments...)
 	}
 	co.done()
 	slot := s.segments(b, t, cuts, sizes, termCoefs, sumCoefs)
 	b.each("EACH_TERM", len(s.Terms))
 	b.each("EACH_SUM", len(s.Sums))
-	b.bool("WRITE", !s.Read)
-	b.bool("ACCUMULATE", s.Accumulate)
-	b.bool("HAS_DX", s.DX != nil)
-	b.bool("HAS_X", s.X != nil)
 	b.ints("SLOT", slot, "CHUNKS", wanted, "SUMS", len(s.Sums))
-	b.include("column", "reduce", "norm_backward", "gradsum")
+	b.include("column", "reduce", "norm_backward", "complete", "gradsum")
 	b.add("params", "grads", "partial", "counter", "n:i")
 	return b.done(t.reduction(slot, wanted))
 }
@@ -121,19 +115,12 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 	chunks := t.cut(sizes)
 	var line strings.Builder
 	for i, c := range sizes {
-		b.line("struct S%d { %s", i, s.Dst.sub(cuts[i], c).fields())
-		for j, p := range []*Slice{s.DX, s.X} {
-			if p == nil {
-				p = &s.Dst // named, but not used
-			}
-			b.line("  struct %s { %s };", []string{"DX", "X"}[j], p.sub(cuts[i], c).fields())
-		}
 		covering, gate := s.covering(cuts[i], c)
-		b.line("  struct GATE { static constexpr bool HAS_MASK = %t;", gate != nil)
+		first := 0
 		if gate != nil {
-			b.line("    static constexpr int INDEX = %d; struct MASK { %s };", covering[0].k, gate.fields())
+			first = covering[0].k
 		}
-		b.line("  };")
+		s.completion(b, fmt.Sprintf("S%d", i), cuts[i], c, gate, first)
 		b.line("};")
 		terms, sums := []string{"sk_term"}, []string{"sk_sum"}
 		for k, g := range s.Terms {
@@ -156,6 +143,27 @@ func (s GradSumSpec) segments(b *builder, t tile, cuts, sizes, termCoefs, sumCoe
 	}
 	b.line("#define SEGMENTS(F)%s", line.String())
 	return slot
+}
+
+// sumArguments are the arguments of a sum, by its number (complete.cu).
+var sumArguments = []string{"smask%d", "sy%d", "snorm%d", "sblock%d:u", "gamma_at%d", "beta_at%d"}
+
+// completion opens struct name, which describes channels at .. at+c-1 of Dst for complete.cu, with
+// the mask of sum first as the gate of its sums, if gate has one.
+func (s GradSumSpec) completion(b *builder, name string, at, c int, gate *Slice, first int) {
+	b.line("struct %s { %s", name, s.Dst.sub(at, c).fields())
+	b.line("  static constexpr bool WRITE = %t, ACCUMULATE = %t, HAS_DX = %t, HAS_X = %t;", !s.Read, s.Accumulate, s.DX != nil, s.X != nil)
+	for j, p := range []*Slice{s.DX, s.X} {
+		if p == nil {
+			p = &s.Dst // named, but not used
+		}
+		b.line("  struct %s { %s };", []string{"DX", "X"}[j], p.sub(at, c).fields())
+	}
+	b.line("  struct GATE { static constexpr bool HAS_MASK = %t; static constexpr int INDEX = %d;", gate != nil, first)
+	if gate != nil {
+		b.line("    struct MASK { %s };", gate.fields())
+	}
+	b.line("  };")
 }
 
 // numbered is a sum with its place among Sums.

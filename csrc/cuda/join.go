@@ -47,7 +47,7 @@ func (s JoinSpec) Kernel() (*Kernel, error) {
 	b.add("step", "block:u", "skip", "skip_norm")
 	for k := range s.Branches {
 		b.view(fmt.Sprintf("X%d", k), &s.Branches[k])
-		b.add(fmt.Sprintf("x%d", k), fmt.Sprintf("norm%d", k))
+		b.addNumbered(k, "x%d", "norm%d")
 	}
 	b.each("EACH_BRANCH", len(s.Branches))
 	b.view("SKIP", s.Skip)

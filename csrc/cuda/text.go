@@ -62,6 +62,13 @@ func (b *builder) add(names ...string) {
 	}
 }
 
+// addNumbered adds names with their number, such as "g%d" with 3.
+func (b *builder) addNumbered(k int, names ...string) {
+	for _, name := range names {
+		b.add(fmt.Sprintf(name, k))
+	}
+}
+
 // include appends embedded texts. In front of philox stand the numbers of the modes.
 func (b *builder) include(names ...string) {
 	for _, name := range names {
