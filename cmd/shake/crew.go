@@ -158,10 +158,17 @@ func (c *crew) backend() engine.Backend {
 	return &c.Backend
 }
 
+// mission is the training of a network by all ranks, without its images.
+func (c *crew) mission(spec *dsl.Spec) mission {
+	o := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), World: len(c.Peers) + 1, Tune: tunes()}
+	o.NCCL, _ = nccl.Version() // cardsWork asked for it
+	return o
+}
+
 // profile fills in that the other ranks train on the built-in images of a profile.
 func (c *crew) profile(spec *dsl.Spec) {
-	o := mission{Version: revision(), Name: spec.Name, Spec: spec.TOML(), World: len(c.Peers) + 1, Tune: tunes(), BuiltIn: true}
-	o.NCCL, _ = nccl.Version()
+	o := c.mission(spec)
+	o.BuiltIn = true
 	c.Hello, _ = json.Marshal(o)
 }
 
@@ -170,11 +177,8 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 	if c == nil {
 		return
 	}
-	o := mission{
-		Version: revision(), Name: spec.Name, Spec: spec.TOML(), Train: train.Fingerprint(sets.Train), Test: train.Fingerprint(train.Joined(sets.Test, sets.Validation)),
-		World: len(c.Peers) + 1, Tune: tunes(),
-	}
-	o.NCCL, _ = nccl.Version() // cardsWork asked for it
+	o := c.mission(spec)
+	o.Train, o.Test = train.Fingerprint(sets.Train), train.Fingerprint(train.Joined(sets.Test, sets.Validation))
 	if c.started {
 		o.Data = c.data
 	}

@@ -53,7 +53,7 @@ func FuzzJournal(f *testing.F) {
 		j.Close()
 		if text {
 			for line := range bytes.Lines(b[:kept-int64(len(more))]) {
-				if _, _, err := parseLine(line[:len(line)-1]); err != nil {
+				if _, _, err := parseLine[EpochRecord](line[:len(line)-1], "epoch"); err != nil {
 					copy(line, bytes.Repeat([]byte(" "), len(line)-1))
 				}
 			}

@@ -138,7 +138,7 @@ func (*lines) next(r *bufio.Reader) ([]byte, error) {
 // blank fills an unreadable line with blanks up to its end.
 func (*lines) blank(b []byte) bool {
 	line := b[:len(b)-1]
-	if _, _, err := parseLine(line); err == nil {
+	if _, _, err := parseLine[EpochRecord](line, "epoch"); err == nil {
 		return false
 	}
 	for i := range line {

@@ -166,7 +166,7 @@ func closed(epochs []EpochRecord, n int) (lines int) {
 // line, 0 without one.
 func readLines(from store, file string) (epochs []EpochRecord, bad int, err error) {
 	err = eachLine(from, file, func(number int, text []byte) {
-		r, epoch, err := parseLine(text)
+		r, epoch, err := parseLine[EpochRecord](text, "epoch")
 		switch {
 		case err == nil && epoch:
 			epochs = append(epochs, r)
@@ -180,9 +180,7 @@ func readLines(from store, file string) (epochs []EpochRecord, bad int, err erro
 // readAverage returns the line of the average after so many steps, nil if there is none.
 func readAverage(from store, file string, steps int) (average *AverageRecord, err error) {
 	err = eachLine(from, file, func(_ int, text []byte) {
-		var kind struct{ Event string }
-		var r AverageRecord
-		if json.Unmarshal(text, &kind) == nil && kind.Event == "average" && json.Unmarshal(text, &r) == nil && r.Step == steps {
+		if r, is, err := parseLine[AverageRecord](text, "average"); err == nil && is && r.Step == steps {
 			average = &r
 		}
 	})
@@ -224,9 +222,9 @@ func wholeLines(b []byte, atEOF bool) (advance int, line []byte, err error) {
 	return 0, nil, nil
 }
 
-// parseLine reads a line of metrics.jsonl. epoch is false for another event, and for the blanks
-// that stand in place of a line that was damaged.
-func parseLine(b []byte) (r EpochRecord, epoch bool, err error) {
+// parseLine reads a line of metrics.jsonl as R, the record of an event. is is false for another
+// event, and for the blanks that stand in place of a line that was damaged.
+func parseLine[R any](b []byte, event string) (r R, is bool, err error) {
 	if len(bytes.Trim(b, " ")) == 0 {
 		return r, false, nil
 	}
@@ -237,7 +235,7 @@ func parseLine(b []byte) (r EpochRecord, epoch bool, err error) {
 	switch kind.Event {
 	case "":
 		return r, false, errors.New("no event")
-	case "epoch":
+	case event:
 		return r, true, json.Unmarshal(b, &r)
 	}
 	return r, false, nil
