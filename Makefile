@@ -30,8 +30,9 @@ TRACKED_C  = git ls-files $(FORMATTED) | grep -E '\.(c|cc|h|cu)$$'
 # names this machine's folders.
 TRIM   ?= -trimpath
 LINK   := -ldflags "-X main.commit=$(COMMIT)"
-# The packages whose Go the race detector looks at. C's own threads are for make native.
-PURE    = $$($(GO) list ./... | grep -v -e /csrc/ -e /bench)
+# The packages with goroutines or locks, at which the race detector looks. C's own threads are for
+# make native.
+RACING  = $$(grep -lrE --include=*.go --exclude=*_test.go '^[[:space:]]+(defer )?go [[:alpha:]]|sync\.|\.Go\(' cmd cudnn dsl internal nets | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 .DEFAULT_GOAL := help
 .PHONY: help needs build run test check check-list race lint format bench fuzz campaign native arm64 vectors draws test-torch test-nvidia test-launch compare replay emu bundle slice plans rehearse clean
@@ -68,8 +69,8 @@ check-list: ## the tests, or parts of tests, that only make check runs
 		'/func [A-Za-z]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
 	@echo "and the C tests under sanitizers: make native"
 
-race: needs ## the tests of all packages but those of C under the race detector
-	$(GO) test -race -short -timeout 30m $(PURE)
+race: needs ## the tests of the packages with goroutines or locks under the race detector
+	$(GO) test -race -short -timeout 30m $(RACING)
 
 lint: build build/format/.installed ## gofmt, clang-format, vet, staticcheck, and a look for undefined symbols in the binary
 	@all=$$($(TRACKED_GO)); if [ -z "$$all" ]; then echo "make lint: git knows no Go files here"; exit 1; fi; \
@@ -133,16 +134,18 @@ test-torch: .venv ## have PyTorch load the weights that shake writes, and numpy 
 	SHAKE_PYTHON=$(CURDIR)/.venv/bin/python $(GO) test -count=1 -run Torch ./internal/train ./cmd/shake
 
 # NVIDIA's libraries in the versions of tools/nvidia-*.txt, each set in a folder of its own;
-# SETS=13.0 takes one. FEW=1 asks each the questions that a pull request has time for.
+# SETS=13.0 takes one. FEW=1 asks each the questions that a pull request has time for, most of them
+# the set of PLANSET.
 SETS ?= 13.5 13.0 12.4
 # The set whose plans make plans makes: that of PyTorch 2.11, which has cuDNN 9.19.
 PLANSET ?= 13.0
-REAL  = $(if $(FEW),SHAKE_PLANS=few SHAKE_NVRTC=few,)
+REAL  = $(if $(FEW),SHAKE_PLANS=few SHAKE_NVRTC=$$few,)
 LESS  = $(if $(FEW),RealRivals|RealSlices|RealConvolutions/(a100|rtx4090)|RealOperations/a100,)
 
 test-nvidia: $(SETS:%=$(NVIDIA)/%/.wheels) ## hold declarations, plans and kernels against NVIDIA's real libraries of three versions, fetched by pip (no card needed)
 	@for set in $(SETS); do \
 		echo "-- NVIDIA's libraries of tools/nvidia-$$set.txt"; \
+		if [ $$set = $(PLANSET) ]; then few=few; else few=one; fi; \
 		$(REAL) SHAKE_NVIDIA=$(abspath $(NVIDIA))/$$set $(GO) test -count=1 -timeout 40m -run Real -skip '$(LESS)' ./csrc/... ./cudnn/... ./internal/engine/gpu || exit 1; \
 	done
 

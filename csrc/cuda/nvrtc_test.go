@@ -60,9 +60,18 @@ func used(t *testing.T, typ kernels.Type, leading ...string) (all []*kernels.Ker
 }
 
 // How much of NVIDIA's compiler a test asks: everything, or as much as make test-nvidia FEW=1 has
-// time for.
+// time for, with two networks or with one.
 func every() bool { return os.Getenv("SHAKE_NVRTC") == "all" }
-func few() bool   { return os.Getenv("SHAKE_NVRTC") == "few" }
+func few() bool   { return os.Getenv("SHAKE_NVRTC") == "few" || one() }
+func one() bool   { return os.Getenv("SHAKE_NVRTC") == "one" }
+
+// leading are the networks whose kernels are always compiled: one of each family.
+func leading() []string {
+	if one() {
+		return []string{"26-2x32d"}
+	}
+	return []string{"26-2x32d", "resnext29"}
+}
 
 // others are kernels that no list launches.
 func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
@@ -92,8 +101,9 @@ func others(t *testing.T, typ kernels.Type) []*kernels.Kernel {
 // names: the kernels of every net in bf16, and of one net of each family in the other types, each
 // for one of the architectures in turn. With SHAKE_NVRTC=all it compiles those of every net, type
 // and architecture, which takes an hour of one core; with SHAKE_NVRTC=few those of one net of each
-// family in bf16 for sm_90. No kernel may spill beyond its budget or take more registers than leave
-// room for 512 threads. The compiler may warn only of parts that a specialisation leaves unused.
+// family in bf16 for sm_90, with SHAKE_NVRTC=one of 26 2x32d alone. No kernel may spill beyond its
+// budget or take more registers than leave room for 512 threads. The compiler may warn only of
+// parts that a specialisation leaves unused.
 func TestRealNVRTC(t *testing.T) {
 	if wheels(t) == "" {
 		return
@@ -129,7 +139,7 @@ func TestRealNVRTC(t *testing.T) {
 	}
 	count := 0
 	for _, typ := range types {
-		ks, first := used(t, typ, "26-2x32d", "resnext29")
+		ks, first := used(t, typ, leading()...)
 		ks = append(others(t, typ), ks...)
 		first += len(others(t, typ))
 		if few() || typ != kernels.BF16 && !every() {

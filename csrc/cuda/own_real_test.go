@@ -39,7 +39,7 @@ func lowered(t *testing.T, name string, typ kernels.Type) (*dsl.Spec, *gpu.List)
 func distinct(t *testing.T, typ kernels.Type, every bool, of func(l *gpu.List, i int) ([]*kernels.Kernel, error)) (all []*kernels.Kernel) {
 	t.Helper()
 	seen := map[string]bool{}
-	names := []string{"26-2x32d", "resnext29"}
+	names := leading()
 	if every {
 		names = nets.Names()
 	}
@@ -64,8 +64,8 @@ func distinct(t *testing.T, typ kernels.Type, every bool, of func(l *gpu.List, i
 // compileOwn compiles kernels on tensor cores by one, which returns the registers. In bf16 it takes
 // every network, each kernel for one of sm_80, sm_89 and sm_90 in turn; in fp16 one network of each
 // family. With SHAKE_NVRTC=all it takes every network and type for all three; with SHAKE_NVRTC=few
-// one network of each family in bf16 for sm_90. tool is nvdisasm, from the wheels or from PATH, ""
-// where there is none.
+// one network of each family in bf16 for sm_90, with SHAKE_NVRTC=one 26 2x32d alone. tool is
+// nvdisasm, from the wheels or from PATH, "" where there is none.
 func compileOwn(t *testing.T, root string, of func(t *testing.T, typ kernels.Type, every bool) []*kernels.Kernel, one func(t *testing.T, k *kernels.Kernel, typ kernels.Type, arch, tool string) int) {
 	t.Helper()
 	tool := filepath.Join(root, "nvidia", "cu13", "bin", "nvdisasm")

@@ -13,7 +13,6 @@ import (
 	"shake/internal/engine/cpu"
 	"shake/internal/engine/enginetest"
 	"shake/internal/engine/ref"
-	"shake/internal/exhaustive"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
@@ -113,7 +112,6 @@ func worst(t *testing.T, have, want map[string]engine.Tensor) (name string, rel 
 // and float64 disagree about its ReLU, which no tolerance covers: a net that differs must agree
 // under both of two other seeds.
 func TestAgainstReference(t *testing.T) {
-	exhaustive.Sequential(t)
 	bn, relu := dsl.Layer{Kind: dsl.BN}, dsl.Layer{Kind: dsl.ReLU}
 	nets := map[string]*dsl.Spec{}
 	for _, f := range graphtest.Families {
@@ -241,9 +239,6 @@ func processorTime(t *testing.T) time.Duration {
 
 // A step allocates nothing.
 func TestStepAllocates(t *testing.T) {
-	if testing.Short() {
-		t.Skip("under make race, whose detector allocates")
-	}
 	p := program(t, cpu.Backend{}, graphtest.Small("26", 16, 1), 3, 4, 2, 2)
 	index := []int32{0, 1, 2, 3}
 	it := uint32(0)

@@ -11,10 +11,10 @@ import (
 // Run is the suite: every case against PyTorch within tol, then the contract of engine.Program,
 // then the mistakes of other implementations that a program can show. Each is a subtest; a
 // backend's test is one call. A backend that is slow to test names the cases that make test runs;
-// make check runs all of them, and make race, for one goroutine's arithmetic, one.
+// make check runs all of them.
 func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 	all := names(t)
-	for _, name := range append(quick, raced) {
+	for _, name := range quick {
 		if !slices.Contains(all, name) {
 			t.Errorf("no case %q", name)
 		}
@@ -23,9 +23,6 @@ func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 		t.Run("Vectors/"+name, func(t *testing.T) {
 			if len(quick) > 0 && !slices.Contains(quick, name) {
 				exhaustive.Only(t)
-			}
-			if name != raced {
-				exhaustive.Sequential(t)
 			}
 			vectors(t, b, tol, name)
 		})
@@ -37,9 +34,6 @@ func Run(t *testing.T, b engine.Backend, tol Tolerances, quick ...string) {
 		t.Run("Deviation_"+c.name, func(t *testing.T) { c.test(t, b) })
 	}
 }
-
-// raced is the case that make race runs.
-const raced = "shake-s-s"
 
 // check is one named test of a backend.
 type check struct {
