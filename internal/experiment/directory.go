@@ -110,9 +110,14 @@ func (d *Directory) put(file string, text []byte) error {
 
 // same compares the directory with the sweep.
 func (d *Directory) same() error {
+	// Listed first: another shard may write sweep.toml at any moment.
+	entries, err := os.ReadDir(d.Path)
+	if err != nil {
+		return fmt.Errorf("reading the sweep's directory: %w", err)
+	}
 	old, err := files.Read(filepath.Join(d.Path, SweepFile), maxSweep)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.vacant()
+		return d.vacant(entries)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the sweep's directory: %w", err)
@@ -149,11 +154,7 @@ func (d *Directory) same() error {
 }
 
 // vacant refuses a directory with other entries than locks and the files of an interrupted prepare.
-func (d *Directory) vacant() error {
-	entries, err := os.ReadDir(d.Path)
-	if err != nil {
-		return fmt.Errorf("reading the sweep's directory: %w", err)
-	}
+func (d *Directory) vacant(entries []fs.DirEntry) error {
 	for _, e := range entries {
 		known := strings.HasPrefix(e.Name(), lockFile) || files.IsTemp(e.Name())
 		for _, r := range d.Sweep.Rows {

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"shake/dsl"
 	"shake/internal/files"
@@ -70,6 +72,27 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("a key that may change: %v", err)
 	} else {
 		d.Close()
+	}
+}
+
+// TestShardsBegin: shards that begin together make one directory.
+func TestShardsBegin(t *testing.T) {
+	s := load(t, "figure6", "train.epochs=2")
+	top := t.TempDir()
+	for round := range 25 {
+		dir := filepath.Join(top, fmt.Sprint(round))
+		var together sync.WaitGroup
+		for i := range 8 {
+			together.Go(func() {
+				time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // into the first one's work
+				if d, err := Open(dir, s, Shard{i + 1, 8}); err != nil {
+					t.Errorf("shard %d: %v", i, err)
+				} else {
+					d.Close()
+				}
+			})
+		}
+		together.Wait()
 	}
 }
 
