@@ -86,7 +86,8 @@ func (a *app) crew(sig *interruption, f runFlags, spec *dsl.Spec) (*crew, error)
 		return b, id[:], err
 	}
 	if place != nil {
-		err = c.meet(sig, place)
+		f.meets()
+		err = notMet(sig, c.meet(sig, place, a.waits))
 	} else {
 		err = c.start(cards)
 	}
@@ -122,8 +123,8 @@ func uuid(card int) string {
 func tunes() bool { return os.Getenv("SHAKE_AUTOTUNE") != "0" }
 
 // meet waits for the ranks that a launcher started.
-func (c *crew) meet(ctx context.Context, place *launch.Place) error {
-	conns, err := place.Meet(ctx, launch.Deadline)
+func (c *crew) meet(ctx context.Context, place *launch.Place, say func(string)) error {
+	conns, err := place.Meet(ctx, launch.Deadline, say)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (a *app) cards(device string) (name string, cards []int, err error) {
 		return "", nil, exit(exitUsage, fmt.Errorf("--device "+device+": "+format, args...))
 	}
 	if name != "gpu" {
-		return wrong("only gpu has numbers behind it")
+		return wrong("only gpu has numbers behind it: want gpu:0 or gpu:0,1 and so on")
 	}
 	const visible = "CUDA_VISIBLE_DEVICES"
 	if instance := strings.TrimSpace(list); strings.Contains(list, "MIG-") {

@@ -63,7 +63,7 @@ Ctrl-C; elsewhere it writes a line a card and reading.`,
 	}
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON, a line a card and reading, as in a run's gpu.jsonl")
 	c.Flags().BoolVar(&f.once, "once", false, "read the cards once and end")
-	c.Flags().DurationVar(&f.interval, "interval", time.Second, "`time` between two readings")
+	c.Flags().DurationVar(&f.interval, "interval", time.Second, "`time` between two readings, such as 500ms or 2s")
 	c.Flags().StringSliceVar(&f.cards, "cards", nil, "only these `cards`: numbers, addresses on the bus or beginnings of UUIDs")
 	c.Flags().StringVar(&f.sort, "sort", orders[0], "`order` of the cards: "+strings.Join(orders, ", ")+"; the greatest first")
 	c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))

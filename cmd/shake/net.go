@@ -113,7 +113,7 @@ func (a *app) backend(ctx context.Context, name string, spec *dsl.Spec) (engine.
 		return nil, err
 	}
 	if len(cards) > 1 {
-		return nil, exit(exitUsage, fmt.Errorf("--device: this verb runs on one card, have %d", len(cards)))
+		return nil, exit(exitUsage, fmt.Errorf("--device: this verb runs on one card, have %d: name one, such as gpu:%d", len(cards), cards[0]))
 	}
 	if name == "auto" {
 		if name = "cpu"; gpu.Available() == nil && load.Check(false) == nil {

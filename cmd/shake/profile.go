@@ -26,6 +26,7 @@ type profileFlags struct {
 	steps, warmup, top        int
 	asJSON                    bool
 	trace, roofline, timeline string
+	met                       *bool // see runFlags
 }
 
 func (a *app) profileCmd() *cobra.Command {
@@ -67,15 +68,17 @@ profile says how much of the sums over the cards nothing hides.`,
 			if rank, err := a.otherRank(runFlags{net: f.net, device: f.device}, args); rank || err != nil {
 				return err
 			}
+			f.met = new(bool)
 			spec, g, err := f.net.loadGraph(args[0])
-			if err != nil {
-				return err
+			if err == nil {
+				err = a.profile(f, spec, g)
 			}
-			return a.profile(f, spec, g)
+			return dismissing(err, *f.met)
 		},
 	}
 	f.net.add(c)
 	addDevice(c, &f.device)
+	c.Flag("device").Usage = "`device` to profile: cpu, gpu, gpu:1 (that card), gpu:0,1 (both, a process each), or auto, which is gpu if there is one and else cpu"
 	c.Flags().IntVar(&f.steps, "steps", 5, "`number` of timed steps; as many are not timed within, to compare")
 	c.Flags().IntVar(&f.warmup, "warmup", 2, "`number` of steps before them")
 	c.Flags().StringVar(&f.by, "by", string(profile.ByOperation), "what makes one `row`: operation, shape, layer or kind")
@@ -198,7 +201,7 @@ func (a *app) takeProfile(f profileFlags, spec *dsl.Spec, g *graph.Graph) (*prof
 
 // takeProfileUntil is takeProfile, until sig.
 func (a *app) takeProfileUntil(sig *interruption, f profileFlags, spec *dsl.Spec, g *graph.Graph) (*profile.Profile, error) {
-	crew, err := a.crew(sig, runFlags{device: f.device}, spec)
+	crew, err := a.crew(sig, runFlags{device: f.device, met: f.met}, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -71,25 +71,40 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 		return false, nil
 	}
 	r := rank{number: place.Rank, data: f.data}
+	deadline := launch.Deadline
+	fault := a.join(&r, f, args, place)
+	if fault != nil {
+		deadline = parting
+	}
+	sig := interruptible(func() {})
+	conns, err := place.Meet(sig, deadline, a.waits)
+	switch {
+	case fault != nil && err == nil:
+		parallel.NewWorker(conns[0], nil).Fail(fault)
+		return true, fault
+	case fault != nil:
+		return true, fault
+	case err != nil:
+		return true, notMet(sig, err)
+	}
+	return true, r.serve(conns[0])
+}
+
+// join finds the network and the card of a rank that a launcher started.
+func (a *app) join(r *rank, f runFlags, args []string, place *launch.Place) (err error) {
 	if f.resume == "" {
 		if r.own, _, err = f.net.loadRun(args[0]); err != nil {
-			return true, err
+			return err
 		}
 	}
 	name, cards, err := a.cards(f.device)
 	if err == nil {
 		cards, err = a.cardOf(place, name, cards)
 	}
-	if err != nil {
-		return true, err
+	if err == nil {
+		r.card = cards[0]
 	}
-	r.card = cards[0]
-	sig := interruptible(func() {})
-	conns, err := place.Meet(sig, launch.Deadline)
-	if err != nil {
-		return true, err
-	}
-	return true, r.serve(conns[0])
+	return err
 }
 
 // serve trains until rank 0 closes. Signals are rank 0's to answer.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ type runFlags struct {
 	out, resume, weights, device, data string
 	seeds                              string // of several runs
 	asJSON                             bool
+	met                                *bool // rank 0 has waited for the ranks of a launcher
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -51,13 +53,17 @@ same bits as a run never stopped. The figures are those of the last epoch.`,
 			if rank, err := a.otherRank(f, args); rank || err != nil {
 				return err
 			}
-			if f.resume != "" {
-				return a.resume(c, f)
+			f.met = new(bool)
+			var err error
+			switch {
+			case f.resume != "":
+				err = a.resume(c, f)
+			case f.seeds != "":
+				err = a.seeds(f, args[0])
+			default:
+				err = a.begin(f, args[0])
 			}
-			if f.seeds != "" {
-				return a.seeds(f, args[0])
-			}
-			return a.begin(f, args[0])
+			return dismissing(err, *f.met)
 		},
 	}
 	f.net.add(c)
@@ -117,7 +123,14 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 // train fills in the options of every run, runs, and reports the end.
 func (a *app) train(f runFlags, o train.Options) error {
 	scr := newScreen(a.err)
-	sig := interruptible(func() { scr.print("stopping after a checkpoint; Ctrl-C again stops now") })
+	var begun atomic.Bool
+	sig := interruptible(func() {
+		if begun.Load() {
+			scr.print("stopping after a checkpoint; Ctrl-C again stops now")
+		} else {
+			scr.print("stopping before the run begins; Ctrl-C again stops now")
+		}
+	})
 	defer scr.flush(sig.heard)
 	defer sig.stop()
 	defer scr.close()
@@ -158,6 +171,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	if sig.Err() != nil { // while the data was read
 		return exit(exitInterrupted, errors.New("interrupted before the run began"))
 	}
+	begun.Store(true)
 	sum, err := train.Run(sig, o)
 	sig.stop()
 	said := ev.flush(sig.heard)

@@ -10,6 +10,7 @@ import (
 
 	"shake/dsl"
 	"shake/internal/experiment"
+	"shake/internal/launch"
 	"shake/nets"
 )
 
@@ -58,6 +59,11 @@ each task takes its own part.`,
 }
 
 func (a *app) sweep(f sweepFlags, name string) error {
+	if place, err := launch.Find(); err != nil {
+		return exit(exitUsage, err)
+	} else if place != nil {
+		return exit(exitUsage, fmt.Errorf("sweep: %s made %d processes, which train one run together: start sweep once, or as the tasks of an array", place.Launcher, place.World))
+	}
 	s, err := f.load(name)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func TestMeetOnInterface(t *testing.T) {
 	var all sync.WaitGroup
 	for _, p := range []*Place{zero, one} {
 		all.Go(func() {
-			conns, err := p.Meet(context.Background(), 20*time.Second)
+			conns, err := p.Meet(context.Background(), 20*time.Second, nil)
 			if err != nil {
 				t.Errorf("rank %d: %v", p.Rank, err)
 			}

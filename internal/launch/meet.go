@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -19,6 +20,10 @@ import (
 
 // Deadline is the usual longest time that ranks wait for each other.
 const Deadline = 5 * time.Minute
+
+// patience is the time after which Meet names the ranks that are missing; again is the time between
+// two such words.
+var patience, again = 5 * time.Second, time.Minute
 
 // The greeting: rank 0 sends a nonce of 32 bytes. The other side answers with its rank and world, a
 // nonce of its own, and the proof that it knows the secret; rank 0 with a byte for yes or no, the
@@ -66,14 +71,15 @@ func (p *Place) ports() []int {
 
 // Meet connects the ranks. On rank 0 it returns a connection to each other rank, the place 0 being
 // nil; on another rank, the connection to rank 0 alone. It waits until ctx ends or for the
-// deadline; the error then names the ranks that never came, or rank 0's address.
-func (p *Place) Meet(ctx context.Context, deadline time.Duration) ([]net.Conn, error) {
+// deadline; the error then names the ranks that never came, or rank 0's address. say, if not nil,
+// gets the names of the missing ranks after some seconds, and then once a minute.
+func (p *Place) Meet(ctx context.Context, deadline time.Duration, say func(text string)) ([]net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	if p.Rank == 0 {
-		return p.gather(ctx, deadline)
+		return p.gather(ctx, deadline, say)
 	}
-	c, err := p.join(ctx, deadline)
+	c, err := p.join(ctx, deadline, say)
 	return []net.Conn{c}, err
 }
 
@@ -85,7 +91,7 @@ type arrival struct {
 }
 
 // gather is rank 0's side.
-func (p *Place) gather(ctx context.Context, deadline time.Duration) ([]net.Conn, error) {
+func (p *Place) gather(ctx context.Context, deadline time.Duration, say func(string)) ([]net.Conn, error) {
 	ls, err := p.listen(os.Getenv(Interfaces))
 	if err != nil {
 		return nil, err
@@ -114,8 +120,12 @@ func (p *Place) gather(ctx context.Context, deadline time.Duration) ([]net.Conn,
 	}
 	conns := make([]net.Conn, p.World)
 	var odd []string
+	late := time.After(patience)
 	for left := p.World - 1; left > 0; {
 		select {
+		case <-late:
+			p.waits(say, "rank "+p.absent(conns)+" to come to "+p.where(), deadline, odd)
+			late = time.After(again)
 		case a := <-arrivals:
 			different := (*differentError)(nil)
 			switch {
@@ -155,17 +165,37 @@ func (p *Place) missing(conns []net.Conn, odd []string, why error, deadline time
 	if !errors.Is(why, context.DeadlineExceeded) {
 		return why
 	}
+	s := fmt.Sprintf("launch: rank %s of %d (%s) did not come to %s within %v", p.absent(conns), p.World, p.Launcher, p.Host, deadline)
+	if odd != nil {
+		s += "; others came: " + strings.Join(odd, "; ")
+	}
+	return errors.New(s)
+}
+
+// absent are the numbers of the ranks that have not come.
+func (p *Place) absent(conns []net.Conn) string {
 	var ranks []string
 	for r := 1; r < p.World; r++ {
 		if conns[r] == nil {
 			ranks = append(ranks, strconv.Itoa(r))
 		}
 	}
-	s := fmt.Sprintf("launch: rank %s of %d (%s) did not come to %s within %v", strings.Join(ranks, ", "), p.World, p.Launcher, p.Host, deadline)
-	if odd != nil {
-		s += "; others came: " + strings.Join(odd, "; ")
+	return strings.Join(ranks, ", ")
+}
+
+// where is the machine of rank 0.
+func (p *Place) where() string { return cmp.Or(p.Host, "this machine") }
+
+// waits says that this rank waits for others, and odd, the strangers that came.
+func (p *Place) waits(say func(string), whom string, deadline time.Duration, odd []string) {
+	if say == nil {
+		return
 	}
-	return errors.New(s)
+	s := fmt.Sprintf("rank %d waits for %s, %v at most", p.Rank, whom, deadline)
+	if len(odd) > 0 {
+		s += ": " + strings.Join(odd, "; ")
+	}
+	say(s)
 }
 
 // greet is rank 0's half of the greeting.
@@ -208,8 +238,9 @@ func (p *Place) examine(c net.Conn) (rank int, err error) {
 }
 
 // join is another rank's side: it tries the ports until rank 0 answers.
-func (p *Place) join(ctx context.Context, deadline time.Duration) (net.Conn, error) {
+func (p *Place) join(ctx context.Context, deadline time.Duration, say func(string)) (net.Conn, error) {
 	var last error
+	late := time.After(patience)
 	for {
 		for _, port := range p.ports() {
 			d := net.Dialer{Timeout: 5 * time.Second}
@@ -223,7 +254,8 @@ func (p *Place) join(ctx context.Context, deadline time.Duration) (net.Conn, err
 			if different := (*differentError)(nil); errors.As(err, &different) {
 				return nil, different
 			}
-			if ctx.Err() == nil {
+			// A dial that the deadline cuts off says less than the one before.
+			if ctx.Err() == nil && (last == nil || !os.IsTimeout(err)) {
 				last = err
 			}
 		}
@@ -233,6 +265,13 @@ func (p *Place) join(ctx context.Context, deadline time.Duration) (net.Conn, err
 				return nil, ctx.Err()
 			}
 			return nil, fmt.Errorf("launch: rank %d (%s) did not reach rank 0 at %s within %v: %w", p.Rank, p.Launcher, p.Host, deadline, last)
+		case <-late:
+			var odd []string
+			if last != nil {
+				odd = []string{last.Error()}
+			}
+			p.waits(say, "rank 0 at "+p.where(), deadline, odd)
+			late = time.After(again)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

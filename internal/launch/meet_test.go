@@ -32,7 +32,7 @@ func TestMeet(t *testing.T) {
 			p := place(rank, 4)
 			p.Host = host
 			all.Go(func() {
-				conns, err := p.Meet(context.Background(), 20*time.Second)
+				conns, err := p.Meet(context.Background(), 20*time.Second, nil)
 				if err != nil {
 					t.Errorf("%s: rank %d: %v", host, rank, err)
 					return
@@ -59,13 +59,13 @@ func TestMeetWithoutSome(t *testing.T) {
 	zero := place(0, 4)
 	var all sync.WaitGroup
 	all.Go(func() {
-		_, err := zero.Meet(context.Background(), 2*time.Second)
+		_, err := zero.Meet(context.Background(), 2*time.Second, nil)
 		if err == nil || !strings.Contains(err.Error(), "rank 1, 3 of 4 (a test) did not come to 127.0.0.1 within 2s") || !strings.Contains(err.Error(), "another secret, of another job perhaps") {
 			t.Errorf("rank 0: %v", err)
 		}
 	})
 	all.Go(func() {
-		conns, err := place(2, 4).Meet(context.Background(), 5*time.Second)
+		conns, err := place(2, 4).Meet(context.Background(), 5*time.Second, nil)
 		if err != nil {
 			t.Errorf("rank 2: %v", err)
 			return
@@ -78,7 +78,7 @@ func TestMeetWithoutSome(t *testing.T) {
 		stranger := place(3, 4)
 		stranger.Port = zero.ports()[0] // its own ports are others
 		stranger.Secret = "another"
-		if _, err := stranger.Meet(context.Background(), time.Second); err == nil || !strings.Contains(err.Error(), "refuses the secret") || !strings.Contains(err.Error(), "rank 3 (a test) did not reach rank 0 at 127.0.0.1 within 1s") {
+		if _, err := stranger.Meet(context.Background(), time.Second, nil); err == nil || !strings.Contains(err.Error(), "refuses the secret") || !strings.Contains(err.Error(), "rank 3 (a test) did not reach rank 0 at 127.0.0.1 within 1s") {
 			t.Errorf("the stranger: %v", err)
 		}
 	})
@@ -90,12 +90,12 @@ func TestMeetTwice(t *testing.T) {
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
-			if conns, err := place(1, 3).Meet(context.Background(), 3*time.Second); err == nil {
+			if conns, err := place(1, 3).Meet(context.Background(), 3*time.Second, nil); err == nil {
 				defer conns[0].Close()
 			}
 		})
 	}
-	if _, err := p.Meet(context.Background(), 5*time.Second); err == nil || !strings.Contains(err.Error(), "two processes say that they are rank 1 of 3") {
+	if _, err := p.Meet(context.Background(), 5*time.Second, nil); err == nil || !strings.Contains(err.Error(), "two processes say that they are rank 1 of 3") {
 		t.Errorf("have %v", err)
 	}
 	all.Wait()
@@ -110,7 +110,7 @@ func TestMeetAnotherWorld(t *testing.T) {
 	var all sync.WaitGroup
 	for _, p := range []*Place{zero, other} {
 		all.Go(func() {
-			if _, err := p.Meet(context.Background(), wait); err == nil || err.Error() != want {
+			if _, err := p.Meet(context.Background(), wait, nil); err == nil || err.Error() != want {
 				t.Errorf("rank %d: %v", p.Rank, err)
 			}
 		})
@@ -118,6 +118,35 @@ func TestMeetAnotherWorld(t *testing.T) {
 	all.Wait()
 	if d := time.Since(from); d > wait/2 {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// Ranks that wait name the missing ones, and the strangers.
+func TestMeetSays(t *testing.T) {
+	before := patience
+	patience = 300 * time.Millisecond
+	defer func() { patience = before }()
+	said := make([]string, 3)
+	var all sync.WaitGroup
+	meet := func(rank int, secret string) {
+		p := place(rank, 3)
+		p.Port = place(0, 3).ports()[0]
+		p.Secret += secret
+		all.Go(func() { p.Meet(context.Background(), time.Second, func(s string) { said[rank] = s }) })
+	}
+	meet(0, "")
+	meet(1, "")
+	meet(2, "!")
+	all.Wait()
+	for r, want := range []string{
+		"rank 0 waits for rank 2 to come to 127.0.0.1, 1s at most: 127.0.0.1:", "", "rank 2 waits for rank 0 at 127.0.0.1, 1s at most: 127.0.0.1:",
+	} {
+		if !strings.HasPrefix(said[r], want) || want == "" && said[r] != "" {
+			t.Errorf("rank %d says %q, want %q", r, said[r], want)
+		}
+	}
+	if !strings.HasSuffix(said[0], "another secret, of another job perhaps") {
+		t.Errorf("rank 0 says %q", said[0])
 	}
 }
 
@@ -131,11 +160,11 @@ func TestPorts(t *testing.T) {
 	defer l.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if _, err := p.Meet(ctx, 20*time.Second); !errors.Is(err, context.Canceled) {
+	if _, err := p.Meet(ctx, 20*time.Second, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("the next port: %v", err)
 	}
 	p.Port = p.ports()[0]
-	if _, err := p.Meet(context.Background(), time.Second); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d is in use", p.Port)) || !strings.Contains(err.Error(), "SHAKE_PORT") {
+	if _, err := p.Meet(context.Background(), time.Second, nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d is in use", p.Port)) || !strings.Contains(err.Error(), "SHAKE_PORT") {
 		t.Errorf("the port asked for: %v", err)
 	}
 	other := place(0, 2)

@@ -44,6 +44,12 @@ func (w *Worker) AskStop(signal string) { w.line.send(answer{Stop: signal}) }
 // AskSave tells rank 0 that a signal asks for a checkpoint.
 func (w *Worker) AskSave() { w.line.send(answer{Save: true}) }
 
+// Fail tells rank 0, in place of Serve, that this rank cannot take part, and hangs up.
+func (w *Worker) Fail(err error) {
+	w.line.send(answer{Failed: err.Error()})
+	w.Conn.Close()
+}
+
 // Serve answers rank 0's requests until it closes. Errors are told to rank 0 and returned; ErrLeft
 // if rank 0 is gone. Silence counts from rank 0's first word on, since rank 0 may wait for other
 // ranks before; the end of its process ends the connection.
