@@ -27,11 +27,12 @@ type meter struct {
 
 	mu      sync.Mutex // guards the fields that the watcher's goroutine writes
 	tally   gpustat.Tally
+	last    map[int]gpustat.Sample // of each card, by its number
 	notices []string
 	full    bool // the journal cannot be written any more
 }
 
-func newMeter() *meter { return &meter{every: meterEvery} }
+func newMeter() *meter { return &meter{every: meterEvery, last: map[int]gpustat.Sample{}} }
 
 // Begin opens NVML, selects the cards, reads the journal of earlier processes and starts to watch.
 func (m *meter) Begin(dir string, uuids []string) error {
@@ -73,11 +74,14 @@ func (m *meter) hear(e gpustat.Event) {
 	defer m.mu.Unlock()
 	m.tally.Add(e)
 	switch e := e.(type) {
+	case gpustat.Sample:
+		m.last[e.Card] = e
 	case gpustat.Gap:
 		if !e.Usual() {
 			m.notices = append(m.notices, e.String())
 		}
 	case gpustat.Lost:
+		delete(m.last, e.Card)
 		m.notices = append(m.notices, fmt.Sprintf("card %d is lost (%s): no more samples of it", e.Card, e.Reason))
 	}
 	if m.full {

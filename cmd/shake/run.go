@@ -158,8 +158,9 @@ func (a *app) train(f runFlags, o train.Options) error {
 	o.DataNote, o.Notices = fmt.Sprintf("%s, %s", sets.Source, sets.Note), sets.Notices
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree
-	o.Observer = newWatcher(scr)
-	o.Meter = newMeter()
+	cards := newMeter()
+	o.Meter = cards
+	o.Observer = newWatcher(scr, cards.now)
 	o.Save = sig.save
 	stopped := watchPauses()
 	defer close(stopped.stop)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"shake/internal/gpustat"
 	"shake/internal/report"
 	"shake/internal/train"
 )
@@ -109,13 +111,16 @@ func (s *screen) wipe() string {
 // watcher shows a run to a person. It is a train.Observer.
 type watcher struct {
 	*screen
-	now    func() time.Time
-	last   time.Time // time of the last lasting line
-	epochs int
-	name   string // of the run directory
+	now     func() time.Time
+	samples func() []gpustat.Sample // of the run's cards, the last ones
+	last    time.Time               // time of the last lasting line
+	epochs  int
+	name    string // of the run directory
 }
 
-func newWatcher(s *screen) *watcher { return &watcher{screen: s, now: time.Now} }
+func newWatcher(s *screen, samples func() []gpustat.Sample) *watcher {
+	return &watcher{screen: s, now: time.Now, samples: samples}
+}
 
 func (w *watcher) line(s string) {
 	w.print(s)
@@ -130,9 +135,9 @@ func (w *watcher) Start(d train.Decisions) {
 }
 
 func (w *watcher) Progress(p train.Progress) {
-	w.show(func(width int) []string { return []string{liveLine(p, width)} })
+	w.show(func(width int) []string { return append(cardLines(w.samples(), width), liveLine(p, width)) })
 	if w.size == nil && !p.Evaluating && w.now().Sub(w.last) >= quiet {
-		w.line(progressLine(p))
+		w.line(strings.Join(append([]string{progressLine(p)}, cardLines(w.samples(), math.MaxInt)...), "  "))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"shake/internal/gpustat"
 	"shake/internal/train"
 )
 
@@ -53,7 +54,9 @@ func watch(width int) string {
 		s.size = func() (int, int) { return width, 24 }
 	}
 	now := time.Unix(0, 0)
-	w := &watcher{screen: s, now: func() time.Time { return now }}
+	w := &watcher{screen: s, now: func() time.Time { return now }, samples: func() []gpustat.Sample {
+		return []gpustat.Sample{{MemoryUsed: 41 << 30, MemoryTotal: 80 << 30, Utilization: 97, Power: 412, Temperature: gpustat.Unknown}}
+	}}
 	w.Start(train.Decisions{Name: "n", Dir: "d", Device: "cpu", Epochs: 20, MemoryBytes: 2e9, FreeBytes: 1e9})
 	s.flush(nil)
 	w.Progress(somewhere)
@@ -71,11 +74,14 @@ func watch(width int) string {
 
 func TestWatcherOnATerminal(t *testing.T) {
 	have := watch(60)
-	if !strings.Contains(have, "\r\x1b[Kepoch  3/20  train loss 1.5000  error 50.00%  test loss 1.2500  error 40.00%  lr 0.1  1 m 1 s\n") {
-		t.Errorf("the epoch's line does not replace the live one:\n%q", have)
+	if !strings.Contains(have, "\r\x1b[K\x1b[A\x1b[Kepoch  3/20  train loss 1.5000  error 50.00%  test loss 1.2500  error 40.00%  lr 0.1  1 m 1 s\n") {
+		t.Errorf("the epoch's line does not replace the live ones:\n%q", have)
 	}
-	if !strings.HasSuffix(have, "\r\x1b[K") {
-		t.Errorf("the live line is left behind: %q", have)
+	if !strings.HasSuffix(have, "ETA 3 m 5 s\r\x1b[K\x1b[A\x1b[K") {
+		t.Errorf("live lines are left behind: %q", have)
+	}
+	if n := strings.Count(have, "\x1b[Kcard 0  41.0/80.0 GiB  97%  412 W\n") + strings.Count(have, "directory  d\ncard 0  41.0/80.0 GiB  97%  412 W\n"); n != 2 {
+		t.Errorf("the card stands above the steps %d times, want 2 behind live lines: %q", n, have)
 	}
 	for part := range strings.SplitSeq(have, "\r\x1b[K") {
 		if live := part[strings.LastIndex(part, "\n")+1:]; len(live) > 59 {
@@ -102,6 +108,9 @@ func TestWatcherInALogFile(t *testing.T) {
 	have := watch(0)
 	if strings.ContainsAny(have, "\r\x1b") {
 		t.Errorf("control characters in a log file: %q", have)
+	}
+	if !strings.Contains(have, "ETA 3 m 5 s  card 0  41.0/80.0 GiB  97%  412 W\n") {
+		t.Errorf("no card behind the steps: %q", have)
 	}
 	if n := strings.Count(have, "step 50/100"); n != 1 {
 		t.Errorf("%d progress lines, want 1: one after a quiet minute, none before", n)
