@@ -70,8 +70,14 @@ func TestMeter(t *testing.T) {
 			t.Errorf("process %d: %g kWh", process, energy[process])
 		}
 		for _, format := range []string{"svg", "png"} {
-			if b, err := m.Picture("net", format); err != nil || len(b) < 1000 {
+			b, err := m.Picture("net", format)
+			if err != nil || len(b) < 1000 {
 				t.Errorf("%s: %d bytes, %v", format, len(b), err)
+			}
+			for _, panel := range []string{"memory in use, GiB", "utilisation, %", "power, W", "temperature, °C"} {
+				if format == "svg" && !strings.Contains(string(b), panel) {
+					t.Errorf("the picture has no %s", panel)
+				}
 			}
 		}
 	}

@@ -126,11 +126,14 @@ func (m *meter) Picture(title, format string) ([]byte, error) {
 	for i, t := range totals {
 		c := report.CardCourse{
 			Name: fmt.Sprintf("card %d", t.Card), MemoryTotal: t.MemoryTotal.Or(0), PeakMemory: float64(t.PeakMemory), MeanUtilization: float64(t.Utilization),
+			MeanPower: float64(t.Power), MaxTemperature: float64(t.Temperature),
 		}
 		for _, q := range courses[i].Points {
 			c.Seconds = append(c.Seconds, q.Seconds)
 			c.Memory = append(c.Memory, float64(q.Memory))
 			c.Utilization = append(c.Utilization, float64(q.Utilization))
+			c.Power = append(c.Power, float64(q.Power))
+			c.Temperature = append(c.Temperature, float64(q.Temperature))
 		}
 		points = max(points, len(c.Seconds))
 		p.Cards = append(p.Cards, c)

@@ -5,19 +5,21 @@ import (
 	"time"
 )
 
-// Course is the memory and utilisation of a card over a run, in at most coursePoints points. When
-// the run gets longer, neighbouring points become one.
+// Course is the readings of a card over a run, in at most coursePoints points. When the run gets
+// longer, neighbouring points become one.
 type Course struct {
 	Points []Point
 	width  float64 // seconds of a point
 }
 
-// Point is the mean over some seconds.
+// Point is the means over some seconds, in the units of Sample.
 type Point struct {
-	Seconds             float64 // of watched time since the beginning; the middle of the interval
-	Memory, Utilization Figure
+	// Of watched time since the beginning; the middle of the interval.
+	Seconds float64
 
-	memories, utilizations int
+	Memory, Utilization, Power, Temperature Figure
+
+	counts [4]int // the samples with a figure, in the same order
 }
 
 const (
@@ -32,31 +34,36 @@ func (c *Course) add(at float64, s Sample) {
 		c.halve()
 		i = int(at / c.width)
 	}
-	middle := (float64(i) + .5) * c.width
-	if n := len(c.Points); n == 0 || c.Points[n-1].Seconds < middle {
-		c.Points = append(c.Points, Point{Seconds: middle, Memory: Unknown, Utilization: Unknown})
-	}
-	p := &c.Points[len(c.Points)-1]
-	p.Memory, p.memories = mean(p.Memory, p.memories, s.MemoryUsed, 1)
-	p.Utilization, p.utilizations = mean(p.Utilization, p.utilizations, s.Utilization, 1)
+	c.take(Point{at, s.MemoryUsed, s.Utilization, s.Power, s.Temperature, [4]int{1, 1, 1, 1}})
 }
 
 // halve makes the points twice as wide.
 func (c *Course) halve() {
 	c.width *= 2
-	var out []Point
-	for _, p := range c.Points {
-		middle := (float64(int(p.Seconds/c.width)) + .5) * c.width
-		if n := len(out); n > 0 && out[n-1].Seconds == middle {
-			q := &out[n-1]
-			q.Memory, q.memories = mean(q.Memory, q.memories, p.Memory, p.memories)
-			q.Utilization, q.utilizations = mean(q.Utilization, q.utilizations, p.Utilization, p.utilizations)
-			continue
-		}
-		p.Seconds = middle
-		out = append(out, p)
+	points := c.Points
+	c.Points = nil
+	for _, p := range points {
+		c.take(p)
 	}
-	c.Points = out
+}
+
+// take adds a point behind the others, or into the last one if both are in one interval.
+func (c *Course) take(p Point) {
+	p.Seconds = (float64(int(p.Seconds/c.width)) + .5) * c.width
+	n := len(c.Points)
+	if n == 0 || c.Points[n-1].Seconds < p.Seconds {
+		c.Points = append(c.Points, p)
+		return
+	}
+	q := &c.Points[n-1]
+	mine, others := q.figures(), p.figures()
+	for i := range mine {
+		*mine[i], q.counts[i] = mean(*mine[i], q.counts[i], *others[i], p.counts[i])
+	}
+}
+
+func (p *Point) figures() [4]*Figure {
+	return [4]*Figure{&p.Memory, &p.Utilization, &p.Power, &p.Temperature}
 }
 
 // mean is the mean of m figures with mean a and n figures with mean b, and their number. An unknown

@@ -153,10 +153,11 @@ func TestTotals(t *testing.T) {
 	for i, c := range []struct{ used, util, energy Figure }{{2, 0, 0}, {5, 100, 300}, {Unknown, Unknown, Unknown}, {3, 80, 400}} {
 		s := sampleAt(0, float64(i))
 		s.MemoryUsed, s.Utilization, s.Energy = c.used, c.util, c.energy
+		s.Power = 4 * c.util
 		tally.Add(s)
 	}
 	s := sampleAt(1, 4)
-	s.MemoryUsed, s.Utilization, s.Energy = Unknown, Unknown, Unknown
+	s.MemoryUsed, s.Utilization, s.Energy, s.Power = Unknown, Unknown, Unknown, Unknown
 	tally.Add(s)
 	tally.Add(Lost{"lost", at(5), 1, "gone"})
 	cs := tally.Cards()
@@ -164,10 +165,10 @@ func TestTotals(t *testing.T) {
 		t.Fatalf("have %d cards", len(cs))
 	}
 	a, b := cs[0], cs[1]
-	if a.Name != "NVIDIA H100" || a.Samples != 4 || a.PeakMemory != 5 || math.Abs(float64(a.Utilization)-60) > 1e-9 || a.Energy != 700 || a.Lost {
+	if a.Name != "NVIDIA H100" || a.Samples != 4 || a.PeakMemory != 5 || math.Abs(float64(a.Utilization)-60) > 1e-9 || math.Abs(float64(a.Power)-240) > 1e-9 || a.Energy != 700 || a.Lost {
 		t.Errorf("have %+v", a)
 	}
-	if b.PeakMemory.Known() || b.Utilization.Known() || b.Energy.Known() || b.MemoryTotal != 80<<30 || !b.Lost {
+	if b.PeakMemory.Known() || b.Utilization.Known() || b.Power.Known() || b.Energy.Known() || b.MemoryTotal != 80<<30 || !b.Lost {
 		t.Errorf("have %+v", b)
 	}
 }
@@ -183,7 +184,7 @@ func TestCourse(t *testing.T) {
 			seconds += 1e6 // resumed days later
 		}
 		s := sampleAt(0, seconds)
-		s.MemoryUsed = Figure(i)
+		s.MemoryUsed, s.Power, s.Temperature = Figure(i), Figure(2*i), Unknown
 		tally.Add(s)
 	}
 	c := tally.Courses()[0]
@@ -195,8 +196,8 @@ func TestCourse(t *testing.T) {
 	}
 	for i, p := range c.Points {
 		// Sample k is taken at k seconds, from the second half on at k-1: the gap adds nothing.
-		if math.Abs(float64(p.Memory)-p.Seconds) > 2 || p.Utilization != 50 {
-			t.Fatalf("point %d at %v s: memory %v, utilisation %v", i, p.Seconds, p.Memory, p.Utilization)
+		if math.Abs(float64(p.Memory)-p.Seconds) > 2 || p.Power != 2*p.Memory || p.Utilization != 50 || p.Temperature.Known() {
+			t.Fatalf("point %d: %+v", i, p)
 		}
 	}
 }

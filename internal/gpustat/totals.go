@@ -28,6 +28,7 @@ type Totals struct {
 	MemoryTotal Figure // bytes
 	PeakMemory  Figure // bytes, of all processes on the card
 	Utilization Figure // mean of the samples, per cent
+	Power       Figure // mean of the samples, W
 	Energy      Figure // J, of the whole card while it was watched
 	Temperature Figure // the highest, degrees Celsius
 	// Slowed is the part of the samples in which power or heat held the clocks back, in per cent, and
@@ -39,7 +40,7 @@ type Totals struct {
 	NVLinkSent, NVLinkReceived Figure
 	Lost                       bool
 
-	utilized, told, slowed, pcie, nvlink int // samples with a figure; slowed ones
+	utilized, powered, told, slowed, pcie, nvlink int // samples with a figure; slowed ones
 }
 
 // Tally adds up events into the Totals and the Course of each card.
@@ -73,10 +74,8 @@ func (c *Totals) add(s Sample) {
 	if s.MemoryUsed.Known() && !(s.MemoryUsed <= c.PeakMemory) {
 		c.PeakMemory = s.MemoryUsed
 	}
-	if s.Utilization.Known() {
-		c.utilized++
-		c.Utilization = Figure(c.Utilization.Or(0)) + (s.Utilization-Figure(c.Utilization.Or(0)))/Figure(c.utilized)
-	}
+	c.Utilization, c.utilized = mean(c.Utilization, c.utilized, s.Utilization, 1)
+	c.Power, c.powered = mean(c.Power, c.powered, s.Power, 1)
 	if s.Energy.Known() {
 		c.Energy = Figure(c.Energy.Or(0)) + s.Energy
 	}
@@ -134,7 +133,7 @@ func (t *Tally) card(index int) (*Totals, *Course) {
 			return c, t.courses[i]
 		}
 	}
-	c := &Totals{Card: index, MemoryTotal: Unknown, PeakMemory: Unknown, Utilization: Unknown, Energy: Unknown, Temperature: Unknown, Slowed: Unknown,
+	c := &Totals{Card: index, MemoryTotal: Unknown, PeakMemory: Unknown, Utilization: Unknown, Power: Unknown, Energy: Unknown, Temperature: Unknown, Slowed: Unknown,
 		PCIeSent: Unknown, PCIeReceived: Unknown, NVLinkSent: Unknown, NVLinkReceived: Unknown}
 	t.cards = append(t.cards, c)
 	t.courses = append(t.courses, &Course{width: finest})

@@ -2,6 +2,9 @@ package report
 
 import (
 	"bytes"
+	"fmt"
+	"image"
+	"image/color"
 	"image/png"
 	"math"
 	"os"
@@ -10,12 +13,24 @@ import (
 
 // busy is the course of a card over n points, a second each.
 func busy(name string, n int, phase float64) CardCourse {
-	c := CardCourse{Name: name, MemoryTotal: 80 << 30, PeakMemory: 41 << 30, MeanUtilization: 88}
+	c := CardCourse{Name: name, MemoryTotal: 80 << 30, PeakMemory: 41 << 30, MeanUtilization: 88, MeanPower: 412, MaxTemperature: 71}
 	for i := range n {
 		x := float64(i)
 		c.Seconds = append(c.Seconds, x)
 		c.Memory = append(c.Memory, float64(1<<30)*(38+3*phase)*(1-math.Exp(-x/5)))
 		c.Utilization = append(c.Utilization, 88+6*math.Sin(x/9+phase))
+		c.Power = append(c.Power, 412+40*math.Sin(x/9+phase))
+		c.Temperature = append(c.Temperature, 71+2*phase-30*math.Exp(-x/30))
+	}
+	return c
+}
+
+// untold is a course without some of its figures.
+func untold(c CardCourse, figures ...[]float64) CardCourse {
+	for _, f := range figures {
+		for i := range f {
+			f[i] = math.NaN()
+		}
 	}
 	return c
 }
@@ -23,22 +38,32 @@ func busy(name string, n int, phase float64) CardCourse {
 func TestCardCurves(t *testing.T) {
 	gap := busy("card 1", 300, 1)
 	for i := 100; i < 140; i++ {
-		gap.Memory[i], gap.Utilization[i] = math.NaN(), math.NaN()
+		gap.Memory[i], gap.Utilization[i], gap.Power[i] = math.NaN(), math.NaN(), math.NaN()
 	}
 	blind := busy("card 0", 50, 0)
 	blind.MeanUtilization = math.NaN()
-	for i := range blind.Utilization {
-		blind.Utilization[i] = math.NaN()
-	}
-	many := CardCurves{Title: "eight"}
+	untold(blind, blind.Utilization)
+	old := busy("card 0", 50, 0)
+	old.MeanPower, old.MaxTemperature = math.NaN(), math.NaN()
+	old.Temperature = nil
+	untold(old, old.Power)
+	many, equal := CardCurves{Title: "eight"}, CardCurves{Title: "26-2x32d"}
 	for i := range 8 {
-		many.Cards = append(many.Cards, busy("card", 20, float64(i)))
+		name := fmt.Sprintf("card %d", i)
+		many.Cards = append(many.Cards, busy(name, 200, float64(i)))
+		equal.Cards = append(equal.Cards, busy(name, 200, float64(i/4)))
 	}
-	for name, c := range map[string]CardCurves{
-		"two":                {"26-2x32d", []CardCourse{busy("card 0", 300, 0), gap}},
-		"eight":              many,
-		"utilisation hidden": {"mig", []CardCourse{blind}},
-		"two points":         {"short", []CardCourse{busy("card 0", 2, 0)}},
+	for name, c := range map[string]struct {
+		CardCurves
+		panels int
+	}{
+		"two":                {CardCurves{"26-2x32d", []CardCourse{busy("card 0", 300, 0), gap}}, 4},
+		"two equal":          {CardCurves{"26-2x32d", []CardCourse{busy("card 0", 300, 0), busy("card 1", 300, 0)}}, 4},
+		"eight":              {many, 4},
+		"eight, some equal":  {equal, 4},
+		"utilisation hidden": {CardCurves{"mig", []CardCourse{blind}}, 3},
+		"old driver":         {CardCurves{"old", []CardCourse{old}}, 2},
+		"two points":         {CardCurves{"short", []CardCourse{busy("card 0", 2, 0)}}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, format := range []string{"png", "svg"} {
@@ -52,38 +77,68 @@ func TestCardCurves(t *testing.T) {
 				if dir := os.Getenv("SHAKE_TEST_PICTURES"); dir != "" {
 					os.WriteFile(dir+"/cards "+name+"."+format, b, 0o666)
 				}
-				if format == "svg" && !bytes.Contains(b, []byte("card 0  ")) && name != "eight" {
-					t.Error("no legend")
-				}
-				if format == "png" {
-					if _, err := png.Decode(bytes.NewReader(b)); err != nil {
-						t.Error(err)
+				if format == "svg" {
+					if n := bytes.Count(b, []byte(">card 0  ")); n != 1 {
+						t.Errorf("%d entries of card 0 in legends, want 1", n)
 					}
+					panels := 0
+					for _, q := range quantities {
+						panels += bytes.Count(b, []byte(">"+q.label+"<"))
+					}
+					if heat := bytes.Contains(b, []byte(">mean 412 W, at most 71 °C<")); panels != c.panels || heat != (name != "old driver") {
+						t.Errorf("%d panels, want %d; power and temperature in the legend: %t", panels, c.panels, heat)
+					}
+				} else if _, err := png.Decode(bytes.NewReader(b)); err != nil {
+					t.Error(err)
 				}
 			}
 		})
 	}
-	if _, err := (CardCurves{}).Encode("png"); err == nil {
-		t.Error("drew nothing without an error")
+	for name, c := range map[string]CardCurves{"no card": {}, "no value": {Cards: []CardCourse{{Name: "card 0", Seconds: []float64{0, 1}}}}} {
+		if _, err := c.Encode("png"); err == nil {
+			t.Errorf("%s: drew nothing without an error", name)
+		}
 	}
 }
 
-func TestCardUse(t *testing.T) {
-	total, peak, util, kwh, rate := int64(80<<30), int64(41.25*(1<<30)), 83.4, 0.012345, 1.5e9
-	for _, c := range []struct {
-		use  CardUse
-		want string
-	}{
-		{CardUse{Name: "NVIDIA H100", MemoryTotal: &total, PeakMemory: &peak, Utilization: &util, EnergyKWh: &kwh, NVLink: new(float64), Slowed: new(float64)},
-			"NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 0.0123 kWh"},
-		{CardUse{Name: "NVIDIA L4", MaxTemperature: &util, Slowed: &kwh, SlowedBy: []string{"power cap", "heat"}, PCIe: &rate},
-			"NVIDIA L4: at most 83 C, slowed for 1% of the time by power cap and heat, PCIe 1.5 GB/s"},
-		{CardUse{Card: 1, Name: "NVIDIA H100", Lost: true}, "NVIDIA H100: lost"},
-		{CardUse{Card: 2, PeakMemory: &peak}, "card 2: peak 41.2 GiB"},
-		{CardUse{Card: 3}, "card 3"},
-	} {
-		if have := c.use.String(); have != c.want {
-			t.Errorf("have %q, want %q", have, c.want)
+// TestEqualCardsAreAllSeen: of cards with equal courses none hides another, in any half of a panel.
+func TestEqualCardsAreAllSeen(t *testing.T) {
+	for _, n := range []int{2, 8} {
+		var c CardCurves
+		for range n {
+			c.Cards = append(c.Cards, busy("card", 300, 0))
+		}
+		b, err := c.Encode("png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := png.Decode(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := m.Bounds().Size()
+		plots := int(float64(size.X) * float64(curvesWidth/cardsWidth))
+		for i := range n - 1 { // the last is on top, and may have the colour of text
+			for part := range 8 { // four across, two down
+				x, y := plots*(part%4)/4, size.Y*(part/4)/2
+				if seen := pixelsOf(m, groupColor(i), image.Rect(x, y, x+plots/4, y+size.Y/2)); seen < 10 {
+					t.Errorf("%d equal cards: %d pixels of card %d in part %d", n, seen, i, part)
+				}
+			}
 		}
 	}
+}
+
+// pixelsOf counts the pixels of a colour, and those near to it that smooth a line's edge.
+func pixelsOf(m image.Image, want color.Color, within image.Rectangle) (n int) {
+	w := color.RGBAModel.Convert(want).(color.RGBA)
+	near := func(a, b uint8) bool { return max(a, b)-min(a, b) < 24 }
+	for y := within.Min.Y; y < within.Max.Y; y++ {
+		for x := within.Min.X; x < within.Max.X; x++ {
+			if h := color.RGBAModel.Convert(m.At(x, y)).(color.RGBA); near(h.R, w.R) && near(h.G, w.G) && near(h.B, w.B) {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -18,8 +18,8 @@ type Meter interface {
 	Notices() []string
 	// Use returns the run's use of each card so far, over all of its processes.
 	Use() []CardUse
-	// Picture draws memory and utilisation of every card as "svg" or "png"; nil if no data exist
-	// yet.
+	// Picture draws memory, utilisation, power and temperature of every card as "svg" or "png";
+	// nil if no data exist yet.
 	Picture(title, format string) ([]byte, error)
 	// End stops watching. The records stay.
 	End()
