@@ -48,9 +48,20 @@ func encode(format string, width, height vg.Length, plots ...*plot.Plot) ([]byte
 	return encoded(canvas)
 }
 
+// margins are the free edges of a picture, and the space between its plots.
+var margins = draw.Tiles{PadX: vg.Points(24), PadY: vg.Points(16), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16)}
+
+// widthBeside is the width of a plot's data beside its axis, where the plot is alone on a canvas of
+// a width.
+func widthBeside(p *plot.Plot, width vg.Length) vg.Length {
+	alone := draw.Canvas{Rectangle: vg.Rectangle{Max: vg.Point{X: width - margins.PadLeft - margins.PadRight, Y: width}}}
+	return p.DataCanvas(alone).Size().X
+}
+
 // drawRows draws rows of equally many plots. A nil leaves its place empty.
 func drawRows(canvas draw.Canvas, rows [][]*plot.Plot) {
-	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: vg.Points(24), PadY: vg.Points(16), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(16)}
+	tiles := margins
+	tiles.Rows, tiles.Cols = len(rows), len(rows[0])
 	for i, places := range plot.Align(rows, tiles, canvas) {
 		for j, place := range places {
 			if rows[i][j] != nil {

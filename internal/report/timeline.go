@@ -16,6 +16,14 @@ type Timeline struct {
 	Title  string
 	Groups []string // the meanings of colours; those without a bar are left out
 	Lanes  []Lane   // from top to bottom
+
+	legend [][]entry // rows
+}
+
+// entry is a group in the legend, and its distance from the left.
+type entry struct {
+	group int
+	at    vg.Length
 }
 
 // Lane is one track.
@@ -46,7 +54,6 @@ func (t Timeline) Encode(format string) ([]byte, error) {
 	p.X.Label.Text = "ms"
 	dress(p)
 	p.X.Min, p.X.Max = 0, end
-	p.Y.Min, p.Y.Max = 0, float64(len(t.Lanes))+legendLane
 	p.X.Tick.Marker = partTicks{}
 	var names []plot.Tick
 	for i, l := range t.Lanes {
@@ -54,13 +61,44 @@ func (t Timeline) Encode(format string) ([]byte, error) {
 	}
 	p.Y.Tick.Marker = plot.ConstantTicks(names)
 	p.Y.Tick.Length, p.Y.LineStyle.Width = 0, 0
+	t.legend = t.wrapped(p.Legend.TextStyle, widthBeside(p, timelineWidth))
+	rows := float64(len(t.legend))
+	p.Y.Min, p.Y.Max = 0, float64(len(t.Lanes))+legendLane*rows
 	p.Add(t)
-	height := vg.Length(1.6+0.55*float64(len(t.Lanes))) * vg.Inch
-	return encode(format, 14*vg.Inch, height, p)
+	height := vg.Length(1.6+0.55*(float64(len(t.Lanes))+legendLane*(rows-1))) * vg.Inch
+	return encode(format, timelineWidth, height, p)
 }
 
-// legendLane is the height of the legend above the lanes, in lanes.
-const legendLane = 0.7
+const (
+	timelineWidth = 14 * vg.Inch
+	// legendLane is the height of a row of the legend above the lanes, in lanes.
+	legendLane = 0.7
+)
+
+// wrapped places the groups with bars in rows of a width.
+func (t Timeline) wrapped(style text.Style, width vg.Length) (rows [][]entry) {
+	used := t.used()
+	at := width // the first begins a row
+	for i, name := range t.Groups {
+		if !used[i] {
+			continue
+		}
+		long := legendBox + legendSpace + style.Width(name)
+		if at+long > width {
+			rows, at = append(rows, nil), 0
+		}
+		last := len(rows) - 1
+		rows[last] = append(rows[last], entry{i, at})
+		at += long + vg.Points(18)
+	}
+	return rows
+}
+
+// Of an entry of the legend: the width of its colour, and the space up to its name.
+const (
+	legendBox   = vg.Length(14)
+	legendSpace = vg.Length(5)
+)
 
 // middle is the y of the middle of a lane.
 func (t Timeline) middle(lane int) float64 { return float64(len(t.Lanes)-lane) - .5 }
@@ -76,7 +114,7 @@ func (t Timeline) used() map[int]bool {
 	return used
 }
 
-// Plot implements plot.Plotter: the bars, and a row of groups above them.
+// Plot implements plot.Plotter: the bars, and the groups above them.
 func (t Timeline) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	box := func(left, right, bottom, top vg.Length, group int) {
@@ -89,16 +127,13 @@ func (t Timeline) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	style := p.Legend.TextStyle
 	style.XAlign, style.YAlign = text.XLeft, text.YCenter
-	at, middle := c.Min.X, y(float64(len(t.Lanes))+legendLane/2)
-	used := t.used()
-	for i, name := range t.Groups {
-		if !used[i] {
-			continue
+	for i, row := range t.legend {
+		middle := y(float64(len(t.Lanes)) + legendLane*(float64(len(t.legend)-i)-.5))
+		for _, e := range row {
+			at := c.Min.X + e.at
+			box(at, at+legendBox, middle-vg.Points(5), middle+vg.Points(5), e.group)
+			c.FillText(style, vg.Point{X: at + legendBox + legendSpace, Y: middle}, t.Groups[e.group])
 		}
-		box(at, at+vg.Points(14), middle-vg.Points(5), middle+vg.Points(5), i)
-		at += vg.Points(19)
-		c.FillText(style, vg.Point{X: at, Y: middle}, name)
-		at += style.Width(name) + vg.Points(18)
 	}
 }
 
