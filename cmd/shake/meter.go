@@ -108,7 +108,7 @@ func (m *meter) Use() []train.CardUse {
 	for _, t := range m.tally.Cards() {
 		out = append(out, train.CardUse{
 			Card: t.Card, Name: t.Name, UUID: t.UUID, MemoryTotal: whole(t.MemoryTotal), PeakMemory: whole(t.PeakMemory),
-			Utilization: rounded(t.Utilization, 1e2), EnergyKWh: rounded(t.Energy/3.6e6, 1e9), Lost: t.Lost,
+			Utilization: rounded(t.Utilization, 1e2), MeanPower: rounded(t.Power, 1e3), EnergyKWh: rounded(t.Energy/3.6e6, 1e9), Lost: t.Lost,
 			MaxTemperature: rounded(t.Temperature, 1), Slowed: rounded(t.Slowed, 1e2), SlowedBy: t.SlowedBy,
 			PCIeSent: rounded(t.PCIeSent, 1), PCIeReceived: rounded(t.PCIeReceived, 1),
 			NVLinkSent: rounded(t.NVLinkSent, 1), NVLinkReceived: rounded(t.NVLinkReceived, 1),
@@ -178,7 +178,8 @@ func rounded(f gpustat.Figure, parts float64) *float64 {
 // useLine is the use of a card in the form of the summary.
 func useLine(u train.CardUse) report.CardUse {
 	return report.CardUse{
-		Card: u.Card, Name: u.Name, MemoryTotal: u.MemoryTotal, PeakMemory: u.PeakMemory, Utilization: u.Utilization, EnergyKWh: u.EnergyKWh, Lost: u.Lost,
+		Card: u.Card, Name: u.Name, MemoryTotal: u.MemoryTotal, PeakMemory: u.PeakMemory, Utilization: u.Utilization,
+		Power: u.MeanPower, EnergyKWh: u.EnergyKWh, Lost: u.Lost,
 		MaxTemperature: u.MaxTemperature, Slowed: u.Slowed, SlowedBy: u.SlowedBy,
 		PCIe: together(u.PCIeSent, u.PCIeReceived), NVLink: together(u.NVLinkSent, u.NVLinkReceived),
 	}

@@ -12,6 +12,7 @@ type CardUse struct {
 	Name                    string
 	MemoryTotal, PeakMemory *int64   // bytes
 	Utilization             *float64 // per cent
+	Power                   *float64 // W, the mean
 	EnergyKWh               *float64
 	MaxTemperature          *float64 // degrees Celsius
 	Slowed                  *float64 // per cent of the time with clocks held back by power or heat
@@ -20,9 +21,9 @@ type CardUse struct {
 	Lost                    bool
 }
 
-// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, 1.24 kWh, at most 71 C, slowed for 12%
-// of the time by power cap, PCIe 1.2 GB/s". The last three are left out where they are zero or
-// unknown.
+// String is "NVIDIA H100: peak 41.2 of 80.0 GiB, 83% busy, mean 412 W, 1.24 kWh, at most 71 C,
+// slowed for 12% of the time by power cap, PCIe 1.2 GB/s". The last three are left out where they
+// are zero or unknown, the others where they are unknown.
 func (u CardUse) String() string {
 	s := u.Name
 	if s == "" {
@@ -42,6 +43,9 @@ func (u CardUse) String() string {
 	}
 	if u.Utilization != nil {
 		add("%.0f%% busy", *u.Utilization)
+	}
+	if u.Power != nil {
+		add("mean %.0f W", *u.Power)
 	}
 	if u.EnergyKWh != nil {
 		add("%s kWh", strconv.FormatFloat(*u.EnergyKWh, 'g', 3, 64))

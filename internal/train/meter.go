@@ -33,6 +33,7 @@ type CardUse struct {
 	MemoryTotal *int64   `json:"memory_total"`     // bytes
 	PeakMemory  *int64   `json:"peak_memory"`      // bytes, of all programs on the card
 	Utilization *float64 `json:"mean_utilization"` // per cent of the time in which a kernel ran
+	MeanPower   *float64 `json:"mean_power"`       // W, of the whole card; samples have equal weight
 	EnergyKWh   *float64 `json:"energy_kwh"`       // of the whole card, during the run
 	// The highest temperature, in degrees Celsius.
 	MaxTemperature *float64 `json:"max_temperature"`
