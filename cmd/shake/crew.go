@@ -24,7 +24,7 @@ import (
 // crew is the other ranks of a run on several cards, as rank 0 sees them. It is nil on one.
 type crew struct {
 	parallel.Backend
-	started bool   // the other ranks, by this process
+	started []int  // the processes of the other ranks, if this process started them
 	data    string // where they find the images then
 }
 
@@ -145,7 +145,7 @@ func (c *crew) start(cards []int) error {
 		if err != nil {
 			return err
 		}
-		c.started = true
+		c.started = append(c.started, p.ID())
 		c.Peers = append(c.Peers, &parallel.Peer{Rank: i + 1, Name: fmt.Sprintf("card %d", card), Conn: p.Conn, Ended: p.Ended})
 	}
 	return nil
@@ -157,6 +157,15 @@ func (c *crew) backend() engine.Backend {
 		return nil
 	}
 	return &c.Backend
+}
+
+// processes are the numbers of the other ranks' processes, where this process started them. Those
+// of a launcher's processes are not known, even on one machine.
+func (c *crew) processes() []int {
+	if c == nil {
+		return nil
+	}
+	return c.started
 }
 
 // mission is the training of a network by all ranks, without its images.
@@ -180,7 +189,7 @@ func (c *crew) brief(spec *dsl.Spec, sets *data.Sets) {
 	}
 	o := c.mission(spec)
 	o.Train, o.Test = train.Fingerprint(sets.Train), train.Fingerprint(train.Joined(sets.Test, sets.Validation))
-	if c.started {
+	if c.started != nil {
 		o.Data = c.data
 	}
 	c.Hello, _ = json.Marshal(o) // strings and numbers

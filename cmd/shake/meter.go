@@ -19,6 +19,7 @@ const meterEvery = time.Second
 // meter watches the cards of a run and keeps its journal. It is a train.Meter.
 type meter struct {
 	every   time.Duration
+	ranks   []int // the processes besides this one that make the run
 	driver  *gpustat.Driver
 	watcher *gpustat.Watcher
 	cards   []*gpustat.Card
@@ -32,7 +33,10 @@ type meter struct {
 	full    bool // the journal cannot be written any more
 }
 
-func newMeter() *meter { return &meter{every: meterEvery, last: map[int]gpustat.Sample{}} }
+// newMeter makes the meter of a run by this process and other ranks' processes on this machine.
+func newMeter(ranks ...int) *meter {
+	return &meter{every: meterEvery, ranks: ranks, last: map[int]gpustat.Sample{}}
+}
 
 // Begin opens NVML, selects the cards, reads the journal of earlier processes and starts to watch.
 func (m *meter) Begin(dir string, uuids []string) error {
@@ -58,6 +62,7 @@ func (m *meter) Begin(dir string, uuids []string) error {
 	}
 	m.driver, m.naming = d, d.Naming()
 	for _, c := range cards {
+		c.Own = m.ranks
 		m.hear(c.Introduce(d.Version(), time.Now()))
 	}
 	m.cards = cards

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"shake/cudnn/cuda"
 	"shake/dsl"
 	"shake/internal/exhaustive"
+	"shake/internal/gpustat"
 	"shake/internal/train"
 )
 
@@ -178,6 +180,32 @@ func TestRankDies(t *testing.T) {
 			r.resumes()
 		})
 	}
+}
+
+// The journal of two ranks counts the memory of both processes as the run's own, and of no others.
+func TestRanksOwnMemory(t *testing.T) {
+	settings := filepath.Join(t.TempDir(), "settings")
+	if err := os.WriteFile(settings, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r := twoRanks(t, "SHAKE_EMU_NVML=@"+settings)
+	text := fmt.Sprintf("0.processes=%d:3G,1:1G; 1.processes=%d:5G,1:1G", r.Process.Pid, r.other)
+	if err := os.WriteFile(settings, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	own, want := map[int]float64{}, map[int]float64{0: 3 << 30, 1: 5 << 30}
+	for end := time.Now().Add(20 * time.Second); !maps.Equal(own, want); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the run's own memory, by card: %v, want %v", own, want)
+		}
+		gpustat.ReadJournal(filepath.Join(r.dir, train.GPUSamplesFile), func(e gpustat.Event) {
+			if s, ok := e.(gpustat.Sample); ok {
+				own[s.Card] = float64(s.OwnMemory)
+			}
+		})
+	}
+	r.Process.Signal(syscall.SIGTERM)
+	r.ends()
 }
 
 // A card that hangs in a kernel, while its process lives and answers, ends the run: one message,

@@ -158,7 +158,7 @@ func (a *app) train(f runFlags, o train.Options) error {
 	o.DataNote, o.Notices = fmt.Sprintf("%s, %s", sets.Source, sets.Note), sets.Notices
 	o.Version = revision()
 	o.FreeBytes = thisMachine().MemoryFree
-	cards := newMeter()
+	cards := newMeter(crew.processes()...)
 	o.Meter = cards
 	o.Observer = newWatcher(scr, cards.now)
 	o.Save = sig.save

@@ -20,6 +20,9 @@ type Card struct {
 	Instances  []Instance `json:"instances,omitempty"`
 	Lost       bool       `json:"lost,omitempty"` // not there at the first reading
 
+	// Own are the processes besides this one whose memory is Sample.OwnMemory.
+	Own []int `json:"-"`
+
 	dev  device
 	told bool // its loss was reported
 	gaps []Gap

@@ -191,7 +191,7 @@ func (c *Card) state(s *Sample, next *mark) []reading {
 		{"processes", func() nvml.Return {
 			ps, r := c.dev.GetComputeRunningProcesses()
 			if r == nvml.SUCCESS {
-				s.Processes, s.OwnMemory = processes(ps)
+				s.Processes, s.OwnMemory = processes(ps, c.Own)
 			}
 			return r
 		}},
@@ -269,16 +269,15 @@ func (c *Card) gap(now time.Time, field string, err *Error) {
 	c.gaps = append(c.gaps, Gap{Event: "gap", Time: stamp(now), Card: c.Index, Field: field, Reason: reason})
 }
 
-// processes converts NVML's list and adds up the memory of this process.
-func processes(list []nvml.ProcessInfo) (ps []Process, own Figure) {
-	self := os.Getpid()
+// processes converts NVML's list and adds up the memory of this process and of others.
+func processes(list []nvml.ProcessInfo, others []int) (ps []Process, own Figure) {
 	for _, p := range list {
 		m := Figure(p.UsedGpuMemory)
 		if p.UsedGpuMemory == ^uint64(0) {
 			m = Unknown
 		}
 		ps = append(ps, Process{PID: int(p.Pid), Memory: m})
-		if int(p.Pid) == self {
+		if pid := int(p.Pid); pid == os.Getpid() || slices.Contains(others, pid) {
 			own += m
 		}
 	}

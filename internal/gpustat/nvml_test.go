@@ -75,6 +75,10 @@ func TestSample(t *testing.T) {
 	if s.OwnMemory != 0 || len(s.Processes) != 1 || s.Processes[0].Memory.Known() {
 		t.Errorf("have %v own and processes %+v, want none and one of unknown size", s.OwnMemory, s.Processes)
 	}
+	c.Own = []int{7, 1 << 20}
+	if set("processes=self:4G,7:3G,8:2G"); read(t, c).OwnMemory != 7*gib {
+		t.Errorf("have %v own, want that of two processes of three", read(t, c).OwnMemory)
+	}
 	if len(c.Gaps()) != 0 {
 		t.Errorf("gaps %v", c.Gaps())
 	}

@@ -10,7 +10,7 @@ type Sample struct {
 	Card        int       `json:"card"`         // Card.Index
 	MemoryUsed  Figure    `json:"memory_used"`  // bytes, of all processes
 	MemoryTotal Figure    `json:"memory_total"` // bytes
-	OwnMemory   Figure    `json:"own_memory"`   // bytes, of this process; 0: it is not on the card
+	OwnMemory   Figure    `json:"own_memory"`   // bytes, of this process and of Card.Own
 	Utilization Figure    `json:"utilization"`  // per cent of the time in which a kernel ran
 	MemoryBusy  Figure    `json:"memory_busy"`  // the same for reads and writes of memory
 	Power       Figure    `json:"power"`        // W
