@@ -258,3 +258,21 @@ func TestUnusable(t *testing.T) {
 		t.Errorf("have %q, want %q", have, want)
 	}
 }
+
+// A run goes on where it began: on another processor's cores, and on one card where there are not
+// as many as before. TestScripts/two_cards has the rest.
+func TestAgain(t *testing.T) {
+	a := &app{}
+	for _, c := range []struct {
+		rec  train.Record
+		want string
+	}{
+		{train.Record{Device: "cpu", Workers: 4}, "cpu"},
+		{train.Record{Device: "gpu", Workers: 1}, "gpu"},
+		{train.Record{Device: "gpu", Workers: 99, Cards: []train.CardUse{{UUID: "GPU-1"}}}, "gpu"},
+	} {
+		if have := a.again(&c.rec); have != c.want {
+			t.Errorf("%s of %d workers: %s, want %s", c.rec.Device, c.rec.Workers, have, c.want)
+		}
+	}
+}

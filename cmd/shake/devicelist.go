@@ -9,7 +9,34 @@ import (
 	"strings"
 
 	"shake/cudnn/cuda"
+	"shake/internal/launch"
+	"shake/internal/train"
 )
+
+// again is --device for the device on which a run began: the same cards, if all are here, else as
+// many, else one.
+func (a *app) again(rec *train.Record) string {
+	if place, err := launch.Find(); rec.Device != "gpu" || rec.Workers < 2 || place != nil || err != nil {
+		return rec.Device
+	}
+	var same, first []string
+	for i := range rec.Workers {
+		first = append(first, strconv.Itoa(i))
+	}
+	for _, u := range rec.Cards {
+		same = append(same, u.UUID)
+	}
+	for _, list := range [][]string{same, first} {
+		device := "gpu:" + strings.Join(list, ",")
+		if len(list) != rec.Workers {
+			continue
+		}
+		if _, _, err := a.cards(device); err == nil {
+			return device
+		}
+	}
+	return rec.Device
+}
 
 // cards splits a value of --device: "gpu:0,1" is gpu and its cards 0 and 1, as CUDA numbers them. A
 // card may be named by the beginning of its UUID, an instance of MIG by all of it. Without a list

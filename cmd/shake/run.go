@@ -110,7 +110,7 @@ func (a *app) resume(c *cobra.Command, f runFlags) error {
 		rec = &train.Record{Data: "data that its damaged record does not name"}
 	}
 	if !c.Flags().Changed("device") && rec.Device != "" {
-		f.device = rec.Device
+		f.device = a.again(rec)
 	}
 	f.weights = rec.Weights
 	err = a.train(f, train.Options{Spec: spec, Dir: f.resume, Resume: true})

@@ -106,9 +106,9 @@ type Tensor struct {
 
 // Info describes a program.
 type Info struct {
-	Device  string // "cpu"
-	Detail  string // "avx512, 2 workers"
-	Workers int
+	Device  string   // "cpu"
+	Detail  string   // "avx512, 2 workers"
+	Workers int      // threads; of a program on several cards, processes
 	Memory  int64    // bytes the program holds, with its copy of the data set if it has one
 	Free    int64    // bytes that its device had free before; 0: unknown, or the machine's own
 	Cards   []string // its cards, or instances of MIG, by UUID; nil: it needs none

@@ -103,7 +103,8 @@ func (b *Backend) Compile(g *graph.Graph, c engine.Config) (engine.Program, erro
 		p.info.Cards = append(p.info.Cards, a.Info.Cards...)
 		p.info.Memory = max(p.info.Memory, a.Info.Memory)
 	}
-	p.info.Detail = fmt.Sprintf("%d cards: %s", len(b.Peers)+1, p.info.Detail)
+	p.info.Workers = len(b.Peers) + 1
+	p.info.Detail = fmt.Sprintf("%d cards: %s", p.info.Workers, p.info.Detail)
 	group.watch(p.Program)
 	return p, nil
 }
