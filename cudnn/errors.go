@@ -9,7 +9,7 @@ import (
 // The kinds of *Error, for errors.Is.
 var (
 	// ErrNotSupported: no engine of this library takes the operation on this card, or none under
-	// the given options.
+	// the given options; or the library takes no such graph at all.
 	ErrNotSupported = errors.New("not supported by this cuDNN on this card")
 	// ErrInvalid: the operation makes no sense (shapes, types, pointers), on any card.
 	ErrInvalid = errors.New("invalid argument")

@@ -1,6 +1,7 @@
 package cudnn
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -94,7 +95,11 @@ func (h *Handle) search(g *Graph, opt options) (*search, error) {
 	made, st := h.b.build(specs)
 	if st != 0 {
 		defer runtime.UnlockOSThread()
-		return nil, h.b.failure(g.Name, g.on(), st)
+		err := h.b.failure(g.Name, g.on(), st)
+		if errors.Is(err, ErrInvalid) {
+			err.kind = ErrNotSupported // g is sound: it is this library that does not take it
+		}
+		return nil, err
 	}
 	s.made = made
 	s.release = func() {

@@ -37,6 +37,15 @@ void wantShape(const Operation &o, int attr, const std::vector<int64_t> &dims, c
            show(dims).c_str(), why);
 }
 
+// The real library, 9.10 to 9.28, takes no norm of a slice of channels into a packed tensor.
+void wantStrides(const Operation &o, int attr, const Tensor &x) {
+  auto t = o.t(attr);
+  for (size_t i = 0; t && i < x.dims.size(); i++)
+    if (x.dims[i] > 1 && t->strides[i] != x.strides[i])
+      refuse(kShapeMismatch, "%s is %s, want the strides of %s", attrName(attr), show(*t).c_str(),
+             show(x).c_str());
+}
+
 void wantFloat(int prec, int attr) {
   if (prec != kFloat)
     refuse(kNotSupported, "%s: want float, have %s", attrName(attr), typeName(prec));
@@ -213,6 +222,7 @@ void normForward(Operation &o, const Content &c) {
   take(o, c, reads, writes);
   auto &x = *o.t(kNormFwdX);
   wantShape(o, kNormFwdY, x.dims, "y as x");
+  wantStrides(o, kNormFwdY, x);
   for (int a : {kNormFwdScale, kNormFwdBias, kNormFwdMean, kNormFwdInvVar, kNormFwdInMean,
                 kNormFwdInVar, kNormFwdOutMean, kNormFwdOutVar})
     wantShape(o, a, perChannel(x), "one for each channel");
@@ -229,6 +239,7 @@ void normBackward(Operation &o, const Content &c) {
   auto &x = *o.t(kNormBwdX);
   wantShape(o, kNormBwdDy, x.dims, "dy as x");
   wantShape(o, kNormBwdDx, x.dims, "dx as x");
+  wantStrides(o, kNormBwdDx, x);
   for (int a : {kNormBwdMean, kNormBwdInvVar, kNormBwdScale, kNormBwdDscale, kNormBwdDbias})
     wantShape(o, a, perChannel(x), "one for each channel");
 }

@@ -172,6 +172,20 @@ func TestOldCard(t *testing.T) {
 	}
 }
 
+// A network starts whose batch norms read slices of channels, which the library refuses to put into
+// packed tensors: they stay with our kernels.
+func TestTuneDense(t *testing.T) {
+	require(t)
+	emu.Only(t)
+	freshPlans(t)
+	gpu.TimeOnce(t)
+	p := program(t, gpu.Backend{Precision: "bf16", Tune: true}, graphtest.Dense(12, 2))
+	train(t, p, 0.01, 0, 2)
+	if m, err := p.Metrics(true); err != nil || m.Images != 2*batch || m.BadStep != -1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 // Engines are timed once for each shape. The first program reports the timing, the next one finds
 // the choice on disk, and both train.
 func TestTune(t *testing.T) {
