@@ -56,8 +56,8 @@ func goldenFile(what, card string, h *cudnn.Handle) string {
 // runs it, by the real cuDNN for described cards: all three directions, merged, grouped, packed, on
 // slices of channels. It plans in bf16: every net on the H100, one net of each family on the other
 // cards. Under SHAKE_PLANS=all it plans every net on every card in every precision, and
-// convolutions with groups also as one a group; under SHAKE_PLANS=few one net. A golden file for
-// each version keeps the engines and workspaces of the usual case.
+// convolutions with groups also as one a group; under SHAKE_PLANS=few one net. Golden files keep
+// the engines and workspaces of the usual case, for the versions that have some.
 func TestRealConvolutions(t *testing.T) {
 	for _, card := range realCards {
 		t.Run(card, func(t *testing.T) {
