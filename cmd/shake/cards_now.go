@@ -9,9 +9,6 @@ import (
 	"shake/internal/gpustat"
 )
 
-// gibibyte is the unit of a card's memory for people.
-const gibibyte = 1 << 30
-
 // now are the last samples of the run's cards, by their numbers.
 func (m *meter) now() []gpustat.Sample {
 	m.mu.Lock()
@@ -49,11 +46,11 @@ func cardLines(samples []gpustat.Sample, width int) (lines []string) {
 func cardNow(s gpustat.Sample) string {
 	fields := []string{fmt.Sprintf("card %d", s.Card)}
 	if s.MemoryUsed.Known() {
-		memory := fmt.Sprintf("%.1f", float64(s.MemoryUsed)/gibibyte)
+		memory := gibibytes(s.MemoryUsed)
 		if s.MemoryTotal.Known() {
-			memory += fmt.Sprintf("/%.1f", float64(s.MemoryTotal)/gibibyte)
+			memory = fmt.Sprintf("%.1f/%s", s.MemoryUsed/(1<<30), gibibytes(s.MemoryTotal))
 		}
-		fields = append(fields, memory+" GiB")
+		fields = append(fields, memory)
 	}
 	for _, f := range []struct {
 		figure gpustat.Figure

@@ -11,7 +11,7 @@ import (
 // The cards of a run stand above the line of the steps, as many a line as fit, without the figures
 // that a driver does not tell.
 func TestCardLines(t *testing.T) {
-	one := gpustat.Sample{Card: 0, MemoryUsed: 41.25 * gibibyte, MemoryTotal: 80 * gibibyte, Utilization: 97, Power: 411.6, Temperature: 61}
+	one := gpustat.Sample{Card: 0, MemoryUsed: 41.25 * (1 << 30), MemoryTotal: 80 << 30, Utilization: 97, Power: 411.6, Temperature: 61}
 	two := one
 	two.Card, two.MemoryTotal, two.Power, two.Temperature = 1, gpustat.Unknown, gpustat.Unknown, gpustat.Unknown
 	none := gpustat.Sample{Card: 2, MemoryUsed: gpustat.Unknown, MemoryTotal: gpustat.Unknown, Utilization: gpustat.Unknown, Power: gpustat.Unknown, Temperature: gpustat.Unknown}

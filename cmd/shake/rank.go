@@ -78,13 +78,13 @@ func (a *app) otherRank(f runFlags, args []string) (ok bool, err error) {
 	}
 	sig := interruptible(func() {})
 	conns, err := place.Meet(sig, deadline, a.waits)
-	switch {
-	case fault != nil && err == nil:
-		parallel.NewWorker(conns[0], nil).Fail(fault)
+	if fault != nil {
+		if err == nil {
+			parallel.NewWorker(conns[0], nil).Fail(fault)
+		}
 		return true, fault
-	case fault != nil:
-		return true, fault
-	case err != nil:
+	}
+	if err != nil {
 		return true, notMet(sig, err)
 	}
 	return true, r.serve(conns[0])
