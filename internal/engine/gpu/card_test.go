@@ -179,7 +179,7 @@ func TestTuneDense(t *testing.T) {
 	emu.Only(t)
 	freshPlans(t)
 	gpu.TimeOnce(t)
-	p := program(t, gpu.Backend{Precision: "bf16", Tune: true}, graphtest.Dense(12, 2))
+	p := program(t, gpu.Backend{Precision: "bf16", Tune: true}, graphtest.Dense(8, 1))
 	train(t, p, 0.01, 0, 2)
 	if m, err := p.Metrics(true); err != nil || m.Images != 2*batch || m.BadStep != -1 {
 		t.Errorf("%+v, %v", m, err)

@@ -190,6 +190,7 @@ func TestTouches(t *testing.T) {
 				continue
 			}
 			want, have := map[Arg]bool{}, map[Arg]bool{} // written
+			text := declarations(k.Kernel)
 			for n, a := range k.Args {
 				if a.Kind == Storage && l.Type == kernels.F32 {
 					a.Kind = Weights
@@ -201,7 +202,7 @@ func TestTouches(t *testing.T) {
 					a.Index = 0
 				}
 				if !slices.Contains(fixed, a.Kind) {
-					want[a] = want[a] || writes(t, k.Kernel, k.Kernel.Args[n].Name)
+					want[a] = want[a] || writes(t, k.Kernel, text, k.Kernel.Args[n].Name)
 				}
 			}
 			for _, x := range l.touches(o) {
@@ -227,15 +228,26 @@ func sumsWrite(o *GradSum, want map[Arg]bool) {
 	}
 }
 
-// writes says whether a kernel's text declares an argument without const.
-func writes(t *testing.T, k *kernels.Kernel, name string) bool {
-	t.Helper()
+// declarations are the parts of a kernel's text that declare its arguments: the macros of numbered
+// ones, and the head of the entry point.
+func declarations(k *kernels.Kernel) string {
+	var sb strings.Builder
+	inside := false
+	for line := range strings.Lines(k.Text) {
+		if inside = inside || strings.HasPrefix(line, "#define ") && strings.Contains(line, "PARAMETER("); inside {
+			sb.WriteString(line)
+			inside = strings.HasSuffix(line, "\\\n")
+		}
+	}
 	lo := strings.Index(k.Text, `extern "C" __global__`)
 	hi := lo + strings.Index(k.Text[lo:], ") {")
-	if i := strings.Index(k.Text, "PARAMETER(k)"); i >= 0 {
-		lo = i
-	}
-	m := regexp.MustCompile(`(const )?(?:unsigned )?\w+ \*` + strings.TrimRight(name, "0123456789") + `(?:##\w)?\W`).FindStringSubmatch(k.Text[lo : hi+1])
+	return sb.String() + k.Text[lo:hi+1]
+}
+
+// writes says whether a kernel's declarations have an argument without const.
+func writes(t *testing.T, k *kernels.Kernel, text, name string) bool {
+	t.Helper()
+	m := regexp.MustCompile(`(const )?(?:unsigned )?\w+ \*` + strings.TrimRight(name, "0123456789") + `(?:##\w)?\W`).FindStringSubmatch(text)
 	if m == nil {
 		t.Fatalf("the text of %s declares no %s", k.Entry, name)
 	}
