@@ -39,7 +39,7 @@ var ErrNoCompiler = errors.New("emu: no C++ compiler here (c++, or what CXX name
 var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread"}
 
 // Build compiles the stand-in libraries and returns the folder that holds them all. A room whose
-// folder is missing has no library. Objects that the same compiler made from the same sources
+// folder is missing has no library. Libraries that the same compiler made from the same sources
 // before are taken from the user's cache folder. Several processes may build at one time. Errors:
 // ErrNoCompiler, or the compiler's output.
 func Build() (folder string, err error) {
@@ -145,16 +145,28 @@ func (b *builder) libraries() (folder string, files map[string]string, err error
 		}
 		files[filepath.Join("prelude", filepath.Base(h))] = h
 	}
-	for _, l := range libraries {
+	paths, failed := make([]string, len(libraries)), make([]error, len(libraries))
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, runtime.NumCPU())
+	for i, l := range libraries {
 		if !exists(filepath.Join(b.source, l.room)) {
 			continue
 		}
-		path, err := b.library(l)
-		if err != nil {
-			return "", nil, err
+		wg.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			paths[i], failed[i] = b.library(l)
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return "", nil, err
+	}
+	for i, l := range libraries {
+		if paths[i] != "" {
+			files[l.file] = paths[i]
+			fmt.Fprintln(whole, l.file, paths[i])
 		}
-		files[l.file] = path
-		fmt.Fprintln(whole, l.file, path)
 	}
 	return filepath.Join(b.cache, sum(whole)), files, nil
 }
@@ -193,10 +205,10 @@ func (b *builder) touch(folder string, files map[string]string) {
 	}
 }
 
-// prune removes objects, libraries, folders and compiled kernels that no process has made or used
-// for so long. A missing one is made again on demand.
+// prune removes libraries, folders and compiled kernels that no process has made or used for so
+// long. A missing one is made again on demand.
 func (b *builder) prune(unused time.Duration) {
-	for _, pattern := range []string{"obj-*", "lib-*", "part-*", "*.lock", "kernels/*", strings.Repeat("[0-9a-f]", 24)} {
+	for _, pattern := range []string{"lib-*", "part-*", "*.lock", "kernels/*", strings.Repeat("[0-9a-f]", 24)} {
 		paths, _ := glob(b.cache, pattern) // the only error is a bad pattern
 		for _, p := range paths {
 			if info, err := os.Stat(p); err == nil && time.Since(info.ModTime()) > unused {
@@ -221,7 +233,9 @@ type builder struct {
 	dry                    bool     // only compute names and make no files
 }
 
-// library returns the path of a library in the cache, compiled and linked if it is not there.
+// library returns the path of a library in the cache, compiled and linked if it is not there. All
+// its sources are one translation unit: the headers of the standard library, which take the
+// compiler longer than our sources, are read once.
 func (b *builder) library(l library) (string, error) {
 	sources, err := glob(b.source, l.room+"/*.cc")
 	if err != nil {
@@ -233,25 +247,14 @@ func (b *builder) library(l library) (string, error) {
 	if len(sources) == 0 {
 		return "", fmt.Errorf("emu: no sources in %s", filepath.Join(b.source, l.room))
 	}
-	objects := make([]string, len(sources))
-	failed := make([]error, len(sources))
-	var wg sync.WaitGroup
-	turns := make(chan struct{}, runtime.NumCPU())
-	for i, s := range sources {
-		wg.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			objects[i], failed[i] = b.object(s)
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return "", err
-	}
 	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, l.file)
-	for _, o := range objects {
-		fmt.Fprintln(h, o)
+	fmt.Fprintln(h, b.cxx, b.version, flags, l.file)
+	var whole strings.Builder
+	for _, s := range sources {
+		if err := addIncluded(h, s, map[string]bool{}); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&whole, "#include \"%s\"\n", s)
 	}
 	path := filepath.Join(b.cache, "lib-"+sum(h), l.file)
 	if b.dry || exists(path) {
@@ -260,8 +263,7 @@ func (b *builder) library(l library) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
-	args := append([]string{"-shared", "-pthread", "-Wl,-soname," + l.file, "-Wl,-rpath,$ORIGIN"}, objects...)
-	return path, b.make(path, append(args, "-ldl"))
+	return path, b.make(path, whole.String())
 }
 
 // sourceFolder finds csrc/emu: at the path where this file was compiled, or from the working folder

@@ -51,7 +51,7 @@ func TestBuildKeepsAndRenews(t *testing.T) {
 	}
 }
 
-// An object is made again when a file that it includes changes, at any depth, and for no other
+// A library is made again when a file that it includes changes, at any depth, and for no other
 // reason.
 func TestIncludes(t *testing.T) {
 	Require(t)
@@ -67,29 +67,29 @@ func TestIncludes(t *testing.T) {
 	write("c.h", "#pragma once\n#define ONE 1\n")
 	write("d.h", "")
 	b := &builder{source: source, cache: t.TempDir(), cxx: []string{"c++"}, dry: true}
-	object := func() string {
+	made := func() string {
 		t.Helper()
-		name, err := b.object(filepath.Join(source, "nvml", "a.cc"))
+		name, err := b.library(library{room: "nvml", file: "libnvidia-ml.so.1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return name
 	}
-	first := object()
+	first := made()
 	write("d.h", "int two;")
-	if other := object(); other != first {
-		t.Error("another object for a header that is not included")
+	if other := made(); other != first {
+		t.Error("another library for a header that is not included")
 	}
 	write("c.h", "#pragma once\n#define ONE 2\n")
-	if other := object(); other == first {
-		t.Error("the same object for another header")
+	if other := made(); other == first {
+		t.Error("the same library for another header")
 	}
 }
 
 func TestPrune(t *testing.T) {
 	b := builder{cache: t.TempDir()}
 	month := time.Now().Add(-31 * 24 * time.Hour)
-	for _, name := range []string{"obj-old.o", "obj-new.o", "kernels/old", "kernels/new", "mine.txt"} {
+	for _, name := range []string{"lib-old", "lib-new", "kernels/old", "kernels/new", "mine.txt"} {
 		path := filepath.Join(b.cache, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
 			t.Fatal(err)
@@ -101,7 +101,7 @@ func TestPrune(t *testing.T) {
 		}
 	}
 	b.prune(30 * 24 * time.Hour)
-	for name, want := range map[string]bool{"obj-old.o": false, "obj-new.o": true, "kernels/old": false, "kernels/new": true, "mine.txt": true} {
+	for name, want := range map[string]bool{"lib-old": false, "lib-new": true, "kernels/old": false, "kernels/new": true, "mine.txt": true} {
 		if have := exists(filepath.Join(b.cache, name)); have != want {
 			t.Errorf("%s is there: %v, want %v", name, have, want)
 		}

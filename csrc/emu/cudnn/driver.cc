@@ -61,7 +61,7 @@ Driver &driver() {
   return d;
 }
 
-std::mutex mutex;
+std::mutex handlesMutex;
 std::unordered_set<void *> &handles() {
   static auto *s = new std::unordered_set<void *>;
   return *s;
@@ -100,7 +100,7 @@ void failWork(const std::string &why) {
 
 Handle *liveHandle(void *h) {
   if (!h) refuse(abi::kBadParam, "the handle is null");
-  std::lock_guard<std::mutex> lock(mutex);
+  std::lock_guard<std::mutex> lock(handlesMutex);
   if (!handles().count(h)) die("%p is no live handle (destroyed before?)", h);
   auto handle = static_cast<Handle *>(h);
   if (handle->thread != std::this_thread::get_id())
@@ -125,7 +125,7 @@ int cudnnCreate(void **handle) {
     if (int status = int(setting("create", 0))) refuse(status, "asked to fail by SHAKE_EMU_CUDNN");
     auto h = new Handle;
     h->arch = currentArch();
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard<std::mutex> lock(handlesMutex);
     handles().insert(h);
     *handle = h;
     countEvent("cudnn_handle");
@@ -136,7 +136,7 @@ int cudnnDestroy(void *handle) {
   return guarded("cudnnDestroy", [&] {
     if (!handle) return;
     auto h = liveHandle(handle);
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard<std::mutex> lock(handlesMutex);
     handles().erase(h);
     delete h;
     countEvent("cudnn_handle", -1);

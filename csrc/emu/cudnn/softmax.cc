@@ -21,15 +21,15 @@ struct Legacy {
   Tensor t;
 };
 
-std::mutex mutex;
-std::unordered_set<const void *> &registry() {
+std::mutex legacyMutex;
+std::unordered_set<const void *> &liveLegacy() {
   static auto *s = new std::unordered_set<const void *>;
   return *s;
 }
 Legacy &legacy(const void *d) {
   if (!d) refuse(kBadParam, "the tensor descriptor is null");
-  std::lock_guard<std::mutex> lock(mutex);
-  if (!registry().count(d)) die("%p is no live tensor descriptor", d);
+  std::lock_guard<std::mutex> lock(legacyMutex);
+  if (!liveLegacy().count(d)) die("%p is no live tensor descriptor", d);
   return *static_cast<Legacy *>(const_cast<void *>(d));
 }
 const Tensor &described(const void *d) {
@@ -114,8 +114,8 @@ int cudnnCreateTensorDescriptor(void **d) {
   return guarded("cudnnCreateTensorDescriptor", [&] {
     if (!d) refuse(abi::kBadParam, "the place for the descriptor is null");
     auto l = new Legacy;
-    std::lock_guard<std::mutex> lock(mutex);
-    registry().insert(l);
+    std::lock_guard<std::mutex> lock(legacyMutex);
+    liveLegacy().insert(l);
     *d = l;
   });
 }
@@ -124,8 +124,8 @@ int cudnnDestroyTensorDescriptor(void *d) {
   return guarded("cudnnDestroyTensorDescriptor", [&] {
     if (!d) return;
     auto l = &legacy(d);
-    std::lock_guard<std::mutex> lock(mutex);
-    registry().erase(d);
+    std::lock_guard<std::mutex> lock(legacyMutex);
+    liveLegacy().erase(d);
     delete l;
   });
 }

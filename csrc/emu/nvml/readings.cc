@@ -13,7 +13,7 @@ using card::check, card::code, card::migs, card::GiB, card::maxCards;
 
 namespace {
 
-std::mutex mutex;  // of meter
+std::mutex meterMutex;
 
 // The energy of a card is the integral of its power over the times of the readings.
 struct {
@@ -35,7 +35,7 @@ NEWER nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device,
   double fixed = settings::number(device->card, "energy", -1);
   if (fixed >= 0) return *millijoules = (unsigned long long)(1e3 * fixed), NVML_SUCCESS;
   double t = now(), w = watts(device->card);
-  std::lock_guard<std::mutex> lock(mutex);
+  std::lock_guard<std::mutex> lock(meterMutex);
   auto &m = meter[device->card];
   if (m.at > 0) m.joules += w * (t - m.at);
   m.at = t;

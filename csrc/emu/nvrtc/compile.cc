@@ -13,7 +13,6 @@
 #include <cstring>
 #include <fstream>
 #include <mutex>
-#include <regex>
 #include <sstream>
 
 #include "../cuda/image.h"
@@ -86,20 +85,35 @@ int command(const std::vector<std::string> &args, const std::string &log) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// The compiler's messages in NVRTC's form: name(line): error: text.
+// Takes ":12" off the end of s, and returns "12"; or takes nothing and returns "".
+std::string number(std::string &s) {
+  const size_t colon = s.rfind(':');
+  if (colon == std::string::npos || colon + 1 == s.size() ||
+      s.find_first_not_of("0123456789", colon + 1) != std::string::npos)
+    return "";
+  const std::string digits = s.substr(colon + 1);
+  s.resize(colon);
+  return digits;
+}
+
+// The compiler's messages in NVRTC's form: name(line): error: text. The compiler's own is
+// name:line:column: error: text, without a column for some.
 std::string messages(const std::string &raw, const std::string &name) {
-  static const std::regex line(R"(^(.*?):(\d+):(?:\d+:)? (?:fatal )?(error|warning): (.*)$)");
   std::istringstream in(raw);
   std::string out, rest;
   int errors = 0;
   for (std::string s; std::getline(in, s);) {
-    std::smatch m;
-    if (std::regex_match(s, m, line)) {
-      errors += m[3] == "error";
-      out += m[1].str() + "(" + m[2].str() + "): " + m[3].str() + ": " + m[4].str() + "\n";
-    } else {
+    const size_t end = std::min(s.find(": "), s.size());
+    std::string place = s.substr(0, end), said = s.substr(std::min(end + 2, s.size()));
+    if (said.compare(0, 6, "fatal ") == 0) said.erase(0, 6);
+    const bool error = said.compare(0, 7, "error: ") == 0;
+    const std::string last = number(place), first = number(place);
+    if (last.empty() || !error && said.compare(0, 9, "warning: ") != 0) {
       rest += s + "\n";
+      continue;
     }
+    errors += error;
+    out += place + "(" + (first.empty() ? last : first) + "): " + said + "\n";
   }
   if (!errors) return out + rest;
   return out + "\n" + std::to_string(errors) + (errors == 1 ? " error" : " errors") +

@@ -1,7 +1,6 @@
 package emu
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -13,26 +12,14 @@ import (
 	"strings"
 )
 
-// object compiles one source, unless its object is in the cache. The object's name is a sum of the
-// compiler, the source, and all of its includes.
-func (b *builder) object(source string) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, flags)
-	if err := addIncluded(h, source, map[string]bool{}); err != nil {
-		return "", err
-	}
-	path := filepath.Join(b.cache, "obj-"+sum(h)+".o")
-	if b.dry || exists(path) {
-		return path, nil
-	}
-	return path, b.make(path, append(slices.Clone(flags), "-c", source))
-}
-
-// make runs the compiler into a temporary file, and renames that when it is whole.
-func (b *builder) make(path string, args []string) error {
+// make compiles and links the text of a library into a temporary file, and renames that when it is
+// whole.
+func (b *builder) make(path, text string) error {
 	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
-	args = slices.Concat(b.cxx[1:], args, []string{"-o", part})
-	if out, err := exec.Command(b.cxx[0], args...).CombinedOutput(); err != nil {
+	args := slices.Concat(b.cxx[1:], flags, []string{"-shared", "-Wl,-soname," + filepath.Base(path), "-Wl,-rpath,$ORIGIN", "-x", "c++", "-", "-ldl", "-o", part})
+	c := exec.Command(b.cxx[0], args...)
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("emu: %s %s: %w\n%s", b.cxx[0], strings.Join(args, " "), err, out)
 	}
 	return os.Rename(part, path)
