@@ -54,15 +54,17 @@ build: needs ## build bin/shake
 run: build ## build, then train the small net on the built-in data (about two minutes); NET=... trains another
 	bin/shake run $(NET)
 
-test: needs ## vet and the tests: a few minutes; make check has the exhaustive ones too
-	$(GO) vet ./...
-	$(GO) test -timeout 20m ./...
+# The packages whose tests take longest begin first, so that no core waits for one of them at the
+# end.
+LONGEST = ./internal/engine/gpu ./csrc/cuda ./cmd/shake
+
+test: needs ## the tests: a few minutes; make check has the exhaustive ones too
+	$(GO) test -timeout 20m $(LONGEST) ./...
 
 check: needs ## everything: make test, the exhaustive tests, and the C tests under sanitizers where there is cmake
-	$(GO) vet ./...
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \
 	else echo "make check: no cmake here, so csrc's own tests under sanitizers DID NOT RUN"; fi
-	SHAKE_CHECK=1 $(GO) test -timeout 40m ./...
+	SHAKE_CHECK=1 $(GO) test -timeout 40m $(LONGEST) ./...
 
 check-list: ## the tests, or parts of tests, that only make check runs
 	@git grep -n -W 'exhaustive\.O' -- '*_test.go' internal/engine/enginetest | awk -F '[:=-]' \
