@@ -10,6 +10,7 @@ import (
 	"shake/internal/engine"
 	"shake/internal/engine/enginetest"
 	"shake/internal/engine/gpu"
+	"shake/internal/exhaustive"
 	"shake/internal/graph"
 	"shake/internal/graph/graphtest"
 )
@@ -176,6 +177,7 @@ func TestOldCard(t *testing.T) {
 // packed tensors: they stay with our kernels.
 func TestTuneDense(t *testing.T) {
 	require(t)
+	exhaustive.Only(t)
 	emu.Only(t)
 	freshPlans(t)
 	gpu.TimeOnce(t)

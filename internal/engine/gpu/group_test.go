@@ -89,6 +89,7 @@ func TestTwoCards(t *testing.T) {
 // Three replicas on two cards: the first has two of them. The recipe has everything.
 func TestMoreReplicasThanCards(t *testing.T) {
 	require(t)
+	exhaustive.Only(t)
 	s := graphtest.Small("26", 16, 1)
 	net, err := graph.Build(s)
 	if err != nil {
