@@ -17,26 +17,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// library is one stand-in: all sources of a folder below csrc/emu, and some of other folders.
-type library struct {
-	room, file string
-	more       []string // sources of other rooms
-}
-
-var libraries = []library{
-	{room: "cuda", file: "libcuda.so.1"},
-	{room: "nvrtc", file: "libnvrtc.so.13", more: []string{"cuda/settings.cc"}},
-	{room: "cudnn", file: "libcudnn.so.9"},
-	{room: "nccl", file: "libnccl.so.2"},
-	{room: "nvml", file: "libnvidia-ml.so.1"},
-	{room: "cupti", file: "libcupti.so.13"},
-	{room: "nvtx", file: "libnvtx-record.so"},
-}
-
 // ErrNoCompiler is the error of Build on a machine without a C++ compiler.
 var ErrNoCompiler = errors.New("emu: no C++ compiler here (c++, or what CXX names), so the emulator cannot be built")
-
-var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread"}
 
 // Build compiles the stand-in libraries and returns the folder that holds them all. A room whose
 // folder is missing has no library. Libraries that the same compiler made from the same sources
@@ -231,39 +213,6 @@ type builder struct {
 	source, cache, version string
 	cxx                    []string // the compiler, and the arguments of every call
 	dry                    bool     // only compute names and make no files
-}
-
-// library returns the path of a library in the cache, compiled and linked if it is not there. All
-// its sources are one translation unit: the headers of the standard library, which take the
-// compiler longer than our sources, are read once.
-func (b *builder) library(l library) (string, error) {
-	sources, err := glob(b.source, l.room+"/*.cc")
-	if err != nil {
-		return "", err
-	}
-	for _, s := range l.more {
-		sources = append(sources, filepath.Join(b.source, filepath.FromSlash(s)))
-	}
-	if len(sources) == 0 {
-		return "", fmt.Errorf("emu: no sources in %s", filepath.Join(b.source, l.room))
-	}
-	h := sha256.New()
-	fmt.Fprintln(h, b.cxx, b.version, flags, l.file)
-	var whole strings.Builder
-	for _, s := range sources {
-		if err := addIncluded(h, s, map[string]bool{}); err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&whole, "#include \"%s\"\n", s)
-	}
-	path := filepath.Join(b.cache, "lib-"+sum(h), l.file)
-	if b.dry || exists(path) {
-		return path, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", err
-	}
-	return path, b.make(path, whole.String())
 }
 
 // sourceFolder finds csrc/emu: at the path where this file was compiled, or from the working folder
