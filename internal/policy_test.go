@@ -229,7 +229,7 @@ func TestNoPlaceOfOneMachine(t *testing.T) {
 // .ci/run runs that.
 func TestCheckIsWhole(t *testing.T) {
 	for name, want := range map[string]string{
-		"Makefile": `(?m)^check:.*\n(\t.*\n)*\tSHAKE_CHECK=1 \$\(GO\) test -timeout \d+m .*\./\.\.\.$`,
+		"Makefile": `(?m)^check:.*\n(\t.*\n)*\tSHAKE_CHECK=1 \$\(GO\) test -timeout \d+m \$\(LONGEST\) \./\.\.\.$`,
 		".ci/run":  `(?m)^step make check$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(read(t, name)) {
