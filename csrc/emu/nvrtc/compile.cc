@@ -168,7 +168,8 @@ std::vector<std::string> flags(bool clang, bool check) {
   f.insert(f.end(), {"-DSK_EMU_CHECK", "-fsanitize=thread", "-fsanitize=alignment",
                      "-fsanitize-recover=alignment"});
   if (clang)
-    f.insert(f.end(), {"-mllvm", "-tsan-instrument-func-entry-exit=0"});
+    f.insert(f.end(), {"-mllvm", "-tsan-instrument-func-entry-exit=0", "-mllvm",
+                       "-tsan-instrument-atomics=0"});
   else
     f.insert(f.end(), {"--param", "tsan-instrument-func-entry-exit=0"});
   return f;
