@@ -108,7 +108,7 @@ std::string messages(const std::string &raw, const std::string &name) {
     if (said.compare(0, 6, "fatal ") == 0) said.erase(0, 6);
     const bool error = said.compare(0, 7, "error: ") == 0;
     const std::string last = number(place), first = number(place);
-    if (last.empty() || !error && said.compare(0, 9, "warning: ") != 0) {
+    if (last.empty() || (!error && said.compare(0, 9, "warning: ") != 0)) {
       rest += s + "\n";
       continue;
     }
