@@ -61,14 +61,10 @@ func startRanks(t *testing.T, args []string, env ...string) *ranks {
 	if err != nil {
 		t.Skip(err)
 	}
-	kernels := os.Getenv(cuda.KernelCacheVariable)
-	if cache, err := os.UserCacheDir(); err == nil && kernels == "" {
-		kernels = filepath.Join(cache, "shake", "kernels")
-	}
 	r := &ranks{t: t, dir: filepath.Join(t.TempDir(), "run"), stderr: new(bytes.Buffer)}
 	r.Cmd = exec.Command("shake", "run", "testdata/tiny.toml", "--device", "gpu:0,1", "--out", r.dir, "--json", "-o", "train.epochs=50000", "-o", "train.log_steps=1", "-o", "train.checkpoint_steps=2")
 	r.Args = append(r.Args, args...)
-	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+kernels, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
+	r.Env = append(os.Environ(), emu.PathVariable+"="+folder, cuda.KernelCacheVariable+"="+cuda.DefaultKernelCache().Dir, "SHAKE_AUTOTUNE=0", "XDG_CACHE_HOME="+t.TempDir())
 	r.Env = append(r.Env, env...)
 	r.Stderr = r.stderr
 	r.lines = bufio.NewScanner(pipe(t, r.StdoutPipe))

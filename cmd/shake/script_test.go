@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -13,11 +12,22 @@ import (
 
 	"shake/csrc/emu"
 	"shake/cudnn/cuda"
+	"shake/internal/exhaustive"
 )
 
 // TestMain lets this test binary run as the process "shake".
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }, "same": sameNumbers, "stuck": stuck})
+	testscript.Main(tests{m}, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }, "same": sameNumbers, "stuck": stuck})
+}
+
+// tests are the tests of this package, in the process that runs them alone.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	if !exhaustive.On() {
+		emu.Unchecked()
+	}
+	return m.M.Run()
 }
 
 // TestScripts runs testdata/script: a file for each verb, and one for failures. "exits CODE shake
@@ -40,10 +50,9 @@ func TestScripts(t *testing.T) {
 				folder, err := emu.Build()
 				ts.Check(err)
 				ts.Setenv(emu.PathVariable, folder)
+				ts.Setenv(emu.CheckVariable, os.Getenv(emu.CheckVariable))
 				// Kernels take seconds to compile, so they share the cache of the other tests.
-				if dir, err := os.UserCacheDir(); err == nil {
-					ts.Setenv(cuda.KernelCacheVariable, filepath.Join(dir, "shake", "kernels"))
-				}
+				ts.Setenv(cuda.KernelCacheVariable, cuda.DefaultKernelCache().Dir)
 			},
 		},
 		Condition: func(cond string) (bool, error) {

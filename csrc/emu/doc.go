@@ -77,7 +77,8 @@
 //
 // The settings (number of cards, memory, capability, seed, races, profile, ...) are listed in
 // cuda/settings.h; they are set in SHAKE_EMU_CUDA or by Set. Kernels are checked unless
-// SHAKE_EMU_CUDA has check=0, which about halves their time. SHAKE_EMU_CXX names another compiler
-// for kernels. Built libraries and kernels are kept in shake/emulator in the user's cache folder,
-// for a month after their last use. The folder may be deleted at any time.
+// SHAKE_EMU_CUDA has check=0, which about halves their time, or SHAKE_EMU_CHECK is 0 (Unchecked).
+// SHAKE_EMU_CXX names another compiler for kernels. Built libraries and kernels are kept in
+// shake/emulator in the user's cache folder, for a month after their last use. The folder may be
+// deleted at any time.
 package emu

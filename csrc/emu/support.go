@@ -4,13 +4,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
-// PathVariable and RequireVariable decide whether tests use the emulator.
+// PathVariable and RequireVariable decide whether tests use the emulator, CheckVariable whether it
+// checks kernels where its settings do not say so.
 const (
 	PathVariable    = "SHAKE_LIBRARY_PATH"
 	RequireVariable = "SHAKE_REQUIRE_GPU"
+	CheckVariable   = "SHAKE_EMU_CHECK"
 )
 
 var missing error // the reason why Main has no emulator
@@ -32,6 +35,17 @@ func Run(m *testing.M) int {
 		}
 	}
 	return m.Run()
+}
+
+// Unchecked has the emulator compile and run kernels without checks of their accesses, in half the
+// time, from here to the end of the process. It is for packages that run kernels of another, which
+// tests them with checks. The product's cache does not tell kernels with checks from those without,
+// so these have a folder of their own.
+func Unchecked() {
+	os.Setenv(CheckVariable, "0")
+	if dir, err := os.UserCacheDir(); err == nil && os.Getenv("SHAKE_KERNEL_CACHE") == "" {
+		os.Setenv("SHAKE_KERNEL_CACHE", filepath.Join(dir, "shake", "kernels-unchecked"))
+	}
 }
 
 // WithoutExamples leaves the examples out of this process, unless -run selects some: an example

@@ -16,7 +16,12 @@ import (
 	"shake/internal/graph/graphtest"
 )
 
-func TestMain(m *testing.M) { emu.Main(m) }
+func TestMain(m *testing.M) {
+	if !exhaustive.On() {
+		emu.Unchecked()
+	}
+	emu.Main(m)
+}
 
 // require skips the test without a card or the emulator, for which hundreds of kernels are compiled
 // the first time.

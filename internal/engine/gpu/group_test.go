@@ -132,36 +132,41 @@ func TestMoreReplicasThanCards(t *testing.T) {
 func TestTwoCardsDrawAlike(t *testing.T) {
 	require(t)
 	for _, level := range []dsl.Level{dsl.Image, dsl.Batch} {
-		s := graphtest.Small("26", 16, 1)
-		s.Net.Branch = append(s.Net.Branch, dsl.Layer{Kind: dsl.Dropout, Rate: 0.4})
-		s.Shake = dsl.Shake{Forward: dsl.Drop, Backward: dsl.Drop, Level: level, Range: [2]float64{-1, 1}, BackwardRange: [2]float64{0, 1}, Gate: 0.5}
-		net, err := graph.Build(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one, err := gpu.Backend{Precision: "fp32"}.Compile(net, groupConfig(2))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer one.Close()
-		steps := func(p engine.Program) error {
-			for i := range 3 {
-				if err := p.Step(engine.Step{Iteration: uint32(i), Index: []int32{0, 5, 3, 1, 7, 2}, LR: 0.005}); err != nil {
-					return err
-				}
+		t.Run(level.String(), func(t *testing.T) {
+			if level == dsl.Batch {
+				exhaustive.Only(t) // the suite has the draws of a batch on one card
 			}
-			return nil
-		}
-		if err := errors.Join(prepare(one, net), steps(one)); err != nil {
-			t.Fatal(err)
-		}
-		g := cardGroup(t, gpu.Backend{Precision: "fp32"}, s, 2, 2)
-		if err := g.each(func(_ int, p engine.Program) error { return steps(p) }); err != nil {
-			t.Fatal(err)
-		}
-		if d := distance(g.gathered(t), state(t, one), len(net.Params)); !(d <= 1e-5) {
-			t.Errorf("level %v: %.2g from one card's", level, d)
-		}
+			s := graphtest.Small("26", 16, 1)
+			s.Net.Branch = append(s.Net.Branch, dsl.Layer{Kind: dsl.Dropout, Rate: 0.4})
+			s.Shake = dsl.Shake{Forward: dsl.Drop, Backward: dsl.Drop, Level: level, Range: [2]float64{-1, 1}, BackwardRange: [2]float64{0, 1}, Gate: 0.5}
+			net, err := graph.Build(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			one, err := gpu.Backend{Precision: "fp32"}.Compile(net, groupConfig(2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer one.Close()
+			steps := func(p engine.Program) error {
+				for i := range 3 {
+					if err := p.Step(engine.Step{Iteration: uint32(i), Index: []int32{0, 5, 3, 1, 7, 2}, LR: 0.005}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			if err := errors.Join(prepare(one, net), steps(one)); err != nil {
+				t.Fatal(err)
+			}
+			g := cardGroup(t, gpu.Backend{Precision: "fp32"}, s, 2, 2)
+			if err := g.each(func(_ int, p engine.Program) error { return steps(p) }); err != nil {
+				t.Fatal(err)
+			}
+			if d := distance(g.gathered(t), state(t, one), len(net.Params)); !(d <= 1e-5) {
+				t.Errorf("%.2g from one card's", d)
+			}
+		})
 	}
 }
 

@@ -122,7 +122,7 @@ func TestOverlapChoice(t *testing.T) {
 // A card or a driver that cannot is not asked, unless a program insists.
 func TestOverlapUnable(t *testing.T) {
 	require(t)
-	s := graphtest.Small("26", 8, 1)
+	s := graphtest.Small("26", 16, 1)
 	g, err := graph.Build(s)
 	if err != nil {
 		t.Fatal(err)
