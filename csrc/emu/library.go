@@ -29,7 +29,7 @@ var libraries = []library{
 	{room: "nvtx", file: "libnvtx-record.so"},
 }
 
-var flags = []string{"-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread"}
+var flags = []string{"-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-pthread"}
 
 // library returns the path of a library in the cache, compiled and linked if it is not there. All
 // its sources are one translation unit, so that names in their anonymous namespaces differ: the

@@ -124,6 +124,9 @@ func TestEvaluationShares(t *testing.T) {
 		own   bool
 	}{{"", true}, {"broken=1;room=1024", false}} {
 		t.Run(fmt.Sprint("batches of their own: ", c.own), func(t *testing.T) {
+			if !c.own {
+				exhaustive.Only(t)
+			}
 			freshPlans(t)
 			t.Setenv("SHAKE_EMU_CUDNN", c.cudnn)
 			gpu.SetEvalSizes(t, downward(100)...)
