@@ -124,18 +124,22 @@ func TestEvaluationShares(t *testing.T) {
 		own   bool
 	}{{"", true}, {"broken=1;room=1024", false}} {
 		t.Run(fmt.Sprint("batches of their own: ", c.own), func(t *testing.T) {
+			replicas := 3 // so that one card has two
+			if !exhaustive.On() {
+				replicas = 2 // kernels of other tests
+			}
 			if !c.own {
 				exhaustive.Only(t)
 			}
 			freshPlans(t)
 			t.Setenv("SHAKE_EMU_CUDNN", c.cudnn)
 			gpu.SetEvalSizes(t, downward(100)...)
-			one, err := gpu.Backend{Precision: "bf16"}.Compile(net, groupConfig(3))
+			one, err := gpu.Backend{Precision: "bf16"}.Compile(net, groupConfig(replicas))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer one.Close()
-			g := cardGroup(t, gpu.Backend{Precision: "bf16"}, s, 3, 2)
+			g := cardGroup(t, gpu.Backend{Precision: "bf16"}, s, replicas, 2)
 			e := gpu.EvalBatch(g.programs[0])
 			if n := gpu.EvalBatch(g.programs[1]); n != e || c.own != (e >= 2*groupBatch) {
 				t.Fatalf("batches of %d and %d", e, n)
