@@ -51,8 +51,8 @@ func TestFilterShape(t *testing.T) {
 
 // TestRealSlices cuts the sum of every dense weight gradient of the built-in networks, in bf16, by
 // the engine that the real cuDNN has for it: into 4, 16 and 64 slices in turn, or into all three
-// with SHAKE_PLANS=all. Every plan succeeds, and is deterministic, but of a gradient that is a slice
-// of a buffer: its engine refuses that.
+// with SHAKE_PLANS=all. Every plan succeeds, and is deterministic; of a gradient that is a slice of
+// a buffer there is none, because its engine refuses that.
 func TestRealSlices(t *testing.T) {
 	counts := []int64{4, 16, 64}
 	h := cudnntest.Offline(t, "h100")
