@@ -56,7 +56,7 @@ func TestStepAllocates(t *testing.T) {
 	}
 	step()
 	step()
-	if n := testing.AllocsPerRun(50, step); n > 0 {
+	if n := testing.AllocsPerRun(20, step); n > 0 {
 		t.Errorf("a step makes %v allocations, want none", n)
 	}
 }

@@ -171,7 +171,7 @@ func TestTwoCardsDrawAlike(t *testing.T) {
 // When a rank is lost, a card that waits for it stops with ErrLost.
 func TestLostCard(t *testing.T) {
 	require(t)
-	g := cardGroup(t, gpu.Backend{Precision: "fp32"}, graphtest.Small("26", 16, 1), 2, 2)
+	g := cardGroup(t, gpu.Backend{Precision: "bf16"}, graphtest.Small("26", 16, 1), 2, 2)
 	ended := make(chan error, 1)
 	go func() {
 		p := g.programs[0]
