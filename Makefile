@@ -69,7 +69,7 @@ check: needs ## everything: make test, the exhaustive tests, and the C tests und
 
 check-list: ## the tests, or parts of tests, that only make check runs
 	@git grep -n -W 'exhaustive\.O' -- '*_test.go' internal/engine/enginetest | awk -F '[:=-]' \
-		'/func [A-Za-z]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
+		'/func [A-Za-z(]/ {f = $$0; sub(/.*func /, "", f); sub(/\(t .*/, "", f)} /exhaustive\.O/ {print $$1 ":" $$2 ": in " f}'
 	@echo "and the C tests under sanitizers: make native"
 
 race: needs ## the tests of the packages with goroutines or locks under the race detector
