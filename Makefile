@@ -58,9 +58,9 @@ run: build ## build, then train the small net on the built-in data (about two mi
 # end.
 LONGEST = ./internal/engine/gpu ./csrc/cuda ./cmd/shake
 
-# One package more at a time than there are cores: some of the tests wait.
+# make lint has go vet.
 test: needs ## the tests: a few minutes; make check has the exhaustive ones too
-	$(GO) test -vet=off -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -timeout 20m $(LONGEST) ./...
+	$(GO) test -vet=off -timeout 20m $(LONGEST) ./...
 
 check: needs ## everything: make test, the exhaustive tests, and the C tests under sanitizers where there is cmake
 	@if command -v cmake >/dev/null 2>&1; then $(MAKE) --no-print-directory native; \

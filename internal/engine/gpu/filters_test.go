@@ -105,7 +105,7 @@ func TestRealSlices(t *testing.T) {
 			shapes++
 		}
 	}
-	if t.Logf("cuDNN %s: %d dense shapes, %d plans, %d slices refused", h.Version(), shapes, plans, refused); shapes < 20 || refused != 1 {
+	if t.Logf("cuDNN %s: %d dense shapes, %d plans, %d slices refused", h.Version(), shapes, plans, refused); shapes < 20 || refused == 0 {
 		t.Errorf("%d shapes, %d slices", shapes, refused)
 	}
 }
