@@ -1,6 +1,7 @@
 package emu_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"os"
@@ -142,6 +143,26 @@ func TestFault(t *testing.T) {
 	})
 	c := newDevice(t, 0)
 	c.memory(16)
+}
+
+// A kernel has checks unless SHAKE_EMU_CHECK or the settings say that it has none; the settings go
+// first.
+func TestUnchecked(t *testing.T) {
+	emu.Only(t)
+	for _, c := range []struct {
+		variable, settings string
+		want               bool
+	}{{"", "", true}, {"0", "", false}, {"1", "", true}, {"0", "check=1", true}, {"", "check=0", false}} {
+		t.Setenv(emu.CheckVariable, c.variable)
+		t.Setenv("SHAKE_EMU_CUDA", c.settings)
+		b, err := cuda.Compile("extern \"C\" __global__ void one(float *x) { *x = 1; }", "one.cu", []string{"--gpu-architecture=sm_90"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := bytes.Contains(b.Image, []byte("__tsan_write4")); have != c.want {
+			t.Errorf("%s=%s, settings %q: checked %v, want %v", emu.CheckVariable, c.variable, c.settings, have, c.want)
+		}
+	}
 }
 
 func TestSmallCard(t *testing.T) {

@@ -9,8 +9,8 @@
 //   init=N                 the result of cuInit: 0, or a CUresult such as 100 (no device) or 803
 //                          (driver and library do not match)
 //   fail.FUNCTION=N        FUNCTION returns N: an error of the card
-//   check=1                accesses of kernels are checked (decided when a kernel is compiled); 0
-//                          where SHAKE_EMU_CHECK is 0
+//   check=1                accesses of kernels are checked (decided when a kernel is compiled, from
+//                          SHAKE_EMU_CUDA alone); 0 where SHAKE_EMU_CHECK is 0
 //   races=0                1: races on shared memory are looked for (needs check)
 //   seed=1                 order of blocks, threads and independent nodes of a graph; 0: the order
 //                          of their numbers
