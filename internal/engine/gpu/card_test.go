@@ -123,8 +123,8 @@ func compileError(t *testing.T, settings string, c engine.Config) error {
 }
 
 // A net that does not fit is refused before any kernel runs. The error names the bytes and the
-// largest batch that fits, and that batch does fit: that of the other tests, whose kernels are
-// compiled.
+// largest batch that fits, and that batch does fit. It is the other tests' batch, so that its
+// kernels are compiled already.
 func TestTooLittleMemory(t *testing.T) {
 	err := compileError(t, "memory=3750K", engine.Config{Precision: "bf16"})
 	var e *gpu.MemoryError

@@ -120,26 +120,23 @@ func TestEvaluationShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		cudnn string
-		own   bool
-	}{{"", true}, {"broken=1;room=1024", false}} {
-		t.Run(fmt.Sprint("batches of their own: ", c.own), func(t *testing.T) {
-			replicas := 3 // so that one card has two
-			if !exhaustive.On() {
-				replicas = 2 // kernels of other tests
-			}
-			if !c.own {
+		cudnn    string
+		own      bool
+		replicas int
+	}{{"", true, 2}, {"", true, 3}, {"broken=1;room=1024", false, 3}} {
+		t.Run(fmt.Sprintf("batches of their own: %v, %d replicas", c.own, c.replicas), func(t *testing.T) {
+			if c.replicas == 3 { // one card has two
 				exhaustive.Only(t)
 			}
 			freshPlans(t)
 			t.Setenv("SHAKE_EMU_CUDNN", c.cudnn)
 			gpu.SetEvalSizes(t, downward(100)...)
-			one, err := gpu.Backend{Precision: "bf16"}.Compile(net, groupConfig(replicas))
+			one, err := gpu.Backend{Precision: "bf16"}.Compile(net, groupConfig(c.replicas))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer one.Close()
-			g := cardGroup(t, gpu.Backend{Precision: "bf16"}, s, replicas, 2)
+			g := cardGroup(t, gpu.Backend{Precision: "bf16"}, s, c.replicas, 2)
 			e := gpu.EvalBatch(g.programs[0])
 			if n := gpu.EvalBatch(g.programs[1]); n != e || c.own != (e >= 2*groupBatch) {
 				t.Fatalf("batches of %d and %d", e, n)

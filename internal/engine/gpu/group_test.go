@@ -86,24 +86,21 @@ func TestTwoCards(t *testing.T) {
 	}
 }
 
-// Three replicas on two cards: the first has two of them. The recipe has everything.
-func TestMoreReplicasThanCards(t *testing.T) {
-	require(t)
-	exhaustive.Only(t)
-	s := graphtest.Small("26", 16, 1)
+// besideOne makes so many steps with s in fp32 on one card and on two, and returns the parameters'
+// distance, the tensors of both, and the graph.
+func besideOne(t *testing.T, s *dsl.Spec, c engine.Config, n int) (d float64, have, want []engine.Tensor, net *graph.Graph) {
+	t.Helper()
 	net, err := graph.Build(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := groupConfig(3)
-	all.Smoothing, all.Clip, all.EMA, all.Mixup = 0.1, 0.5, 0.6, 0.4
-	one, err := gpu.Backend{Precision: "fp32"}.Compile(net, all)
+	one, err := gpu.Backend{Precision: "fp32"}.Compile(net, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer one.Close()
 	steps := func(p engine.Program) error {
-		for i := range 4 {
+		for i := range n {
 			if err := p.Step(engine.Step{Iteration: uint32(i), Index: []int32{0, 5, 3, 1, 7, 2}, LR: 0.005}); err != nil {
 				return err
 			}
@@ -113,15 +110,25 @@ func TestMoreReplicasThanCards(t *testing.T) {
 	if err := errors.Join(prepare(one, net), steps(one)); err != nil {
 		t.Fatal(err)
 	}
-	g := cardGroupOf(t, gpu.Backend{Precision: "fp32"}, s, all, 2)
+	g := cardGroupOf(t, gpu.Backend{Precision: "fp32"}, s, c, 2)
 	if err := g.each(func(_ int, p engine.Program) error { return steps(p) }); err != nil {
 		t.Fatal(err)
 	}
-	have, want := g.gathered(t), state(t, one)
-	if d := distance(have, want, len(net.Params)); names(have) != names(want) || !(d <= 1e-5) {
+	have, want = g.gathered(t), state(t, one)
+	return distance(have, want, len(net.Params)), have, want, net
+}
+
+// Three replicas on two cards: the first has two of them. The recipe has everything.
+func TestMoreReplicasThanCards(t *testing.T) {
+	require(t)
+	exhaustive.Only(t)
+	all := groupConfig(3)
+	all.Smoothing, all.Clip, all.EMA, all.Mixup = 0.1, 0.5, 0.6, 0.4
+	d, have, want, net := besideOne(t, graphtest.Small("26", 16, 1), all, 4)
+	if names(have) != names(want) || !(d <= 1e-5) {
 		t.Errorf("%.2g from one card's; tensors %s", d, names(have))
 	}
-	_, err = gpu.Backend{Group: &gpu.Group{World: 3}}.Compile(net, groupConfig(2))
+	_, err := gpu.Backend{Group: &gpu.Group{World: 3}}.Compile(net, groupConfig(2))
 	if err == nil || !strings.Contains(err.Error(), "train.replicas=2 for 3 cards") {
 		t.Errorf("three cards for two replicas: %v", err)
 	}
@@ -137,31 +144,7 @@ func TestTwoCardsDrawAlike(t *testing.T) {
 			s := graphtest.Small("26", 16, 1)
 			s.Net.Branch = append(s.Net.Branch, dsl.Layer{Kind: dsl.Dropout, Rate: 0.4})
 			s.Shake = dsl.Shake{Forward: dsl.Drop, Backward: dsl.Drop, Level: level, Range: [2]float64{-1, 1}, BackwardRange: [2]float64{0, 1}, Gate: 0.5}
-			net, err := graph.Build(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			one, err := gpu.Backend{Precision: "fp32"}.Compile(net, groupConfig(2))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer one.Close()
-			steps := func(p engine.Program) error {
-				for i := range 3 {
-					if err := p.Step(engine.Step{Iteration: uint32(i), Index: []int32{0, 5, 3, 1, 7, 2}, LR: 0.005}); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
-			if err := errors.Join(prepare(one, net), steps(one)); err != nil {
-				t.Fatal(err)
-			}
-			g := cardGroup(t, gpu.Backend{Precision: "fp32"}, s, 2, 2)
-			if err := g.each(func(_ int, p engine.Program) error { return steps(p) }); err != nil {
-				t.Fatal(err)
-			}
-			if d := distance(g.gathered(t), state(t, one), len(net.Params)); !(d <= 1e-5) {
+			if d, _, _, _ := besideOne(t, s, groupConfig(2), 3); !(d <= 1e-5) {
 				t.Errorf("%.2g from one card's", d)
 			}
 		})
