@@ -25,7 +25,7 @@ var layouts = []struct {
 }
 
 // cases calls f for every layout with another type, map, batch and replicas each. make test leaves
-// out two, with nothing in them that others do not have.
+// out two: a whole buffer, since there is a wider one, and three channels, since there are five.
 func cases(f func(name string, s Shape, n int, l int)) {
 	maps := [][2]int{{7, 5}, {8, 8}, {1, 1}, {3, 9}, {4, 4}, {1, 13}, {2, 2}}
 	batches := []int{5, 1, 4, 7, 2, 3, 6}
