@@ -20,7 +20,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){"shake": main, "panics": func() { abortOnFailure(); panic("on purpose") }, "same": sameNumbers, "stuck": stuck})
 }
 
-// tests are the tests of this package, in the process that runs them alone.
+// tests runs the package's tests. A process that runs as "shake" does not call Run: whether its
+// kernels have checks, the test that starts it says in its environment.
 type tests struct{ *testing.M }
 
 func (m tests) Run() int {
